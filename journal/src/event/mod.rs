@@ -1,0 +1,70 @@
+//! What a record says: the events of a trace and how they become payload bytes.
+
+mod action;
+mod names;
+pub(crate) mod system;
+mod value;
+
+pub use action::{
+    Action, Counter, Crash, Custom, Link, Log, Model, SessionEnd, SessionStart, SessionUpdate,
+    SpanEnd, SpanFields, SpanStart, SpanUpdate, Text, Tokens,
+};
+pub use names::{Channel, Kind, Level, OtlpKind, SessionStatus, Status};
+pub use value::{Map, Number, Value};
+
+use std::borrow::Cow;
+
+use crate::time::Timestamp;
+
+/// Something that happened in a trace.
+///
+/// Borrows what it can; [`into_owned`](Event::into_owned) makes it independent.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Event<'a> {
+    /// The session it belongs to. `None`: the session of the handle it is appended through, or,
+    /// for a [`Action::Crash`], the whole run.
+    pub session: Option<Cow<'a, str>>,
+    /// When it happened. `None`: at the moment it is appended.
+    pub at: Option<Timestamp>,
+    /// What happened.
+    pub action: Action<'a>,
+    /// Members this library does not know; kept and given back.
+    pub extra: Map<'a>,
+}
+
+impl<'a> Event<'a> {
+    /// An event without session, time or extra members.
+    #[must_use]
+    pub fn new(action: Action<'a>) -> Event<'a> {
+        Event {
+            session: None,
+            at: None,
+            action,
+            extra: Map::new(),
+        }
+    }
+
+    /// An event of the caller's own kind, named `name`.
+    #[must_use]
+    pub fn custom(name: impl Into<Cow<'a, str>>, data: impl Into<Value<'a>>) -> Event<'a> {
+        Event::new(Action::Custom(Custom {
+            name: name.into(),
+            data: data.into(),
+        }))
+    }
+
+    /// The same event in the given session.
+    #[must_use]
+    pub fn in_session(mut self, session: impl Into<Cow<'a, str>>) -> Event<'a> {
+        self.session = Some(session.into());
+        self
+    }
+
+    /// The same event at the given time.
+    #[must_use]
+    pub fn at(mut self, at: Timestamp) -> Event<'a> {
+        self.at = Some(at);
+        self
+    }
+}

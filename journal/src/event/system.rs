@@ -1,0 +1,145 @@
+//! The library's own records: what they say on the disk.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::error::{Error, Result};
+
+/// Optional fields added later, by tag; kept and copied by readers that do not know them.
+pub(crate) type Extras = Vec<(u16, ByteBuf)>;
+
+/// The first frame of every segment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SegmentStart {
+    /// Sequence number of this very record.
+    pub(crate) first_seq: u64,
+    /// Where the frames of the segment before end, 0 in the first segment.
+    pub(crate) predecessor_end: u64,
+    /// Everything up to here was durable when this was written, 0 for nothing.
+    pub(crate) durable_seq: u64,
+    pub(crate) extras: Extras,
+}
+
+/// The last frame of a finished segment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Seal {
+    /// Sequence number of this very record: the last one given out in the segment.
+    pub(crate) last_seq: u64,
+    /// Number of the segment that follows; `None` after the run was closed.
+    pub(crate) next_segment: Option<u32>,
+    pub(crate) durable_seq: u64,
+    pub(crate) extras: Extras,
+}
+
+/// Written after a good sync.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SyncMark {
+    pub(crate) durable_seq: u64,
+    /// Sequence number of the first record of this segment, said again in case that one is lost.
+    pub(crate) first_seq: u64,
+    pub(crate) extras: Extras,
+}
+
+/// Wall clock and time since boot, read together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Clocks {
+    pub(crate) wall_seconds: i64,
+    pub(crate) wall_nanoseconds: u32,
+    /// Nanoseconds since boot, sleep included.
+    pub(crate) boot_nanoseconds: u64,
+}
+
+/// The first record of a run after its `SegmentStart`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunOpen<'a> {
+    pub(crate) generation: u32,
+    pub(crate) random: u64,
+    pub(crate) boot_id: Cow<'a, str>,
+    pub(crate) pid: u32,
+    /// When the process started, in clock ticks since boot; 0 where unknown.
+    pub(crate) process_start: u64,
+    pub(crate) host: Cow<'a, str>,
+    pub(crate) program: Cow<'a, str>,
+    pub(crate) program_version: Cow<'a, str>,
+    pub(crate) library_version: Cow<'a, str>,
+    pub(crate) clocks: Clocks,
+    /// Runs whose process was seen alive: generation and random part.
+    pub(crate) live_runs: Vec<(u32, u64)>,
+    /// Anything else about the process, by name.
+    pub(crate) resource: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    pub(crate) extras: Extras,
+}
+
+/// The run was closed by its program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunClose<'a> {
+    pub(crate) reason: Cow<'a, str>,
+    pub(crate) durable_seq: u64,
+    pub(crate) clocks: Clocks,
+    pub(crate) extras: Extras,
+}
+
+/// A dead run was looked at and synced: what is reported as there is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunRecovered {
+    pub(crate) generation: u32,
+    pub(crate) random: u64,
+    /// Number of its newest segment, 0 if it had none.
+    pub(crate) end_segment: u32,
+    /// Where the intact frames of that segment end.
+    pub(crate) end_offset: u64,
+    /// Its last intact sequence number, 0 if none.
+    pub(crate) last_seq: u64,
+    /// Missing sequence numbers, first and last of each range.
+    pub(crate) missing: Vec<(u64, u64)>,
+    pub(crate) extras: Extras,
+}
+
+/// Declares the id of a session index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SessionRef<'a> {
+    pub(crate) index: u32,
+    pub(crate) id: Cow<'a, str>,
+    pub(crate) extras: Extras,
+}
+
+/// Appends were refused since the last such record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Refused<'a> {
+    /// How many records.
+    pub(crate) count: u64,
+    /// Their payload bytes together.
+    pub(crate) bytes: u64,
+    /// The stable code of the first error.
+    pub(crate) code: Cow<'a, str>,
+    pub(crate) extras: Extras,
+}
+
+/// Segments of a run were removed by retention.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Retired {
+    pub(crate) generation: u32,
+    pub(crate) random: u64,
+    pub(crate) first_seq: u64,
+    pub(crate) last_seq: u64,
+    pub(crate) extras: Extras,
+}
+
+/// Appends the encoding of `payload` to `out`.
+pub(crate) fn encode<T: Serialize>(payload: &T, out: &mut Vec<u8>) -> Result<()> {
+    let taken = std::mem::take(out);
+    *out = postcard::to_extend(payload, taken).map_err(|e| Error::InvalidEvent {
+        reason: format!("cannot be encoded: {e}"),
+    })?;
+    Ok(())
+}
+
+/// Decodes a payload; `None` unless it is one to its last byte.
+pub(crate) fn decode<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Option<T> {
+    match postcard::take_from_bytes(payload) {
+        Ok((decoded, [])) => Some(decoded),
+        _ => None,
+    }
+}

@@ -1,0 +1,102 @@
+//! Names of the files of a journal, built and strictly parsed.
+
+use std::fmt;
+
+use crate::seq::{RunId, SegmentNumber};
+
+/// What a file of a journal is, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FileName {
+    /// `<run>-000001.seg`: a segment.
+    Segment(RunId, SegmentNumber),
+    /// `<run>-000001.idx`: the cache beside a finished segment.
+    Index(RunId, SegmentNumber),
+    /// `<run>.run`: locked while the run lives.
+    Run(RunId),
+    /// `<run>.run.tmp`: a `.run` file in the making.
+    RunTemporary(RunId),
+    /// `<run>.poisoned`: a sync of the run failed.
+    Poisoned(RunId),
+}
+
+impl FileName {
+    /// What the file of this name is; `None` for a foreign file.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<FileName> {
+        let (stem, extension) = name.split_once('.')?;
+        match extension {
+            "run" => stem.parse().ok().map(FileName::Run),
+            "run.tmp" => stem.parse().ok().map(FileName::RunTemporary),
+            "poisoned" => stem.parse().ok().map(FileName::Poisoned),
+            "seg" => parse_segment(stem).map(|(run, number)| FileName::Segment(run, number)),
+            "idx" => parse_segment(stem).map(|(run, number)| FileName::Index(run, number)),
+            _ => None,
+        }
+    }
+
+    /// The run the file belongs to.
+    #[must_use]
+    pub fn run(self) -> RunId {
+        match self {
+            FileName::Segment(run, _) | FileName::Index(run, _) => run,
+            FileName::Run(run) | FileName::RunTemporary(run) | FileName::Poisoned(run) => run,
+        }
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FileName::Segment(run, number) => write!(f, "{run}-{number}.seg"),
+            FileName::Index(run, number) => write!(f, "{run}-{number}.idx"),
+            FileName::Run(run) => write!(f, "{run}.run"),
+            FileName::RunTemporary(run) => write!(f, "{run}.run.tmp"),
+            FileName::Poisoned(run) => write!(f, "{run}.poisoned"),
+        }
+    }
+}
+
+/// `<run>-<number>`; the number has six digits, more only where six do not hold it.
+fn parse_segment(stem: &str) -> Option<(RunId, SegmentNumber)> {
+    let (run, digits) = stem.rsplit_once('-')?;
+    let number = SegmentNumber(digits.parse().ok().filter(|number| *number > 0)?);
+    let is_canonical = number.to_string() == digits;
+    is_canonical.then_some((run.parse().ok()?, number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_back() {
+        for name in [
+            "00000001-00000000000000ff-000001.seg",
+            "00000001-00000000000000ff-1234567.seg",
+            "00000001-00000000000000ff-000002.idx",
+            "00000001-00000000000000ff.run",
+            "00000001-00000000000000ff.run.tmp",
+            "00000001-00000000000000ff.poisoned",
+        ] {
+            let parsed = FileName::parse(name).unwrap();
+            assert_eq!(parsed.to_string(), name);
+        }
+    }
+
+    #[test]
+    fn anything_else_is_foreign() {
+        for name in [
+            "",
+            "notes.txt",
+            "00000001-00000000000000ff-000000.seg",
+            "00000001-00000000000000ff-1.seg",
+            "00000001-00000000000000ff-0000001.seg",
+            "00000001-00000000000000FF-000001.seg",
+            "00000001-00000000000000ff-+00001.seg",
+            "00000001-00000000000000ff.seg",
+            "00000001-00000000000000ff-000001.seg.bak",
+        ] {
+            assert_eq!(FileName::parse(name), None, "{name}");
+        }
+    }
+}

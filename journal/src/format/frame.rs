@@ -1,0 +1,178 @@
+//! One record on the disk: 16 bytes of fields, the payload, zeros up to the next multiple of 8.
+
+use super::checksum::FrameSeed;
+use super::kind::RecordKind;
+use super::{COMMIT_BIT, FRAME_ALIGNMENT, FRAME_HEADER_LEN, PAYLOAD_LEN_MAX, SESSION_INDEX_MAX};
+use crate::error::DamageReason;
+
+/// The fields in front of a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameHeader {
+    /// Bytes of payload, at most [`PAYLOAD_LEN_MAX`].
+    pub payload_len: u32,
+    /// Checksum of the frame.
+    pub crc: u32,
+    /// Sequence number, counted from the segment's first record, which is 0.
+    pub relative_seq: u32,
+    /// What kind of record it is.
+    pub kind: RecordKind,
+    /// Which session of the run it belongs to; 0 for none.
+    pub session: u32,
+}
+
+/// A number of bytes a whole frame takes, padding included.
+pub type FrameLen = u64;
+
+impl FrameHeader {
+    /// The header of a frame at `offset` with this payload; the checksum is taken here.
+    #[must_use]
+    pub fn new(at: FramePlace, kind: RecordKind, session: u32, payload: &[u8]) -> FrameHeader {
+        let payload_len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        debug_assert!(payload_len <= PAYLOAD_LEN_MAX && session <= SESSION_INDEX_MAX);
+        let unsealed = FrameHeader {
+            payload_len,
+            crc: 0,
+            relative_seq: at.relative_seq,
+            kind,
+            session,
+        };
+        let mut checksum = at.seed.begin();
+        checksum.payload(payload);
+        FrameHeader {
+            crc: checksum.finish(unsealed.fields(), at.offset),
+            ..unsealed
+        }
+    }
+
+    /// The 16 bytes on the disk.
+    #[must_use]
+    pub fn encode(&self) -> [u8; FRAME_HEADER_LEN] {
+        let [l0, l1, l2, l3, r0, r1, r2, r3, kind, s0, s1, s2] = self.fields();
+        let [c0, c1, c2, c3] = self.crc.to_le_bytes();
+        [
+            l0, l1, l2, l3, c0, c1, c2, c3, r0, r1, r2, r3, kind, s0, s1, s2,
+        ]
+    }
+
+    /// Reads the fields back; the checksum is not compared here.
+    ///
+    /// # Errors
+    /// Why the bytes cannot be a frame's, whatever follows them.
+    pub fn decode(bytes: [u8; FRAME_HEADER_LEN]) -> Result<FrameHeader, DamageReason> {
+        let [
+            l0,
+            l1,
+            l2,
+            l3,
+            c0,
+            c1,
+            c2,
+            c3,
+            r0,
+            r1,
+            r2,
+            r3,
+            kind,
+            s0,
+            s1,
+            s2,
+        ] = bytes;
+        let word = u32::from_le_bytes([l0, l1, l2, l3]);
+        if word == 0 {
+            return Err(DamageReason::ZeroRun);
+        }
+        let payload_len = word & !COMMIT_BIT;
+        if word & COMMIT_BIT == 0 || payload_len > PAYLOAD_LEN_MAX || kind == 0 {
+            return Err(DamageReason::BadLength);
+        }
+        Ok(FrameHeader {
+            payload_len,
+            crc: u32::from_le_bytes([c0, c1, c2, c3]),
+            relative_seq: u32::from_le_bytes([r0, r1, r2, r3]),
+            kind: RecordKind(kind),
+            session: u32::from_le_bytes([s0, s1, s2, 0]),
+        })
+    }
+
+    /// Whether the checksum fits these fields, the offset and the payload.
+    #[must_use]
+    pub fn fits(&self, seed: FrameSeed, offset: u64, payload: &[u8]) -> bool {
+        let mut checksum = seed.begin();
+        checksum.payload(payload);
+        checksum.finish(self.fields(), offset) == self.crc
+    }
+
+    /// Bytes the whole frame takes, padding included.
+    #[must_use]
+    pub fn frame_len(&self) -> FrameLen {
+        padded(u64::from(self.payload_len))
+    }
+
+    /// All fields but the checksum, in their order on the disk; the checksum covers them.
+    #[must_use]
+    pub fn fields(&self) -> [u8; 12] {
+        let [l0, l1, l2, l3] = (self.payload_len | COMMIT_BIT).to_le_bytes();
+        let [r0, r1, r2, r3] = self.relative_seq.to_le_bytes();
+        let [s0, s1, s2, _] = self.session.to_le_bytes();
+        [l0, l1, l2, l3, r0, r1, r2, r3, self.kind.0, s0, s1, s2]
+    }
+}
+
+/// Where a frame is going to be.
+#[derive(Clone, Copy, Debug)]
+pub struct FramePlace {
+    /// Seed of its segment.
+    pub seed: FrameSeed,
+    /// Offset within the segment.
+    pub offset: u64,
+    /// Sequence number within the segment.
+    pub relative_seq: u32,
+}
+
+/// Bytes a frame with this much payload takes.
+#[must_use]
+pub const fn padded(payload_len: u64) -> FrameLen {
+    let len = 16 + payload_len;
+    len.next_multiple_of(FRAME_ALIGNMENT)
+}
+
+const _: () = assert!(FRAME_HEADER_LEN == 16);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seq::{Generation, RunId, SegmentNumber};
+
+    fn place(offset: u64) -> FramePlace {
+        let run = RunId {
+            generation: Generation(1),
+            random: 2,
+        };
+        FramePlace {
+            seed: FrameSeed::new(run, SegmentNumber(3)),
+            offset,
+            relative_seq: 4,
+        }
+    }
+
+    #[test]
+    fn a_header_reads_back_and_fits_only_its_own_place() {
+        let header = FrameHeader::new(place(8192), RecordKind(200), 77, b"payload");
+        assert_eq!(FrameHeader::decode(header.encode()), Ok(header));
+        assert!(header.fits(place(0).seed, 8192, b"payload"));
+        assert!(!header.fits(place(0).seed, 8200, b"payload"));
+        assert!(!header.fits(place(0).seed, 8192, b"payloae"));
+    }
+
+    #[test]
+    fn a_record_of_256_bytes_takes_272() {
+        assert_eq!(padded(256), 272);
+        assert_eq!(padded(0), 16);
+        assert_eq!(padded(1), 24);
+    }
+
+    #[test]
+    fn zeros_are_no_frame() {
+        assert_eq!(FrameHeader::decode([0; 16]), Err(DamageReason::ZeroRun));
+    }
+}

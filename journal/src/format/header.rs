@@ -1,0 +1,199 @@
+//! The two identical pages at the start of a segment.
+
+use super::checksum::page_checksum;
+use super::{HEADER_PAGE_LEN, MAGIC, VERSION};
+use crate::seq::{Generation, RunId, SegmentNumber};
+
+/// What a segment says of itself, written once when it is prepared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentHeader {
+    /// The run it belongs to.
+    pub run: RunId,
+    /// Its number in that run.
+    pub segment: SegmentNumber,
+    /// Bytes the file was made with, header pages included.
+    pub file_len: u64,
+}
+
+/// What the header pages of a file turn out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderState {
+    /// Both pages are intact.
+    Intact(SegmentHeader),
+    /// One page is intact; the other, first (0) or second (1), is damaged.
+    OnePage(SegmentHeader, u8),
+    /// Written by a newer version of the library.
+    Newer(u32),
+    /// Neither page is intact.
+    Broken,
+}
+
+impl SegmentHeader {
+    /// One header page; a segment starts with two of them.
+    #[must_use]
+    pub fn encode_page(&self) -> [u8; HEADER_PAGE_LEN] {
+        let mut page = [0; HEADER_PAGE_LEN];
+        let fields = [
+            &MAGIC[..],
+            &VERSION.to_le_bytes(),
+            &[0; 4],
+            &self.run.generation.0.to_le_bytes(),
+            &self.segment.0.to_le_bytes(),
+            &self.run.random.to_le_bytes(),
+            &self.file_len.to_le_bytes(),
+        ];
+        for (to, from) in page.iter_mut().zip(fields.into_iter().flatten()) {
+            *to = *from;
+        }
+        let crc = page_checksum(page.split_at(CRC_OFFSET).0);
+        page.split_at_mut(CRC_OFFSET)
+            .1
+            .copy_from_slice(&crc.to_le_bytes());
+        page
+    }
+
+    /// Reads the header pages at the start of a file; missing bytes count as zeros.
+    #[must_use]
+    pub fn decode(start: &[u8]) -> HeaderState {
+        let first = Page::decode(start.get(..HEADER_PAGE_LEN));
+        let second = Page::decode(start.get(HEADER_PAGE_LEN..2 * HEADER_PAGE_LEN));
+        match (first, second) {
+            (Page::Intact(first), Page::Intact(second)) if first == second => {
+                HeaderState::Intact(first)
+            }
+            // Two intact pages that disagree cannot come from one writer: believe the first.
+            (Page::Intact(header), _) => HeaderState::OnePage(header, 1),
+            (_, Page::Intact(header)) => HeaderState::OnePage(header, 0),
+            (Page::Newer(version), _) | (_, Page::Newer(version)) => HeaderState::Newer(version),
+            (Page::Claims(first), Page::Claims(second)) if first == second => {
+                HeaderState::Newer(first)
+            }
+            _ => HeaderState::Broken,
+        }
+    }
+}
+
+/// What one page turns out to be.
+enum Page {
+    Intact(SegmentHeader),
+    /// Right magic and checksum, newer version.
+    Newer(u32),
+    /// Right magic, newer version, but the checksum does not fit.
+    Claims(u32),
+    Broken,
+}
+
+impl Page {
+    fn decode(page: Option<&[u8]>) -> Page {
+        let Some(page) = page else {
+            return Page::Broken;
+        };
+        let mut fields = Fields(page);
+        let magic = fields.take::<8>();
+        let version = u32::from_le_bytes(fields.take());
+        if magic != MAGIC {
+            return Page::Broken;
+        }
+        let (covered, crc) = page.split_at(CRC_OFFSET);
+        let is_intact = page_checksum(covered).to_le_bytes() == crc;
+        if version > VERSION {
+            return if is_intact {
+                Page::Newer(version)
+            } else {
+                Page::Claims(version)
+            };
+        }
+        if !is_intact {
+            return Page::Broken;
+        }
+        fields.take::<4>();
+        let generation = Generation(u32::from_le_bytes(fields.take()));
+        let segment = SegmentNumber(u32::from_le_bytes(fields.take()));
+        let run = RunId {
+            generation,
+            random: u64::from_le_bytes(fields.take()),
+        };
+        let file_len = u64::from_le_bytes(fields.take());
+        Page::Intact(SegmentHeader {
+            run,
+            segment,
+            file_len,
+        })
+    }
+}
+
+/// Takes fixed-width fields off the front of a page.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        let Some((field, rest)) = self.0.split_first_chunk::<N>() else {
+            return [0; N];
+        };
+        self.0 = rest;
+        *field
+    }
+}
+
+/// Where a page's checksum is, in this and every later version: over all bytes before it.
+const CRC_OFFSET: usize = HEADER_PAGE_LEN - 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> SegmentHeader {
+        let run = RunId {
+            generation: Generation(7),
+            random: 0x0123_4567_89ab_cdef,
+        };
+        SegmentHeader {
+            run,
+            segment: SegmentNumber(2),
+            file_len: 1 << 20,
+        }
+    }
+
+    fn pages() -> Vec<u8> {
+        header().encode_page().repeat(2)
+    }
+
+    #[test]
+    fn a_header_reads_back() {
+        assert_eq!(
+            SegmentHeader::decode(&pages()),
+            HeaderState::Intact(header())
+        );
+    }
+
+    #[test]
+    fn one_flipped_bit_anywhere_costs_one_page_only() {
+        for at in 0..2 * HEADER_PAGE_LEN {
+            let mut bytes = pages();
+            bytes[at] ^= 1;
+            let page = u8::from(at >= HEADER_PAGE_LEN);
+            assert_eq!(
+                SegmentHeader::decode(&bytes),
+                HeaderState::OnePage(header(), page)
+            );
+        }
+    }
+
+    #[test]
+    fn a_newer_version_is_not_damage() {
+        let mut page = header().encode_page();
+        page[8] = 9;
+        let crc = page_checksum(&page[..CRC_OFFSET]);
+        page[CRC_OFFSET..].copy_from_slice(&crc.to_le_bytes());
+        assert_eq!(
+            SegmentHeader::decode(&page.repeat(2)),
+            HeaderState::Newer(9)
+        );
+    }
+
+    #[test]
+    fn short_and_zero_files_are_broken() {
+        assert_eq!(SegmentHeader::decode(b""), HeaderState::Broken);
+        assert_eq!(SegmentHeader::decode(&[0; 8192]), HeaderState::Broken);
+    }
+}

@@ -1,0 +1,46 @@
+//! The bytes on the disk: constants, headers, frames, checksums, file names.
+#![doc = include_str!("../../FORMAT.md")]
+
+mod checksum;
+mod file_name;
+mod frame;
+mod header;
+mod kind;
+
+pub use checksum::{FrameChecksum, FrameSeed};
+pub use file_name::FileName;
+pub use frame::{FrameHeader, FrameLen, FramePlace, padded};
+pub use header::{HeaderState, SegmentHeader};
+pub use kind::{RecordKind, UserKind};
+
+/// The format version this library writes, and the newest it reads. 0: not yet frozen.
+pub const VERSION: u32 = 0;
+
+/// The first bytes of each header page; CR LF and 0x1A show damage by text-mode copying.
+pub const MAGIC: [u8; 8] = [0x8A, b'T', b'R', b'J', 0x0D, 0x0A, 0x1A, 0x0A];
+
+/// Length of one of the two identical header pages.
+pub const HEADER_PAGE_LEN: usize = 4096;
+
+/// Offset of the first frame: behind the two header pages.
+pub const FRAMES_OFFSET: u64 = 2 * 4096;
+
+/// Length of a frame's own fields before the payload.
+pub const FRAME_HEADER_LEN: usize = 16;
+
+/// Frames begin at multiples of this.
+pub const FRAME_ALIGNMENT: u64 = 8;
+
+/// Set in the length word of every frame that is complete.
+pub const COMMIT_BIT: u32 = 1 << 31;
+
+/// The largest payload a frame can hold.
+pub const PAYLOAD_LEN_MAX: u32 = 1 << 30;
+
+/// The largest session index a frame can hold.
+pub const SESSION_INDEX_MAX: u32 = (1 << 24) - 1;
+
+const _: () = assert!(FRAMES_OFFSET == 2 * 4096 && HEADER_PAGE_LEN == 4096);
+const _: () = assert!(FRAMES_OFFSET.is_multiple_of(FRAME_ALIGNMENT));
+const _: () = assert!(FRAME_HEADER_LEN.is_multiple_of(8) && FRAME_ALIGNMENT == 8);
+const _: () = assert!(PAYLOAD_LEN_MAX < COMMIT_BIT);

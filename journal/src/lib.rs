@@ -1,0 +1,16 @@
+//! A crash-safe, append-only journal for the traces of long-running programs.
+
+mod error;
+pub mod event;
+pub mod format;
+mod recovery;
+mod seq;
+#[doc(hidden)]
+pub mod storage;
+mod time;
+
+pub use error::{DamageReason, Error, Result};
+pub use event::{Channel, Event, Kind, Level, Map, Number, SessionStatus, Status, Value};
+pub use recovery::{Liveness, Loss};
+pub use seq::{Address, Generation, RunId, SegmentNumber, Seq};
+pub use time::Timestamp;

@@ -1,0 +1,52 @@
+//! What recovery finds out about a run, in plain data.
+
+use crate::seq::{RunId, Seq};
+use crate::time::Timestamp;
+
+/// Whether the process of a run is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Liveness {
+    /// Its lock is held.
+    Live,
+    /// Nobody holds its lock, or there is no file to lock.
+    Dead,
+    /// Locks cannot be used here.
+    Unknown,
+}
+
+/// What was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Loss {
+    /// Nothing.
+    None,
+    /// Only an end that was never seen durable.
+    Tail,
+    /// Anything durable was lost or damaged.
+    Damage,
+}
+
+impl Loss {
+    /// The name used in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Loss::None => "none",
+            Loss::Tail => "tail",
+            Loss::Damage => "damage",
+        }
+    }
+}
+
+/// What a fold needs to know of a run, besides its records of the session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RunFacts {
+    pub(crate) run: RunId,
+    /// Runs it saw alive when it was opened.
+    pub(crate) live_runs: Vec<RunId>,
+    pub(crate) liveness: Liveness,
+    pub(crate) opened_at: Option<Timestamp>,
+    /// Its program closed it.
+    pub(crate) closed: Option<Seq>,
+    /// Crash notes of the run as a whole, in order, with their reasons.
+    pub(crate) crash_notes: Vec<(Seq, Option<String>)>,
+}

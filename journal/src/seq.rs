@@ -1,0 +1,151 @@
+//! Places in order: sequence numbers, runs, segments.
+
+use std::fmt;
+use std::num::NonZeroU64;
+use std::str::FromStr;
+
+/// The place of a record in its run; the first is 1 and none is left out.
+///
+/// All records of a run share one numbering, the library's own records included, so the numbers a
+/// caller is given may skip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seq(NonZeroU64);
+
+impl Seq {
+    /// The sequence number of the first record of a run.
+    pub const FIRST: Seq = Seq(NonZeroU64::MIN);
+
+    /// The sequence number with this value, or `None` for 0.
+    #[must_use]
+    pub fn new(value: u64) -> Option<Seq> {
+        NonZeroU64::new(value).map(Seq)
+    }
+
+    /// The value, at least 1.
+    #[must_use]
+    pub fn get(self) -> u64 {
+        self.0.get()
+    }
+
+    /// The number after this one; stays at `u64::MAX`, which no run can reach.
+    #[must_use]
+    pub fn next(self) -> Seq {
+        Seq(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Seq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The place of a run among the runs of a journal: 1 + the largest one listed when it was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Generation(pub u32);
+
+/// The name of a run: one opening of the journal by one process.
+///
+/// Runs order by generation, then by their random part. Written as 8 hex digits, `-`, 16 hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId {
+    /// Place of the run among the runs of its journal.
+    pub generation: Generation,
+    /// Random part, which keeps runs apart that were opened at the same moment.
+    pub random: u64,
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}-{:016x}", self.generation.0, self.random)
+    }
+}
+
+impl FromStr for RunId {
+    type Err = ParseRunIdError;
+
+    fn from_str(text: &str) -> Result<RunId, ParseRunIdError> {
+        let (generation, random) = text.split_once('-').ok_or(ParseRunIdError)?;
+        let generation = parse_hex(generation, 8).ok_or(ParseRunIdError)?;
+        let random = parse_hex(random, 16).ok_or(ParseRunIdError)?;
+        let generation = Generation(u32::try_from(generation).map_err(|_| ParseRunIdError)?);
+        Ok(RunId { generation, random })
+    }
+}
+
+/// The text is not the name of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a run name: expected 8 hex digits, '-', 16 hex digits")]
+pub struct ParseRunIdError;
+
+/// Exactly `digits` lower-case hex digits, so that a name has one spelling only.
+fn parse_hex(text: &str, digits: usize) -> Option<u64> {
+    let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    if text.len() != digits || !text.bytes().all(is_hex) {
+        return None;
+    }
+    u64::from_str_radix(text, 16).ok()
+}
+
+/// The number of a segment within its run; the first is 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SegmentNumber(pub u32);
+
+impl SegmentNumber {
+    /// The first segment of a run.
+    pub const FIRST: SegmentNumber = SegmentNumber(1);
+
+    /// The number of the segment after this one.
+    #[must_use]
+    pub fn next(self) -> SegmentNumber {
+        SegmentNumber(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for SegmentNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:06}", self.0)
+    }
+}
+
+/// Where a record is: its run and its sequence number there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    /// The run that wrote the record.
+    pub run: RunId,
+    /// The place of the record in that run.
+    pub seq: Seq,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.run, self.seq)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_name_reads_back() {
+        let run = RunId {
+            generation: Generation(0x1f),
+            random: 0xdead_beef,
+        };
+        assert_eq!(run.to_string(), "0000001f-00000000deadbeef");
+        assert_eq!(run.to_string().parse(), Ok(run));
+    }
+
+    #[test]
+    fn run_name_has_one_spelling() {
+        for text in [
+            "",
+            "1f-2",
+            "0000001F-00000000deadbeef",
+            "+000001f-00000000deadbeef",
+        ] {
+            assert_eq!(text.parse::<RunId>(), Err(ParseRunIdError), "{text}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Files of a real directory.
+#[derive(Debug)]
+pub struct DiskStorage;

@@ -1,0 +1,153 @@
+//! The seam to the operating system: one directory of byte regions, locks, clocks, randomness.
+//!
+//! Everything the journal does to the outside goes through [`Storage`], so that a simulated disk
+//! can stand in for it.
+
+mod disk;
+
+pub use disk::DiskStorage;
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::time::Timestamp;
+
+/// One directory and what surrounds it.
+pub trait Storage: fmt::Debug + Send + Sync {
+    /// The directory, for messages.
+    fn path(&self) -> &Path;
+
+    /// All entries of the directory, in any order.
+    fn list(&self) -> io::Result<Vec<Entry>>;
+
+    /// Makes a new, empty file only its owner can read and write; fails if the name is taken.
+    /// The name is durable after [`sync_dir`](Storage::sync_dir).
+    fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>>;
+
+    /// Opens a file for reading, syncing and locking.
+    fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>>;
+
+    /// Gives a file a second name; fails if that name is taken.
+    fn link(&self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Removes a name.
+    fn remove(&self, name: &str) -> io::Result<()>;
+
+    /// Makes names made and removed so far durable.
+    fn sync_dir(&self) -> io::Result<()>;
+
+    /// Whether the directory still has a name somewhere.
+    fn is_linked(&self) -> io::Result<bool>;
+
+    /// What a successful sync is worth in this directory.
+    fn durability(&self) -> Durability;
+
+    /// The wall clock and the time since boot, read together.
+    fn clocks(&self) -> ClockReading;
+
+    /// A number nobody can guess.
+    fn random(&self) -> u64;
+
+    /// Who this process is.
+    fn process(&self) -> ProcessFacts;
+}
+
+/// One file of the directory.
+pub trait StorageFile: fmt::Debug + Send + Sync {
+    /// The file's length in bytes.
+    fn len(&self) -> io::Result<u64>;
+
+    /// Fills `buffer` from `offset` on as far as the file goes and says how far that was.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Writes all of `bytes` at `offset`, or fails after having written any part of them.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Makes bytes `from..to`, and the file's length, durable.
+    fn sync(&self, from: u64, to: u64) -> io::Result<()>;
+
+    /// Cuts or extends the file.
+    fn set_len(&self, len: u64) -> io::Result<()>;
+
+    /// Tries to take a lock on the file, without waiting; it is held until the file is dropped.
+    fn try_lock(&self, lock: Lock) -> io::Result<LockOutcome>;
+}
+
+/// An entry of a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name; names that are not UTF-8 are given with replacement characters.
+    pub name: String,
+    /// Its length in bytes, 0 for what is not a regular file.
+    pub len: u64,
+    /// Whether it is a regular file.
+    pub is_file: bool,
+}
+
+/// How a file is locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// With any number of other shared locks.
+    Shared,
+    /// Alone.
+    Exclusive,
+}
+
+/// What became of an attempt to lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockOutcome {
+    /// The lock is held now.
+    Held,
+    /// Somebody else holds a lock that excludes it.
+    Contended,
+    /// Locks do not work here.
+    Unsupported,
+}
+
+/// What a successful sync is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Durability {
+    /// Synced bytes survive power loss, on honest storage.
+    Disk,
+    /// Nothing survives power loss: the file system is in memory.
+    None,
+    /// Not known: a network or other file system whose syncs cannot be judged from here.
+    Unknown,
+}
+
+impl Durability {
+    /// The name used in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Durability::Disk => "disk",
+            Durability::None => "none",
+            Durability::Unknown => "unknown",
+        }
+    }
+}
+
+/// Two clocks read together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClockReading {
+    /// The wall clock.
+    pub wall: Timestamp,
+    /// Nanoseconds since boot, sleep included; 0 where unknown.
+    pub boot_nanoseconds: u64,
+}
+
+/// Who a process is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProcessFacts {
+    /// Its number.
+    pub pid: u32,
+    /// When it started, in clock ticks since boot; 0 where unknown.
+    pub started: u64,
+    /// The machine's name; empty where unknown.
+    pub host: String,
+    /// The boot the machine is in; empty where unknown.
+    pub boot_id: String,
+}

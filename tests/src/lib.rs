@@ -1,0 +1,1 @@
+//! The rig: what suites, fuzz targets and benches share.
