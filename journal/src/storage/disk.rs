@@ -1,3 +1,328 @@
-//! Files of a real directory.
+//! A real directory.
+
+use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{ClockReading, Durability, Entry, FileSystem, Lock, LockOutcome};
+use super::{ProcessFacts, Storage, StorageFile, process};
+use crate::time::Timestamp;
+
+/// A directory of the operating system.
 #[derive(Debug)]
-pub struct DiskStorage;
+pub struct DiskStorage {
+    path: PathBuf,
+    /// Open for as long as the journal is, so that syncs reach this very directory.
+    dir: File,
+    file_system: FileSystem,
+}
+
+impl DiskStorage {
+    /// Opens a directory that exists.
+    ///
+    /// # Errors
+    /// As the system says; `NotADirectory` for a file.
+    pub fn open(path: &Path) -> io::Result<DiskStorage> {
+        let dir = OpenOptions::new().read(true).open(path)?;
+        if !dir.metadata()?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        let file_system = file_system_of(&dir);
+        Ok(DiskStorage {
+            path: path.to_owned(),
+            dir,
+            file_system,
+        })
+    }
+
+    /// Opens a directory, making it and what leads to it first where they are missing.
+    ///
+    /// # Durability
+    /// Names made here are synced before this returns.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn create(path: &Path) -> io::Result<DiskStorage> {
+        let mut missing = Vec::new();
+        let mut existing = path;
+        while !existing.as_os_str().is_empty() && !existing.try_exists()? {
+            missing.push(existing);
+            existing = existing.parent().unwrap_or(Path::new(""));
+        }
+        for dir in missing.into_iter().rev() {
+            make_private_dir(dir)?;
+            let parent = match dir.parent() {
+                Some(parent) if !parent.as_os_str().is_empty() => parent,
+                _ => Path::new("."),
+            };
+            File::open(parent)?.sync_all()?;
+        }
+        DiskStorage::open(path)
+    }
+}
+
+impl Storage for DiskStorage {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn list(&self) -> io::Result<Vec<Entry>> {
+        std::fs::read_dir(&self.path)?
+            .filter_map(|found| read_entry(found).transpose())
+            .collect()
+    }
+
+    fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        let path = self.path.join(name);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
+        Ok(Arc::new(DiskFile(file)))
+    }
+
+    fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        // A fifo with a segment's name must not hang the reader.
+        let flags = rustix::fs::OFlags::NONBLOCK.bits();
+        let flags = i32::try_from(flags).map_err(io::Error::other)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(flags)
+            .open(self.path.join(name))?;
+        Ok(Arc::new(DiskFile(file)))
+    }
+
+    fn link(&self, from: &str, to: &str) -> io::Result<()> {
+        std::fs::hard_link(self.path.join(from), self.path.join(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        std::fs::remove_file(self.path.join(name))
+    }
+
+    fn sync_dir(&self) -> io::Result<()> {
+        self.dir.sync_all()
+    }
+
+    fn is_linked(&self) -> io::Result<bool> {
+        Ok(self.dir.metadata()?.nlink() > 0)
+    }
+
+    fn file_system(&self) -> FileSystem {
+        self.file_system
+    }
+
+    fn durability(&self) -> Durability {
+        match self.file_system {
+            FileSystem::Memory => Durability::None,
+            FileSystem::Ext4 | FileSystem::Xfs | FileSystem::Btrfs => Durability::Disk,
+            FileSystem::Other => Durability::Unknown,
+        }
+    }
+
+    fn clocks(&self) -> ClockReading {
+        ClockReading {
+            wall: Timestamp::now(),
+            boot_nanoseconds: process::boot_nanoseconds(),
+        }
+    }
+
+    fn random(&self) -> u64 {
+        process::random().unwrap_or_else(|| RandomState::new().build_hasher().finish())
+    }
+
+    fn process(&self) -> ProcessFacts {
+        process::facts()
+    }
+}
+
+/// A file of the operating system.
+#[derive(Debug)]
+struct DiskFile(File);
+
+impl StorageFile for DiskFile {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut done = 0;
+        while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            let at = u64::try_from(done)
+                .map_err(io::Error::other)?
+                .saturating_add(offset);
+            match self.0.read_at(rest, at) {
+                Ok(0) => break,
+                Ok(read) => done += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.0.write_all_at(bytes, offset)
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        let none = rustix::fs::FallocateFlags::empty();
+        match rustix::fs::fallocate(&self.0, none, 0, len) {
+            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => self.0.set_len(len),
+            other => Ok(other?),
+        }
+    }
+
+    fn sync(&self, _from: u64, _to: u64) -> io::Result<()> {
+        // fdatasync also writes what is needed to read the data back, the length included:
+        // https://man7.org/linux/man-pages/man2/fdatasync.2.html
+        self.0.sync_data()
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn drop_cache(&self) -> io::Result<()> {
+        Ok(rustix::fs::fadvise(
+            &self.0,
+            0,
+            None,
+            rustix::fs::Advice::DontNeed,
+        )?)
+    }
+
+    fn is_linked(&self) -> io::Result<bool> {
+        Ok(self.0.metadata()?.nlink() > 0)
+    }
+
+    fn try_lock(&self, lock: Lock) -> io::Result<LockOutcome> {
+        let tried = match lock {
+            Lock::Shared => fs2::FileExt::try_lock_shared(&self.0),
+            Lock::Exclusive => fs2::FileExt::try_lock_exclusive(&self.0),
+        };
+        match tried {
+            Ok(()) => Ok(LockOutcome::Held),
+            Err(error) if is_contended(&error) => Ok(LockOutcome::Contended),
+            Err(error) if is_unsupported(&error) => Ok(LockOutcome::Unsupported),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Makes one directory for its owner only; one that appeared meanwhile will do.
+fn make_private_dir(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
+}
+
+/// One entry of a listing; `None` for a name that vanished meanwhile.
+fn read_entry(found: io::Result<std::fs::DirEntry>) -> io::Result<Option<Entry>> {
+    let found = found?;
+    let name = found.file_name().to_string_lossy().into_owned();
+    match found.metadata() {
+        Ok(facts) => {
+            let is_file = facts.is_file();
+            Ok(Some(Entry {
+                name,
+                len: if is_file { facts.len() } else { 0 },
+                is_file,
+            }))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Tells the file system by the magic number statfs gives:
+/// <https://man7.org/linux/man-pages/man2/statfs.2.html>.
+fn file_system_of(dir: &File) -> FileSystem {
+    let Ok(facts) = rustix::fs::fstatfs(dir) else {
+        return FileSystem::Other;
+    };
+    match i64::try_from(facts.f_type) {
+        Ok(0xEF53) => FileSystem::Ext4,
+        Ok(0x5846_5342) => FileSystem::Xfs,
+        Ok(0x9123_683E) => FileSystem::Btrfs,
+        Ok(0x0102_1994 | 0x8584_58F6) => FileSystem::Memory,
+        _ => FileSystem::Other,
+    }
+}
+
+fn is_contended(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+        || error.raw_os_error() == fs2::lock_contended_error().raw_os_error()
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    let unsupported = [rustix::io::Errno::NOLCK, rustix::io::Errno::OPNOTSUPP];
+    let unsupported = unsupported.map(rustix::io::Errno::raw_os_error);
+    error.kind() == io::ErrorKind::Unsupported
+        || error
+            .raw_os_error()
+            .is_some_and(|code| unsupported.contains(&code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_excludes_other_openings_of_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = DiskStorage::open(dir.path()).unwrap();
+        let owner = Storage::create(&storage, "a.run").unwrap();
+        assert_eq!(owner.try_lock(Lock::Exclusive).unwrap(), LockOutcome::Held);
+        let probe = Storage::open(&storage, "a.run").unwrap();
+        assert_eq!(
+            probe.try_lock(Lock::Shared).unwrap(),
+            LockOutcome::Contended
+        );
+        drop(owner);
+        assert_eq!(probe.try_lock(Lock::Shared).unwrap(), LockOutcome::Held);
+        let second = Storage::open(&storage, "a.run").unwrap();
+        assert_eq!(second.try_lock(Lock::Shared).unwrap(), LockOutcome::Held);
+    }
+
+    #[test]
+    fn files_and_directories_are_their_owners_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a/b");
+        let storage = DiskStorage::create(&path).unwrap();
+        Storage::create(&storage, "f").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o700);
+        assert_eq!(mode(&path.join("f")), 0o600);
+    }
+
+    #[test]
+    fn reading_stops_at_the_end_of_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = DiskStorage::open(dir.path()).unwrap();
+        let file = Storage::create(&storage, "f").unwrap();
+        file.write_at(b"abc", 5).unwrap();
+        let mut buffer = [9; 16];
+        assert_eq!(file.read_at(&mut buffer, 4).unwrap(), 4);
+        assert_eq!(&buffer[..5], b"\0abc\x09");
+        assert_eq!(file.read_at(&mut buffer, 100).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_removed_directory_is_noticed() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("gone");
+        let storage = DiskStorage::create(&path).unwrap();
+        assert!(Storage::is_linked(&storage).unwrap());
+        std::fs::remove_dir(&path).unwrap();
+        assert!(!Storage::is_linked(&storage).unwrap());
+    }
+}

@@ -4,6 +4,7 @@
 //! can stand in for it.
 
 mod disk;
+mod process;
 
 pub use disk::DiskStorage;
 
@@ -41,6 +42,9 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// Whether the directory still has a name somewhere.
     fn is_linked(&self) -> io::Result<bool>;
 
+    /// What kind of file system the directory is on.
+    fn file_system(&self) -> FileSystem;
+
     /// What a successful sync is worth in this directory.
     fn durability(&self) -> Durability;
 
@@ -65,11 +69,21 @@ pub trait StorageFile: fmt::Debug + Send + Sync {
     /// Writes all of `bytes` at `offset`, or fails after having written any part of them.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
 
+    /// Reserves space for the first `len` bytes, which become zeros, and makes the file that long;
+    /// where space cannot be reserved the file is only made longer.
+    fn allocate(&self, len: u64) -> io::Result<()>;
+
     /// Makes bytes `from..to`, and the file's length, durable.
     fn sync(&self, from: u64, to: u64) -> io::Result<()>;
 
     /// Cuts or extends the file.
     fn set_len(&self, len: u64) -> io::Result<()>;
+
+    /// Forgets cached bytes that are on the disk, so that reading shows what the disk has.
+    fn drop_cache(&self) -> io::Result<()>;
+
+    /// Whether the file still has a name somewhere.
+    fn is_linked(&self) -> io::Result<bool>;
 
     /// Tries to take a lock on the file, without waiting; it is held until the file is dropped.
     fn try_lock(&self, lock: Lock) -> io::Result<LockOutcome>;
@@ -104,6 +118,22 @@ pub enum LockOutcome {
     Contended,
     /// Locks do not work here.
     Unsupported,
+}
+
+/// The kinds of file systems the journal tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FileSystem {
+    /// ext2, ext3 or ext4.
+    Ext4,
+    /// XFS.
+    Xfs,
+    /// Btrfs.
+    Btrfs,
+    /// tmpfs or ramfs: in memory.
+    Memory,
+    /// Any other, network file systems included.
+    Other,
 }
 
 /// What a successful sync is worth.
