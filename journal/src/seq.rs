@@ -46,7 +46,8 @@ pub struct Generation(pub u32);
 
 /// The name of a run: one opening of the journal by one process.
 ///
-/// Runs order by generation, then by their random part. Written as 8 hex digits, `-`, 16 hex digits.
+/// Runs order by generation, then by their random part. Written as 8 hex digits, `-`, 16 hex
+/// digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId {
     /// Place of the run among the runs of its journal.

@@ -1,1 +1,5 @@
 //! The rig: what suites, fuzz targets and benches share.
+
+pub mod rigs;
+pub mod source;
+pub mod words;

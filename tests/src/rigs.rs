@@ -1,0 +1,49 @@
+//! What a rig says about itself: what it could not do here, and how much it did.
+//!
+//! Lines go to standard error past the test harness, and to the file `JOURNAL_RIG_NOTES` names.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use crate::source;
+
+/// Whether every rig must do all it can: `JOURNAL_RIGS=strict`, as `.ci/run` sets it.
+#[must_use]
+pub fn is_strict() -> bool {
+    env::var_os("JOURNAL_RIGS").is_some_and(|value| value == "strict")
+}
+
+/// Says that this machine lacks what the rig needs, as in `SKIP realdata: no such directory`.
+pub fn skip(what: &str, why: &str) {
+    note(&format!("SKIP {what}: {why}"));
+}
+
+/// Says what a rig did, as in `RIG kill: 200 kills, 0 lost`.
+pub fn done(what: &str, counts: &str) {
+    note(&format!("RIG {what}: {counts}"));
+}
+
+/// The recorded sessions beside the project, or `None` after a word about their absence.
+#[must_use]
+pub fn real_data(what: &str) -> Option<PathBuf> {
+    let root = source::root();
+    let directory = root.parent()?.join("shared").join("realdata");
+    if directory.is_dir() {
+        return Some(directory);
+    }
+    skip("realdata", &format!("{what} needs ../shared/realdata"));
+    None
+}
+
+/// One write for the whole line, so that lines of several tests stay apart.
+fn note(line: &str) {
+    let line = format!("{line}\n");
+    // Nobody may be listening; the line is a courtesy.
+    let _ = io::stderr().write_all(line.as_bytes());
+    if let Some(path) = env::var_os("JOURNAL_RIG_NOTES") {
+        let file = File::options().append(true).create(true).open(path);
+        let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    }
+}
