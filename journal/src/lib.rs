@@ -10,7 +10,7 @@ pub mod storage;
 mod time;
 
 pub use error::{DamageReason, Error, Result};
-pub use event::{Channel, Event, Kind, Level, Map, Number, SessionStatus, Status, Value};
+pub use event::{Channel, Event, Kind, Level, Map, Number, SessionStatus, Status, ToValue, Value};
 pub use recovery::{Liveness, Loss};
 pub use seq::{Address, Generation, RunId, SegmentNumber, Seq};
 pub use time::Timestamp;

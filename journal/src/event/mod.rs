@@ -1,7 +1,14 @@
 //! What a record says: the events of a trace and how they become payload bytes.
 
 mod action;
+pub(crate) mod codec;
+mod convert;
+mod map;
 mod names;
+mod number;
+mod owned;
+#[cfg(test)]
+mod samples;
 pub(crate) mod system;
 mod value;
 
@@ -9,8 +16,11 @@ pub use action::{
     Action, Counter, Crash, Custom, Link, Log, Model, SessionEnd, SessionStart, SessionUpdate,
     SpanEnd, SpanFields, SpanStart, SpanUpdate, Text, Tokens,
 };
+pub use convert::ToValue;
+pub use map::Map;
 pub use names::{Channel, Kind, Level, OtlpKind, SessionStatus, Status};
-pub use value::{Map, Number, Value};
+pub use number::Number;
+pub use value::Value;
 
 use std::borrow::Cow;
 
@@ -31,6 +41,8 @@ pub struct Event<'a> {
     pub action: Action<'a>,
     /// Members this library does not know; kept and given back.
     pub extra: Map<'a>,
+    /// Optional fields of a newer version, by tag; kept and written again as they are.
+    pub(crate) unknown_extras: Vec<(u16, Cow<'a, [u8]>)>,
 }
 
 impl<'a> Event<'a> {
@@ -42,6 +54,7 @@ impl<'a> Event<'a> {
             at: None,
             action,
             extra: Map::new(),
+            unknown_extras: Vec::new(),
         }
     }
 

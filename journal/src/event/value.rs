@@ -2,6 +2,12 @@
 
 use std::borrow::Cow;
 
+use super::Map;
+use super::number;
+
+/// How deep lists and maps may nest in a value that is recorded.
+pub(crate) const DEPTH_MAX: u8 = 64;
+
 /// A piece of data: JSON's types, integers kept apart from floats, and bytes.
 ///
 /// Nests at most 64 deep when it is recorded. The bits of a float are kept.
@@ -29,29 +35,130 @@ pub enum Value<'a> {
     Map(Map<'a>),
 }
 
-/// Values by name; the order of the names is kept.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Map<'a>(pub(crate) Vec<(Cow<'a, str>, Value<'a>)>);
-
-impl<'a> Map<'a> {
-    /// An empty map.
+impl<'a> Value<'a> {
+    /// The value made of bytes; a plain `Vec<u8>` would become a list of numbers.
     #[must_use]
-    pub const fn new() -> Map<'a> {
-        Map(Vec::new())
+    pub fn bytes(bytes: impl Into<Cow<'a, [u8]>>) -> Value<'a> {
+        Value::Bytes(bytes.into())
     }
-}
 
-/// A number of things: an integer where it is one, else a float; never NaN or infinite.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Number {
-    /// A whole number.
-    I64(i64),
-    /// Any other finite number.
-    F64(f64),
-}
+    /// Whether it is nothing.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        matches!(self, Value::Null)
+    }
 
-impl Default for Number {
-    fn default() -> Number {
-        Number::I64(0)
+    /// Its truth, if it is a bool.
+    #[must_use]
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Value::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// Its value, if it is an integer that fits.
+    #[must_use]
+    pub fn as_i64(&self) -> Option<i64> {
+        match self {
+            Value::I64(value) => Some(*value),
+            Value::U64(value) => i64::try_from(*value).ok(),
+            _ => None,
+        }
+    }
+
+    /// Its value, if it is an integer that is not negative.
+    #[must_use]
+    pub fn as_u64(&self) -> Option<u64> {
+        match self {
+            Value::I64(value) => u64::try_from(*value).ok(),
+            Value::U64(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// Its value, if it is a number; an integer is rounded to the nearest float.
+    #[must_use]
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Value::I64(value) => Some(number::nearest_f64(i128::from(*value))),
+            Value::U64(value) => Some(number::nearest_f64(i128::from(*value))),
+            Value::F64(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// Its text, if it is text.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Its bytes, if it is bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Value::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Its values, if it is a list.
+    #[must_use]
+    pub fn as_list(&self) -> Option<&[Value<'a>]> {
+        match self {
+            Value::List(values) => Some(values),
+            _ => None,
+        }
+    }
+
+    /// Its members, if it is a map.
+    #[must_use]
+    pub fn as_map(&self) -> Option<&Map<'a>> {
+        match self {
+            Value::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// The member of that name, if it is a map that has one.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value<'a>> {
+        self.as_map()?.get(name)
+    }
+
+    /// The same value, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Value::Null => Value::Null,
+            Value::Bool(value) => Value::Bool(value),
+            Value::I64(value) => Value::I64(value),
+            Value::U64(value) => Value::U64(value),
+            Value::F64(value) => Value::F64(value),
+            Value::String(text) => Value::String(Cow::Owned(text.into_owned())),
+            Value::Bytes(bytes) => Value::Bytes(Cow::Owned(bytes.into_owned())),
+            Value::List(values) => Value::List(values.into_iter().map(Value::into_owned).collect()),
+            Value::Map(map) => Value::Map(map.into_owned()),
+        }
+    }
+
+    /// The same value, borrowing from this one; only lists and maps are copied.
+    #[must_use]
+    pub fn as_borrowed(&self) -> Value<'_> {
+        match self {
+            Value::String(text) => Value::String(Cow::Borrowed(text)),
+            Value::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
+            Value::List(values) => Value::List(values.iter().map(Value::as_borrowed).collect()),
+            Value::Map(map) => Value::Map(map.as_borrowed()),
+            Value::Null => Value::Null,
+            Value::Bool(value) => Value::Bool(*value),
+            Value::I64(value) => Value::I64(*value),
+            Value::U64(value) => Value::U64(*value),
+            Value::F64(value) => Value::F64(*value),
+        }
     }
 }

@@ -1,0 +1,199 @@
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::{decode, encode};
+use crate::event::samples::{self, Rng};
+use crate::event::{Action, Event, Map, SessionEnd, SessionStatus, SpanEnd, Value};
+use crate::format::RecordKind;
+
+fn payload(event: &Event<'_>) -> (RecordKind, Bytes) {
+    let mut bytes = Vec::new();
+    let kind = encode(event, &mut bytes).expect("it has an encoding");
+    (kind, bytes.into())
+}
+
+fn reads_back(event: &Event<'_>) {
+    let (kind, bytes) = payload(event);
+    let decoded = decode(kind, &bytes, event.session.as_deref());
+    assert_eq!(&decoded, event);
+    assert_eq!(&decoded.into_owned(), event);
+}
+
+#[test]
+fn every_kind_reads_back_with_all_and_with_no_fields() {
+    samples::full()
+        .iter()
+        .chain(&samples::bare())
+        .for_each(reads_back);
+}
+
+#[test]
+fn random_events_read_back() {
+    for seed in 0..3000 {
+        let event = Rng::new(seed).any_event();
+        let (kind, bytes) = payload(&event);
+        let decoded = decode(kind, &bytes, event.session.as_deref());
+        assert_eq!(decoded, event, "seed {seed}");
+    }
+}
+
+#[test]
+fn payloads_are_the_bytes_they_always_were() {
+    let golden = include_str!("golden.txt");
+    let mut lines = golden.lines();
+    for event in samples::bare().iter().chain(&samples::full()) {
+        let (kind, bytes) = payload(event);
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(Some(format!("{} {hex}", kind.0).as_str()), lines.next());
+    }
+    assert_eq!(lines.next(), None);
+}
+
+#[test]
+fn changed_payloads_never_panic_and_are_kept() {
+    let mut rng = Rng::new(7);
+    for event in samples::full().iter().chain(&samples::bare()) {
+        let (kind, bytes) = payload(event);
+        for len in 0..bytes.len() {
+            let cut = bytes.slice(..len);
+            let decoded = decode(kind, &cut, None);
+            let is_kept =
+                matches!(&decoded.action, Action::Unknown { payload, .. } if *payload == cut);
+            assert!(is_kept, "{decoded:?}");
+        }
+        for _ in 0..1000 {
+            let mut changed = bytes.to_vec();
+            for _ in 0..=rng.below(3) {
+                let place = rng.below_len(changed.len());
+                changed[place] = rng.next().to_le_bytes()[0];
+            }
+            let changed = Bytes::from(changed);
+            let decoded = decode(kind, &changed, None);
+            // Whatever it means now, it can be written again and means the same then.
+            let mut again = Vec::new();
+            let kind = encode(&decoded, &mut again).expect("what was decoded can be encoded");
+            let again = Bytes::from(again);
+            let twice = decode(kind, &again, None);
+            assert_eq!(format!("{twice:?}"), format!("{decoded:?}"));
+        }
+    }
+}
+
+#[test]
+fn a_payload_with_a_byte_more_is_kept_as_bytes() {
+    for event in samples::bare() {
+        let (kind, bytes) = payload(&event);
+        let longer = Bytes::from([&bytes[..], &[0]].concat());
+        assert!(matches!(
+            decode(kind, &longer, None).action,
+            Action::Unknown { .. }
+        ));
+    }
+}
+
+fn nested(depth: usize) -> Value<'static> {
+    (0..depth).fold(Value::Null, |value, n| match n % 2 {
+        0 => Value::List(vec![value]),
+        _ => Value::Map(Map::from([("k", value)])),
+    })
+}
+
+#[test]
+fn data_nests_64_deep_and_no_deeper() {
+    reads_back(&Event::custom("c", nested(64)).in_session("s"));
+    for depth in [65, 66, 5000] {
+        let mut out = b"before".to_vec();
+        let error = encode(&Event::custom("c", nested(depth)), &mut out).unwrap_err();
+        assert_eq!(error.code(), "invalid-event");
+        assert_eq!(out, b"before");
+    }
+    let mut event = Event::custom("c", Value::Null);
+    event.extra.insert("x", nested(64));
+    reads_back(&event.in_session("s"));
+}
+
+#[test]
+fn hostile_depth_and_counts_are_kept_as_bytes() {
+    // No time, an empty name, then data: lists of one list each, far deeper than the limit.
+    let mut deep = vec![0, 0];
+    deep.extend([7, 1].repeat(1_000_000));
+    // A list that claims to have u32::MAX values.
+    let long = vec![0, 0, 7, 0xff, 0xff, 0xff, 0xff, 0x0f];
+    for bytes in [deep, long] {
+        let decoded = decode(RecordKind::CUSTOM, &Bytes::from(bytes), None).into_owned();
+        assert!(matches!(decoded.action, Action::Unknown { kind: 27, .. }));
+    }
+}
+
+#[test]
+fn a_name_twice_in_a_map_is_kept_as_bytes() {
+    let map = |second: u8| vec![0, 0, 8, 2, 1, b'a', 0, 1, second, 0, 0];
+    let distinct = Bytes::from(map(b'b'));
+    assert!(matches!(
+        decode(RecordKind::CUSTOM, &distinct, None).action,
+        Action::Custom(_)
+    ));
+    let twice = Bytes::from(map(b'a'));
+    assert!(matches!(
+        decode(RecordKind::CUSTOM, &twice, None).action,
+        Action::Unknown { .. }
+    ));
+}
+
+#[test]
+fn unknown_extras_are_written_again() {
+    let mut event = Event::custom("c", 1).in_session("s");
+    event.extra.insert("member", "kept");
+    event.unknown_extras = vec![(2, Cow::Borrowed(b"two")), (900, Cow::Borrowed(b""))];
+    reads_back(&event);
+    let (kind, bytes) = payload(&event);
+    let decoded = decode(kind, &bytes, Some("s"));
+    assert_eq!(payload(&decoded).1, bytes);
+}
+
+#[test]
+fn bits_of_floats_are_kept() {
+    for bits in [0x7ff8_0000_0000_0001_u64, 0xfff0_0000_0000_0000, 1 << 63] {
+        let (kind, bytes) = payload(&Event::custom("c", f64::from_bits(bits)));
+        let decoded = decode(kind, &bytes, None);
+        let Action::Custom(custom) = decoded.action else {
+            panic!("not custom: {decoded:?}");
+        };
+        assert!(matches!(custom.data, Value::F64(value) if value.to_bits() == bits));
+    }
+}
+
+#[test]
+fn a_session_start_knows_its_session() {
+    let event = samples::bare().remove(0).in_session("0123456789abcdef");
+    let (kind, bytes) = payload(&event);
+    assert_eq!(decode(kind, &bytes, None), event);
+    assert_eq!(
+        bytes[..9],
+        [0, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef]
+    );
+}
+
+#[test]
+fn events_that_say_nothing_possible_are_refused() {
+    let crashed = Action::SessionEnd(SessionEnd {
+        status: SessionStatus::Crashed,
+        error: None,
+    });
+    let system = Action::Unknown {
+        kind: 3,
+        payload: Bytes::new(),
+    };
+    let Some(Action::Span(start, _)) = samples::bare().into_iter().map(|e| e.action).nth(6) else {
+        panic!("the seventh sample is a whole span");
+    };
+    let end = SpanEnd {
+        span: "another".into(),
+        ..SpanEnd::default()
+    };
+    for action in [crashed, system, Action::Span(start, end)] {
+        let error = encode(&Event::new(action), &mut Vec::new()).unwrap_err();
+        assert_eq!(error.code(), "invalid-event");
+    }
+}

@@ -1,0 +1,189 @@
+//! Values by name.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::Value;
+
+/// Values by name; the order of the names is kept.
+///
+/// Looking up is a walk over the names: made for the handful of members that events have.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Map<'a>(pub(crate) Vec<(Cow<'a, str>, Value<'a>)>);
+
+impl<'a> Map<'a> {
+    /// An empty map.
+    #[must_use]
+    pub const fn new() -> Map<'a> {
+        Map(Vec::new())
+    }
+
+    /// How many members it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it has no member.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The member of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value<'a>> {
+        self.iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The member of that name, to change it.
+    #[must_use]
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Value<'a>> {
+        let member = self.0.iter_mut().find(|(key, _)| key == name);
+        member.map(|(_, value)| value)
+    }
+
+    /// Sets a member and returns what it replaced; a replaced one keeps its place.
+    pub fn insert(
+        &mut self,
+        name: impl Into<Cow<'a, str>>,
+        value: impl Into<Value<'a>>,
+    ) -> Option<Value<'a>> {
+        let (name, value) = (name.into(), value.into());
+        if let Some(old) = self.get_mut(&name) {
+            return Some(std::mem::replace(old, value));
+        }
+        self.0.push((name, value));
+        None
+    }
+
+    /// Takes a member out; the others keep their order.
+    pub fn remove(&mut self, name: &str) -> Option<Value<'a>> {
+        let place = self.0.iter().position(|(key, _)| key == name)?;
+        Some(self.0.remove(place).1)
+    }
+
+    /// The members in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value<'a>)> {
+        self.0.iter().map(|(name, value)| (name.as_ref(), value))
+    }
+
+    /// The same map, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Map<'static> {
+        let members = self.0.into_iter();
+        Map(members
+            .map(|(name, value)| (Cow::Owned(name.into_owned()), value.into_owned()))
+            .collect())
+    }
+
+    /// The same map, borrowing names and texts from this one.
+    #[must_use]
+    pub fn as_borrowed(&self) -> Map<'_> {
+        let members = self.0.iter();
+        Map(members
+            .map(|(name, value)| (Cow::Borrowed(name.as_ref()), value.as_borrowed()))
+            .collect())
+    }
+
+    /// Whether two members have the same name, in time linear in their number.
+    pub(crate) fn has_duplicates(&self) -> bool {
+        if self.0.len() <= WALK_MAX {
+            let mut rest = self.0.as_slice();
+            while let [(name, _), behind @ ..] = rest {
+                if behind.iter().any(|(other, _)| other == name) {
+                    return true;
+                }
+                rest = behind;
+            }
+            return false;
+        }
+        let mut seen = std::collections::HashSet::with_capacity(self.0.len());
+        !self.0.iter().all(|(name, _)| seen.insert(name.as_ref()))
+    }
+}
+
+/// Up to this many members a walk beats a hash table.
+const WALK_MAX: usize = 16;
+
+impl<'a, K: Into<Cow<'a, str>>, V: Into<Value<'a>>> FromIterator<(K, V)> for Map<'a> {
+    /// Of members with the same name the last one wins, at the place of the first.
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(members: I) -> Map<'a> {
+        let members = members.into_iter();
+        let map = Map(members
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect());
+        if !map.has_duplicates() {
+            return map;
+        }
+        let mut places: HashMap<Cow<'a, str>, usize> = HashMap::with_capacity(map.0.len());
+        let mut unique: Vec<(Cow<'a, str>, Value<'a>)> = Vec::new();
+        for (name, value) in map.0 {
+            match places.get(&name) {
+                Some(&place) => unique[place].1 = value,
+                None => {
+                    places.insert(name.clone(), unique.len());
+                    unique.push((name, value));
+                }
+            }
+        }
+        Map(unique)
+    }
+}
+
+impl<'a, K: Into<Cow<'a, str>>, V: Into<Value<'a>>> Extend<(K, V)> for Map<'a> {
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, members: I) {
+        let added: Map<'a> = members.into_iter().collect();
+        if self.0.len().saturating_mul(added.0.len()) <= WALK_MAX * WALK_MAX {
+            for (name, value) in added.0 {
+                self.insert(name, value);
+            }
+        } else {
+            let all = std::mem::take(&mut self.0).into_iter().chain(added.0);
+            *self = all.collect();
+        }
+    }
+}
+
+impl<'a, K: Into<Cow<'a, str>>, V: Into<Value<'a>>, const N: usize> From<[(K, V); N]> for Map<'a> {
+    fn from(members: [(K, V); N]) -> Map<'a> {
+        members.into_iter().collect()
+    }
+}
+
+impl<'a> IntoIterator for Map<'a> {
+    type Item = (Cow<'a, str>, Value<'a>);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_given_twice_keeps_its_place_and_the_last_value() {
+        let mut map = Map::from([("a", 1), ("b", 2), ("a", 3)]);
+        assert_eq!(map, Map::from([("a", 3), ("b", 2)]));
+        assert_eq!(map.insert("b", 4), Some(Value::I64(2)));
+        assert_eq!(map.get("b"), Some(&Value::I64(4)));
+        assert_eq!(
+            (map.len(), map.remove("a"), map.len()),
+            (2, Some(Value::I64(3)), 1)
+        );
+    }
+
+    #[test]
+    fn many_members_merge_in_linear_time() {
+        let names = |from: usize| (from..from + 200_000).map(|n| (format!("k{n}"), true));
+        let mut map: Map<'_> = names(0).collect();
+        map.extend(names(100_000));
+        assert_eq!(map.len(), 300_000);
+        assert!(!map.has_duplicates());
+    }
+}
