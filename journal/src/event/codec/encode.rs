@@ -11,8 +11,9 @@ use super::extra_tag;
 use super::field::{At, Count, Extras, Id};
 use crate::error::{Error, Result};
 use crate::event::{
-    Action, Event, Map, Model, SessionStart, SessionStatus, SpanEnd, SpanFields, SpanStart,
-    SpanUpdate, Status, Tokens, Value,
+    Action, Counter, Crash, Custom, Event, Link, Log, Map, Model, SessionEnd, SessionStart,
+    SessionStatus, SessionUpdate, SpanEnd, SpanFields, SpanStart, SpanUpdate, Status, Text, Tokens,
+    Value,
 };
 use crate::format::RecordKind;
 use crate::time::Timestamp;
@@ -32,54 +33,31 @@ pub(crate) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> Result<RecordKind>
 
 fn encode_action(event: &Event<'_>, out: &mut Vec<u8>) -> Result<RecordKind> {
     match &event.action {
-        Action::SessionStart(start) => put(
-            RecordKind::SESSION_START,
-            &session_start(event, start)?,
-            out,
-        ),
-        Action::SpanStart(start) => {
-            let at = time(event.at);
-            let (begin, extras) = (begin(start), extras(event)?);
-            put(
-                RecordKind::SPAN_START,
-                &body::SpanStart { at, begin, extras },
-                out,
-            )
+        Action::SessionStart(start) => {
+            let body = session_start(event, start)?;
+            put(RecordKind::SESSION_START, &body, out)
         }
+        Action::SessionUpdate(update) => {
+            let body = session_update(event, update)?;
+            put(RecordKind::SESSION_UPDATE, &body, out)
+        }
+        Action::SessionEnd(end) => put(RecordKind::SESSION_END, &session_end(event, end)?, out),
+        Action::SpanStart(start) => put(RecordKind::SPAN_START, &span_start(event, start)?, out),
         Action::SpanUpdate(update) => {
-            put(RecordKind::SPAN_UPDATE, &span_update(event, update)?, out)
+            let body = span_update(event, update)?;
+            put(RecordKind::SPAN_UPDATE, &body, out)
         }
-        Action::SpanEnd(end) => {
-            let (at, span) = (time(event.at), Id::new(&end.span));
-            let (finish, extras) = (finish(end), extras(event)?);
-            let body = body::SpanEnd {
-                at,
-                span,
-                finish,
-                extras,
-            };
-            put(RecordKind::SPAN_END, &body, out)
+        Action::SpanEnd(end) => put(RecordKind::SPAN_END, &span_end(event, end)?, out),
+        Action::Span(start, end) => put(RecordKind::SPAN, &span(event, start, end)?, out),
+        Action::Text(piece) => put(RecordKind::TEXT, &text_piece(event, piece)?, out),
+        Action::Log(log) => put(RecordKind::LOG, &self::log(event, log)?, out),
+        Action::Link(link) => put(RecordKind::LINK, &self::link(event, link)?, out),
+        Action::Counter(counter) => {
+            let body = self::counter(event, counter)?;
+            put(RecordKind::COUNTER, &body, out)
         }
-        Action::Span(start, end) => {
-            if end.span != start.span && !end.span.is_empty() {
-                return Err(invalid(format!(
-                    "a span started as {:?} ends as {:?}",
-                    start.span, end.span
-                )));
-            }
-            let (at, extras) = (time(event.at), extras(event)?);
-            let (begin, finish) = (begin(start), finish(end));
-            put(
-                RecordKind::SPAN,
-                &body::Span {
-                    at,
-                    begin,
-                    finish,
-                    extras,
-                },
-                out,
-            )
-        }
+        Action::Crash(crash) => put(RecordKind::CRASH_NOTE, &crash_note(event, crash)?, out),
+        Action::Custom(custom) => put(RecordKind::CUSTOM, &self::custom(event, custom)?, out),
         Action::Unknown { kind, payload } => {
             if *kind == 0 || RecordKind(*kind).is_system() {
                 return Err(invalid(format!(
@@ -89,113 +67,6 @@ fn encode_action(event: &Event<'_>, out: &mut Vec<u8>) -> Result<RecordKind> {
             out.extend_from_slice(payload);
             Ok(RecordKind(*kind))
         }
-        _ => encode_note(event, out),
-    }
-}
-
-fn encode_note(event: &Event<'_>, out: &mut Vec<u8>) -> Result<RecordKind> {
-    let at = time(event.at);
-    let extras = extras(event)?;
-    match &event.action {
-        Action::SessionUpdate(update) => {
-            let (name, metadata) = (text(&update.name), members(&update.metadata));
-            let body = body::SessionUpdate {
-                at,
-                name,
-                metadata,
-                extras,
-            };
-            put(RecordKind::SESSION_UPDATE, &body, out)
-        }
-        Action::SessionEnd(end) => {
-            let (status, error) = (end_status(end.status)?, text(&end.error));
-            let body = body::SessionEnd {
-                at,
-                status,
-                error,
-                extras,
-            };
-            put(RecordKind::SESSION_END, &body, out)
-        }
-        Action::Text(piece) => {
-            let (span, offset) = (Id::new(&piece.span), piece.offset);
-            let (channel, text) = (piece.channel.as_str(), piece.text.as_ref());
-            let body = body::Text {
-                at,
-                span,
-                channel,
-                offset,
-                text,
-                extras,
-            };
-            put(RecordKind::TEXT, &body, out)
-        }
-        Action::Log(log) => {
-            let body = body::Log {
-                at,
-                span: Id::maybe(log.span.as_ref()),
-                event_name: text(&log.event_name),
-                level: log.level.0,
-                message: data(&log.message),
-                attributes: members(&log.attributes),
-                extras,
-            };
-            put(RecordKind::LOG, &body, out)
-        }
-        Action::Link(link) => {
-            let body = body::Link {
-                at,
-                span: Id::maybe(link.span.as_ref()),
-                to_trace_id: Id::maybe(link.to_trace_id.as_ref()),
-                to_session: Id::maybe(link.to_session.as_ref()),
-                to_span: Id::maybe(link.to_span.as_ref()),
-                attributes: members(&link.attributes),
-                extras,
-            };
-            put(RecordKind::LINK, &body, out)
-        }
-        Action::Counter(counter) => {
-            let (name, value) = (counter.name.as_ref(), Count::new(counter.value));
-            let (unit, span) = (text(&counter.unit), Id::maybe(counter.span.as_ref()));
-            let body = body::Counter {
-                at,
-                name,
-                value,
-                unit,
-                span,
-                extras,
-            };
-            put(RecordKind::COUNTER, &body, out)
-        }
-        Action::Crash(crash) => {
-            let (reason, location) = (text(&crash.reason), text(&crash.location));
-            let body = body::CrashNote {
-                at,
-                reason,
-                location,
-                extras,
-            };
-            put(RecordKind::CRASH_NOTE, &body, out)
-        }
-        Action::Custom(custom) => {
-            let (name, data) = (custom.name.as_ref(), data(&custom.data));
-            put(
-                RecordKind::CUSTOM,
-                &body::Custom {
-                    at,
-                    name,
-                    data,
-                    extras,
-                },
-                out,
-            )
-        }
-        Action::SessionStart(_)
-        | Action::SpanStart(_)
-        | Action::SpanUpdate(_)
-        | Action::SpanEnd(_)
-        | Action::Span(..)
-        | Action::Unknown { .. } => Err(invalid("not a note".to_owned())),
     }
 }
 
@@ -221,6 +92,35 @@ fn session_start<'e>(
     })
 }
 
+fn session_update<'e>(
+    event: &'e Event<'_>,
+    update: &'e SessionUpdate<'_>,
+) -> Result<body::SessionUpdate<'e>> {
+    Ok(body::SessionUpdate {
+        at: time(event.at),
+        name: text(&update.name),
+        metadata: members(&update.metadata),
+        extras: extras(event)?,
+    })
+}
+
+fn session_end<'e>(event: &'e Event<'_>, end: &'e SessionEnd<'_>) -> Result<body::SessionEnd<'e>> {
+    Ok(body::SessionEnd {
+        at: time(event.at),
+        status: end_status(end.status)?,
+        error: text(&end.error),
+        extras: extras(event)?,
+    })
+}
+
+fn span_start<'e>(event: &'e Event<'_>, start: &'e SpanStart<'_>) -> Result<body::SpanStart<'e>> {
+    Ok(body::SpanStart {
+        at: time(event.at),
+        begin: begin(start),
+        extras: extras(event)?,
+    })
+}
+
 fn span_update<'e>(
     event: &'e Event<'_>,
     update: &'e SpanUpdate<'_>,
@@ -232,6 +132,98 @@ fn span_update<'e>(
         status: update.status.map(span_status),
         status_message: text(&update.status_message),
         fields: fields(&update.fields),
+        extras: extras(event)?,
+    })
+}
+
+fn span_end<'e>(event: &'e Event<'_>, end: &'e SpanEnd<'_>) -> Result<body::SpanEnd<'e>> {
+    Ok(body::SpanEnd {
+        at: time(event.at),
+        span: Id::new(&end.span),
+        finish: finish(end),
+        extras: extras(event)?,
+    })
+}
+
+fn span<'e>(
+    event: &'e Event<'_>,
+    start: &'e SpanStart<'_>,
+    end: &'e SpanEnd<'_>,
+) -> Result<body::Span<'e>> {
+    if end.span != start.span && !end.span.is_empty() {
+        let (start, end) = (&start.span, &end.span);
+        return Err(invalid(format!(
+            "a span started as {start:?} ends as {end:?}"
+        )));
+    }
+    Ok(body::Span {
+        at: time(event.at),
+        begin: begin(start),
+        finish: finish(end),
+        extras: extras(event)?,
+    })
+}
+
+fn text_piece<'e>(event: &'e Event<'_>, piece: &'e Text<'_>) -> Result<body::Text<'e>> {
+    Ok(body::Text {
+        at: time(event.at),
+        span: Id::new(&piece.span),
+        channel: piece.channel.as_str(),
+        offset: piece.offset,
+        text: &piece.text,
+        extras: extras(event)?,
+    })
+}
+
+fn log<'e>(event: &'e Event<'_>, log: &'e Log<'_>) -> Result<body::Log<'e>> {
+    Ok(body::Log {
+        at: time(event.at),
+        span: Id::maybe(log.span.as_ref()),
+        event_name: text(&log.event_name),
+        level: log.level.0,
+        message: data(&log.message),
+        attributes: members(&log.attributes),
+        extras: extras(event)?,
+    })
+}
+
+fn link<'e>(event: &'e Event<'_>, link: &'e Link<'_>) -> Result<body::Link<'e>> {
+    Ok(body::Link {
+        at: time(event.at),
+        span: Id::maybe(link.span.as_ref()),
+        to_trace_id: Id::maybe(link.to_trace_id.as_ref()),
+        to_session: Id::maybe(link.to_session.as_ref()),
+        to_span: Id::maybe(link.to_span.as_ref()),
+        attributes: members(&link.attributes),
+        extras: extras(event)?,
+    })
+}
+
+fn counter<'e>(event: &'e Event<'_>, counter: &'e Counter<'_>) -> Result<body::Counter<'e>> {
+    Ok(body::Counter {
+        at: time(event.at),
+        name: &counter.name,
+        value: Count::new(counter.value),
+        unit: text(&counter.unit),
+        span: Id::maybe(counter.span.as_ref()),
+        extras: extras(event)?,
+    })
+}
+
+fn crash_note<'e>(event: &'e Event<'_>, crash: &'e Crash<'_>) -> Result<body::CrashNote<'e>> {
+    Ok(body::CrashNote {
+        at: time(event.at),
+        reason: text(&crash.reason),
+        location: text(&crash.location),
+        extras: extras(event)?,
+    })
+}
+
+fn custom<'e>(event: &'e Event<'_>, custom: &'e Custom<'_>) -> Result<body::Custom<'e>> {
+    Ok(body::Custom {
+        at: time(event.at),
+        name: &custom.name,
+        data: data(&custom.data),
         extras: extras(event)?,
     })
 }
