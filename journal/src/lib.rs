@@ -5,9 +5,11 @@ pub mod event;
 pub mod format;
 mod recovery;
 mod seq;
+mod settings;
 #[doc(hidden)]
 pub mod storage;
 mod time;
+mod writer;
 
 pub use error::{DamageReason, Error, Result};
 pub use event::{Channel, Event, Kind, Level, Map, Number, SessionStatus, Status, ToValue, Value};

@@ -1,0 +1,43 @@
+//! Values that options take.
+
+use std::time::Duration;
+
+/// What an append does when too many bytes wait for a sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnBacklog {
+    /// Wait for the sync, at most this long, then fail.
+    Wait(Duration),
+    /// Fail at once.
+    Fail,
+}
+
+/// How a run is written.
+#[derive(Clone, Debug)]
+pub(crate) struct WriterSettings {
+    pub(crate) sync_interval: Duration,
+    pub(crate) sync_bytes: u64,
+    pub(crate) segment_bytes_max: u64,
+    pub(crate) record_bytes_max: u64,
+    pub(crate) backlog_bytes_max: u64,
+    pub(crate) on_backlog: OnBacklog,
+    /// Name and version of the program that writes.
+    pub(crate) program: (String, String),
+    /// No threads: whoever waits runs the syncer's steps itself.
+    pub(crate) is_stepped: bool,
+}
+
+impl Default for WriterSettings {
+    fn default() -> WriterSettings {
+        WriterSettings {
+            sync_interval: Duration::from_millis(50),
+            sync_bytes: 1 << 20,
+            segment_bytes_max: 64 << 20,
+            record_bytes_max: 64 << 20,
+            backlog_bytes_max: 64 << 20,
+            on_backlog: OnBacklog::Wait(Duration::from_secs(1)),
+            program: (String::new(), String::new()),
+            is_stepped: false,
+        }
+    }
+}

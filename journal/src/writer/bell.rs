@@ -1,0 +1,94 @@
+//! What wakes the syncer.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Requests to the syncer, and the condition it sleeps on.
+#[derive(Debug, Default)]
+pub(super) struct Bell {
+    /// Somebody waits for a sync.
+    wants_sync: AtomicBool,
+    /// Nothing waits to become durable, so the next append must ring.
+    is_resting: AtomicBool,
+    state: Mutex<BellState>,
+    rung: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct BellState {
+    is_rung: bool,
+    wants_close: bool,
+}
+
+impl Bell {
+    /// Asks for a sync now.
+    pub(super) fn want_sync(&self) {
+        if !self.wants_sync() && !self.wants_sync.swap(true, Ordering::SeqCst) {
+            self.ring();
+        }
+    }
+
+    /// Asks for the run to be closed.
+    pub(super) fn want_close(&self) {
+        self.lock().wants_close = true;
+        self.ring();
+    }
+
+    /// Wakes the syncer to look around.
+    pub(super) fn ring(&self) {
+        self.lock().is_rung = true;
+        self.rung.notify_one();
+    }
+
+    /// Wakes the syncer if it rests: there is something to become durable again.
+    pub(super) fn ring_if_resting(&self) {
+        if self.is_resting.load(Ordering::SeqCst) && self.is_resting.swap(false, Ordering::SeqCst) {
+            self.ring();
+        }
+    }
+
+    /// Says that the next append must ring; to be called before looking for appends a last time.
+    pub(super) fn rest(&self) {
+        self.is_resting.store(true, Ordering::SeqCst);
+    }
+
+    /// Says that appends need not ring: the syncer looks again by itself.
+    pub(super) fn rest_no_more(&self) {
+        self.is_resting.store(false, Ordering::SeqCst);
+    }
+
+    pub(super) fn take_wants_sync(&self) -> bool {
+        self.wants_sync.swap(false, Ordering::SeqCst)
+    }
+
+    pub(super) fn wants_sync(&self) -> bool {
+        self.wants_sync.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn wants_close(&self) -> bool {
+        self.lock().wants_close
+    }
+
+    /// Sleeps until the bell is rung or the time is over.
+    pub(super) fn sleep(&self, at_most: Option<Duration>) {
+        let mut state = self.lock();
+        if !state.is_rung {
+            state = match at_most {
+                None => self
+                    .rung
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(time) => {
+                    let waited = self.rung.wait_timeout(state, time);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        state.is_rung = false;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BellState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

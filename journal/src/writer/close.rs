@@ -1,0 +1,97 @@
+//! Closing a run: everything durable, then the record that says so, then that durable too.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::core::{Core, lock};
+use super::syncer::SyncState;
+use crate::error::{Error, Result};
+use crate::event::system::{Clocks, RunClose};
+use crate::format::FileName;
+use crate::storage::ClockReading;
+
+impl Core {
+    /// Closes the run, waiting at most until `deadline`; later calls give the first one's result.
+    pub(crate) fn close(&self, deadline: Option<Instant>) -> Result<()> {
+        self.check_process()?;
+        self.is_closing.store(true, Ordering::SeqCst);
+        if self.closed.get().is_none() {
+            if self.settings.is_stepped {
+                self.finish_close();
+            } else {
+                self.bell.want_close();
+                if !self.close_batch.wait(deadline) {
+                    return Err(Error::Timeout);
+                }
+            }
+        }
+        self.closed.get().cloned().unwrap_or(Err(Error::Timeout))
+    }
+
+    /// Closes the run on this thread and tells everybody.
+    pub(super) fn finish_close(&self) {
+        let mut state = lock(&self.sync);
+        if self.closed.get().is_none() {
+            let outcome = self.close_run(&mut state);
+            if let Err(error) = &outcome {
+                self.errors.report(error);
+            }
+            self.end(outcome);
+        }
+    }
+
+    /// Settles how the run ended and wakes everybody who waits for anything.
+    pub(super) fn end(&self, outcome: Result<()>) {
+        // The lock goes with the file; where closing failed, its name stays for recovery.
+        lock(&self.run_file).take();
+        // Only the first outcome counts.
+        let _ = self.closed.set(outcome);
+        self.waiters.take().finish();
+        self.close_batch.finish();
+    }
+
+    fn close_run(&self, state: &mut SyncState) -> Result<()> {
+        self.lock_lane().note_refused();
+        self.sync_written(state)?;
+        let durable_seq = self.watermark.durable();
+        let close = RunClose {
+            reason: "closed".into(),
+            durable_seq,
+            clocks: clocks(self.storage.clocks()),
+            extras: Vec::new(),
+        };
+        let closed = {
+            let mut lane = self.lock_lane();
+            let closed = lane.close(&close, durable_seq);
+            self.publish(&lane, true);
+            closed
+        };
+        self.sync_written(state)?;
+        closed?;
+        self.tidy(state);
+        Ok(())
+    }
+
+    /// Gives back space and takes down the signs of life; the records do not depend on it.
+    fn tidy(&self, state: &mut SyncState) {
+        self.cut_finished(state);
+        {
+            let lane = self.lock_lane();
+            let _ = lane.active.file.set_len(lane.offset);
+        }
+        if let Some(waiting) = lock(&self.next).take_waiting() {
+            let _ = self.storage.remove(&waiting.name);
+        }
+        let _ = self.storage.remove(&FileName::Run(self.run).to_string());
+        let _ = self.storage.sync_dir();
+    }
+}
+
+/// A clock reading as records carry it.
+pub(super) fn clocks(reading: ClockReading) -> Clocks {
+    Clocks {
+        wall_seconds: reading.wall.seconds(),
+        wall_nanoseconds: reading.wall.nanoseconds(),
+        boot_nanoseconds: reading.boot_nanoseconds,
+    }
+}

@@ -1,0 +1,300 @@
+//! One run being written: what all its parts share, and the append.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+
+use super::bell::Bell;
+use super::errors::ErrorLog;
+use super::lane::{AppendFailure, Lane, Outgoing, segment_len_for};
+use super::next::NextSegment;
+use super::run_file::RunFile;
+use super::segment::{PrepareFailure, Segment};
+use super::sessions::Sessions;
+use super::syncer::SyncState;
+use super::waiters::{Batch, Waiters};
+use super::watermark::Watermark;
+use crate::error::{Error, Result};
+use crate::format::{FileName, PAYLOAD_LEN_MAX, RecordKind, padded};
+use crate::seq::{RunId, SegmentNumber, Seq};
+use crate::settings::{OnBacklog, WriterSettings};
+use crate::storage::Storage;
+
+/// One run being written.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) settings: WriterSettings,
+    pub(super) run_file: Mutex<Option<RunFile>>,
+    pub(super) run: RunId,
+    /// The process that opened the run; a fork of it must leave everything alone.
+    pid: u32,
+    pub(super) started: Instant,
+    pub(super) sessions: Sessions,
+    pub(super) errors: Arc<ErrorLog>,
+    pub(super) lane: Mutex<Lane>,
+    /// The segment after the active one. Locked after the lane where both are.
+    pub(super) next: Mutex<NextSegment>,
+    /// The active segment is half full and nobody has looked after the next one yet.
+    pub(super) wants_segment: AtomicBool,
+    pub(super) watermark: Watermark,
+    pub(super) waiters: Waiters,
+    pub(super) bell: Bell,
+    /// Whoever holds this runs the one sync there may be at a time.
+    pub(super) sync: Mutex<SyncState>,
+    pub(super) is_closing: AtomicBool,
+    pub(super) closed: OnceLock<Result<()>>,
+    pub(super) close_batch: Arc<Batch>,
+    poison: OnceLock<Arc<Error>>,
+}
+
+/// What [`Core::facts`] tells about a run being written.
+#[derive(Clone, Debug)]
+pub(crate) struct CoreFacts {
+    pub(crate) run: RunId,
+    pub(crate) written: Option<Seq>,
+    pub(crate) durable: Option<Seq>,
+    pub(crate) backlog_bytes: u64,
+    pub(crate) segment: SegmentNumber,
+    pub(crate) poison: Option<Arc<Error>>,
+    pub(crate) is_closed: bool,
+}
+
+/// The parts a run is put together from.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) settings: WriterSettings,
+    pub(super) run_file: RunFile,
+    pub(super) errors: Arc<ErrorLog>,
+    pub(super) lane: Lane,
+    pub(super) segment_len: u64,
+}
+
+impl Core {
+    pub(super) fn new(parts: Parts) -> Core {
+        let run = parts.run_file.run();
+        let core = Core {
+            pid: std::process::id(),
+            started: Instant::now(),
+            sessions: Sessions::default(),
+            next: Mutex::new(NextSegment::new(run, parts.segment_len)),
+            wants_segment: AtomicBool::new(false),
+            watermark: Watermark::default(),
+            waiters: Waiters::default(),
+            bell: Bell::default(),
+            sync: Mutex::new(SyncState::default()),
+            is_closing: AtomicBool::new(false),
+            closed: OnceLock::new(),
+            close_batch: Arc::default(),
+            poison: OnceLock::new(),
+            storage: parts.storage,
+            settings: parts.settings,
+            run_file: Mutex::new(Some(parts.run_file)),
+            run,
+            errors: parts.errors,
+            lane: Mutex::new(parts.lane),
+        };
+        core.publish(&core.lock_lane(), true);
+        core
+    }
+
+    pub(crate) fn run(&self) -> RunId {
+        self.run
+    }
+
+    pub(crate) fn storage(&self) -> &Arc<dyn Storage> {
+        &self.storage
+    }
+
+    /// The number of a session in this run, given out at its first use.
+    pub(crate) fn session_index(&self, id: &str) -> Result<u32> {
+        self.check_process()?;
+        self.sessions.number(id)
+    }
+
+    /// Appends one record; when this returns `Ok`, the record survives the death of the process.
+    pub(crate) fn append(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
+        self.check_open()?;
+        let appended = self.try_append(kind, session, payload);
+        if let Err(error) = &appended {
+            self.note_refused(payload.len(), error.code());
+        }
+        appended
+    }
+
+    /// Counts a record that was refused before or while it was appended.
+    pub(crate) fn note_refused(&self, payload_len: usize, code: &'static str) {
+        if self.check_open().is_ok() {
+            let bytes = u64::try_from(payload_len).unwrap_or(u64::MAX);
+            self.lock_lane().refused.add(bytes, code);
+        }
+    }
+
+    fn try_append(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
+        let size = u64::try_from(payload.len()).unwrap_or(u64::MAX);
+        if !kind.is_system() {
+            let limit = self
+                .settings
+                .record_bytes_max
+                .min(u64::from(PAYLOAD_LEN_MAX));
+            if size > limit {
+                return Err(Error::LimitExceeded {
+                    what: "record",
+                    size,
+                    limit,
+                });
+            }
+            self.wait_for_backlog(padded(size))?;
+        }
+        let id = self.sessions.id(session);
+        let record = Outgoing {
+            kind,
+            session,
+            session_id: id.as_deref(),
+            payload,
+        };
+        let mut lane = self.lock_lane();
+        if lane.is_closed {
+            return Err(Error::Closed);
+        }
+        let durable = self.watermark.durable();
+        let mut next = |room| self.next_segment(room);
+        let appended = lane.append(record, durable, &mut next);
+        self.publish(&lane, true);
+        let is_half_full = lane.is_half_full();
+        drop(lane);
+        self.after_append(is_half_full);
+        appended.map_err(|failure| match failure {
+            AppendFailure::Refused(error) => error,
+            AppendFailure::Poison(error) => self.poison(error),
+        })
+    }
+
+    /// Publishes the lane's end; to be called with the lane locked.
+    pub(super) fn publish(&self, lane: &Lane, is_work: bool) {
+        self.watermark
+            .wrote(lane.last_seq(), lane.total_bytes, is_work);
+    }
+
+    fn after_append(&self, is_half_full: bool) {
+        self.bell.ring_if_resting();
+        if self.watermark.backlog_bytes() >= self.settings.sync_bytes {
+            self.bell.want_sync();
+        }
+        if is_half_full && !self.wants_segment.swap(true, Ordering::SeqCst) {
+            self.bell.ring();
+        }
+    }
+
+    /// Waits, as the option says, until the record fits under the backlog limit.
+    fn wait_for_backlog(&self, len: u64) -> Result<()> {
+        let limit = self.settings.backlog_bytes_max;
+        let mut deadline = None;
+        loop {
+            let bytes = self.watermark.backlog_bytes();
+            if bytes == 0 || bytes.saturating_add(len) <= limit {
+                return Ok(());
+            }
+            self.check_open()?;
+            let over = Error::Backlog { bytes, limit };
+            let OnBacklog::Wait(time) = self.settings.on_backlog else {
+                return Err(over);
+            };
+            let until = *deadline.get_or_insert_with(|| Instant::now() + time);
+            let batch = self.waiters.join();
+            // A sync that ended before the batch was joined may have made room.
+            if self.watermark.backlog_bytes() < bytes {
+                continue;
+            }
+            if self.settings.is_stepped {
+                self.step_sync();
+                continue;
+            }
+            self.bell.want_sync();
+            if !batch.wait(Some(until)) {
+                return Err(over);
+            }
+        }
+    }
+
+    /// Hands over the next segment, with at least this much room.
+    fn next_segment(&self, room: u64) -> Result<Arc<Segment>, PrepareFailure> {
+        self.wants_segment.store(false, Ordering::SeqCst);
+        let len_max = self.settings.segment_bytes_max;
+        lock(&self.next).take(&*self.storage, segment_len_for(room), len_max)
+    }
+
+    /// Stops the run for good: nothing more is promised, and everybody who waits is told why.
+    pub(super) fn poison(&self, cause: Error) -> Error {
+        let cause = Arc::clone(self.poison.get_or_init(|| Arc::new(cause)));
+        // The marker tells recovery to distrust cached pages; without it only that is lost.
+        if let Ok(marker) = self
+            .storage
+            .create(&FileName::Poisoned(self.run).to_string())
+        {
+            let _ = marker.write_at(format!("{cause}\n").as_bytes(), 0);
+            let _ = marker
+                .sync(0, u64::MAX)
+                .and_then(|()| self.storage.sync_dir());
+        }
+        self.waiters.take().finish();
+        self.bell.ring();
+        let error = Error::Poisoned { cause };
+        self.errors.report(&error);
+        error
+    }
+
+    pub(super) fn poisoned(&self) -> Option<Error> {
+        self.poison.get().map(|cause| Error::Poisoned {
+            cause: Arc::clone(cause),
+        })
+    }
+
+    /// Whether this process, and not a fork of it, opened the run.
+    pub(super) fn check_process(&self) -> Result<()> {
+        if std::process::id() == self.pid {
+            Ok(())
+        } else {
+            Err(Error::Forked)
+        }
+    }
+
+    pub(super) fn check_open(&self) -> Result<()> {
+        self.check_process()?;
+        match self.poisoned() {
+            Some(error) => Err(error),
+            None if self.is_closing.load(Ordering::SeqCst) => Err(Error::Closed),
+            None => Ok(()),
+        }
+    }
+
+    /// How the run stands.
+    pub(crate) fn facts(&self) -> CoreFacts {
+        let is_own = self.check_process().is_ok();
+        CoreFacts {
+            run: self.run,
+            written: Seq::new(self.watermark.written()),
+            durable: Seq::new(self.watermark.durable()),
+            backlog_bytes: self.watermark.backlog_bytes(),
+            // A lock that another thread held at the moment of a fork stays locked in the child.
+            segment: if is_own {
+                self.lock_lane().active.number
+            } else {
+                SegmentNumber::FIRST
+            },
+            poison: self.poison.get().cloned(),
+            is_closed: self.closed.get().is_some(),
+        }
+    }
+
+    pub(super) fn lock_lane(&self) -> MutexGuard<'_, Lane> {
+        lock(&self.lane)
+    }
+}
+
+/// Locks; a thread that panicked while it held the lock left nothing half done behind, because
+/// every change that matters is made by single stores at its end.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,28 @@
+//! Writing a run: appends, group commit, rotation, close.
+
+mod bell;
+mod close;
+mod core;
+mod errors;
+mod lane;
+mod next;
+mod open;
+mod refused;
+mod run_file;
+mod schedule;
+mod segment;
+mod sessions;
+mod syncer;
+mod thread;
+mod wait;
+mod waiters;
+mod watermark;
+
+pub(crate) use core::{Core, CoreFacts};
+pub(crate) use errors::{ErrorHook, ErrorLog};
+pub(crate) use open::OpenRun;
+pub(crate) use run_file::RunFile;
+pub use wait::WhenDurable;
+
+#[cfg(test)]
+mod tests;

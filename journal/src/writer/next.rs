@@ -1,0 +1,157 @@
+//! The segment after the active one: made ahead where there was time, else when it is needed.
+
+use std::sync::Arc;
+
+use super::segment::{PrepareFailure, Segment};
+use crate::error::Error;
+use crate::format::FRAMES_OFFSET;
+use crate::seq::{RunId, SegmentNumber};
+use crate::storage::Storage;
+
+/// Gives out the segments of a run one after the other.
+#[derive(Debug)]
+pub(super) struct NextSegment {
+    run: RunId,
+    /// Number of the next segment to be made.
+    number: SegmentNumber,
+    /// Its planned length.
+    len: u64,
+    waiting: Option<Waiting>,
+}
+
+impl NextSegment {
+    /// For a run whose first segment is made already.
+    pub(super) fn new(run: RunId, len: u64) -> NextSegment {
+        NextSegment {
+            run,
+            number: SegmentNumber::FIRST.next(),
+            len,
+            waiting: None,
+        }
+    }
+
+    pub(super) fn is_made(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    pub(super) fn has_zeroing_left(&self) -> bool {
+        let unfinished = |waiting: &Waiting| waiting.zeroed_to < waiting.segment.file_len;
+        self.waiting.as_ref().is_some_and(unfinished)
+    }
+
+    /// Makes the next segment ahead of its time.
+    pub(super) fn prepare(
+        &mut self,
+        storage: &dyn Storage,
+        len_max: u64,
+    ) -> Result<(), PrepareFailure> {
+        if self.waiting.is_none() {
+            let segment = self.make(storage, 0, len_max)?;
+            self.waiting = Some(Waiting::new(segment));
+        }
+        Ok(())
+    }
+
+    /// Hands over the next segment, at least `needed` bytes long.
+    pub(super) fn take(
+        &mut self,
+        storage: &dyn Storage,
+        needed: u64,
+        len_max: u64,
+    ) -> Result<Arc<Segment>, PrepareFailure> {
+        if let Some(waiting) = self.waiting.take() {
+            if waiting.segment.file_len >= needed {
+                return Ok(waiting.segment);
+            }
+            // Too small for this record. Nothing was ever written to it, so it can go; if it
+            // will not, it stays as an empty segment and its number is not used again.
+            if storage.remove(&waiting.segment.name).is_ok() {
+                self.number = waiting.segment.number;
+            }
+        }
+        self.make(storage, needed, len_max).map(Arc::new)
+    }
+
+    /// Takes the waiting segment away for good.
+    pub(super) fn take_waiting(&mut self) -> Option<Arc<Segment>> {
+        self.waiting.take().map(|waiting| waiting.segment)
+    }
+
+    /// Overwrites the next part of the waiting segment with zeros; gives what is to be synced.
+    pub(super) fn zero_next_part(&mut self) -> Option<(Arc<Segment>, u64, u64)> {
+        self.waiting.as_mut().and_then(Waiting::zero_next_part)
+    }
+
+    /// Makes a segment of the planned length; on a full disk, a smaller one that will do.
+    fn make(
+        &mut self,
+        storage: &dyn Storage,
+        needed: u64,
+        len_max: u64,
+    ) -> Result<Segment, PrepareFailure> {
+        let planned = self.len.max(needed);
+        let small = needed.max(SMALL_SEGMENT_LEN);
+        let mut made = Segment::prepare(storage, self.run, self.number, planned);
+        let is_full = matches!(made, Err(PrepareFailure::Discarded(Error::DiskFull { .. })));
+        if is_full && small < planned {
+            made = Segment::prepare(storage, self.run, self.number, small);
+        } else if made.is_ok() {
+            self.len = self.len.saturating_mul(2).min(len_max);
+        }
+        if made.is_ok() {
+            self.number = self.number.next();
+        }
+        made
+    }
+}
+
+/// A segment waiting for its turn; its space is overwritten with zeros little by little.
+///
+/// Space that is only reserved must be marked as written in the file system's own journal when a
+/// sync reaches it for the first time, which costs that sync a second device write; zeros written
+/// and synced beforehand spare it that.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) segment: Arc<Segment>,
+    zeroed_to: u64,
+}
+
+impl Waiting {
+    pub(super) fn new(segment: Segment) -> Waiting {
+        Waiting {
+            segment: Arc::new(segment),
+            zeroed_to: FRAMES_OFFSET,
+        }
+    }
+
+    /// Overwrites the next part with zeros; gives the part still to be synced, or `None` when
+    /// there is nothing left to do.
+    pub(super) fn zero_next_part(&mut self) -> Option<(Arc<Segment>, u64, u64)> {
+        let from = self.zeroed_to;
+        let to = self.segment.file_len.min(from + ZEROED_AT_ONCE);
+        if from >= to {
+            return None;
+        }
+        let mut at = from;
+        while at < to {
+            let len = to.min(at + PAGE_LEN) - at;
+            let page = ZEROS.get(..usize::try_from(len).ok()?)?;
+            // Single pages keep the page cache in small pieces, so a later sync of one record
+            // does not write a large one. A failure only means a slower sync later.
+            if self.segment.file.write_at(page, at).is_err() {
+                self.zeroed_to = self.segment.file_len;
+                return None;
+            }
+            at += len;
+        }
+        self.zeroed_to = to;
+        Some((Arc::clone(&self.segment), from, to))
+    }
+}
+
+const PAGE_LEN: u64 = 4096;
+const ZEROED_AT_ONCE: u64 = 64 * PAGE_LEN;
+const ZEROS: [u8; 4096] = [0; 4096];
+
+/// The length of a segment made when the planned one does not fit on the disk.
+const SMALL_SEGMENT_LEN: u64 = 64 << 10;

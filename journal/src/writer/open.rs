@@ -1,0 +1,114 @@
+//! Starting a run.
+
+use std::sync::Arc;
+
+use super::close::clocks;
+use super::core::{Core, Parts};
+use super::errors::ErrorLog;
+use super::lane::Lane;
+use super::next::Waiting;
+use super::run_file::RunFile;
+use super::segment::{PrepareFailure, Segment};
+use super::thread;
+use crate::error::{Error, Result};
+use crate::event::system::{self, RunOpen};
+use crate::format::{FileName, RecordKind};
+use crate::seq::{Generation, RunId, SegmentNumber};
+use crate::settings::WriterSettings;
+use crate::storage::Storage;
+
+/// What it takes to start a run.
+#[derive(Debug)]
+pub(crate) struct OpenRun {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) settings: WriterSettings,
+    pub(crate) errors: Arc<ErrorLog>,
+    pub(crate) generation: Generation,
+    /// Runs seen alive in the listing the generation was taken from.
+    pub(crate) live_runs: Vec<RunId>,
+}
+
+impl OpenRun {
+    /// Starts the run: its `.run` file, its first segment, its first records, its syncer.
+    pub(crate) fn open(self) -> Result<Arc<Core>> {
+        let program = &self.settings.program;
+        let run_file = RunFile::create(&*self.storage, self.generation, program)?;
+        let name = FileName::Run(run_file.run()).to_string();
+        let storage = Arc::clone(&self.storage);
+        let opened = self.open_with(run_file);
+        if opened.is_err() {
+            // A run that never began must not look like one that died.
+            let _ = storage.remove(&name);
+        }
+        opened
+    }
+
+    fn open_with(self, run_file: RunFile) -> Result<Arc<Core>> {
+        let segment_len = FIRST_SEGMENT_LEN.min(self.settings.segment_bytes_max);
+        let first = prepare_first(&*self.storage, run_file.run(), segment_len)?;
+        let lane = Lane::begin(first)?;
+        let run_open = self.run_open(run_file.run())?;
+        let segment_len = (segment_len * 2).min(self.settings.segment_bytes_max);
+        let core = Arc::new(Core::new(Parts {
+            storage: self.storage,
+            settings: self.settings,
+            run_file,
+            errors: self.errors,
+            lane,
+            segment_len,
+        }));
+        core.append(RecordKind::RUN_OPEN, 0, &run_open)?;
+        if !core.settings.is_stepped {
+            thread::start(Arc::clone(&core))
+                .map_err(|e| Error::io("start a thread for", core.storage.path(), e))?;
+        }
+        Ok(core)
+    }
+
+    fn run_open(&self, run: RunId) -> Result<Vec<u8>> {
+        let process = self.storage.process();
+        let (program, program_version) = &self.settings.program;
+        let said = RunOpen {
+            generation: run.generation.0,
+            random: run.random,
+            boot_id: process.boot_id.into(),
+            pid: process.pid,
+            process_start: process.started,
+            host: process.host.into(),
+            program: program.into(),
+            program_version: program_version.into(),
+            library_version: env!("CARGO_PKG_VERSION").into(),
+            clocks: clocks(self.storage.clocks()),
+            live_runs: self
+                .live_runs
+                .iter()
+                .map(|run| (run.generation.0, run.random))
+                .collect(),
+            resource: Vec::new(),
+            extras: Vec::new(),
+        };
+        let mut payload = Vec::new();
+        system::encode(&said, &mut payload)?;
+        Ok(payload)
+    }
+}
+
+/// Makes the first segment and overwrites all of it with zeros, so that the first syncs are as
+/// fast as later ones.
+fn prepare_first(storage: &dyn Storage, run: RunId, len: u64) -> Result<Arc<Segment>> {
+    let prepared = Segment::prepare(storage, run, SegmentNumber::FIRST, len);
+    let segment = prepared.map_err(|failure| match failure {
+        PrepareFailure::Discarded(error) | PrepareFailure::Poison(error) => error,
+    })?;
+    let mut waiting = Waiting::new(segment);
+    while waiting.zero_next_part().is_some() {}
+    let segment = waiting.segment;
+    let path = || storage.path().join(&segment.name);
+    segment
+        .file
+        .sync(0, len)
+        .map_err(|e| Error::io("sync", path(), e))?;
+    Ok(segment)
+}
+
+const FIRST_SEGMENT_LEN: u64 = 1 << 20;

@@ -1,0 +1,127 @@
+//! What the syncer does next: a decision over plain facts.
+
+use std::time::Duration;
+
+/// What the syncer sees when it looks around.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts {
+    pub(super) now: Duration,
+    pub(super) wants_close: bool,
+    pub(super) wants_sync: bool,
+    /// Since when something waits to become durable.
+    pub(super) dirty_since: Option<Duration>,
+    pub(super) is_over_sync_bytes: bool,
+    pub(super) needs_segment: bool,
+    pub(super) has_zeroing_left: bool,
+    /// Since when everything is durable and only the mark that says so is not.
+    pub(super) unwitnessed_since: Option<Duration>,
+    pub(super) sync_interval: Duration,
+}
+
+/// What the syncer does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    Close,
+    Sync,
+    PrepareSegment,
+    ZeroAhead,
+    /// Write one more mark and sync it, so that a later crash shows what was durable.
+    Witness,
+    Sleep(Option<Duration>),
+}
+
+/// The first thing that is due.
+pub(super) fn decide(facts: &Facts) -> Decision {
+    let sync_at = facts.dirty_since.map(|since| since + facts.sync_interval);
+    let is_sync_due = sync_at.is_some_and(|at| at <= facts.now);
+    let witness_at = facts.unwitnessed_since.map(|since| since + WITNESS_AFTER);
+    if facts.wants_close {
+        Decision::Close
+    } else if facts.wants_sync || is_sync_due || facts.is_over_sync_bytes {
+        Decision::Sync
+    } else if facts.needs_segment {
+        Decision::PrepareSegment
+    } else if facts.has_zeroing_left {
+        Decision::ZeroAhead
+    } else if facts.dirty_since.is_none() && witness_at.is_some_and(|at| at <= facts.now) {
+        Decision::Witness
+    } else {
+        let due = sync_at.or(witness_at);
+        Decision::Sleep(due.map(|at| at.saturating_sub(facts.now)))
+    }
+}
+
+/// How long nothing may happen before the last sync gets a witness of its own.
+const WITNESS_AFTER: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALM: Facts = Facts {
+        now: Duration::from_secs(10),
+        wants_close: false,
+        wants_sync: false,
+        dirty_since: None,
+        is_over_sync_bytes: false,
+        needs_segment: false,
+        has_zeroing_left: false,
+        unwitnessed_since: None,
+        sync_interval: Duration::from_millis(50),
+    };
+
+    #[test]
+    fn a_calm_journal_sleeps_until_it_is_woken() {
+        assert_eq!(decide(&CALM), Decision::Sleep(None));
+    }
+
+    #[test]
+    fn dirty_bytes_are_synced_when_the_interval_is_over() {
+        let since = CALM.now - Duration::from_millis(30);
+        let early = Facts {
+            dirty_since: Some(since),
+            ..CALM
+        };
+        assert_eq!(
+            decide(&early),
+            Decision::Sleep(Some(Duration::from_millis(20)))
+        );
+        let late = Facts {
+            now: CALM.now + Duration::from_millis(20),
+            ..early
+        };
+        assert_eq!(decide(&late), Decision::Sync);
+    }
+
+    #[test]
+    fn waiters_come_before_housekeeping() {
+        let busy = Facts {
+            wants_sync: true,
+            needs_segment: true,
+            has_zeroing_left: true,
+            ..CALM
+        };
+        assert_eq!(decide(&busy), Decision::Sync);
+        assert_eq!(
+            decide(&Facts {
+                wants_sync: false,
+                ..busy
+            }),
+            Decision::PrepareSegment
+        );
+    }
+
+    #[test]
+    fn one_witness_follows_a_second_of_idleness() {
+        let idle = Facts {
+            unwitnessed_since: Some(Duration::from_secs(9)),
+            ..CALM
+        };
+        assert_eq!(decide(&idle), Decision::Witness);
+        let dirty = Facts {
+            dirty_since: Some(CALM.now),
+            ..idle
+        };
+        assert_eq!(decide(&dirty), Decision::Sleep(Some(CALM.sync_interval)));
+    }
+}

@@ -1,0 +1,244 @@
+//! The syncer's steps: each is whole in itself, so that one thread can drive them in any order.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::core::{Core, lock};
+use super::lane::Finished;
+use super::schedule::{Decision, Facts, decide};
+use super::segment::{PrepareFailure, Segment};
+use crate::error::{Error, Result};
+use crate::format::FRAMES_OFFSET;
+use crate::seq::SegmentNumber;
+
+/// What the syncer remembers from step to step.
+#[derive(Debug, Default)]
+pub(super) struct SyncState {
+    /// Up to where the active segment was synced.
+    synced: Option<(SegmentNumber, u64)>,
+    dirty_since: Option<Duration>,
+    /// The last mark and what it says is durable.
+    mark: Option<Mark>,
+    /// The highest sequence number a durable mark says is durable.
+    witnessed: u64,
+    unwitnessed_since: Option<Duration>,
+    finished: Vec<Finished>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    seq: u64,
+    durable_seq: u64,
+    at: Duration,
+    total_bytes: u64,
+}
+
+/// What one sync makes durable.
+struct Target {
+    last_seq: u64,
+    total_bytes: u64,
+    active: Arc<Segment>,
+    end: u64,
+}
+
+impl Core {
+    /// Runs one sync now; for journals without threads.
+    pub(super) fn step_sync(&self) {
+        let mut state = lock(&self.sync);
+        let now = self.started.elapsed();
+        self.run_sync(&mut state, now);
+    }
+
+    /// Looks around and decides what is due.
+    pub(super) fn look(&self, state: &mut SyncState, now: Duration) -> Decision {
+        if self.watermark.is_dirty() {
+            state.dirty_since.get_or_insert(now);
+        } else {
+            state.dirty_since = None;
+        }
+        if self.poisoned().is_some() {
+            let wants_close = self.bell.wants_close();
+            return if wants_close {
+                Decision::Close
+            } else {
+                Decision::Sleep(None)
+            };
+        }
+        let (is_made, has_zeroing_left) = {
+            let next = lock(&self.next);
+            (next.is_made(), next.has_zeroing_left())
+        };
+        let needs_segment = self.wants_segment.load(Ordering::SeqCst) && !is_made;
+        decide(&Facts {
+            now,
+            wants_close: self.bell.wants_close(),
+            wants_sync: self.bell.wants_sync(),
+            dirty_since: state.dirty_since,
+            is_over_sync_bytes: self.watermark.is_dirty()
+                && self.watermark.backlog_bytes() >= self.settings.sync_bytes,
+            needs_segment,
+            has_zeroing_left,
+            unwitnessed_since: state.unwitnessed_since,
+            sync_interval: self.settings.sync_interval,
+        })
+    }
+
+    /// Does what was decided; sleeping and closing are the caller's.
+    pub(super) fn act(&self, state: &mut SyncState, decision: Decision, now: Duration) {
+        match decision {
+            Decision::Sync => self.run_sync(state, now),
+            Decision::PrepareSegment => self.prepare_next(),
+            Decision::ZeroAhead => self.zero_ahead(),
+            Decision::Witness => self.witness(state, now),
+            Decision::Close | Decision::Sleep(_) => {}
+        }
+    }
+
+    /// Makes everything written so far durable, wakes those who waited for it, leaves a mark.
+    pub(super) fn run_sync(&self, state: &mut SyncState, now: Duration) {
+        self.bell.take_wants_sync();
+        // Whoever is in the batch appended before the target is chosen, so it covers them.
+        let batch = self.waiters.take();
+        let synced = self.sync_written(state);
+        batch.finish();
+        if synced.is_err() {
+            return;
+        }
+        self.leave_mark(state, now);
+        self.cut_finished(state);
+        state.dirty_since = None;
+        let is_witnessed = state.witnessed >= self.watermark.work();
+        state.unwitnessed_since = (!is_witnessed).then_some(now);
+    }
+
+    /// One sync of all bytes written; the first failure poisons the run.
+    pub(super) fn sync_written(&self, state: &mut SyncState) -> Result<()> {
+        if let Some(error) = self.poisoned() {
+            return Err(error);
+        }
+        let target = self.choose_target(state);
+        match self.sync_files(state, &target) {
+            Ok(()) => {
+                self.watermark.synced(target.last_seq, target.total_bytes);
+                if let Some(mark) = state.mark.filter(|mark| mark.seq <= target.last_seq) {
+                    state.witnessed = state.witnessed.max(mark.durable_seq);
+                }
+                Ok(())
+            }
+            Err(error) => Err(self.poison(error)),
+        }
+    }
+
+    fn choose_target(&self, state: &mut SyncState) -> Target {
+        let mut lane = self.lock_lane();
+        state.finished.append(&mut lane.finished);
+        Target {
+            last_seq: lane.last_seq(),
+            total_bytes: lane.total_bytes,
+            active: Arc::clone(&lane.active),
+            end: lane.offset,
+        }
+    }
+
+    /// Syncs the segments in order: a later one is never durable before an earlier one.
+    fn sync_files(&self, state: &mut SyncState, target: &Target) -> Result<()> {
+        let left = state.finished.iter().map(|left| (&left.segment, left.end));
+        for (segment, end) in left.chain([(&target.active, target.end)]) {
+            let from = match state.synced {
+                Some((number, synced_to)) if number == segment.number => synced_to,
+                _ => FRAMES_OFFSET,
+            };
+            if from < end {
+                let path = || self.storage.path().join(&segment.name);
+                segment
+                    .file
+                    .sync(from, end)
+                    .map_err(|e| Error::io("sync", path(), e))?;
+            }
+            state.synced = Some((segment.number, end));
+        }
+        // Records in a directory that has no name any more can never be found again.
+        match self.storage.is_linked() {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let gone = std::io::Error::from(std::io::ErrorKind::NotFound);
+                Err(Error::io(
+                    "sync into the removed directory",
+                    self.storage.path(),
+                    gone,
+                ))
+            }
+            Err(error) => Err(Error::io("look at", self.storage.path(), error)),
+        }
+    }
+
+    /// Writes what is durable into the run itself, at most once per 64 KiB or 10 ms.
+    fn leave_mark(&self, state: &mut SyncState, now: Duration) {
+        let total_bytes = self.watermark.written_bytes();
+        let is_due = state.mark.is_none_or(|last| {
+            now.saturating_sub(last.at) >= MARK_INTERVAL
+                || total_bytes.saturating_sub(last.total_bytes) >= MARK_BYTES
+        });
+        if is_due {
+            self.write_mark(state, now);
+        }
+    }
+
+    fn write_mark(&self, state: &mut SyncState, now: Duration) {
+        let durable_seq = self.watermark.durable();
+        let mut lane = self.lock_lane();
+        if let Some(seq) = lane.mark(durable_seq) {
+            self.publish(&lane, false);
+            state.mark = Some(Mark {
+                seq,
+                durable_seq,
+                at: now,
+                total_bytes: lane.total_bytes,
+            });
+        }
+    }
+
+    /// After a second of idleness: one more mark, and a sync that makes it durable.
+    fn witness(&self, state: &mut SyncState, now: Duration) {
+        if state
+            .mark
+            .is_none_or(|mark| mark.durable_seq < self.watermark.work())
+        {
+            self.write_mark(state, now);
+        }
+        state.unwitnessed_since = None;
+        let batch = self.waiters.take();
+        // A failure poisons the run, which is all there is to do about it.
+        let _ = self.sync_written(state);
+        batch.finish();
+    }
+
+    /// Gives back the space behind the seal of segments that are durable.
+    pub(super) fn cut_finished(&self, state: &mut SyncState) {
+        for left in state.finished.drain(..).filter(|left| left.is_sealed) {
+            // Space that is not given back costs nothing but space.
+            let _ = left.segment.file.set_len(left.end);
+        }
+    }
+
+    fn prepare_next(&self) {
+        // The lane waits for this lock at a rotation, and then finds the segment made.
+        let prepared = lock(&self.next).prepare(&*self.storage, self.settings.segment_bytes_max);
+        self.wants_segment.store(false, Ordering::SeqCst);
+        if let Err(PrepareFailure::Poison(error)) = prepared {
+            self.poison(error);
+        }
+    }
+
+    fn zero_ahead(&self) {
+        let part = lock(&self.next).zero_next_part();
+        if let Some((segment, from, to)) = part {
+            // Only a faster sync later depends on it; that sync finds any error again.
+            let _ = segment.file.sync(from, to);
+        }
+    }
+}
+
+const MARK_INTERVAL: Duration = Duration::from_millis(10);
+const MARK_BYTES: u64 = 64 << 10;

@@ -1,0 +1,46 @@
+//! The thread around the syncer's steps.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::core::{Core, lock};
+use super::schedule::Decision;
+use crate::error::Error;
+
+/// Starts the syncer of a run; it ends when the run is closed.
+pub(super) fn start(core: Arc<Core>) -> io::Result<()> {
+    let builder = std::thread::Builder::new().name("trace-journal".to_owned());
+    builder.spawn(move || {
+        if catch_unwind(AssertUnwindSafe(|| run(&core))).is_err() {
+            // Nobody would ever be woken again: say so, and never claim anything more.
+            let cause = io::Error::other("the syncer panicked");
+            let poisoned = core.poison(Error::io("sync", core.storage().path(), cause));
+            core.end(Err(poisoned));
+        }
+    })?;
+    Ok(())
+}
+
+fn run(core: &Core) {
+    loop {
+        core.bell.rest();
+        let (decision, is_dirty) = {
+            let mut state = lock(&core.sync);
+            let now = core.started.elapsed();
+            let decision = core.look(&mut state, now);
+            core.act(&mut state, decision, now);
+            (decision, core.watermark.is_dirty())
+        };
+        match decision {
+            Decision::Close => return core.finish_close(),
+            Decision::Sleep(time) => {
+                if is_dirty {
+                    core.bell.rest_no_more();
+                }
+                core.bell.sleep(time);
+            }
+            _ => {}
+        }
+    }
+}

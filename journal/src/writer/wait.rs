@@ -1,0 +1,113 @@
+//! Waiting until records are durable.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use super::core::Core;
+use super::waiters::Batch;
+use crate::error::{Error, Result};
+use crate::seq::Seq;
+
+impl Core {
+    /// The last sequence number known durable.
+    pub(crate) fn durable(&self) -> Option<Seq> {
+        Seq::new(self.watermark.durable())
+    }
+
+    /// Makes every record appended so far durable and returns the last one covered.
+    pub(crate) fn sync(&self) -> Result<Seq> {
+        self.check_process()?;
+        let last = Seq::new(self.watermark.work()).unwrap_or(Seq::FIRST);
+        self.wait_durable(last, None)?;
+        Ok(self.durable().unwrap_or(last))
+    }
+
+    /// Waits until everything up to `seq` is durable, at most until `deadline`.
+    pub(crate) fn wait_durable(&self, seq: Seq, deadline: Option<Instant>) -> Result<()> {
+        loop {
+            if let Some(outcome) = self.durability_of(seq) {
+                return outcome;
+            }
+            let batch = self.waiters.join();
+            // A sync that ended before the batch was joined wakes nobody in it.
+            if let Some(outcome) = self.durability_of(seq) {
+                return outcome;
+            }
+            if self.settings.is_stepped {
+                self.step_sync();
+                continue;
+            }
+            self.bell.want_sync();
+            if !batch.wait(deadline) {
+                return Err(Error::Timeout);
+            }
+        }
+    }
+
+    /// Whether the record is durable, if that is settled.
+    fn durability_of(&self, seq: Seq) -> Option<Result<()>> {
+        if let Err(error) = self.check_process() {
+            return Some(Err(error));
+        }
+        let last = self.watermark.written();
+        if seq.get() > last {
+            return Some(Err(Error::UnknownSeq { seq, last }));
+        }
+        if self.watermark.durable() >= seq.get() {
+            return Some(Ok(()));
+        }
+        let ended = self.closed.get().map(|_| Error::Closed);
+        self.poisoned().or(ended).map(Err)
+    }
+}
+
+/// Resolves when a record is durable; made by `Journal::when_durable`.
+///
+/// It never runs a sync itself. Dropping it leaves the record as it is.
+#[derive(Debug)]
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct WhenDurable {
+    core: Result<Arc<Core>>,
+    seq: Seq,
+    joined: Option<Arc<Batch>>,
+}
+
+impl WhenDurable {
+    pub(crate) fn new(core: Result<Arc<Core>>, seq: Seq) -> WhenDurable {
+        WhenDurable {
+            core,
+            seq,
+            joined: None,
+        }
+    }
+}
+
+impl Future for WhenDurable {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let core = match &self.core {
+            Ok(core) => Arc::clone(core),
+            Err(error) => return Poll::Ready(Err(error.clone())),
+        };
+        loop {
+            if let Some(outcome) = core.durability_of(self.seq) {
+                return Poll::Ready(outcome);
+            }
+            let batch = core.waiters.join();
+            let is_waiting = batch.register(context.waker());
+            self.joined = Some(batch);
+            // A sync that ended before the waker was registered wakes nobody.
+            if let Some(outcome) = core.durability_of(self.seq) {
+                return Poll::Ready(outcome);
+            }
+            if is_waiting {
+                core.bell.want_sync();
+                return Poll::Pending;
+            }
+        }
+    }
+}
