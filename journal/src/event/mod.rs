@@ -3,12 +3,14 @@
 mod action;
 pub(crate) mod codec;
 mod convert;
+mod from_serialize;
 mod map;
 mod names;
 mod number;
 mod owned;
 #[cfg(test)]
 mod samples;
+mod serialize;
 pub(crate) mod system;
 mod value;
 
