@@ -1,6 +1,11 @@
 //! Points in time as plain data; order never depends on them.
 
+mod civil;
+
+use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use civil::Civil;
 
 /// A point in time: seconds since 1970-01-01T00:00:00Z and nanoseconds within the second.
 ///
@@ -80,6 +85,13 @@ impl Timestamp {
     pub fn nanoseconds_since(self, earlier: Timestamp) -> u128 {
         let difference = self.as_unix_nanoseconds() - earlier.as_unix_nanoseconds();
         u128::try_from(difference).unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339, UTC, nine fraction digits; years it cannot write as ISO 8601 has them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Civil::from(*self).write(f, 9)
     }
 }
 
