@@ -1,5 +1,7 @@
 //! The rig: what suites, fuzz targets and benches share.
 
+pub mod command;
+pub mod foreign;
 pub mod rigs;
 pub mod source;
 pub mod words;

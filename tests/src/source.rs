@@ -27,10 +27,13 @@ impl Source {
         let mut lexer = Lexer::new(text);
         lexer.run();
         let code: String = lexer.code.into_iter().collect();
-        let line_count = code
-            .lines()
-            .position(|line| line == "#[cfg(test)]")
-            .unwrap_or_else(|| code.lines().count());
+        let is_test = path.ends_with("/tests.rs") || path.contains("/tests/");
+        let first_test = code.lines().position(|line| line == "#[cfg(test)]");
+        let line_count = match first_test {
+            _ if is_test => 0,
+            Some(line) => line,
+            None => code.lines().count(),
+        };
         Source {
             path: path.to_owned(),
             text: text.to_owned(),
@@ -336,7 +339,8 @@ mod tests {
 
     #[test]
     fn unit_tests_do_not_count() {
-        let source = Source::new("x.rs", "fn a() {}\n#[cfg(test)]\nmod tests {\n}\n");
-        assert_eq!(source.line_count, 1);
+        let text = "fn a() {}\n#[cfg(test)]\nmod tests {\n}\n";
+        assert_eq!(Source::new("x.rs", text).line_count, 1);
+        assert_eq!(Source::new("journal/src/x/tests.rs", text).line_count, 0);
     }
 }
