@@ -16,7 +16,7 @@ pub struct Source {
     pub comments: Vec<(usize, String)>,
     /// The contents of string literals, each with its line.
     pub strings: Vec<(usize, String)>,
-    /// Lines before the unit tests.
+    /// Lines before the unit tests; 0 in a file that holds nothing else.
     pub line_count: usize,
 }
 
@@ -27,13 +27,10 @@ impl Source {
         let mut lexer = Lexer::new(text);
         lexer.run();
         let code: String = lexer.code.into_iter().collect();
-        let is_test = path.ends_with("/tests.rs") || path.contains("/tests/");
-        let first_test = code.lines().position(|line| line == "#[cfg(test)]");
-        let line_count = match first_test {
-            _ if is_test => 0,
-            Some(line) => line,
-            None => code.lines().count(),
-        };
+        let lines: Vec<&str> = code.lines().collect();
+        let starts_tests = |pair: &[&str]| pair[0] == "#[cfg(test)]" && pair[1].ends_with('{');
+        let line_count = lines.windows(2).position(starts_tests);
+        let line_count = line_count.unwrap_or(lines.len());
         Source {
             path: path.to_owned(),
             text: text.to_owned(),
@@ -54,6 +51,34 @@ impl Source {
     pub fn shipped(&self) -> String {
         let lines: Vec<&str> = self.lines().map(|(_, line)| line).collect();
         lines.join("\n")
+    }
+
+    /// The modules declared as files of their own, each with whether it is for unit tests only.
+    #[must_use]
+    pub fn modules(&self) -> Vec<(String, bool)> {
+        let mut modules = Vec::new();
+        let mut is_test = false;
+        for line in self.code.lines().map(str::trim) {
+            if let Some((_, name)) = line
+                .strip_suffix(';')
+                .and_then(|line| line.rsplit_once("mod "))
+            {
+                modules.push((name.to_owned(), is_test));
+            }
+            is_test = line == "#[cfg(test)]";
+        }
+        modules
+    }
+
+    /// The paths a module of this file may have.
+    #[must_use]
+    pub fn module_paths(&self, name: &str) -> [String; 2] {
+        let (folder, file) = self.path.rsplit_once('/').unwrap_or(("", &self.path));
+        let own = match file {
+            "mod.rs" | "lib.rs" | "main.rs" => folder.to_owned(),
+            _ => format!("{folder}/{}", file.trim_end_matches(".rs")),
+        };
+        [format!("{own}/{name}.rs"), format!("{own}/{name}/mod.rs")]
     }
 
     /// Every function with a body: its name, first line and number of lines.
@@ -110,7 +135,23 @@ pub fn sources(folder: &str) -> Vec<Source> {
         let name = path.strip_prefix(&root).expect("found below the root");
         Source::new(&name.display().to_string().replace('\\', "/"), &text)
     };
-    paths.iter().map(read).collect()
+    let mut sources: Vec<Source> = paths.iter().map(read).collect();
+    for path in test_files(&sources) {
+        for source in sources.iter_mut().filter(|source| source.path == path) {
+            source.line_count = 0;
+        }
+    }
+    sources
+}
+
+/// Files that are modules for unit tests only.
+fn test_files(sources: &[Source]) -> Vec<String> {
+    let of_source = |source: &Source| {
+        let modules = source.modules().into_iter().filter(|(_, is_test)| *is_test);
+        let paths = modules.flat_map(|(name, _)| source.module_paths(&name));
+        paths.collect::<Vec<String>>()
+    };
+    sources.iter().flat_map(of_source).collect()
 }
 
 /// Whether `c` can be part of an identifier.
@@ -341,6 +382,11 @@ mod tests {
     fn unit_tests_do_not_count() {
         let text = "fn a() {}\n#[cfg(test)]\nmod tests {\n}\n";
         assert_eq!(Source::new("x.rs", text).line_count, 1);
-        assert_eq!(Source::new("journal/src/x/tests.rs", text).line_count, 0);
+        let sources = [Source::new(
+            "x/mod.rs",
+            "#[cfg(test)]\nmod tests;\nmod a;\n",
+        )];
+        assert_eq!(sources[0].line_count, 3);
+        assert_eq!(test_files(&sources), ["x/tests.rs", "x/tests/mod.rs"]);
     }
 }
