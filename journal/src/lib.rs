@@ -4,6 +4,7 @@ mod error;
 pub mod event;
 pub mod format;
 mod recovery;
+mod segment;
 mod seq;
 mod settings;
 #[doc(hidden)]

@@ -1,0 +1,152 @@
+//! Which files of a directory are segments of which run.
+
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::format::{FRAMES_OFFSET, FileName, HeaderState, SegmentHeader};
+use crate::seq::{RunId, SegmentNumber};
+use crate::storage::{Entry, Storage, StorageFile};
+
+/// A file that is, or was named like, a segment.
+#[derive(Debug)]
+pub(crate) struct SegmentFile {
+    pub(crate) name: String,
+    pub(crate) file: Arc<dyn StorageFile>,
+    pub(crate) len: u64,
+    pub(crate) run: RunId,
+    pub(crate) number: SegmentNumber,
+    pub(crate) header: HeaderFact,
+    /// Bytes the header says the file was made with.
+    pub(crate) told_len: Option<u64>,
+    /// The name says something else than the header.
+    pub(crate) naming: Naming,
+}
+
+/// What became of the header pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeaderFact {
+    Intact,
+    /// This one of the two pages is damaged: 0 or 1.
+    OnePage(u8),
+    /// Both are.
+    Broken,
+    /// Nothing was written there.
+    Zeros,
+}
+
+/// How a file's name fits its header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// As it should be.
+    Own,
+    /// The name of another segment.
+    Other,
+    /// No segment's name.
+    Stray,
+}
+
+/// A file that is not read as a segment.
+#[derive(Debug)]
+pub(crate) struct Stray {
+    pub(crate) name: String,
+    pub(crate) len: u64,
+    pub(crate) state: StrayState,
+}
+
+/// Why a file is not read.
+#[derive(Debug)]
+pub(crate) enum StrayState {
+    /// Not of a journal.
+    Foreign,
+    /// A second copy of a segment that is there, under a name of its own.
+    Copy,
+    /// A second copy of a segment, under the name of a segment.
+    MisnamedCopy,
+    /// Written by a newer version of the library.
+    Newer(u32),
+    /// The system would not let us.
+    Unreadable(Error),
+}
+
+/// What a file turns out to be.
+pub(crate) enum Found {
+    Segment(SegmentFile),
+    Stray(Stray),
+    /// Part of a journal, but no segment; or gone.
+    Other,
+}
+
+/// Looks at one entry of the directory.
+pub(crate) fn identify(storage: &dyn Storage, entry: &Entry) -> Found {
+    if !entry.is_file {
+        return Found::Other;
+    }
+    let named = match FileName::parse(&entry.name) {
+        Some(FileName::Segment(run, number)) => Some((run, number)),
+        Some(_) => return Found::Other,
+        None => None,
+    };
+    match look(storage, entry, named) {
+        Ok(found) => found,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Found::Other,
+        Err(error) => {
+            let error = Error::io("read", storage.path().join(&entry.name), error);
+            stray(entry, entry.len, StrayState::Unreadable(error))
+        }
+    }
+}
+
+fn look(
+    storage: &dyn Storage,
+    entry: &Entry,
+    named: Option<(RunId, SegmentNumber)>,
+) -> std::io::Result<Found> {
+    let file = storage.open(&entry.name)?;
+    let len = file.len()?;
+    let mut pages = vec![0; PAGES_LEN];
+    // A page that cannot be read counts as damaged; the scan says what could not be read.
+    let (first, second) = pages.split_at_mut(PAGES_LEN / 2);
+    let is_read = file.read_at(first, 0).is_ok();
+    let is_read = file.read_at(second, FRAMES_OFFSET / 2).is_ok() && is_read;
+    let state = SegmentHeader::decode(&pages);
+    let (header, fact) = match state {
+        HeaderState::Newer(version) => {
+            return Ok(stray(entry, len, StrayState::Newer(version)));
+        }
+        HeaderState::Intact(header) => (Some(header), HeaderFact::Intact),
+        HeaderState::OnePage(header, page) => (Some(header), HeaderFact::OnePage(page)),
+        HeaderState::Broken if is_read && pages.iter().all(|byte| *byte == 0) => {
+            (None, HeaderFact::Zeros)
+        }
+        HeaderState::Broken => (None, HeaderFact::Broken),
+    };
+    let told = header.map(|header| (header.run, header.segment));
+    let Some((run, number)) = told.or(named) else {
+        return Ok(stray(entry, len, StrayState::Foreign));
+    };
+    let naming = match named {
+        None => Naming::Stray,
+        Some(named) if named == (run, number) => Naming::Own,
+        Some(_) => Naming::Other,
+    };
+    Ok(Found::Segment(SegmentFile {
+        name: entry.name.clone(),
+        file,
+        len,
+        run,
+        number,
+        header: fact,
+        told_len: header.map(|header| header.file_len),
+        naming,
+    }))
+}
+
+fn stray(entry: &Entry, len: u64, state: StrayState) -> Found {
+    Found::Stray(Stray {
+        name: entry.name.clone(),
+        len,
+        state,
+    })
+}
+
+const PAGES_LEN: usize = 2 * crate::format::HEADER_PAGE_LEN;

@@ -1,0 +1,44 @@
+//! Something that is not as it should be, and where.
+
+use super::verdict::Verdict;
+use super::witness::Fate;
+use crate::error::DamageReason;
+
+/// A place of a segment, or of a run, that holds no intact frames though it should.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    pub(crate) file: String,
+    pub(crate) offset: u64,
+    pub(crate) len: u64,
+    pub(crate) reason: DamageReason,
+    pub(crate) missing: Option<MissingRange>,
+    pub(crate) verdict: Verdict,
+}
+
+/// Sequence numbers that no intact record has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MissingRange {
+    pub(crate) first: u64,
+    /// `None`: how many were given out is not known.
+    pub(crate) last: Option<u64>,
+    pub(crate) fate: Fate,
+}
+
+impl Finding {
+    /// Damage that cost no record.
+    pub(crate) fn costless(file: &str, (offset, len): (u64, u64), reason: DamageReason) -> Finding {
+        Finding {
+            file: file.to_owned(),
+            offset,
+            len,
+            reason,
+            missing: None,
+            verdict: Verdict::Damage,
+        }
+    }
+
+    /// The first missing number; findings without any sort by place only.
+    pub(crate) fn first_missing(&self) -> Option<u64> {
+        self.missing.map(|missing| missing.first)
+    }
+}

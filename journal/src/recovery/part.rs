@@ -1,0 +1,244 @@
+//! What one segment holds, before its place in the run is known.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::files::SegmentFile;
+use crate::event::system::{self, RunOpen, Seal, SegmentStart, SessionRef, SyncMark};
+use crate::event::system::{Retired, RunClose, RunRecovered};
+use crate::format::{FrameSeed, RecordKind};
+use crate::segment::{ScanInput, Scanned, Seen, scan};
+use crate::seq::{Generation, RunId};
+use crate::time::Timestamp;
+
+/// A segment and everything recovery needs to know of its frames.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) segment: SegmentFile,
+    pub(crate) scanned: Scanned,
+    pub(crate) records: u64,
+    pub(crate) claims: Claims,
+    pub(crate) notes: Notes,
+    /// Where the records of sessions are, by session index, then offset.
+    pub(crate) places: Vec<Place>,
+}
+
+/// Where a session's record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) session: u32,
+    /// Offset in units of 8 bytes.
+    eighth: u32,
+}
+
+/// What frames say of the segment's first sequence number and of what is durable.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Claims {
+    /// From its `SegmentStart`.
+    pub(crate) start: Option<u64>,
+    /// From a `SyncMark`.
+    pub(crate) mark: Option<u64>,
+    /// From its `Seal`.
+    pub(crate) seal: Option<u64>,
+    /// Number of the next segment, if a `Seal` names one.
+    pub(crate) next_segment: Option<u32>,
+    /// The highest durable sequence number any of them is a valid witness of.
+    pub(crate) durable: u64,
+    /// A `RunClose`: its relative sequence number and durable sequence number.
+    pub(crate) closed: Option<(u32, u64)>,
+}
+
+/// What frames say of runs and sessions.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    pub(crate) open: Option<Opened>,
+    /// Ids of session indices; the first declaration counts.
+    pub(crate) sessions: BTreeMap<u32, Arc<str>>,
+    /// Payloads of crash notes of the run, with their relative sequence numbers.
+    pub(crate) crashes: Vec<(u32, Vec<u8>)>,
+    pub(crate) recovered: Vec<Recovered>,
+    pub(crate) retired: Vec<(RunId, u64, u64)>,
+    /// System records whose payload cannot be decoded: offset and length of the frame.
+    pub(crate) undecodable: Vec<(u64, u64)>,
+}
+
+/// What a `RunOpen` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Opened {
+    pub(crate) at: Timestamp,
+    pub(crate) live_runs: Vec<RunId>,
+}
+
+/// What a `RunRecovered` says of another run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Recovered {
+    pub(crate) run: RunId,
+    pub(crate) last_seq: u64,
+    /// Ranges that were missing then.
+    pub(crate) missing: Vec<(u64, u64)>,
+}
+
+impl Part {
+    /// Reads the whole segment.
+    pub(crate) fn read(segment: SegmentFile, is_moving: bool) -> Part {
+        let input = ScanInput {
+            seed: FrameSeed::new(segment.run, segment.number),
+            len: segment.len,
+            told_len: segment.told_len.unwrap_or(segment.len),
+            is_moving,
+        };
+        let mut records = 0;
+        let mut claims = Claims::default();
+        let mut notes = Notes::default();
+        let mut places = Vec::new();
+        let scanned = scan(&*segment.file, input, &mut |seen| {
+            records += 1;
+            if let Some(place) = Place::new(seen) {
+                places.push(place);
+            }
+            if note(seen, &mut claims, &mut notes).is_none() {
+                let len = seen.header.frame_len();
+                notes.undecodable.push((seen.offset, len));
+            }
+        });
+        places.sort_unstable();
+        places.shrink_to_fit();
+        Part {
+            segment,
+            scanned,
+            records,
+            claims,
+            notes,
+            places,
+        }
+    }
+
+    /// The first sequence number as the segment's own frames tell it.
+    pub(crate) fn told_first_seq(&self) -> Option<u64> {
+        let claims = self.claims;
+        claims.start.or(claims.mark).or(claims.seal)
+    }
+
+    /// The offsets of the records of a session index, in order.
+    pub(crate) fn places_of(&self, session: u32) -> &[Place] {
+        let from = self.places.partition_point(|p| p.session < session);
+        let to = self.places.partition_point(|p| p.session <= session);
+        self.places.get(from..to).unwrap_or(&[])
+    }
+}
+
+impl Place {
+    fn new(seen: &Seen<'_>) -> Option<Place> {
+        let session = seen.header.session;
+        if session == 0 || seen.header.kind.is_system() {
+            return None;
+        }
+        Some(Place {
+            session,
+            eighth: u32::try_from(seen.offset / 8).ok()?,
+        })
+    }
+
+    pub(crate) fn offset(self) -> u64 {
+        u64::from(self.eighth) * 8
+    }
+}
+
+/// Takes in one of the library's own records; `None` if its payload cannot be decoded.
+fn note(seen: &Seen<'_>, claims: &mut Claims, notes: &mut Notes) -> Option<()> {
+    let relative = seen.header.relative_seq;
+    let payload = seen.payload;
+    match seen.header.kind {
+        RecordKind::SEGMENT_START => {
+            let start: SegmentStart = system::decode(payload)?;
+            let first_seq = first_seq(start.first_seq, relative)?;
+            claims.start.get_or_insert(first_seq);
+            claims.witness(start.durable_seq, first_seq, relative);
+        }
+        RecordKind::SYNC_MARK => {
+            let mark: SyncMark = system::decode(payload)?;
+            let first_seq = Some(mark.first_seq).filter(|seq| is_sane(*seq))?;
+            claims.mark.get_or_insert(first_seq);
+            claims.witness(mark.durable_seq, first_seq, relative);
+        }
+        RecordKind::SEAL => {
+            let seal: Seal = system::decode(payload)?;
+            let first_seq = first_seq(seal.last_seq, relative)?;
+            claims.seal = Some(first_seq);
+            claims.next_segment = seal.next_segment;
+            claims.witness(seal.durable_seq, first_seq, relative);
+        }
+        RecordKind::RUN_CLOSE => {
+            let close: RunClose<'_> = system::decode(payload)?;
+            claims.closed.get_or_insert((relative, close.durable_seq));
+        }
+        RecordKind::RUN_OPEN => {
+            let open: RunOpen<'_> = system::decode(payload)?;
+            notes.open.get_or_insert_with(|| Opened {
+                at: Timestamp::new(open.clocks.wall_seconds, open.clocks.wall_nanoseconds),
+                live_runs: open.live_runs.into_iter().map(run_id).collect(),
+            });
+        }
+        RecordKind::RUN_RECOVERED => notes.recovered.push(recovered(payload)?),
+        RecordKind::RETIRED => {
+            let retired: Retired = system::decode(payload)?;
+            let run = run_id((retired.generation, retired.random));
+            let range = (retired.first_seq, retired.last_seq);
+            notes.retired.push((run, range.0, range.1));
+        }
+        RecordKind::SESSION_REF => {
+            let declared: SessionRef<'_> = system::decode(payload)?;
+            let entry = notes.sessions.entry(declared.index);
+            entry.or_insert_with(|| Arc::from(&*declared.id));
+        }
+        RecordKind::CRASH_NOTE if seen.header.session == 0 => {
+            if notes.crashes.len() < CRASH_NOTES_MAX {
+                notes.crashes.push((relative, payload.to_vec()));
+            }
+        }
+        _ => {}
+    }
+    Some(())
+}
+
+/// Decodes a `RunRecovered`.
+pub(crate) fn recovered(payload: &[u8]) -> Option<Recovered> {
+    let recovered: RunRecovered = system::decode(payload)?;
+    Some(Recovered {
+        run: run_id((recovered.generation, recovered.random)),
+        last_seq: recovered.last_seq,
+        missing: recovered.missing,
+    })
+}
+
+impl Claims {
+    /// Believes a witness only if it speaks of records before itself.
+    fn witness(&mut self, durable: u64, first_seq: u64, relative: u32) {
+        if durable < first_seq + u64::from(relative) {
+            self.durable = self.durable.max(durable);
+        }
+    }
+}
+
+/// The segment's first sequence number, from that of one of its records.
+fn first_seq(own: u64, relative: u32) -> Option<u64> {
+    own.checked_sub(u64::from(relative))
+        .filter(|seq| is_sane(*seq))
+}
+
+/// No run reaches numbers above this, so sums of them cannot overflow.
+fn is_sane(seq: u64) -> bool {
+    (1..=SEQ_MAX).contains(&seq)
+}
+
+fn run_id((generation, random): (u32, u64)) -> RunId {
+    RunId {
+        generation: Generation(generation),
+        random,
+    }
+}
+
+const SEQ_MAX: u64 = 1 << 62;
+
+/// Crash notes of a run kept for its reason; the first ones matter.
+const CRASH_NOTES_MAX: usize = 64;

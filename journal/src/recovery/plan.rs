@@ -1,0 +1,222 @@
+//! Which runs have to be recovered before a new one is announced, found without reading records.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Liveness;
+use super::part::{Recovered, recovered};
+use super::probe::probe;
+use super::survey::list;
+use crate::error::Result;
+use crate::event::system::{self, Seal};
+use crate::format::{
+    FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, RecordKind, padded,
+};
+use crate::seq::{RunId, SegmentNumber};
+use crate::storage::{Entry, Storage};
+
+/// What opening a journal has to do about the runs before.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// Dead runs whose end nobody looked at yet, in order.
+    pub(crate) unrecovered: Vec<RunId>,
+    /// Runs that are over and still have a `.run` file.
+    pub(crate) stale: Vec<RunId>,
+    /// Runs whose process is there, or may be, in order.
+    pub(crate) live: Vec<RunId>,
+    /// The largest generation in the directory, 0 if there is none.
+    pub(crate) generation_max: u32,
+}
+
+/// Looks at names, locks, and the ends and heads of a few segments.
+///
+/// # Errors
+/// [`crate::Error::Io`] if the directory cannot be listed. A run whose files cannot be read is
+/// taken for unrecovered: the survey says what is wrong with it.
+pub(crate) fn plan(storage: &dyn Storage) -> Result<Plan> {
+    let listing = Listing::new(&list(storage)?);
+    let mut plan = Plan {
+        generation_max: listing.generation_max,
+        ..Plan::default()
+    };
+    let mut dead = Vec::new();
+    for run in listing.runs() {
+        if !listing.locks.contains(&run) {
+            dead.push(run);
+            continue;
+        }
+        match probe(storage, run) {
+            Liveness::Dead => dead.push(run),
+            // What may be alive is left alone.
+            Liveness::Live | Liveness::Unknown => plan.live.push(run),
+        }
+    }
+    // Listed again: a run seen dead has made all its segments by now.
+    let listing = Listing::new(&list(storage)?);
+    let is_finished = |run: &RunId| match listing.newest.get(run) {
+        Some((number, len)) => ends_in_last_seal(storage, *run, *number, *len),
+        None => false,
+    };
+    let (finished, open): (Vec<RunId>, Vec<RunId>) = dead.into_iter().partition(is_finished);
+    let covered = covered(storage, &listing, &open);
+    let (done, open): (Vec<RunId>, Vec<RunId>) =
+        open.into_iter().partition(|run| covered.contains(run));
+    plan.unrecovered = open;
+    plan.stale = finished.into_iter().chain(done).collect();
+    plan.stale.retain(|run| listing.locks.contains(run));
+    plan.stale.sort_unstable();
+    Ok(plan)
+}
+
+/// The files of a journal by run.
+struct Listing {
+    /// The newest segment of each run and its length.
+    newest: BTreeMap<RunId, (SegmentNumber, u64)>,
+    first: BTreeSet<RunId>,
+    locks: BTreeSet<RunId>,
+    generation_max: u32,
+}
+
+impl Listing {
+    fn new(entries: &[Entry]) -> Listing {
+        let mut listing = Listing {
+            newest: BTreeMap::new(),
+            first: BTreeSet::new(),
+            locks: BTreeSet::new(),
+            generation_max: 0,
+        };
+        for entry in entries.iter() {
+            let Some(name) = FileName::parse(&entry.name) else {
+                continue;
+            };
+            let generation = name.run().generation.0;
+            listing.generation_max = listing.generation_max.max(generation);
+            match name {
+                FileName::Segment(run, number) => {
+                    let newest = listing.newest.entry(run).or_insert((number, entry.len));
+                    if number > newest.0 {
+                        *newest = (number, entry.len);
+                    }
+                    if number == SegmentNumber::FIRST {
+                        listing.first.insert(run);
+                    }
+                }
+                FileName::Run(run) => {
+                    listing.locks.insert(run);
+                }
+                _ => {}
+            }
+        }
+        listing
+    }
+
+    fn runs(&self) -> BTreeSet<RunId> {
+        self.newest.keys().chain(&self.locks).copied().collect()
+    }
+}
+
+/// Whether the file ends exactly with the seal that is written when a run is closed.
+fn ends_in_last_seal(storage: &dyn Storage, run: RunId, number: SegmentNumber, len: u64) -> bool {
+    let from = len.saturating_sub(SEAL_LEN_MAX).max(FRAMES_OFFSET);
+    let Some(tail) = read(storage, run, number, from, len.saturating_sub(from)) else {
+        return false;
+    };
+    let seed = FrameSeed::new(run, number);
+    let mut at = 0;
+    while let Some(frame) = tail
+        .get(at..)
+        .filter(|frame| frame.len() >= FRAME_HEADER_LEN)
+    {
+        let offset = from + u64::try_from(at).unwrap_or(0);
+        if let Some((header, payload)) = frame_at(frame, offset, seed)
+            && offset + header.frame_len() == len
+            && header.kind == RecordKind::SEAL
+        {
+            let seal: Option<Seal> = system::decode(payload);
+            return seal.is_some_and(|seal| seal.next_segment.is_none());
+        }
+        at += 8;
+    }
+    false
+}
+
+/// Which of `runs` a later run has recovered.
+fn covered(storage: &dyn Storage, listing: &Listing, runs: &[RunId]) -> BTreeSet<RunId> {
+    let Some(oldest) = runs.first() else {
+        return BTreeSet::new();
+    };
+    let mut covered = BTreeSet::new();
+    for later in &listing.first {
+        if later.generation > oldest.generation {
+            let recovered = recovered_at_head(storage, *later);
+            let earlier = recovered.into_iter().map(|recovered| recovered.run);
+            covered.extend(earlier.filter(|run| run.generation < later.generation));
+        }
+    }
+    covered
+}
+
+/// What the first records of a run say of runs before it.
+fn recovered_at_head(storage: &dyn Storage, run: RunId) -> Vec<Recovered> {
+    let number = SegmentNumber::FIRST;
+    let seed = FrameSeed::new(run, number);
+    let mut found = Vec::new();
+    let mut len = HEAD_LEN;
+    'longer: loop {
+        let Some(head) = read(storage, run, number, FRAMES_OFFSET, len) else {
+            return found;
+        };
+        found.clear();
+        let mut at = 0;
+        while let Some(rest) = head.get(at..).filter(|rest| !rest.is_empty()) {
+            let offset = FRAMES_OFFSET + u64::try_from(at).unwrap_or(0);
+            let Some((header, payload)) = frame_at(rest, offset, seed) else {
+                // The frame may go on behind what was read.
+                if len < HEAD_LEN_MAX && u64::try_from(head.len()).is_ok_and(|l| l == len) {
+                    len *= 16;
+                    continue 'longer;
+                }
+                return found;
+            };
+            match header.kind {
+                RecordKind::SEGMENT_START | RecordKind::RUN_OPEN => {}
+                RecordKind::RUN_RECOVERED => found.extend(recovered(payload)),
+                _ => return found,
+            }
+            at += usize::try_from(header.frame_len()).unwrap_or(usize::MAX);
+        }
+        return found;
+    }
+}
+
+/// The intact frame at the start of `bytes`, which are at `offset`, and its payload.
+fn frame_at(bytes: &[u8], offset: u64, seed: FrameSeed) -> Option<(FrameHeader, &[u8])> {
+    let (fields, payload) = bytes.split_first_chunk::<FRAME_HEADER_LEN>()?;
+    let header = FrameHeader::decode(*fields).ok()?;
+    let len = usize::try_from(header.payload_len).ok()?;
+    let payload = payload.get(..len)?;
+    header
+        .fits(seed, offset, payload)
+        .then_some((header, payload))
+}
+
+/// Bytes of a segment as far as it goes; `None` if it cannot be read.
+fn read(
+    storage: &dyn Storage,
+    run: RunId,
+    number: SegmentNumber,
+    offset: u64,
+    len: u64,
+) -> Option<Vec<u8>> {
+    let name = FileName::Segment(run, number).to_string();
+    let file = storage.open(&name).ok()?;
+    let mut bytes = vec![0; usize::try_from(len).ok()?];
+    let count = file.read_at(&mut bytes, offset).ok()?;
+    bytes.truncate(count);
+    Some(bytes)
+}
+
+/// A seal's three numbers take at most 26 bytes; the rest is for fields added later.
+const SEAL_LEN_MAX: u64 = padded(112);
+
+const HEAD_LEN: u64 = 16 << 10;
+const HEAD_LEN_MAX: u64 = 64 << 20;

@@ -1,0 +1,514 @@
+//! One run: its segments in order, what is missing from it, and why.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Liveness;
+use super::classes::Classes;
+use super::files::{HeaderFact, Naming};
+use super::finding::{Finding, MissingRange};
+use super::part::{Opened, Part};
+use super::verdict::{
+    Between, Bytes, EndSight, GapSight, Missing, Verdict, end_verdict, gap_verdict,
+};
+use super::witness::{Fate, Witness};
+use crate::error::DamageReason;
+use crate::event::system::RunRecovered;
+use crate::format::{FRAMES_OFFSET, FileName};
+use crate::segment::Stretch;
+use crate::seq::{RunId, SegmentNumber, Seq};
+
+/// What the survey found out about a run.
+#[derive(Debug)]
+pub(crate) struct RunSurvey {
+    pub(crate) run: RunId,
+    pub(crate) liveness: Liveness,
+    /// In order of their numbers.
+    pub(crate) segments: Vec<SegmentSurvey>,
+    pub(crate) sessions: BTreeMap<u32, Arc<str>>,
+    pub(crate) opened: Option<Opened>,
+    pub(crate) closed: Option<Seq>,
+    /// Payloads of crash notes of the run as a whole.
+    pub(crate) crashes: Vec<(Seq, Vec<u8>)>,
+    pub(crate) witness: Witness,
+    /// The highest sequence number of an intact record.
+    pub(crate) last_seq: Option<Seq>,
+    /// In order of their place.
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// A segment in its place in the run.
+#[derive(Debug)]
+pub(crate) struct SegmentSurvey {
+    pub(crate) part: Part,
+    /// Sequence number of the record whose relative one is 0.
+    pub(crate) first_seq: u64,
+    pub(crate) classes: Classes,
+    pub(crate) state: SegmentState,
+}
+
+/// What a file of the journal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SegmentState {
+    /// Not sealed; its end is sound.
+    Active,
+    /// Ends in a seal.
+    Sealed,
+    /// Something that was never seen durable is lost from it.
+    Torn,
+    /// Something that no crash explains.
+    Damaged,
+    /// Holds no record.
+    Empty,
+    /// Not of this journal, or a second copy of a segment.
+    Foreign,
+    /// Written by a newer version of the library.
+    Unsupported,
+}
+
+impl SegmentState {
+    /// The name used in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SegmentState::Active => "active",
+            SegmentState::Sealed => "sealed",
+            SegmentState::Torn => "torn",
+            SegmentState::Damaged => "damaged",
+            SegmentState::Empty => "empty",
+            SegmentState::Foreign => "foreign",
+            SegmentState::Unsupported => "unsupported",
+        }
+    }
+}
+
+impl RunSurvey {
+    /// Puts the segments of a run in order and judges every place between intact records.
+    ///
+    /// `witness` holds what other runs say of this one; `in_band_max` bounds what its own records
+    /// may prove, for a run that is being written while it is read.
+    pub(crate) fn assemble(
+        run: RunId,
+        liveness: Liveness,
+        mut parts: Vec<Part>,
+        mut witness: Witness,
+        in_band_max: Option<u64>,
+    ) -> RunSurvey {
+        parts.sort_by_key(|part| part.segment.number);
+        let firsts = first_seqs(&parts);
+        witness.in_band = in_band(&parts, &firsts).min(in_band_max.unwrap_or(u64::MAX));
+        let mut survey = RunSurvey {
+            run,
+            liveness,
+            segments: Vec::with_capacity(parts.len()),
+            sessions: BTreeMap::new(),
+            opened: None,
+            closed: None,
+            crashes: Vec::new(),
+            witness,
+            last_seq: None,
+            findings: Vec::new(),
+        };
+        let mut due = Due {
+            seq: 1,
+            segment: SegmentNumber::FIRST,
+            is_promised: false,
+        };
+        let follows: Vec<_> = parts
+            .iter()
+            .zip(&firsts)
+            .skip(1)
+            .map(|(part, first)| Some((part.segment.number, *first)))
+            .chain([None])
+            .collect();
+        for ((part, first_seq), next) in parts.into_iter().zip(firsts).zip(follows) {
+            due = survey.add(part, first_seq, due, next);
+        }
+        survey.end(due);
+        survey
+    }
+
+    /// Whether anything no crash explains was found.
+    pub(crate) fn is_damaged(&self) -> bool {
+        let verdicts = self.findings.iter().map(|finding| finding.verdict);
+        verdicts.into_iter().any(|v| v == Verdict::Damage)
+    }
+
+    /// The segments whose bytes have to be synced before this run counts as recovered.
+    pub(crate) fn unsealed(&self) -> impl Iterator<Item = &SegmentSurvey> {
+        let segments = self.segments.iter();
+        segments.filter(|segment| !segment.part.scanned.is_sealed)
+    }
+
+    /// What a later run writes down after it has synced them.
+    pub(crate) fn to_record(&self) -> RunRecovered {
+        let missing = self.findings.iter().filter_map(|finding| finding.missing);
+        let missing = missing.filter_map(|missing| Some((missing.first, missing.last?)));
+        let newest = self.segments.last().map(|segment| &segment.part);
+        RunRecovered {
+            generation: self.run.generation.0,
+            random: self.run.random,
+            end_segment: newest.map_or(0, |part| part.segment.number.0),
+            end_offset: newest.map_or(0, |part| part.scanned.frames_end()),
+            last_seq: self.last_seq.map_or(0, Seq::get),
+            missing: missing.collect(),
+            extras: Vec::new(),
+        }
+    }
+
+    fn is_live(&self) -> bool {
+        self.liveness == Liveness::Live
+    }
+
+    /// Adds the next segment and says what is due behind it.
+    fn add(
+        &mut self,
+        part: Part,
+        first_seq: u64,
+        due: Due,
+        next: Option<(SegmentNumber, u64)>,
+    ) -> Due {
+        let number = part.segment.number;
+        if number > due.segment {
+            let last = (first_seq > due.seq).then(|| first_seq - 1);
+            self.miss_segment(due, last);
+        } else if first_seq < due.seq {
+            let at = (FRAMES_OFFSET, 0);
+            let reason = DamageReason::SeqGap;
+            let finding = Finding::costless(&part.segment.name, at, reason);
+            self.findings.push(finding);
+        }
+        let found_before = self.findings.len();
+        let is_header_torn = self.judge_header(&part);
+        let mut verdicts = Vec::with_capacity(part.scanned.stretches.len());
+        for stretch in &part.scanned.stretches {
+            if let Some(next) = stretch.next {
+                let missing = (first_seq + stretch.due, first_seq + u64::from(next));
+                verdicts.push(self.judge_gap(&part, stretch, missing));
+            }
+        }
+        let due_seq = first_seq + part.scanned.last().map_or(0, |last| u64::from(last) + 1);
+        let given_out = match next {
+            Some((next, first)) if next == number.next() => first,
+            Some(_) => due_seq,
+            None => self.witness.highest().saturating_add(1),
+        };
+        verdicts.push(self.judge_end(&part, (due_seq, given_out.max(due_seq))));
+        self.judge_details(&part);
+        self.take_notes(&part, first_seq);
+        let classes = Classes::of(&part, is_header_torn, &verdicts);
+        let state = self.state(&part, found_before);
+        let is_promised = part.claims.next_segment.is_some();
+        if part.records > 0 {
+            let last = Seq::new(due_seq - 1);
+            self.last_seq = self.last_seq.max(last);
+        }
+        self.segments.push(SegmentSurvey {
+            part,
+            first_seq,
+            classes,
+            state,
+        });
+        Due {
+            seq: given_out.max(due_seq),
+            segment: number.next(),
+            is_promised,
+        }
+    }
+
+    /// Judges what should come behind the newest segment there is.
+    fn end(&mut self, due: Due) {
+        let highest = self.witness.highest();
+        if self.segments.is_empty() && highest > 0 {
+            self.miss_segment(due, Some(highest));
+        } else if due.is_promised && self.liveness == Liveness::Dead {
+            self.miss_segment(due, None);
+        }
+    }
+
+    fn miss_segment(&mut self, due: Due, last: Option<u64>) {
+        let name = FileName::Segment(self.run, due.segment).to_string();
+        let missing = match last {
+            Some(last) if last >= due.seq => self.witness.fates(due.seq, last),
+            Some(_) => Vec::new(),
+            None => vec![(due.seq, u64::MAX, Fate::Unwitnessed)],
+        };
+        for (first, last, fate) in missing {
+            let verdict = gap_verdict(GapSight {
+                is_live: self.is_live(),
+                between: Between::NoFile,
+                missing: fate.into(),
+            });
+            self.findings.push(Finding {
+                file: name.clone(),
+                offset: 0,
+                len: 0,
+                reason: DamageReason::MissingSegment,
+                missing: Some(MissingRange {
+                    first,
+                    last: Some(last).filter(|last| *last < u64::MAX),
+                    fate,
+                }),
+                verdict,
+            });
+        }
+    }
+
+    /// Judges the header pages; true if a crash while they were written explains them.
+    fn judge_header(&mut self, part: &Part) -> bool {
+        let segment = &part.segment;
+        let pages = match segment.header {
+            HeaderFact::Intact => None,
+            HeaderFact::OnePage(0) => Some((0, FRAMES_OFFSET / 2)),
+            HeaderFact::OnePage(_) => Some((FRAMES_OFFSET / 2, FRAMES_OFFSET / 2)),
+            HeaderFact::Broken | HeaderFact::Zeros => Some((0, FRAMES_OFFSET)),
+        };
+        // The pages are synced before the segment is used: only an unused one may be half made.
+        let is_unused = part.records == 0 && is_blank(part);
+        if segment.naming == Naming::Other {
+            let reason = DamageReason::BadHeader;
+            let finding = Finding::costless(&segment.name, (0, 0), reason);
+            self.findings.push(finding);
+        }
+        match pages {
+            Some((offset, len)) if !is_unused => {
+                let at = (offset, len.min(segment.len.saturating_sub(offset)));
+                let reason = DamageReason::BadHeader;
+                self.findings
+                    .push(Finding::costless(&segment.name, at, reason));
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// Judges the bytes between two intact frames; `missing` are the sequence numbers due at
+    /// their start and found behind them.
+    fn judge_gap(&mut self, part: &Part, stretch: &Stretch, missing: (u64, u64)) -> Verdict {
+        let (due, next) = missing;
+        let bytes = bytes_of(Some(stretch));
+        let sight = GapSight {
+            is_live: self.is_live(),
+            between: Between::These(bytes),
+            missing: Missing::None,
+        };
+        let at = (stretch.offset, stretch.end - stretch.offset);
+        if due == next {
+            let verdict = gap_verdict(sight);
+            let finding = Finding::costless(&part.segment.name, at, stretch.reason);
+            self.findings.push(Finding { verdict, ..finding });
+            return verdict;
+        }
+        let judge = |fate: Fate| {
+            gap_verdict(GapSight {
+                missing: fate.into(),
+                ..sight
+            })
+        };
+        self.push_missing(part, at, stretch.reason, (due, next - 1), &judge)
+    }
+
+    /// Judges what is behind the last intact frame; `missing` are the sequence number due there
+    /// and the first one known not to be missing.
+    fn judge_end(&mut self, part: &Part, missing: (u64, u64)) -> Verdict {
+        let (due, given_out) = missing;
+        let segment = &part.segment;
+        let tail = part.scanned.stretches.last().filter(|s| s.next.is_none());
+        let sight = EndSight {
+            is_sealed: part.scanned.is_sealed,
+            has_frames: part.records > 0,
+            is_cut: segment.told_len.is_some_and(|told| segment.len < told),
+            is_live: self.is_live(),
+            behind: bytes_of(tail),
+            missing: Missing::None,
+        };
+        let judge = |fate: Fate| {
+            end_verdict(EndSight {
+                missing: fate.into(),
+                ..sight
+            })
+        };
+        let (offset, len) = tail.map_or((segment.len, 0), tail_extent);
+        let reason = match tail {
+            Some(_) if sight.is_cut && sight.behind == Bytes::Zeros => DamageReason::ShortFrame,
+            Some(tail) => tail.reason,
+            None => DamageReason::ShortFrame,
+        };
+        if due < given_out {
+            return self.push_missing(part, (offset, len), reason, (due, given_out - 1), &judge);
+        }
+        let verdict = end_verdict(sight);
+        if matches!(verdict, Verdict::Damage | Verdict::Torn) {
+            self.findings.push(Finding {
+                file: segment.name.clone(),
+                offset,
+                len,
+                reason,
+                missing: Some(MissingRange {
+                    first: due,
+                    last: None,
+                    fate: Fate::Unwitnessed,
+                }),
+                verdict,
+            });
+        }
+        verdict
+    }
+
+    /// One finding for each fate among the missing numbers; gives the worst verdict.
+    fn push_missing(
+        &mut self,
+        part: &Part,
+        (offset, len): (u64, u64),
+        reason: DamageReason,
+        (first, last): (u64, u64),
+        judge: &dyn Fn(Fate) -> Verdict,
+    ) -> Verdict {
+        let mut worst = Verdict::Retired;
+        let mut place = (offset, len);
+        for (first, last, fate) in self.witness.fates(first, last) {
+            let verdict = judge(fate);
+            if verdict == Verdict::Damage || worst == Verdict::Retired {
+                worst = verdict;
+            }
+            self.findings.push(Finding {
+                file: part.segment.name.clone(),
+                offset: place.0,
+                len: place.1,
+                reason,
+                missing: Some(MissingRange {
+                    first,
+                    last: Some(last),
+                    fate,
+                }),
+                verdict,
+            });
+            // The bytes are counted once.
+            place = (offset + len, 0);
+        }
+        worst
+    }
+
+    /// Damage that cost no record, and what could not be read.
+    fn judge_details(&mut self, part: &Part) {
+        let name = &part.segment.name;
+        for (from, to) in &part.scanned.dirty_padding {
+            let reason = DamageReason::BadCrc;
+            let finding = Finding::costless(name, (*from, to - from), reason);
+            self.findings.push(finding);
+        }
+        for at in &part.notes.undecodable {
+            let reason = DamageReason::UndecodablePayload;
+            self.findings.push(Finding::costless(name, *at, reason));
+        }
+        for unread in &part.scanned.unread {
+            let at = (unread.offset, unread.end - unread.offset);
+            self.findings
+                .push(Finding::costless(name, at, unread.reason));
+        }
+    }
+
+    fn take_notes(&mut self, part: &Part, first_seq: u64) {
+        for (index, id) in &part.notes.sessions {
+            let entry = self.sessions.entry(*index);
+            entry.or_insert_with(|| id.clone());
+        }
+        if self.opened.is_none() {
+            self.opened.clone_from(&part.notes.open);
+        }
+        if let Some((relative, _)) = part.claims.closed {
+            self.closed = Seq::new(first_seq + u64::from(relative));
+        }
+        for (relative, payload) in &part.notes.crashes {
+            if let Some(seq) = Seq::new(first_seq + u64::from(*relative)) {
+                self.crashes.push((seq, payload.clone()));
+            }
+        }
+    }
+
+    /// The state of a segment, after all findings about it from `found_before` on were made.
+    fn state(&self, part: &Part, found_before: usize) -> SegmentState {
+        let findings = self.findings.get(found_before..).unwrap_or(&[]);
+        let has = |verdict| findings.iter().any(|finding| finding.verdict == verdict);
+        if has(Verdict::Damage) {
+            SegmentState::Damaged
+        } else if has(Verdict::Torn) {
+            SegmentState::Torn
+        } else if part.records == 0 {
+            SegmentState::Empty
+        } else if part.scanned.is_sealed {
+            SegmentState::Sealed
+        } else {
+            SegmentState::Active
+        }
+    }
+}
+
+/// What should come next in a run.
+#[derive(Clone, Copy)]
+struct Due {
+    seq: u64,
+    segment: SegmentNumber,
+    /// A seal says that there is such a segment.
+    is_promised: bool,
+}
+
+/// The first sequence number of each segment: as its frames tell it, else as its neighbours do.
+fn first_seqs(parts: &[Part]) -> Vec<u64> {
+    let mut due = 1;
+    let mut before = SegmentNumber(0);
+    let mut firsts = Vec::with_capacity(parts.len());
+    for (at, part) in parts.iter().enumerate() {
+        let records = part.scanned.last().map_or(0, |last| u64::from(last) + 1);
+        let is_next = part.segment.number == before.next();
+        let after = parts
+            .get(at + 1)
+            .filter(|after| !is_next && after.segment.number == part.segment.number.next());
+        // Behind a missing segment, the segment after this one knows best.
+        let from_after = after
+            .and_then(Part::told_first_seq)
+            .and_then(|first| first.checked_sub(records))
+            .filter(|first| *first >= due);
+        let first = part.told_first_seq().or(from_after).unwrap_or(due);
+        due = first + records;
+        before = part.segment.number;
+        firsts.push(first);
+    }
+    firsts
+}
+
+/// The highest sequence number the records of a run prove durable.
+fn in_band(parts: &[Part], firsts: &[u64]) -> u64 {
+    let mut highest = 0;
+    for (part, first) in parts.iter().zip(firsts) {
+        highest = highest.max(part.claims.durable);
+        if let Some((relative, durable)) = part.claims.closed {
+            let is_valid = durable < first + u64::from(relative);
+            highest = highest.max(if is_valid { durable } else { 0 });
+        }
+    }
+    highest
+}
+
+fn bytes_of(stretch: Option<&Stretch>) -> Bytes {
+    match stretch {
+        Some(stretch) if stretch.has_unread => Bytes::Unread,
+        Some(stretch) if stretch.content_end > stretch.offset => Bytes::NotZeros,
+        _ => Bytes::Zeros,
+    }
+}
+
+/// Offset and length of what is behind the last frame, without the zeros behind its content.
+fn tail_extent(tail: &Stretch) -> (u64, u64) {
+    let is_blank = tail.content_end == tail.offset;
+    let end = if is_blank { tail.end } else { tail.content_end };
+    (tail.offset, end - tail.offset)
+}
+
+/// Whether nothing but zeros is behind the header pages.
+fn is_blank(part: &Part) -> bool {
+    let stretches = part.scanned.stretches.iter();
+    let mut bytes = stretches.map(|stretch| bytes_of(Some(stretch)));
+    bytes.all(|bytes| bytes == Bytes::Zeros)
+}

@@ -1,0 +1,277 @@
+//! Looks at a journal and writes nothing: which runs there are, which records, what is missing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::Liveness;
+use super::files::{Found, Naming, SegmentFile, Stray, StrayState, identify};
+use super::part::Part;
+use super::probe::probe;
+use super::run::RunSurvey;
+use super::verdict::Verdict;
+use super::witness::Witness;
+use crate::error::{Error, Result};
+use crate::format::FileName;
+use crate::seq::{RunId, SegmentNumber};
+use crate::storage::{Entry, Storage};
+
+/// Which runs to look at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scope<'a> {
+    /// All of them.
+    All,
+    /// Only these, by the names of their files.
+    Runs(&'a [RunId]),
+}
+
+/// Everything found.
+#[derive(Debug)]
+pub(crate) struct Survey {
+    /// By generation, then random part.
+    pub(crate) runs: Vec<RunSurvey>,
+    /// Files that were not read as segments, by name.
+    pub(crate) strays: Vec<Stray>,
+}
+
+/// Surveys the runs in `scope`.
+///
+/// # Errors
+/// [`Error::Io`] if the directory cannot be listed. A file that cannot be read is in the result.
+pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>) -> Result<Survey> {
+    let liveness = probe_runs(&list(storage)?, storage, scope);
+    // Listed again: a run seen dead has made all its segments by now.
+    let mut finds = Finds::default();
+    for entry in list(storage)? {
+        if scope.has_entry(&entry) {
+            finds.add(identify(storage, &entry));
+        }
+    }
+    let (chosen, mut strays) = finds.choose();
+    let mut parts = BTreeMap::<RunId, Vec<Part>>::new();
+    let is_live = |run: &RunId| liveness.get(run) == Some(&Liveness::Live);
+    for part in read_all(chosen, &is_live) {
+        parts.entry(part.segment.run).or_default().push(part);
+    }
+    for run in liveness.keys() {
+        parts.entry(*run).or_default();
+    }
+    let mut witnesses = witnesses(parts.values().flatten());
+    if matches!(scope, Scope::All) {
+        for run in witnesses.keys() {
+            parts.entry(*run).or_default();
+        }
+    }
+    let mut runs = Vec::with_capacity(parts.len());
+    for (run, parts) in parts {
+        let liveness = liveness.get(&run).copied().unwrap_or(Liveness::Dead);
+        let witness = witnesses.remove(&run).unwrap_or_default();
+        runs.push(survey_run(run, liveness, parts, witness));
+    }
+    strays.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Survey { runs, strays })
+}
+
+/// Judges one run; one that is being written is read again before damage is believed.
+fn survey_run(run: RunId, liveness: Liveness, parts: Vec<Part>, witness: Witness) -> RunSurvey {
+    let first = RunSurvey::assemble(run, liveness, parts, witness.clone(), None);
+    if liveness != Liveness::Live || !first.is_damaged() {
+        return first;
+    }
+    // Bytes read before a witness was written may have been incomplete when they were read.
+    let in_band_max = first.witness.in_band;
+    let files = first.segments.into_iter().map(|s| s.part.segment);
+    let parts = files.map(|mut segment| {
+        segment.len = segment.file.len().unwrap_or(segment.len);
+        Part::read(segment, true)
+    });
+    RunSurvey::assemble(run, liveness, parts.collect(), witness, Some(in_band_max))
+}
+
+impl Survey {
+    /// Whether something could not be read, or not be understood, by this program.
+    pub(crate) fn has_failed(&self) -> bool {
+        let is_failed = |stray: &Stray| {
+            matches!(
+                stray.state,
+                StrayState::Newer(_) | StrayState::Unreadable(_)
+            )
+        };
+        let segments = self.runs.iter().flat_map(|run| &run.segments);
+        self.strays.iter().any(is_failed)
+            || segments.into_iter().any(|s| s.part.scanned.error.is_some())
+    }
+
+    /// Whether anything that no crash explains was found.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.runs.iter().any(RunSurvey::is_damaged) || self.has_misnamed_copy()
+    }
+
+    /// Whether anything is lost that was never seen durable.
+    pub(crate) fn is_torn(&self) -> bool {
+        let findings = self.runs.iter().flat_map(|run| &run.findings);
+        findings.into_iter().any(|f| f.verdict == Verdict::Torn)
+    }
+
+    fn has_misnamed_copy(&self) -> bool {
+        let mut states = self.strays.iter().map(|stray| &stray.state);
+        states.any(|state| matches!(state, StrayState::MisnamedCopy))
+    }
+}
+
+impl Scope<'_> {
+    fn has_run(self, run: RunId) -> bool {
+        match self {
+            Scope::All => true,
+            Scope::Runs(runs) => runs.contains(&run),
+        }
+    }
+
+    fn has_entry(self, entry: &Entry) -> bool {
+        match FileName::parse(&entry.name) {
+            Some(name) => self.has_run(name.run()),
+            None => matches!(self, Scope::All),
+        }
+    }
+}
+
+pub(super) fn list(storage: &dyn Storage) -> Result<Vec<Entry>> {
+    let mut entries = storage
+        .list()
+        .map_err(|error| Error::io("list", storage.path(), error))?;
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(entries)
+}
+
+/// The liveness of every run that has a file.
+fn probe_runs(
+    entries: &[Entry],
+    storage: &dyn Storage,
+    scope: Scope<'_>,
+) -> BTreeMap<RunId, Liveness> {
+    let names = entries.iter().filter_map(|e| FileName::parse(&e.name));
+    let runs: BTreeSet<RunId> = names
+        .filter(|name| matches!(name, FileName::Segment(..) | FileName::Run(_)))
+        .map(FileName::run)
+        .filter(|run| scope.has_run(*run))
+        .collect();
+    runs.into_iter()
+        .map(|run| (run, probe(storage, run)))
+        .collect()
+}
+
+/// Files as they are identified.
+#[derive(Default)]
+struct Finds {
+    segments: BTreeMap<(RunId, SegmentNumber), Vec<SegmentFile>>,
+    strays: Vec<Stray>,
+}
+
+impl Finds {
+    fn add(&mut self, found: Found) {
+        match found {
+            Found::Segment(file) => {
+                let copies = self.segments.entry((file.run, file.number)).or_default();
+                copies.push(file);
+            }
+            Found::Stray(stray) => self.strays.push(stray),
+            Found::Other => {}
+        }
+    }
+
+    /// One file for each segment: of several copies the one with most intact frames, then the
+    /// one with the right name.
+    fn choose(self) -> (Vec<SegmentFile>, Vec<Stray>) {
+        let mut strays = self.strays;
+        let mut chosen = Vec::with_capacity(self.segments.len());
+        for copies in self.segments.into_values() {
+            let mut copies = rank(copies).into_iter();
+            chosen.extend(copies.next());
+            strays.extend(copies.map(|copy| Stray {
+                name: copy.name,
+                len: copy.len,
+                state: match copy.naming {
+                    Naming::Stray => StrayState::Copy,
+                    Naming::Own | Naming::Other => StrayState::MisnamedCopy,
+                },
+            }));
+        }
+        (chosen, strays)
+    }
+}
+
+fn rank(copies: Vec<SegmentFile>) -> Vec<SegmentFile> {
+    if copies.len() < 2 {
+        return copies;
+    }
+    let mut ranked: Vec<(u64, bool, SegmentFile)> = Vec::with_capacity(copies.len());
+    for copy in copies {
+        let is_other = copy.naming != Naming::Own;
+        let part = Part::read(copy, false);
+        ranked.push((part.records, is_other, part.segment));
+    }
+    ranked.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+    ranked.into_iter().map(|(_, _, copy)| copy).collect()
+}
+
+/// What the records of all runs say of other runs.
+fn witnesses<'a>(parts: impl Iterator<Item = &'a Part>) -> BTreeMap<RunId, Witness> {
+    let mut witnesses = BTreeMap::<RunId, Witness>::new();
+    for part in parts {
+        for recovered in &part.notes.recovered {
+            // Only a later run can have recovered it.
+            if recovered.run.generation < part.segment.run.generation {
+                let witness = witnesses.entry(recovered.run).or_default();
+                witness.recovered.push(recovered.clone());
+            }
+        }
+        for (run, first, last) in &part.notes.retired {
+            let witness = witnesses.entry(*run).or_default();
+            witness.retired.push((*first, *last));
+        }
+    }
+    witnesses
+}
+
+/// Reads segments, several at a time if there is enough to read.
+fn read_all(files: Vec<SegmentFile>, is_live: &(dyn Fn(&RunId) -> bool + Sync)) -> Vec<Part> {
+    let read = |file: SegmentFile| {
+        let is_moving = is_live(&file.run);
+        Part::read(file, is_moving)
+    };
+    let bytes: u64 = files.iter().map(|file| file.len).sum();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = processors.min(WORKERS_MAX).min(files.len());
+    if bytes < PARALLEL_BYTES_MIN || workers < 2 {
+        return files.into_iter().map(read).collect();
+    }
+    let jobs: Vec<Mutex<Option<SegmentFile>>> = files
+        .into_iter()
+        .map(|file| Mutex::new(Some(file)))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::with_capacity(jobs.len()));
+    let work = || {
+        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let file = job.lock().unwrap_or_else(|e| e.into_inner()).take();
+            let part = file.map(read);
+            let mut done = done.lock().unwrap_or_else(|e| e.into_inner());
+            done.extend(part);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..workers {
+            // Without another thread this one does all the work.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    let mut parts = done.into_inner().unwrap_or_else(|e| e.into_inner());
+    parts.sort_by_key(|part| (part.segment.run, part.segment.number));
+    parts
+}
+
+const WORKERS_MAX: usize = 4;
+
+/// Less than this is read by one thread: starting others would take longer.
+const PARALLEL_BYTES_MIN: u64 = 4 << 20;

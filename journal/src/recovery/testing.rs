@@ -1,0 +1,328 @@
+//! A journal in memory, built frame by frame, for the tests of recovery.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::event::system::{self, RunRecovered, Seal, SegmentStart, SessionRef, SyncMark};
+use crate::format::{
+    FRAMES_OFFSET, FileName, FrameHeader, FramePlace, FrameSeed, RecordKind, SegmentHeader,
+};
+use crate::seq::{Generation, RunId, SegmentNumber};
+use crate::storage::{
+    ClockReading, Durability, Entry, FileSystem, Lock, LockOutcome, ProcessFacts, Storage,
+    StorageFile,
+};
+
+/// Files by name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MemoryStorage {
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
+    pub(crate) locked: BTreeSet<String>,
+    /// Reads that touch these bytes of any file fail.
+    pub(crate) bad: Option<(u64, u64)>,
+}
+
+#[derive(Debug)]
+struct MemoryFile {
+    bytes: Vec<u8>,
+    is_locked: bool,
+    bad: Option<(u64, u64)>,
+}
+
+fn unused<T>() -> io::Result<T> {
+    Err(io::Error::from(io::ErrorKind::Unsupported))
+}
+
+impl Storage for MemoryStorage {
+    fn path(&self) -> &Path {
+        Path::new("memory")
+    }
+
+    fn list(&self) -> io::Result<Vec<Entry>> {
+        let entries = self.files.iter().map(|(name, bytes)| Entry {
+            name: name.clone(),
+            len: u64::try_from(bytes.len()).unwrap(),
+            is_file: true,
+        });
+        Ok(entries.collect())
+    }
+
+    fn create(&self, _: &str) -> io::Result<Arc<dyn StorageFile>> {
+        unused()
+    }
+
+    fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        let bytes = self.files.get(name).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Arc::new(MemoryFile {
+            bytes: bytes.clone(),
+            is_locked: self.locked.contains(name),
+            bad: self.bad,
+        }))
+    }
+
+    fn link(&self, _: &str, _: &str) -> io::Result<()> {
+        unused()
+    }
+
+    fn remove(&self, _: &str) -> io::Result<()> {
+        unused()
+    }
+
+    fn sync_dir(&self) -> io::Result<()> {
+        unused()
+    }
+
+    fn is_linked(&self) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    fn file_system(&self) -> FileSystem {
+        FileSystem::Other
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::None
+    }
+
+    fn clocks(&self) -> ClockReading {
+        ClockReading::default()
+    }
+
+    fn random(&self) -> u64 {
+        0
+    }
+
+    fn process(&self) -> ProcessFacts {
+        ProcessFacts::default()
+    }
+}
+
+impl StorageFile for MemoryFile {
+    fn len(&self) -> io::Result<u64> {
+        Ok(u64::try_from(self.bytes.len()).unwrap())
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let end = offset + u64::try_from(buffer.len()).unwrap();
+        if self.bad.is_some_and(|(from, to)| from < end && offset < to) {
+            return Err(io::Error::other("bad sector"));
+        }
+        let held = self.bytes.get(usize::try_from(offset).unwrap()..);
+        let held = held.unwrap_or(&[]);
+        let count = held.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&held[..count]);
+        Ok(count)
+    }
+
+    fn write_at(&self, _: &[u8], _: u64) -> io::Result<()> {
+        unused()
+    }
+
+    fn allocate(&self, _: u64) -> io::Result<()> {
+        unused()
+    }
+
+    fn sync(&self, _: u64, _: u64) -> io::Result<()> {
+        unused()
+    }
+
+    fn set_len(&self, _: u64) -> io::Result<()> {
+        unused()
+    }
+
+    fn drop_cache(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn is_linked(&self) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    fn try_lock(&self, _: Lock) -> io::Result<LockOutcome> {
+        Ok(match self.is_locked {
+            true => LockOutcome::Contended,
+            false => LockOutcome::Held,
+        })
+    }
+}
+
+pub(crate) fn run(generation: u32) -> RunId {
+    RunId {
+        generation: Generation(generation),
+        random: 0xabc0 + u64::from(generation),
+    }
+}
+
+pub(crate) fn segment_name(generation: u32, number: u32) -> String {
+    FileName::Segment(run(generation), SegmentNumber(number)).to_string()
+}
+
+/// A segment in the making.
+#[derive(Clone, Debug)]
+pub(crate) struct SegmentBuilder {
+    run: RunId,
+    number: SegmentNumber,
+    pub(crate) bytes: Vec<u8>,
+    relative: u32,
+    first_seq: u64,
+    /// Offsets of the frames.
+    pub(crate) offsets: Vec<usize>,
+    file_len: usize,
+}
+
+impl SegmentBuilder {
+    /// A segment of 16 KiB whose first record, a `SegmentStart`, has this sequence number.
+    pub(crate) fn new(generation: u32, number: u32, first_seq: u64, durable: u64) -> Self {
+        let file_len = 16 << 10;
+        let header = SegmentHeader {
+            run: run(generation),
+            segment: SegmentNumber(number),
+            file_len: u64::try_from(file_len).unwrap(),
+        };
+        let mut builder = SegmentBuilder {
+            run: header.run,
+            number: header.segment,
+            bytes: header.encode_page().repeat(2),
+            relative: 0,
+            first_seq,
+            offsets: Vec::new(),
+            file_len,
+        };
+        assert_eq!(builder.end(), FRAMES_OFFSET);
+        builder.system(
+            RecordKind::SEGMENT_START,
+            &SegmentStart {
+                first_seq,
+                predecessor_end: 0,
+                durable_seq: durable,
+                extras: Vec::new(),
+            },
+        );
+        builder
+    }
+
+    pub(crate) fn end(&self) -> u64 {
+        u64::try_from(self.bytes.len()).unwrap()
+    }
+
+    /// The sequence number the next record gets.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.first_seq + u64::from(self.relative)
+    }
+
+    pub(crate) fn frame(&mut self, kind: RecordKind, session: u32, payload: &[u8]) -> &mut Self {
+        let at = FramePlace {
+            seed: FrameSeed::new(self.run, self.number),
+            offset: self.end(),
+            relative_seq: self.relative,
+        };
+        self.offsets.push(self.bytes.len());
+        let header = FrameHeader::new(at, kind, session, payload);
+        self.bytes.extend_from_slice(&header.encode());
+        self.bytes.extend_from_slice(payload);
+        self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
+        self.relative += 1;
+        self
+    }
+
+    pub(crate) fn raw(&mut self, session: u32, payload: &[u8]) -> &mut Self {
+        self.frame(RecordKind(200), session, payload)
+    }
+
+    pub(crate) fn system<T: Serialize>(&mut self, kind: RecordKind, payload: &T) -> &mut Self {
+        let mut bytes = Vec::new();
+        system::encode(payload, &mut bytes).unwrap();
+        self.frame(kind, 0, &bytes)
+    }
+
+    pub(crate) fn declare(&mut self, index: u32, id: &str) -> &mut Self {
+        self.system(
+            RecordKind::SESSION_REF,
+            &SessionRef {
+                index,
+                id: id.into(),
+                extras: Vec::new(),
+            },
+        )
+    }
+
+    pub(crate) fn mark(&mut self, durable_seq: u64) -> &mut Self {
+        let first_seq = self.first_seq;
+        self.system(
+            RecordKind::SYNC_MARK,
+            &SyncMark {
+                durable_seq,
+                first_seq,
+                extras: Vec::new(),
+            },
+        )
+    }
+
+    pub(crate) fn recovered(&mut self, generation: u32, last_seq: u64) -> &mut Self {
+        let earlier = run(generation);
+        self.system(
+            RecordKind::RUN_RECOVERED,
+            &RunRecovered {
+                generation,
+                random: earlier.random,
+                end_segment: 1,
+                end_offset: 0,
+                last_seq,
+                missing: Vec::new(),
+                extras: Vec::new(),
+            },
+        )
+    }
+
+    /// Uses up a sequence number without a frame for it.
+    pub(crate) fn skip(&mut self, bytes: usize) -> &mut Self {
+        self.bytes.resize(self.bytes.len() + bytes, 0);
+        self.relative += 1;
+        self
+    }
+
+    /// The file with its preallocated zeros.
+    pub(crate) fn file(&self) -> Vec<u8> {
+        let mut bytes = self.bytes.clone();
+        bytes.resize(self.file_len.max(bytes.len()), 0);
+        bytes
+    }
+
+    /// The file, sealed and cut.
+    pub(crate) fn sealed(&self, next: Option<u32>) -> Vec<u8> {
+        let mut builder = self.clone();
+        let seal = Seal {
+            last_seq: self.next_seq(),
+            next_segment: next,
+            durable_seq: self.next_seq() - 1,
+            extras: Vec::new(),
+        };
+        builder.system(RecordKind::SEAL, &seal);
+        builder.bytes
+    }
+
+    /// A journal of this one segment, unsealed.
+    pub(crate) fn storage(&self) -> MemoryStorage {
+        let mut storage = MemoryStorage::default();
+        storage.put(self, self.file());
+        storage
+    }
+}
+
+impl MemoryStorage {
+    pub(crate) fn put(&mut self, builder: &SegmentBuilder, bytes: Vec<u8>) -> String {
+        let name = FileName::Segment(builder.run, builder.number).to_string();
+        self.files.insert(name.clone(), bytes);
+        name
+    }
+
+    pub(crate) fn lock(&mut self, generation: u32) {
+        let name = FileName::Run(run(generation)).to_string();
+        self.files.insert(name.clone(), Vec::new());
+        self.locked.insert(name);
+    }
+}

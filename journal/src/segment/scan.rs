@@ -1,0 +1,422 @@
+//! Walks the frames of a segment and accounts for every byte behind its header pages.
+
+use std::io;
+
+use super::window::{Unreadable, Window};
+use crate::error::DamageReason;
+use crate::format::{
+    COMMIT_BIT, FRAME_ALIGNMENT, FRAME_HEADER_LEN, FRAMES_OFFSET, FrameHeader, FrameSeed,
+    RecordKind,
+};
+use crate::storage::StorageFile;
+
+/// What a scan needs to know of the file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ScanInput {
+    pub(crate) seed: FrameSeed,
+    /// Bytes of the file.
+    pub(crate) len: u64,
+    /// Bytes its header says it has; frames may lie there, made of zeros past the end.
+    pub(crate) told_len: u64,
+    /// Somebody may be writing: look twice at a place before believing that it is bad.
+    pub(crate) is_moving: bool,
+}
+
+/// An intact frame, as it is found.
+#[derive(Debug)]
+pub(crate) struct Seen<'a> {
+    pub(crate) offset: u64,
+    pub(crate) header: &'a FrameHeader,
+    /// The payload of the library's own records; empty for a trace's and a caller's.
+    pub(crate) payload: &'a [u8],
+}
+
+/// What the file turned out to hold.
+#[derive(Debug, Default)]
+pub(crate) struct Scanned {
+    pub(crate) islands: Vec<Island>,
+    /// Everything between the islands and behind the last one, in order.
+    pub(crate) stretches: Vec<Stretch>,
+    /// Parts of stretches nobody looked at.
+    pub(crate) unread: Vec<Unread>,
+    /// The last frame is a `Seal`.
+    pub(crate) is_sealed: bool,
+    /// Zeros that fill up frames.
+    pub(crate) padding: u64,
+    /// Offsets of padding that is not zero.
+    pub(crate) dirty_padding: Vec<(u64, u64)>,
+    /// What a failed read said.
+    pub(crate) error: Option<io::Error>,
+}
+
+/// Intact frames that touch each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Island {
+    pub(crate) offset: u64,
+    pub(crate) end: u64,
+    pub(crate) first: u32,
+    pub(crate) last: u32,
+}
+
+/// Bytes that are no frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    pub(crate) offset: u64,
+    pub(crate) end: u64,
+    /// Behind its last byte that is not zero, to 8 bytes; `offset` if all are.
+    pub(crate) content_end: u64,
+    pub(crate) reason: DamageReason,
+    /// Relative sequence number due at its start.
+    pub(crate) due: u64,
+    /// Relative sequence number of the frame behind it; `None` at the end of the file.
+    pub(crate) next: Option<u32>,
+    /// Part of it could not be, or was not, read.
+    pub(crate) has_unread: bool,
+}
+
+/// Bytes nobody looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unread {
+    pub(crate) offset: u64,
+    pub(crate) end: u64,
+    /// [`DamageReason::IoError`] or [`DamageReason::Unsearched`].
+    pub(crate) reason: DamageReason,
+}
+
+impl Scanned {
+    /// Where the last intact frame ends.
+    pub(crate) fn frames_end(&self) -> u64 {
+        self.islands.last().map_or(FRAMES_OFFSET, |last| last.end)
+    }
+
+    /// Relative sequence number of the last intact frame.
+    pub(crate) fn last(&self) -> Option<u32> {
+        self.islands.last().map(|last| last.last)
+    }
+}
+
+/// Walks the frames of `file` from its header pages to its end.
+///
+/// Checksum work that finds nothing is bounded by a small multiple of the file's length; what lies
+/// beyond that is left unsearched.
+pub(crate) fn scan(
+    file: &dyn StorageFile,
+    input: ScanInput,
+    visit: &mut dyn FnMut(&Seen<'_>),
+) -> Scanned {
+    let len = input.len.min(OFFSET_MAX);
+    let input = ScanInput {
+        len,
+        told_len: input.told_len.min(OFFSET_MAX).max(len),
+        ..input
+    };
+    let mut scanner = Scanner {
+        window: Window::new(file, len),
+        input,
+        budget: len.saturating_mul(BUDGET_FACTOR),
+        scanned: Scanned::default(),
+        visit,
+    };
+    scanner.walk();
+    let mut scanned = scanner.scanned;
+    scanned.error = scanner.window.into_error();
+    scanned
+}
+
+struct Scanner<'a> {
+    window: Window<'a>,
+    input: ScanInput,
+    /// Bytes of checksum work that may still be spent on places that turn out to be no frame.
+    budget: u64,
+    scanned: Scanned,
+    visit: &'a mut dyn FnMut(&Seen<'_>),
+}
+
+/// A place where a frame is due, and what may be there.
+#[derive(Clone, Copy)]
+struct Due {
+    offset: u64,
+    /// The relative sequence number expected at `offset`.
+    relative: u64,
+}
+
+/// How a search for the next frame ended.
+struct Search {
+    found: Option<(u64, FrameHeader)>,
+    content_end: u64,
+    has_unread: bool,
+}
+
+impl Scanner<'_> {
+    fn walk(&mut self) {
+        let mut due = Due {
+            offset: FRAMES_OFFSET,
+            relative: 0,
+        };
+        while due.offset < self.input.len && !self.scanned.is_sealed {
+            let reason = match self.look_again(due) {
+                Ok(header) => {
+                    due = self.accept(due.offset, &header);
+                    continue;
+                }
+                Err(reason) => reason,
+            };
+            let search = self.search(due);
+            self.push_stretch(due, reason, &search);
+            match search.found {
+                Some((offset, header)) => due = self.accept(offset, &header),
+                None => return,
+            }
+        }
+        if self.scanned.is_sealed && due.offset < self.input.len {
+            // Only zeros or a failed append may be behind a seal: nothing there can be a frame.
+            let nothing = Due {
+                relative: u64::MAX,
+                ..due
+            };
+            let search = self.search(nothing);
+            self.push_stretch(due, DamageReason::BadCrc, &search);
+        }
+    }
+
+    /// The frame due at this place; in a file that is being written, a second look decides.
+    fn look_again(&mut self, due: Due) -> Result<FrameHeader, DamageReason> {
+        let first = self.look(due);
+        if first.is_ok() || !self.input.is_moving {
+            return first;
+        }
+        self.window.forget();
+        self.look(due)
+    }
+
+    fn look(&mut self, due: Due) -> Result<FrameHeader, DamageReason> {
+        let bytes = self.window.at(due.offset, FRAME_HEADER_LEN);
+        let bytes = bytes.map_err(|_| DamageReason::IoError)?;
+        let header = decode(bytes).ok_or(DamageReason::ShortFrame)??;
+        self.check(due.offset, &header)?;
+        if u64::from(header.relative_seq) != due.relative {
+            return Err(DamageReason::SeqGap);
+        }
+        Ok(header)
+    }
+
+    /// Whether the checksum of the frame that may be at `offset` fits; pays for it if not.
+    fn check(&mut self, offset: u64, header: &FrameHeader) -> Result<(), DamageReason> {
+        let end = offset + header.frame_len();
+        let past = end.saturating_sub(self.input.len);
+        if end > self.input.told_len.next_multiple_of(FRAME_ALIGNMENT) {
+            return Err(DamageReason::BadLength);
+        }
+        if past > FRAME_ALIGNMENT && past > self.budget {
+            return Err(DamageReason::ShortFrame);
+        }
+        let fits = self.window.fits(header, self.input.seed, offset);
+        if fits == Ok(true) {
+            return Ok(());
+        }
+        self.budget = self.budget.saturating_sub(header.frame_len());
+        match fits {
+            Err(_) => Err(DamageReason::IoError),
+            Ok(_) if past > 0 => Err(DamageReason::ShortFrame),
+            Ok(_) => Err(DamageReason::BadCrc),
+        }
+    }
+
+    /// The next place behind `due` that holds a frame which can follow.
+    fn search(&mut self, due: Due) -> Search {
+        let mut search = Search {
+            found: None,
+            content_end: due.offset,
+            has_unread: false,
+        };
+        let mut at = due.offset;
+        while at < self.input.len {
+            let slab = match self.window.at(at, FRAME_HEADER_LEN) {
+                Ok(slab) => slab,
+                Err(bad) => {
+                    search.has_unread = true;
+                    at = self.skip_unreadable(at, bad);
+                    continue;
+                }
+            };
+            let step = next_candidate(slab, at, due);
+            search.content_end = search.content_end.max(step.content_end);
+            at += step.skipped;
+            let Some(header) = step.candidate else {
+                continue;
+            };
+            if self.budget == 0 {
+                search.has_unread = true;
+                search.content_end = self.input.len;
+                self.push_unread(at, self.input.len, DamageReason::Unsearched);
+                return search;
+            }
+            if at > due.offset && self.check(at, &header).is_ok() {
+                search.found = Some((at, header));
+                return search;
+            }
+            search.content_end = at + FRAME_ALIGNMENT;
+            at += FRAME_ALIGNMENT;
+        }
+        search
+    }
+
+    fn accept(&mut self, offset: u64, header: &FrameHeader) -> Due {
+        let end = offset + header.frame_len();
+        let payload_offset = offset + HEADER_LEN;
+        let payload_len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
+        let payload = if is_wanted(header.kind) && payload_len <= OWN_PAYLOAD_MAX {
+            self.window
+                .copy(payload_offset, payload_len)
+                .unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        self.note_padding(payload_offset + u64::from(header.payload_len), end);
+        match self.scanned.islands.last_mut() {
+            Some(island) if island.end == offset => {
+                island.end = end;
+                island.last = header.relative_seq;
+            }
+            _ => self.scanned.islands.push(Island {
+                offset,
+                end,
+                first: header.relative_seq,
+                last: header.relative_seq,
+            }),
+        }
+        self.scanned.is_sealed = header.kind == RecordKind::SEAL;
+        (self.visit)(&Seen {
+            offset,
+            header,
+            payload: &payload,
+        });
+        Due {
+            offset: end,
+            relative: u64::from(header.relative_seq) + 1,
+        }
+    }
+
+    fn note_padding(&mut self, from: u64, to: u64) {
+        let to = to.min(self.input.len);
+        let len = to.saturating_sub(from);
+        self.scanned.padding += len;
+        let count = usize::try_from(len).unwrap_or(0);
+        if count == 0 {
+            return;
+        }
+        let is_dirty = match self.window.at(from, count) {
+            Ok(bytes) => bytes.iter().take(count).any(|byte| *byte != 0),
+            Err(_) => false,
+        };
+        if is_dirty {
+            self.scanned.dirty_padding.push((from, to));
+        }
+    }
+
+    fn push_stretch(&mut self, due: Due, reason: DamageReason, search: &Search) {
+        let found = search.found.as_ref();
+        let end = found.map_or(self.input.len, |(offset, _)| *offset);
+        self.scanned.stretches.push(Stretch {
+            offset: due.offset,
+            end,
+            content_end: search.content_end.min(end),
+            reason,
+            due: due.relative,
+            next: found.map(|(_, header)| header.relative_seq),
+            has_unread: search.has_unread,
+        });
+    }
+
+    /// Notes the unreadable range and gives the place to go on at.
+    fn skip_unreadable(&mut self, at: u64, bad: Unreadable) -> u64 {
+        let to = bad.to.min(self.input.len);
+        self.push_unread(bad.from.max(at), to, DamageReason::IoError);
+        bad.to.max(at + FRAME_ALIGNMENT)
+    }
+
+    fn push_unread(&mut self, offset: u64, end: u64, reason: DamageReason) {
+        if offset < end {
+            self.scanned.unread.push(Unread {
+                offset,
+                end,
+                reason,
+            });
+        }
+    }
+}
+
+/// How far a look through a slab of bytes went.
+struct Step {
+    skipped: u64,
+    candidate: Option<FrameHeader>,
+    content_end: u64,
+}
+
+/// The first place in the slab, which is at offset `at`, whose header could follow `due`.
+fn next_candidate(slab: &[u8], at: u64, due: Due) -> Step {
+    let mut step = Step {
+        skipped: 0,
+        candidate: None,
+        content_end: 0,
+    };
+    let mut rest = slab;
+    loop {
+        while let Some(behind) = skip_zeros(rest) {
+            step.skipped += ZEROS_LEN;
+            rest = behind;
+        }
+        let Some((bytes, _)) = rest.split_first_chunk::<FRAME_HEADER_LEN>() else {
+            return step;
+        };
+        let offset = at + step.skipped;
+        let [.., top, _, _, _, _, r0, r1, r2, r3, kind, _, _, _] = *bytes;
+        let relative = u64::from(u32::from_le_bytes([r0, r1, r2, r3]));
+        // Each missing frame took at least a frame header's bytes.
+        let missing_max = (offset - due.offset) / HEADER_LEN;
+        let missing = relative.checked_sub(due.relative);
+        if u32::from(top) << 24 >= COMMIT_BIT
+            && kind != 0
+            && missing.is_some_and(|missing| missing <= missing_max)
+            && let Ok(header) = FrameHeader::decode(*bytes)
+        {
+            step.candidate = Some(header);
+            return step;
+        }
+        let (word, behind) = rest.split_at(8);
+        step.skipped += FRAME_ALIGNMENT;
+        if word.iter().any(|byte| *byte != 0) {
+            step.content_end = at + step.skipped;
+        }
+        rest = behind;
+    }
+}
+
+/// What is behind a large run of zeros at the front, if a whole frame header is left there.
+fn skip_zeros(bytes: &[u8]) -> Option<&[u8]> {
+    let (front, behind) = bytes.split_at_checked(ZEROS.len())?;
+    (behind.len() >= FRAME_HEADER_LEN && *front == ZEROS).then_some(behind)
+}
+
+fn decode(bytes: &[u8]) -> Option<Result<FrameHeader, DamageReason>> {
+    let (bytes, _) = bytes.split_first_chunk::<FRAME_HEADER_LEN>()?;
+    Some(FrameHeader::decode(*bytes))
+}
+
+/// Records whose payload recovery reads.
+fn is_wanted(kind: RecordKind) -> bool {
+    kind.is_system() || kind == RecordKind::CRASH_NOTE
+}
+
+const HEADER_LEN: u64 = 16;
+const ZEROS_LEN: u64 = 512;
+const ZEROS: [u8; 512] = [0; 512];
+
+/// Longer payloads of the library's own records are not read: it never writes such.
+const OWN_PAYLOAD_MAX: usize = 16 << 20;
+
+/// Checksum work that finds nothing, in file lengths.
+const BUDGET_FACTOR: u64 = 4;
+
+/// Offsets are kept as multiples of 8 in 32 bits.
+const OFFSET_MAX: u64 = 8 << 32;

@@ -1,0 +1,187 @@
+//! Bounded, positioned reads of a segment; bytes past the end of the file are zeros.
+
+use std::io;
+
+use crate::format::{FrameHeader, FrameSeed};
+use crate::storage::StorageFile;
+
+/// A moving window over a file.
+pub(super) struct Window<'a> {
+    file: &'a dyn StorageFile,
+    len: u64,
+    start: u64,
+    bytes: Vec<u8>,
+    /// For payloads that do not end in the window, so that checking them does not move it.
+    scratch: Vec<u8>,
+    failures: u32,
+    first_error: Option<io::Error>,
+}
+
+/// A range of the file that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unreadable {
+    pub(super) from: u64,
+    pub(super) to: u64,
+}
+
+impl<'a> Window<'a> {
+    pub(super) fn new(file: &'a dyn StorageFile, len: u64) -> Window<'a> {
+        Window {
+            file,
+            len,
+            start: 0,
+            bytes: Vec::new(),
+            scratch: Vec::new(),
+            failures: 0,
+            first_error: None,
+        }
+    }
+
+    /// What a failed read said first.
+    pub(super) fn into_error(self) -> Option<io::Error> {
+        self.first_error
+    }
+
+    /// Forgets what was read, so that the next look is a new read.
+    pub(super) fn forget(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// `want` bytes at `offset`, and whatever more of the file the window holds behind them.
+    pub(super) fn at(&mut self, offset: u64, want: usize) -> Result<&[u8], Unreadable> {
+        if !self.covers(offset, want) {
+            self.refill(offset, want)?;
+        }
+        let skip = usize::try_from(offset - self.start).unwrap_or(usize::MAX);
+        Ok(self.bytes.get(skip..).unwrap_or(&[]))
+    }
+
+    /// `len` bytes at `offset`; the caller has bounded `len`.
+    pub(super) fn copy(&mut self, offset: u64, len: usize) -> Result<Vec<u8>, Unreadable> {
+        if len <= WINDOW_LEN {
+            let mut bytes = self.at(offset, len)?.to_vec();
+            bytes.truncate(len);
+            return Ok(bytes);
+        }
+        let mut bytes = vec![0; len];
+        self.fill(&mut bytes, offset)?;
+        Ok(bytes)
+    }
+
+    /// Whether the checksum of the frame at `offset` fits; its header is in the window.
+    pub(super) fn fits(
+        &mut self,
+        header: &FrameHeader,
+        seed: FrameSeed,
+        offset: u64,
+    ) -> Result<bool, Unreadable> {
+        let mut at = offset + HEADER_LEN;
+        let mut left = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
+        let held = self.at(at, 0)?;
+        let held = held.get(..left.min(held.len())).unwrap_or(&[]);
+        let mut checksum = seed.begin();
+        checksum.payload(held);
+        let held = held.len();
+        left -= held;
+        at += u64::try_from(held).unwrap_or(u64::MAX);
+        while left > 0 {
+            let mut scratch = std::mem::take(&mut self.scratch);
+            scratch.resize(left.min(SCRATCH_LEN), 0);
+            let filled = self.fill(&mut scratch, at);
+            checksum.payload(&scratch);
+            left -= scratch.len();
+            at += u64::try_from(scratch.len()).unwrap_or(u64::MAX);
+            self.scratch = scratch;
+            filled?;
+        }
+        Ok(checksum.finish(header.fields(), offset) == header.crc)
+    }
+
+    fn covers(&self, offset: u64, want: usize) -> bool {
+        let Some(skip) = offset.checked_sub(self.start) else {
+            return false;
+        };
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        !self.bytes.is_empty() && skip.saturating_add(want) <= self.bytes.len()
+    }
+
+    fn refill(&mut self, offset: u64, want: usize) -> Result<(), Unreadable> {
+        let left = self.len.saturating_sub(offset);
+        let held = usize::try_from(left).unwrap_or(usize::MAX).min(WINDOW_LEN);
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        bytes.resize(held.max(want), 0);
+        self.start = offset;
+        match self.fill(&mut bytes, offset) {
+            Ok(()) => {
+                self.bytes = bytes;
+                Ok(())
+            }
+            Err(unreadable) => {
+                // What was read in front of the bad page is good.
+                let good = usize::try_from(unreadable.from - offset).unwrap_or(0);
+                bytes.truncate(good);
+                self.bytes = bytes;
+                if good >= want && good > 0 {
+                    return Ok(());
+                }
+                Err(unreadable)
+            }
+        }
+    }
+
+    /// Fills `buffer` from `offset` on; after a failed read, page by page to find the bad one.
+    fn fill(&mut self, buffer: &mut [u8], offset: u64) -> Result<(), Unreadable> {
+        let Err(error) = self.read(buffer, offset) else {
+            return Ok(());
+        };
+        self.first_error.get_or_insert(error);
+        let mut rest = buffer;
+        let mut at = offset;
+        while !rest.is_empty() {
+            let page_end = (at / PAGE_LEN + 1) * PAGE_LEN;
+            let len = usize::try_from(page_end - at).unwrap_or(usize::MAX);
+            let (page, behind) = rest.split_at_mut(len.min(rest.len()));
+            if self.failures >= FAILURES_MAX {
+                return Err(Unreadable {
+                    from: at,
+                    to: self.len.max(page_end),
+                });
+            }
+            if self.read(page, at).is_err() {
+                self.failures += 1;
+                return Err(Unreadable {
+                    from: at,
+                    to: page_end,
+                });
+            }
+            rest = behind;
+            at = page_end;
+        }
+        Ok(())
+    }
+
+    fn read(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let (inside, past) = buffer.split_at_mut(left.min(buffer.len()));
+        let count = if inside.is_empty() {
+            0
+        } else {
+            self.file.read_at(inside, offset)?
+        };
+        // The file may have become shorter since its length was taken.
+        inside.get_mut(count..).unwrap_or(&mut []).fill(0);
+        past.fill(0);
+        Ok(())
+    }
+}
+
+/// Bytes of a file held at once.
+pub(super) const WINDOW_LEN: usize = 256 * 1024;
+
+const SCRATCH_LEN: usize = 64 * 1024;
+const PAGE_LEN: u64 = 4096;
+const HEADER_LEN: u64 = 16;
+
+/// Failed reads of one file after which the rest of it is given up: each may take seconds.
+const FAILURES_MAX: u32 = 64;
