@@ -4,6 +4,7 @@ mod action;
 pub(crate) mod codec;
 mod convert;
 mod from_serialize;
+mod json;
 mod map;
 mod names;
 mod number;
@@ -19,6 +20,7 @@ pub use action::{
     SpanEnd, SpanFields, SpanStart, SpanUpdate, Text, Tokens,
 };
 pub use convert::ToValue;
+pub use json::JsonLine;
 pub use map::Map;
 pub use names::{Channel, Kind, Level, OtlpKind, SessionStatus, Status};
 pub use number::Number;

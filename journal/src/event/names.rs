@@ -79,6 +79,18 @@ pub enum Status {
     Error,
 }
 
+impl Status {
+    /// The status's name in every output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Unset => "unset",
+            Status::Ok => "ok",
+            Status::Error => "error",
+        }
+    }
+}
+
 /// How a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -127,7 +139,31 @@ impl Level {
     pub const Error: Level = Level(17);
     /// Severity number 21.
     pub const Fatal: Level = Level(21);
+
+    /// The level's name, if its number has one of its own.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        let named = LEVEL_NAMES.iter().find(|(_, level)| *level == self);
+        named.map(|(name, _)| *name)
+    }
+
+    /// The level of that name, in any case.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Level> {
+        let mut names = LEVEL_NAMES.iter().chain(&[("warning", Level::Warn)]);
+        let named = names.find(|(known, _)| known.eq_ignore_ascii_case(name));
+        named.map(|(_, level)| *level)
+    }
 }
+
+const LEVEL_NAMES: [(&str, Level); 6] = [
+    ("trace", Level::Trace),
+    ("debug", Level::Debug),
+    ("info", Level::Info),
+    ("warn", Level::Warn),
+    ("error", Level::Error),
+    ("fatal", Level::Fatal),
+];
 
 /// The OpenTelemetry span kind, by its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

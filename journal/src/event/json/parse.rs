@@ -1,0 +1,194 @@
+//! From one line of JSON to its event.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::JsonLine;
+use super::fields;
+use super::members::Members;
+use super::syntax::parse_object;
+use crate::error::{Error, Result};
+use crate::event::{
+    Action, Channel, Counter, Crash, Custom, Event, Level, Link, Log, Map, SessionEnd,
+    SessionStart, SessionStatus, SessionUpdate, Text, Value,
+};
+use crate::format::RecordKind;
+use crate::seq::RunId;
+
+pub(super) fn parse<'a>(line: &'a [u8], session: Option<&'a str>) -> Result<JsonLine<'a>> {
+    let text = std::str::from_utf8(line)
+        .map_err(|e| invalid(format!("not UTF-8 at byte {}", e.valid_up_to() + 1)))?;
+    let object = parse_object(text).map_err(invalid)?;
+    let mut warnings = object.warnings;
+    let mut members = Members::new(object.members, "");
+    let kind = members.text("type")?.ok_or_else(|| missing("type"))?;
+    let named = members.text("session")?;
+    let at = members.time("at_ms", "at_ns")?;
+    drop_address(&mut members);
+    let action = parse_action(&kind, &mut members, &mut warnings)?;
+    let can_be_without = matches!(action, Some(Action::Crash(_) | Action::Unknown { .. }));
+    let session = named.or(session.map(Cow::Borrowed));
+    if session.is_none() && !can_be_without {
+        return Err(missing("session"));
+    }
+    let mut event = match action {
+        Some(action) => {
+            let mut event = Event::new(action);
+            event.extra = members.rest();
+            event
+        }
+        None => Event::custom(kind, members.rest()),
+    };
+    if matches!(event.action, Action::Unknown { .. }) {
+        let lost = std::mem::take(&mut event.extra).into_iter();
+        warnings.extend(lost.map(|(name, _)| format!("member \"{name}\" has no place; left out")));
+    }
+    event.session = session;
+    event.at = at;
+    Ok(JsonLine { event, warnings })
+}
+
+/// Takes out the address that `cat` puts on every line: the record gets a new one.
+fn drop_address(members: &mut Members<'_>) {
+    let is_run = |value: &Value<'_>| {
+        value
+            .as_str()
+            .is_some_and(|run| run.parse::<RunId>().is_ok())
+    };
+    let is_seq = |value: &Value<'_>| value.as_u64().is_some();
+    if members.peek("run").is_some_and(is_run) && members.peek("seq").is_some_and(is_seq) {
+        members.take("run");
+        members.take("seq");
+    }
+}
+
+/// `None` for a type that is not one of the library's.
+fn parse_action<'a>(
+    kind: &str,
+    members: &mut Members<'a>,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Action<'a>>> {
+    Ok(Some(match kind {
+        "session.start" => Action::SessionStart(SessionStart {
+            trace_id: members.text("trace_id")?,
+            name: members.text("name")?,
+            span: members.text("span")?,
+            parent_session: members.text("parent_session")?,
+            forked_at: fields::address(members, "forked_at", warnings)?,
+            metadata: members.map("metadata")?,
+        }),
+        "session.update" => Action::SessionUpdate(SessionUpdate {
+            name: members.text("name")?,
+            metadata: members.map("metadata")?,
+        }),
+        "session.end" => Action::SessionEnd(session_end(members)?),
+        "span.start" => Action::SpanStart(fields::span_start(members, warnings)?),
+        "span.update" => Action::SpanUpdate(fields::span_update(members, warnings)?),
+        "span.end" => Action::SpanEnd(fields::span_end(members, warnings)?),
+        "span" => {
+            let (start, end) = fields::whole_span(members, warnings)?;
+            Action::Span(start, end)
+        }
+        "text" => Action::Text(Text {
+            span: members.text("span")?.unwrap_or_default(),
+            channel: members.text("channel")?.map_or(Channel::OUTPUT, Channel),
+            offset: members.u64("offset")?,
+            text: members.text("text")?.unwrap_or_default(),
+        }),
+        "log" => Action::Log(log(members)?),
+        "link" => Action::Link(Link {
+            span: members.text("span")?,
+            to_trace_id: members.text("to_trace_id")?,
+            to_session: members.text("to_session")?,
+            to_span: members.text("to_span")?,
+            attributes: members.map("attributes")?,
+        }),
+        "counter" => Action::Counter(Counter {
+            name: members.text("name")?.ok_or_else(|| missing("name"))?,
+            value: members.number("value")?.unwrap_or_default(),
+            unit: members.text("unit")?,
+            span: members.text("span")?,
+        }),
+        "crash" => Action::Crash(Crash {
+            reason: members.text("reason")?,
+            location: members.text("location")?,
+        }),
+        "custom" => Action::Custom(Custom {
+            name: members.text("name")?.ok_or_else(|| missing("name"))?,
+            data: members.take("data").unwrap_or_default(),
+        }),
+        "unknown" => unknown(members)?,
+        _ => return Ok(None),
+    }))
+}
+
+/// Without a status, an error says it.
+fn session_end<'a>(members: &mut Members<'a>) -> Result<SessionEnd<'a>> {
+    let error = members.text("error")?;
+    let words = [
+        ("completed", SessionStatus::Completed),
+        ("error", SessionStatus::Error),
+    ];
+    let status = members.word("status", &words, "\"completed\" or \"error\"")?;
+    let implied = match &error {
+        Some(_) => SessionStatus::Error,
+        None => SessionStatus::Completed,
+    };
+    Ok(SessionEnd {
+        status: status.unwrap_or(implied),
+        error,
+    })
+}
+
+fn log<'a>(members: &mut Members<'a>) -> Result<Log<'a>> {
+    let level = match members.take_some("level") {
+        None => Level::Info,
+        Some(value) => {
+            let number = value.as_u64().and_then(|number| u8::try_from(number).ok());
+            let level = number.map(Level).or_else(|| Level::named(value.as_str()?));
+            let expected = "the name of a level or a severity number";
+            level.ok_or_else(|| members.wrong("level", expected, &value))?
+        }
+    };
+    Ok(Log {
+        span: members.text("span")?,
+        event_name: members.text("event_name")?,
+        level,
+        message: members.take("message").unwrap_or_default(),
+        attributes: members.map("attributes")?,
+    })
+}
+
+fn unknown<'a>(members: &mut Members<'a>) -> Result<Action<'a>> {
+    let kind = members.u8("kind")?.ok_or_else(|| missing("kind"))?;
+    if kind == 0 || RecordKind(kind).is_system() {
+        let reason = format!("member \"kind\": records of kind {kind} are the journal's own");
+        return Err(invalid(reason));
+    }
+    match members.take("data") {
+        Some(Value::Bytes(payload)) => Ok(Action::Unknown {
+            kind,
+            payload: Bytes::from(payload.into_owned()),
+        }),
+        other => {
+            let expected = "{\"$bytes\": \"<base64>\"}";
+            Err(members.wrong("data", expected, &other.unwrap_or_default()))
+        }
+    }
+}
+
+pub(super) fn missing(name: &str) -> Error {
+    invalid(format!("no \"{name}\""))
+}
+
+fn invalid(reason: String) -> Error {
+    Error::InvalidEvent { reason }
+}
+
+/// Warns of members inside a member that have no place there.
+pub(super) fn warn_of_rest(rest: Map<'_>, path: &str, warnings: &mut Vec<String>) {
+    let lost = rest.into_iter();
+    warnings
+        .extend(lost.map(|(name, _)| format!("member \"{path}{name}\" has no place; left out")));
+}

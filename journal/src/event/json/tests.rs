@@ -1,0 +1,322 @@
+use super::JsonLine;
+use crate::event::samples::{self, Rng};
+use crate::event::{
+    Action, Channel, Custom, Event, Level, Map, Number, SessionStatus, Status, Value,
+};
+use crate::time::Timestamp;
+
+fn parse(line: &str) -> Event<'static> {
+    let read = JsonLine::parse(line.as_bytes(), None).expect(line);
+    assert_eq!(read.warnings, Vec::<String>::new(), "{line}");
+    read.event.into_owned()
+}
+
+fn refusal(line: &str) -> String {
+    JsonLine::parse(line.as_bytes(), None)
+        .expect_err(line)
+        .to_string()
+}
+
+fn warnings(line: &str) -> Vec<String> {
+    JsonLine::parse(line.as_bytes(), None).expect(line).warnings
+}
+
+fn reads_back(event: &Event<'_>) {
+    let line = serde_json::to_string(event).unwrap();
+    let read = JsonLine::parse(line.as_bytes(), None).expect(&line);
+    assert_eq!((&read.event, read.warnings.len()), (event, 0), "{line}");
+    assert_eq!(serde_json::to_string(&read.event).unwrap(), line);
+}
+
+#[test]
+fn every_kind_reads_back() {
+    samples::full()
+        .iter()
+        .chain(&samples::bare())
+        .for_each(reads_back);
+}
+
+#[test]
+fn random_events_read_back() {
+    for seed in 0..3000 {
+        let event = Rng::new(seed).any_event();
+        let line = serde_json::to_string(&event).unwrap();
+        let read = JsonLine::parse(line.as_bytes(), None).expect(&line);
+        assert_eq!(read.event, event, "seed {seed}: {line}");
+    }
+}
+
+#[test]
+fn an_agents_lines_are_understood() {
+    let start = parse(
+        r#"{"type":"span.start","session":"ses_1","span":"g1","parent":null,"kind":"generation",
+        "name":"generation-1","at_ms":1700000000000,"input":[1],
+        "model":{"model_id":"m","provider_id":"p"},"attributes":{}}"#,
+    );
+    assert_eq!(start.at, Some(Timestamp::new(1_700_000_000, 0)));
+    let Action::SpanStart(start) = start.action else {
+        panic!("{start:?}")
+    };
+    assert_eq!((start.parent, start.kind.as_str()), (None, "generation"));
+    assert_eq!(start.fields.model.unwrap().provider_id.unwrap(), "p");
+
+    let end = parse(
+        r#"{"type":"span.end","session":"ses_1","span":"g1","status":"ok","finish_reason":"stop",
+        "cost":0.005,"tokens":{"input":1500,"output":300.0,"reasoning":null,"cache_read":-0.5,
+        "total":9},"output":null}"#,
+    );
+    let Action::SpanEnd(end) = end.action else {
+        panic!("{end:?}")
+    };
+    let tokens = end.fields.tokens.unwrap();
+    assert_eq!((end.status, end.fields.output), (Status::Ok, None));
+    assert_eq!(
+        (tokens.input, tokens.output),
+        (Number::I64(1500), Number::I64(300))
+    );
+    assert_eq!(
+        (tokens.reasoning, tokens.cache_read),
+        (Number::ZERO, Number::F64(-0.5))
+    );
+
+    let whole = parse(
+        r#"{"type":"span","session":"s","span":"t1","parent":"g1","kind":"tool","name":"bash",
+        "start_ms":1000,"end_ms":2000,"status":"error","call_id":"c","input":{},"output":"o",
+        "status_message":"m","variant":"v","otlp_kind":3,"trace_id":"t"}"#,
+    );
+    let Action::Span(start, end) = whole.action else {
+        panic!("{whole:?}")
+    };
+    assert_eq!(start.started_at, Some(Timestamp::new(1, 0)));
+    assert_eq!(end.ended_at, Some(Timestamp::new(2, 0)));
+    assert_eq!(start.fields.model.unwrap().variant.unwrap(), "v");
+    assert_eq!(end.fields.output, Some(Value::from("o")));
+
+    let text = parse(r#"{"type":"text","session":"s","span":"g1","text":"I'll","offset":7}"#);
+    let Action::Text(text) = text.action else {
+        panic!("{text:?}")
+    };
+    assert_eq!((text.channel, text.offset), (Channel::OUTPUT, Some(7)));
+}
+
+#[test]
+fn levels_are_names_or_numbers() {
+    for (json, level) in [
+        ("\"WARN\"", Level::Warn),
+        ("10", Level(10)),
+        ("null", Level::Info),
+    ] {
+        let log = parse(&format!(r#"{{"type":"log","session":"s","level":{json}}}"#));
+        assert!(matches!(log.action, Action::Log(log) if log.level == level));
+    }
+}
+
+#[test]
+fn an_end_without_status_is_told_by_its_error() {
+    for (members, status) in [
+        ("", SessionStatus::Completed),
+        (r#","error":"e""#, SessionStatus::Error),
+    ] {
+        let end = parse(&format!(
+            r#"{{"type":"session.end","session":"s"{members}}}"#
+        ));
+        assert!(matches!(end.action, Action::SessionEnd(end) if end.status == status));
+    }
+}
+
+#[test]
+fn unknown_members_are_extra_and_unknown_types_custom() {
+    let event = parse(r#"{"x":1,"type":"crash","session":"s","y":{"z":[]}}"#);
+    let extra = Map::from([
+        ("x", Value::from(1)),
+        ("y", Value::Map(Map::from([("z", Value::List(Vec::new()))]))),
+    ]);
+    assert_eq!(event.extra, extra);
+
+    let event = parse(r#"{"type":"my.event","session":"s","at_ms":0,"data":1,"name":"n"}"#);
+    let data = Map::from([("data", Value::from(1)), ("name", Value::from("n"))]);
+    assert_eq!(
+        event,
+        Event::custom("my.event", data)
+            .in_session("s")
+            .at(Timestamp::default())
+    );
+    reads_back(&event);
+}
+
+#[test]
+fn an_extra_member_never_poses_as_a_known_one() {
+    let mut event = Event::custom("c", 1).in_session("s");
+    event.extra = Map::from([
+        ("type", "crash"),
+        ("data", "no"),
+        ("at_ms", "no"),
+        ("y", "yes"),
+    ]);
+    let json = serde_json::to_string(&event).unwrap();
+    assert_eq!(
+        json,
+        r#"{"type":"custom","session":"s","name":"c","data":1,"y":"yes"}"#
+    );
+}
+
+#[test]
+fn every_member_that_is_read_is_known_when_writing() {
+    for event in samples::full() {
+        let line = serde_json::to_value(&event).unwrap();
+        let mut with_extra = event.clone();
+        let members = line.as_object().unwrap().keys();
+        with_extra.extra = members
+            .map(|name| (name.clone(), Value::from("forged")))
+            .collect();
+        let kept: Vec<_> = event
+            .extra
+            .iter()
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        let line = serde_json::to_value(&with_extra).unwrap();
+        let forged = line
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(_, value)| *value == "forged");
+        let mut forged: Vec<_> = forged.map(|(name, _)| name.clone()).collect();
+        forged.retain(|name| !kept.contains(name));
+        assert_eq!(forged, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn times_may_be_anything_a_number_is() {
+    let at = |members: &str| {
+        let line = format!(r#"{{"type":"crash",{members}}}"#);
+        parse(&line).at.expect("it has a time")
+    };
+    assert_eq!(at(r#""at_ms":0"#), Timestamp::default());
+    assert_eq!(at(r#""at_ms":-1"#), Timestamp::new(-1, 999_000_000));
+    assert_eq!(at(r#""at_ms":1500.25"#), Timestamp::new(1, 500_250_000));
+    assert_eq!(at(r#""at_ms":-0.5"#), Timestamp::new(-1, 999_500_000));
+    assert_eq!(at(r#""at_ms":1e300"#).seconds(), i64::MAX);
+    assert_eq!(
+        at(r#""at_ms":5,"at_ns":"1000000001""#),
+        Timestamp::new(1, 1)
+    );
+    assert_eq!(at(r#""at_ns":"-1""#), Timestamp::new(-1, 999_999_999));
+    let far = "9".repeat(60);
+    assert_eq!(at(&format!(r#""at_ns":"{far}""#)).seconds(), i64::MAX);
+    assert_eq!(parse(r#"{"type":"crash","at_ms":null}"#).at, None);
+}
+
+#[test]
+fn the_address_of_a_printed_line_is_left_out() {
+    let printed = r#"{"type":"crash","run":"00000001-00000000deadbeef","seq":7,"x":1}"#;
+    assert_eq!(parse(printed).extra, Map::from([("x", 1)]));
+    let own = r#"{"type":"crash","run":"mine","seq":7}"#;
+    assert_eq!(parse(own).extra.len(), 2);
+}
+
+#[test]
+fn the_session_can_come_from_outside() {
+    let line = br#"{"type":"custom","name":"c"}"#;
+    let event = JsonLine::parse(line, Some("s")).unwrap().event;
+    assert_eq!(event.session.as_deref(), Some("s"));
+    let line = br#"{"type":"custom","name":"c","session":"own"}"#;
+    let event = JsonLine::parse(line, Some("s")).unwrap().event;
+    assert_eq!(event.session.as_deref(), Some("own"));
+    assert_eq!(
+        parse(r#"{"type":"crash","reason":"SIGTERM"}"#).session,
+        None
+    );
+}
+
+#[test]
+fn refusals_name_the_member() {
+    let cases = [
+        ("[]", "not a JSON object"),
+        (r#"{"session":"s"}"#, r#"no "type""#),
+        (r#"{"type":"session.end"}"#, r#"no "session""#),
+        (r#"{"type":"x","session":null}"#, r#"no "session""#),
+        (r#"{"type":"span.end","session":"s"}"#, r#"no "span""#),
+        (
+            r#"{"type":1,"session":"s"}"#,
+            r#"member "type": expected a string, found 1"#,
+        ),
+        (
+            r#"{"type":"crash","at_ms":"1"}"#,
+            r#"member "at_ms": expected a number of milliseconds, found "1""#,
+        ),
+        (
+            r#"{"type":"crash","at_ns":1}"#,
+            r#"member "at_ns": expected a string of decimal digits, found 1"#,
+        ),
+        (
+            r#"{"type":"span.end","session":"s","span":"a","status":"done"}"#,
+            r#"member "status": expected "ok", "error" or "unset", found "done""#,
+        ),
+        (
+            r#"{"type":"span.end","session":"s","span":"a","tokens":{"input":"9"}}"#,
+            r#"member "tokens.input": expected a number, found "9""#,
+        ),
+        (
+            r#"{"type":"span.start","session":"s","span":"a","attributes":[]}"#,
+            r#"member "attributes": expected an object, found a list"#,
+        ),
+        (
+            r#"{"type":"log","session":"s","level":"loud"}"#,
+            r#"member "level": expected the name of a level or a severity number, found "loud""#,
+        ),
+        (
+            r#"{"type":"custom","session":"s","name":"n","data":1e999}"#,
+            "the number 1e999 is too large for a float",
+        ),
+        (
+            r#"{"type":"unknown","kind":3,"data":{"$bytes":""}}"#,
+            r#"member "kind": records of kind 3 are the journal's own"#,
+        ),
+        (
+            r#"{"type":"unknown","kind":99,"data":"x"}"#,
+            r#"member "data": expected {"$bytes": "<base64>"}, found "x""#,
+        ),
+    ];
+    for (line, reason) in cases {
+        assert_eq!(refusal(line), reason, "{line}");
+    }
+    let error = JsonLine::parse(b"{\"type\":\"\xff\"}", None).unwrap_err();
+    assert_eq!(error.to_string(), "not UTF-8 at byte 10");
+}
+
+#[test]
+fn what_is_taken_in_changed_is_warned_of() {
+    let line = r#"{"type":"custom","name":"\ud800","session":"s","data":18446744073709551616}"#;
+    assert_eq!(
+        warnings(line),
+        [
+            "half a surrogate pair (\\ud800) became U+FFFD",
+            "the integer 18446744073709551616 became a float",
+        ]
+    );
+    let line = r#"{"type":"span.update","session":"s","span":"a","model":{"id":"m"},"cost":NaN}"#;
+    assert_eq!(
+        warnings(line),
+        [
+            "NaN is not JSON; taken as that float",
+            "member \"model.id\" has no place; left out",
+        ]
+    );
+}
+
+#[test]
+fn bytes_and_unknown_records_read_back() {
+    let event = parse(r#"{"type":"custom","session":"s","name":"n","data":{"$bytes":"/w=="}}"#);
+    let data = Value::bytes(&b"\xff"[..]);
+    let expected = Action::Custom(Custom {
+        name: "n".into(),
+        data,
+    });
+    assert_eq!(event.action, expected);
+    let unknown = parse(r#"{"type":"unknown","kind":99,"data":{"$bytes":"/w=="}}"#);
+    assert!(
+        matches!(&unknown.action, Action::Unknown { kind: 99, payload } if payload[..] == [255])
+    );
+    reads_back(&unknown);
+}
