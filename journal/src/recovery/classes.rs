@@ -86,11 +86,12 @@ impl Classes {
             HeaderFact::Intact => 0,
             HeaderFact::OnePage(0) => first,
             HeaderFact::OnePage(_) => second,
-            HeaderFact::Broken | HeaderFact::Zeros => first + second,
+            HeaderFact::Broken | HeaderFact::Zeros | HeaderFact::Unread => first + second,
         };
         self.header += first + second - bad;
         match header {
             HeaderFact::Zeros if is_torn => self.zero += bad,
+            HeaderFact::Unread => self.damaged += bad,
             _ if is_torn => self.torn += bad,
             _ => self.damaged += bad,
         }

@@ -1,24 +1,22 @@
 //! Which files of a directory are segments of which run.
 
-use std::sync::Arc;
-
 use crate::error::Error;
 use crate::format::{FRAMES_OFFSET, FileName, HeaderState, SegmentHeader};
 use crate::seq::{RunId, SegmentNumber};
-use crate::storage::{Entry, Storage, StorageFile};
+use crate::storage::{Entry, Storage};
 
-/// A file that is, or was named like, a segment.
-#[derive(Debug)]
+/// A file that is, or is named like, a segment. It is not kept open: there may be thousands.
+#[derive(Clone, Debug)]
 pub(crate) struct SegmentFile {
     pub(crate) name: String,
-    pub(crate) file: Arc<dyn StorageFile>,
     pub(crate) len: u64,
     pub(crate) run: RunId,
     pub(crate) number: SegmentNumber,
     pub(crate) header: HeaderFact,
     /// Bytes the header says the file was made with.
     pub(crate) told_len: Option<u64>,
-    /// The name says something else than the header.
+    /// The system could read the header pages.
+    pub(crate) is_header_read: bool,
     pub(crate) naming: Naming,
 }
 
@@ -32,6 +30,8 @@ pub(crate) enum HeaderFact {
     Broken,
     /// Nothing was written there.
     Zeros,
+    /// The file cannot be opened.
+    Unread,
 }
 
 /// How a file's name fits its header.
@@ -90,6 +90,18 @@ pub(crate) fn identify(storage: &dyn Storage, entry: &Entry) -> Found {
         Ok(found) => found,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Found::Other,
         Err(error) => {
+            if let Some((run, number)) = named {
+                return Found::Segment(SegmentFile {
+                    name: entry.name.clone(),
+                    len: entry.len,
+                    run,
+                    number,
+                    header: HeaderFact::Unread,
+                    told_len: None,
+                    is_header_read: false,
+                    naming: Naming::Own,
+                });
+            }
             let error = Error::io("read", storage.path().join(&entry.name), error);
             stray(entry, entry.len, StrayState::Unreadable(error))
         }
@@ -131,12 +143,12 @@ fn look(
     };
     Ok(Found::Segment(SegmentFile {
         name: entry.name.clone(),
-        file,
         len,
         run,
         number,
         header: fact,
         told_len: header.map(|header| header.file_len),
+        is_header_read: is_read,
         naming,
     }))
 }

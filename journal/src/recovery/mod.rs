@@ -18,5 +18,6 @@ mod witness;
 
 pub(crate) use facts::RunFacts;
 pub use facts::{Liveness, Loss};
+pub(crate) use probe::probe;
 pub use run::SegmentState;
 pub use witness::Fate;

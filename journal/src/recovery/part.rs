@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::files::SegmentFile;
+use super::files::{HeaderFact, SegmentFile};
 use crate::event::system::{self, RunOpen, Seal, SegmentStart, SessionRef, SyncMark};
 use crate::event::system::{Retired, RunClose, RunRecovered};
 use crate::format::{FrameSeed, RecordKind};
 use crate::segment::{ScanInput, Scanned, Seen, scan};
 use crate::seq::{Generation, RunId};
+use crate::storage::Storage;
 use crate::time::Timestamp;
 
 /// A segment and everything recovery needs to know of its frames.
@@ -23,10 +24,22 @@ pub(crate) struct Part {
     pub(crate) places: Vec<Place>,
 }
 
-/// Where a session's record is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// How far the bytes of a segment can be trusted to be what they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Nobody writes them any more.
+    Final,
+    /// Somebody may be writing them.
+    Moving,
+    /// A sync failed: only what is on the disk counts, not what is cached.
+    DiskOnly,
+}
+
+/// Where a session's record is, and of which kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    pub(crate) session: u32,
+    /// Session index in the upper 24 bits, kind in the lower 8.
+    session_and_kind: u32,
     /// Offset in units of 8 bytes.
     eighth: u32,
 }
@@ -80,7 +93,22 @@ pub(crate) struct Recovered {
 
 impl Part {
     /// Reads the whole segment.
-    pub(crate) fn read(segment: SegmentFile, is_moving: bool) -> Part {
+    pub(crate) fn read(storage: &dyn Storage, mut segment: SegmentFile, trust: Trust) -> Part {
+        let file = match storage.open(&segment.name).and_then(|file| {
+            let len = file.len()?;
+            Ok((file, len))
+        }) {
+            Ok((file, len)) => {
+                segment.len = len;
+                file
+            }
+            Err(error) => return Part::unread(segment, error),
+        };
+        if trust == Trust::DiskOnly {
+            // Best effort: without it, cached bytes may be shown that a failed sync left behind.
+            let _ = file.drop_cache();
+        }
+        let is_moving = trust == Trust::Moving;
         let input = ScanInput {
             seed: FrameSeed::new(segment.run, segment.number),
             len: segment.len,
@@ -91,7 +119,7 @@ impl Part {
         let mut claims = Claims::default();
         let mut notes = Notes::default();
         let mut places = Vec::new();
-        let scanned = scan(&*segment.file, input, &mut |seen| {
+        let scanned = scan(&*file, input, &mut |seen| {
             records += 1;
             if let Some(place) = Place::new(seen) {
                 places.push(place);
@@ -101,7 +129,7 @@ impl Part {
                 notes.undecodable.push((seen.offset, len));
             }
         });
-        places.sort_unstable();
+        places.sort_unstable_by_key(|place| (place.session(), place.eighth));
         places.shrink_to_fit();
         Part {
             segment,
@@ -113,6 +141,20 @@ impl Part {
         }
     }
 
+    /// A segment that cannot be opened.
+    fn unread(segment: SegmentFile, error: std::io::Error) -> Part {
+        let mut part = Part {
+            scanned: Scanned::unread(segment.len, error),
+            segment,
+            records: 0,
+            claims: Claims::default(),
+            notes: Notes::default(),
+            places: Vec::new(),
+        };
+        part.segment.header = HeaderFact::Unread;
+        part
+    }
+
     /// The first sequence number as the segment's own frames tell it.
     pub(crate) fn told_first_seq(&self) -> Option<u64> {
         let claims = self.claims;
@@ -121,8 +163,8 @@ impl Part {
 
     /// The offsets of the records of a session index, in order.
     pub(crate) fn places_of(&self, session: u32) -> &[Place] {
-        let from = self.places.partition_point(|p| p.session < session);
-        let to = self.places.partition_point(|p| p.session <= session);
+        let from = self.places.partition_point(|p| p.session() < session);
+        let to = self.places.partition_point(|p| p.session() <= session);
         self.places.get(from..to).unwrap_or(&[])
     }
 }
@@ -134,9 +176,18 @@ impl Place {
             return None;
         }
         Some(Place {
-            session,
+            session_and_kind: session << 8 | u32::from(seen.header.kind.0),
             eighth: u32::try_from(seen.offset / 8).ok()?,
         })
+    }
+
+    pub(crate) fn session(self) -> u32 {
+        self.session_and_kind >> 8
+    }
+
+    pub(crate) fn kind(self) -> RecordKind {
+        let [kind, ..] = self.session_and_kind.to_le_bytes();
+        RecordKind(kind)
     }
 
     pub(crate) fn offset(self) -> u64 {

@@ -259,7 +259,7 @@ impl RunSurvey {
     fn judge_header(&mut self, part: &Part) -> bool {
         let segment = &part.segment;
         let pages = match segment.header {
-            HeaderFact::Intact => None,
+            HeaderFact::Intact | HeaderFact::Unread => None,
             HeaderFact::OnePage(0) => Some((0, FRAMES_OFFSET / 2)),
             HeaderFact::OnePage(_) => Some((FRAMES_OFFSET / 2, FRAMES_OFFSET / 2)),
             HeaderFact::Broken | HeaderFact::Zeros => Some((0, FRAMES_OFFSET)),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Liveness;
 use super::files::{Found, Naming, SegmentFile, Stray, StrayState, identify};
-use super::part::Part;
+use super::part::{Part, Trust};
 use super::probe::probe;
 use super::run::RunSurvey;
 use super::verdict::Verdict;
@@ -42,15 +42,23 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>) -> Result<Survey> 
     let liveness = probe_runs(&list(storage)?, storage, scope);
     // Listed again: a run seen dead has made all its segments by now.
     let mut finds = Finds::default();
+    let mut poisoned = BTreeSet::new();
     for entry in list(storage)? {
         if scope.has_entry(&entry) {
             finds.add(identify(storage, &entry));
         }
+        if let Some(FileName::Poisoned(run)) = FileName::parse(&entry.name) {
+            poisoned.insert(run);
+        }
     }
-    let (chosen, mut strays) = finds.choose();
+    let (chosen, mut strays) = finds.choose(storage);
     let mut parts = BTreeMap::<RunId, Vec<Part>>::new();
-    let is_live = |run: &RunId| liveness.get(run) == Some(&Liveness::Live);
-    for part in read_all(chosen, &is_live) {
+    let trust = |run| match liveness.get(&run) {
+        Some(Liveness::Live) => Trust::Moving,
+        _ if poisoned.contains(&run) => Trust::DiskOnly,
+        _ => Trust::Final,
+    };
+    for part in read_all(storage, chosen, &trust) {
         parts.entry(part.segment.run).or_default().push(part);
     }
     for run in liveness.keys() {
@@ -66,26 +74,24 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>) -> Result<Survey> 
     for (run, parts) in parts {
         let liveness = liveness.get(&run).copied().unwrap_or(Liveness::Dead);
         let witness = witnesses.remove(&run).unwrap_or_default();
-        runs.push(survey_run(run, liveness, parts, witness));
+        let found = RunSurvey::assemble(run, liveness, parts, witness.clone(), None);
+        runs.push(look_again(storage, found, witness));
     }
     strays.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Survey { runs, strays })
 }
 
-/// Judges one run; one that is being written is read again before damage is believed.
-fn survey_run(run: RunId, liveness: Liveness, parts: Vec<Part>, witness: Witness) -> RunSurvey {
-    let first = RunSurvey::assemble(run, liveness, parts, witness.clone(), None);
-    if liveness != Liveness::Live || !first.is_damaged() {
+/// Reads a run that is being written again before damage in it is believed.
+fn look_again(storage: &dyn Storage, first: RunSurvey, witness: Witness) -> RunSurvey {
+    if first.liveness != Liveness::Live || !first.is_damaged() {
         return first;
     }
     // Bytes read before a witness was written may have been incomplete when they were read.
     let in_band_max = first.witness.in_band;
     let files = first.segments.into_iter().map(|s| s.part.segment);
-    let parts = files.map(|mut segment| {
-        segment.len = segment.file.len().unwrap_or(segment.len);
-        Part::read(segment, true)
-    });
-    RunSurvey::assemble(run, liveness, parts.collect(), witness, Some(in_band_max))
+    let parts = files.map(|file| Part::read(storage, file, Trust::Moving));
+    let parts = parts.collect();
+    RunSurvey::assemble(first.run, first.liveness, parts, witness, Some(in_band_max))
 }
 
 impl Survey {
@@ -98,8 +104,9 @@ impl Survey {
             )
         };
         let segments = self.runs.iter().flat_map(|run| &run.segments);
+        let mut parts = segments.map(|segment| &segment.part);
         self.strays.iter().any(is_failed)
-            || segments.into_iter().any(|s| s.part.scanned.error.is_some())
+            || parts.any(|p| p.scanned.error.is_some() || !p.segment.is_header_read)
     }
 
     /// Whether anything that no crash explains was found.
@@ -181,11 +188,11 @@ impl Finds {
 
     /// One file for each segment: of several copies the one with most intact frames, then the
     /// one with the right name.
-    fn choose(self) -> (Vec<SegmentFile>, Vec<Stray>) {
+    fn choose(self, storage: &dyn Storage) -> (Vec<SegmentFile>, Vec<Stray>) {
         let mut strays = self.strays;
         let mut chosen = Vec::with_capacity(self.segments.len());
         for copies in self.segments.into_values() {
-            let mut copies = rank(copies).into_iter();
+            let mut copies = rank(storage, copies).into_iter();
             chosen.extend(copies.next());
             strays.extend(copies.map(|copy| Stray {
                 name: copy.name,
@@ -200,14 +207,14 @@ impl Finds {
     }
 }
 
-fn rank(copies: Vec<SegmentFile>) -> Vec<SegmentFile> {
+fn rank(storage: &dyn Storage, copies: Vec<SegmentFile>) -> Vec<SegmentFile> {
     if copies.len() < 2 {
         return copies;
     }
     let mut ranked: Vec<(u64, bool, SegmentFile)> = Vec::with_capacity(copies.len());
     for copy in copies {
         let is_other = copy.naming != Naming::Own;
-        let part = Part::read(copy, false);
+        let part = Part::read(storage, copy, Trust::Final);
         ranked.push((part.records, is_other, part.segment));
     }
     ranked.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
@@ -234,10 +241,14 @@ fn witnesses<'a>(parts: impl Iterator<Item = &'a Part>) -> BTreeMap<RunId, Witne
 }
 
 /// Reads segments, several at a time if there is enough to read.
-fn read_all(files: Vec<SegmentFile>, is_live: &(dyn Fn(&RunId) -> bool + Sync)) -> Vec<Part> {
+fn read_all(
+    storage: &dyn Storage,
+    files: Vec<SegmentFile>,
+    trust: &(dyn Fn(RunId) -> Trust + Sync),
+) -> Vec<Part> {
     let read = |file: SegmentFile| {
-        let is_moving = is_live(&file.run);
-        Part::read(file, is_moving)
+        let trust = trust(file.run);
+        Part::read(storage, file, trust)
     };
     let bytes: u64 = files.iter().map(|file| file.len).sum();
     let processors = std::thread::available_parallelism().map_or(1, usize::from);

@@ -84,6 +84,30 @@ pub(crate) struct Unread {
 }
 
 impl Scanned {
+    /// What is known of a file that cannot be opened: nothing.
+    pub(crate) fn unread(len: u64, error: io::Error) -> Scanned {
+        let len = len.max(FRAMES_OFFSET);
+        let reason = DamageReason::IoError;
+        Scanned {
+            stretches: vec![Stretch {
+                offset: FRAMES_OFFSET,
+                end: len,
+                content_end: len,
+                reason,
+                due: 0,
+                next: None,
+                has_unread: true,
+            }],
+            unread: vec![Unread {
+                offset: FRAMES_OFFSET,
+                end: len,
+                reason,
+            }],
+            error: Some(error),
+            ..Scanned::default()
+        }
+    }
+
     /// Where the last intact frame ends.
     pub(crate) fn frames_end(&self) -> u64 {
         self.islands.last().map_or(FRAMES_OFFSET, |last| last.end)
