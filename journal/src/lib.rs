@@ -3,6 +3,10 @@
 mod error;
 pub mod event;
 pub mod format;
+mod info;
+mod journal;
+mod opening;
+mod options;
 mod recovery;
 mod segment;
 mod seq;
@@ -14,6 +18,12 @@ mod writer;
 
 pub use error::{DamageReason, Error, Result};
 pub use event::{Channel, Event, Kind, Level, Map, Number, SessionStatus, Status, ToValue, Value};
+pub use format::{RecordKind, UserKind};
+pub use info::{Info, RunInfo};
+pub use journal::Journal;
+pub use options::Options;
 pub use recovery::{Liveness, Loss};
 pub use seq::{Address, Generation, RunId, SegmentNumber, Seq};
+pub use settings::OnBacklog;
 pub use time::Timestamp;
+pub use writer::WhenDurable;

@@ -7,7 +7,9 @@ use std::str::FromStr;
 /// The place of a record in its run; the first is 1 and none is left out.
 ///
 /// All records of a run share one numbering, the library's own records included, so the numbers a
-/// caller is given may skip.
+/// caller is given may skip. A journal opened with `open_best_effort` may go on in a new run after
+/// a failure; its numbers then begin anew, but compare as later, and a wait for a number of the
+/// failed run never takes one of the new run for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Seq(NonZeroU64);
 
@@ -15,28 +17,51 @@ impl Seq {
     /// The sequence number of the first record of a run.
     pub const FIRST: Seq = Seq(NonZeroU64::MIN);
 
-    /// The sequence number with this value, or `None` for 0.
+    /// The largest sequence number: 2^48 - 1, which no run can reach.
+    pub const MAX: Seq = Seq(NonZeroU64::new(VALUE_MASK).expect("the mask is not 0"));
+
+    /// The sequence number with this value, or `None` for 0 and above [`Seq::MAX`].
     #[must_use]
     pub fn new(value: u64) -> Option<Seq> {
-        NonZeroU64::new(value).map(Seq)
+        if value > VALUE_MASK {
+            None
+        } else {
+            NonZeroU64::new(value).map(Seq)
+        }
     }
 
     /// The value, at least 1.
     #[must_use]
     pub fn get(self) -> u64 {
-        self.0.get()
+        self.0.get() & VALUE_MASK
     }
 
-    /// The number after this one; stays at `u64::MAX`, which no run can reach.
+    /// The number after this one; stays at [`Seq::MAX`], which no run can reach.
     #[must_use]
     pub fn next(self) -> Seq {
-        Seq(self.0.saturating_add(1))
+        Seq::new(self.get() + 1)
+            .unwrap_or(Seq::MAX)
+            .in_opening(self.opening())
+    }
+
+    /// Which of the runs that one handle opened the number is of; 0 for the first.
+    pub(crate) fn opening(self) -> u16 {
+        u16::try_from(self.0.get() >> VALUE_BITS).unwrap_or(u16::MAX)
+    }
+
+    /// The same number in the given run of a handle.
+    pub(crate) fn in_opening(self, opening: u16) -> Seq {
+        Seq(self.0 | (u64::from(opening) << VALUE_BITS))
     }
 }
 
+/// Bits of a number that are its value; those above say which opening it belongs to.
+const VALUE_BITS: u32 = 48;
+const VALUE_MASK: u64 = (1 << VALUE_BITS) - 1;
+
 impl fmt::Display for Seq {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.get().fmt(f)
     }
 }
 
@@ -136,6 +161,20 @@ mod tests {
         };
         assert_eq!(run.to_string(), "0000001f-00000000deadbeef");
         assert_eq!(run.to_string().parse(), Ok(run));
+    }
+
+    #[test]
+    fn numbers_of_a_later_opening_are_later_and_keep_their_value() {
+        let seq = Seq::new(7).unwrap();
+        let later = Seq::FIRST.in_opening(1);
+        assert_eq!(
+            (later.get(), later.opening(), later.to_string()),
+            (1, 1, "1".to_owned())
+        );
+        assert!(later > seq && later.next() > later && later.next().get() == 2);
+        assert_eq!(Seq::MAX.next(), Seq::MAX);
+        assert_eq!(Seq::new(0), None);
+        assert_eq!(Seq::new(1 << 48), None);
     }
 
     #[test]

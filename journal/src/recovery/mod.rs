@@ -1,5 +1,7 @@
 //! Recovery: survey, verdict, plan, apply.
 
+pub(crate) mod apply;
+mod claim;
 mod classes;
 mod facts;
 mod files;

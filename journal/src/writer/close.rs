@@ -50,6 +50,12 @@ impl Core {
         self.close_batch.finish();
     }
 
+    /// Gives up a run that is poisoned: it is dead from now on, and may be recovered.
+    pub(super) fn abandon(&self) {
+        self.lock_lane().is_closed = true;
+        lock(&self.run_file).take();
+    }
+
     fn close_run(&self, state: &mut SyncState) -> Result<()> {
         self.lock_lane().note_refused();
         self.sync_written(state)?;

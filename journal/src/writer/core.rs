@@ -245,7 +245,7 @@ impl Core {
         error
     }
 
-    pub(super) fn poisoned(&self) -> Option<Error> {
+    pub(crate) fn poisoned(&self) -> Option<Error> {
         self.poison.get().map(|cause| Error::Poisoned {
             cause: Arc::clone(cause),
         })

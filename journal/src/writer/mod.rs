@@ -12,6 +12,7 @@ mod run_file;
 mod schedule;
 mod segment;
 mod sessions;
+mod slot;
 mod syncer;
 mod thread;
 mod wait;
@@ -22,6 +23,7 @@ pub(crate) use core::{Core, CoreFacts};
 pub(crate) use errors::{ErrorHook, ErrorLog};
 pub(crate) use open::OpenRun;
 pub(crate) use run_file::RunFile;
+pub(crate) use slot::{Reopen, Slot};
 pub use wait::WhenDurable;
 
 #[cfg(test)]

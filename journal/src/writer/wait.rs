@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use super::core::Core;
-use super::waiters::Batch;
 use crate::error::{Error, Result};
 use crate::seq::Seq;
 
@@ -70,17 +69,27 @@ impl Core {
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct WhenDurable {
-    core: Result<Arc<Core>>,
-    seq: Seq,
-    joined: Option<Arc<Batch>>,
+    wait: Wait,
+}
+
+#[derive(Debug)]
+enum Wait {
+    Settled(Result<()>),
+    For(Arc<Core>, Seq),
 }
 
 impl WhenDurable {
-    pub(crate) fn new(core: Result<Arc<Core>>, seq: Seq) -> WhenDurable {
+    pub(super) fn new(core: Result<Arc<Core>>, seq: Seq) -> WhenDurable {
+        let wait = match core {
+            Ok(core) => Wait::For(core, seq),
+            Err(error) => Wait::Settled(Err(error)),
+        };
+        WhenDurable { wait }
+    }
+
+    pub(super) fn ready() -> WhenDurable {
         WhenDurable {
-            core,
-            seq,
-            joined: None,
+            wait: Wait::Settled(Ok(())),
         }
     }
 }
@@ -88,20 +97,18 @@ impl WhenDurable {
 impl Future for WhenDurable {
     type Output = Result<()>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        let core = match &self.core {
-            Ok(core) => Arc::clone(core),
-            Err(error) => return Poll::Ready(Err(error.clone())),
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let (core, seq) = match &self.wait {
+            Wait::Settled(outcome) => return Poll::Ready(outcome.clone()),
+            Wait::For(core, seq) => (core, *seq),
         };
         loop {
-            if let Some(outcome) = core.durability_of(self.seq) {
+            if let Some(outcome) = core.durability_of(seq) {
                 return Poll::Ready(outcome);
             }
-            let batch = core.waiters.join();
-            let is_waiting = batch.register(context.waker());
-            self.joined = Some(batch);
+            let is_waiting = core.waiters.join().register(context.waker());
             // A sync that ended before the waker was registered wakes nobody.
-            if let Some(outcome) = core.durability_of(self.seq) {
+            if let Some(outcome) = core.durability_of(seq) {
                 return Poll::Ready(outcome);
             }
             if is_waiting {

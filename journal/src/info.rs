@@ -1,0 +1,65 @@
+//! How a journal stands.
+
+use std::path::PathBuf;
+
+use crate::seq::{RunId, SegmentNumber, Seq};
+use crate::storage::Durability;
+use crate::writer::Slot;
+
+/// How a journal stands at one moment; see `Journal::info`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Info {
+    /// The run that is being written; `None` if the journal is disabled.
+    pub run: Option<RunInfo>,
+    /// Errors so far, by stable code.
+    pub errors: Vec<(&'static str, u64)>,
+}
+
+/// How the run stands that is being written.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RunInfo {
+    /// The journal's directory.
+    pub dir: PathBuf,
+    /// The run's name.
+    pub run: RunId,
+    /// What a successful sync is worth in this directory.
+    pub durability: Durability,
+    /// The last record written.
+    pub written: Option<Seq>,
+    /// The last record known durable.
+    pub durable: Option<Seq>,
+    /// Bytes written and not yet durable.
+    pub backlog_bytes: u64,
+    /// The active segment.
+    pub segment: SegmentNumber,
+    /// Why the run is poisoned, if it is.
+    pub poisoned: Option<String>,
+    /// Whether the run is closed.
+    pub is_closed: bool,
+}
+
+impl Info {
+    pub(crate) fn of(slot: &Slot) -> Info {
+        let run = slot.current().ok().map(|(core, opening)| {
+            let facts = core.facts();
+            let storage = core.storage();
+            RunInfo {
+                dir: storage.path().to_owned(),
+                run: facts.run,
+                durability: storage.durability(),
+                written: facts.written.map(|seq| seq.in_opening(opening)),
+                durable: facts.durable.map(|seq| seq.in_opening(opening)),
+                backlog_bytes: facts.backlog_bytes,
+                segment: facts.segment,
+                poisoned: facts.poison.map(|cause| cause.to_string()),
+                is_closed: facts.is_closed,
+            }
+        });
+        Info {
+            run,
+            errors: slot.errors().counts(),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The door: a journal open for writing.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result};
+use crate::format::UserKind;
+use crate::info::Info;
+use crate::opening::Opened;
+use crate::options::Options;
+use crate::seq::{RunId, Seq};
+use crate::writer::{Slot, WhenDurable};
+
+/// A journal open for writing; clones share it.
+///
+/// Dropping the last clone closes it, waiting at most one second; [`close`](Journal::close)
+/// reports what becomes of it. Session and span handles do not keep it open. In a forked child
+/// every operation does nothing, and appends are refused.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    door: Arc<Door>,
+}
+
+/// What all clones share; dropped with the last of them.
+#[derive(Debug)]
+struct Door {
+    slot: Arc<Slot>,
+    recovered: Vec<RunId>,
+}
+
+impl Journal {
+    /// The options a journal is opened with, at their defaults.
+    pub fn options() -> Options {
+        Options::default()
+    }
+
+    /// Opens the journal in `dir` with default options.
+    ///
+    /// # Errors
+    /// As [`Options::open`].
+    pub fn open(dir: impl AsRef<Path>) -> Result<Journal> {
+        Options::default().open(dir)
+    }
+
+    /// Appends a record of the caller's own kind; the payload is kept byte for byte.
+    ///
+    /// # Durability
+    /// After `Ok` the record survives the death of this process at any instruction. It survives
+    /// power loss once [`durable`](Journal::durable) has reached its number.
+    ///
+    /// # Errors
+    /// [`Error::LimitExceeded`], [`Error::DiskFull`], [`Error::Backlog`], [`Error::Io`],
+    /// [`Error::Poisoned`], [`Error::Closed`], [`Error::Forked`]; the record is then not part of
+    /// the journal, and no number was given out for it.
+    pub fn append(&self, kind: UserKind, payload: impl AsRef<[u8]>) -> Result<Seq> {
+        self.door.slot.append(kind.into(), payload.as_ref())
+    }
+
+    /// Waits until every record up to `seq` is durable.
+    ///
+    /// # Durability
+    /// After `Ok`, records `..=seq` survive power loss.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`] if a sync failed before that, [`Error::UnknownSeq`] for a number that
+    /// was not given out, [`Error::Closed`], [`Error::Forked`].
+    pub fn wait_durable(&self, seq: Seq) -> Result<()> {
+        self.door.slot.wait_durable(seq, None)
+    }
+
+    /// As [`wait_durable`](Journal::wait_durable), at most for `time`.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when the time is over, which says nothing about the record; else as
+    /// [`wait_durable`](Journal::wait_durable).
+    pub fn wait_durable_timeout(&self, seq: Seq, time: Duration) -> Result<()> {
+        self.door.slot.wait_durable(seq, deadline(time))
+    }
+
+    /// Resolves when every record up to `seq` is durable; runs on any executor.
+    pub fn when_durable(&self, seq: Seq) -> WhenDurable {
+        self.door.slot.when_durable(seq)
+    }
+
+    /// Makes every record appended so far durable and returns the last one covered.
+    ///
+    /// # Durability
+    /// After `Ok(seq)`, records `..=seq` survive power loss.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`] if a sync failed; nothing more is then promised of this run.
+    pub fn sync(&self) -> Result<Seq> {
+        self.door.slot.sync()
+    }
+
+    /// The last record known durable; `None` if none is.
+    #[must_use]
+    pub fn durable(&self) -> Option<Seq> {
+        self.door.slot.durable()
+    }
+
+    /// How the journal stands.
+    #[must_use]
+    pub fn info(&self) -> Info {
+        Info::of(&self.door.slot)
+    }
+
+    /// Makes everything durable and closes the journal for all clones and handles; later appends
+    /// give [`Error::Closed`]. Closing again gives the first result again.
+    ///
+    /// # Durability
+    /// After `Ok`, every record ever acknowledged survives power loss, and the run is on record
+    /// as closed.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`] if a sync failed, now or before; [`Error::Forked`].
+    pub fn close(&self) -> Result<()> {
+        self.door.slot.current()?.0.close(None)
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        // Whoever wants to know how closing went calls `close`.
+        if let Ok((core, _)) = self.slot.current() {
+            let _ = core.close(deadline(CLOSE_TIME_MAX));
+        }
+    }
+}
+
+impl From<Opened> for Journal {
+    fn from(opened: Opened) -> Journal {
+        let Opened { slot, recovered } = opened;
+        Journal {
+            door: Arc::new(Door { slot, recovered }),
+        }
+    }
+}
+
+/// The moment `time` from now; `None`, for ever, if there is no such moment.
+fn deadline(time: Duration) -> Option<Instant> {
+    Instant::now().checked_add(time)
+}
+
+/// How long dropping the last clone waits for the journal to close.
+const CLOSE_TIME_MAX: Duration = Duration::from_secs(1);

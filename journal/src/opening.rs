@@ -1,0 +1,125 @@
+//! Opening a journal: look at what is there, start a run, recover the runs that died.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::event::system;
+use crate::format::RecordKind;
+use crate::options::Options;
+use crate::recovery::apply::Applied;
+use crate::recovery::plan::plan;
+use crate::seq::{Generation, RunId};
+use crate::settings::WriterSettings;
+use crate::storage::{DiskStorage, Storage};
+use crate::writer::{Core, ErrorLog, OpenRun, Reopen, Slot};
+
+/// A journal that was opened.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) slot: Arc<Slot>,
+    /// Runs that died and were put on record by this opening.
+    pub(crate) recovered: Vec<RunId>,
+}
+
+pub(crate) fn open(options: &mut Options, dir: &Path) -> Result<Opened> {
+    let errors = Arc::new(ErrorLog::new(options.on_error.take()));
+    let storage = match &options.storage {
+        Some(storage) => Arc::clone(storage),
+        None => disk(dir)?,
+    };
+    let (core, recovered) = open_run(storage, options.settings.clone(), Arc::clone(&errors))?;
+    Ok(Opened {
+        slot: Arc::new(Slot::new(Ok(core), errors, None)),
+        recovered,
+    })
+}
+
+pub(crate) fn open_best_effort(options: &mut Options, dir: &Path) -> Opened {
+    let errors = Arc::new(ErrorLog::new(options.on_error.take()));
+    let reopen = reopener(options, dir, &errors);
+    let opened = options.validate().and_then(|()| reopen());
+    if let Err(error) = &opened {
+        errors.report(error);
+    }
+    let (core, recovered) = match opened {
+        Ok((core, recovered)) => (Ok(core), recovered),
+        Err(error) => (Err(error), Vec::new()),
+    };
+    let reopen: Reopen = Box::new(move || Ok(reopen()?.0));
+    Opened {
+        slot: Arc::new(Slot::new(core, errors, Some(reopen))),
+        recovered,
+    }
+}
+
+/// Opens a run of the same journal, as often as it is called.
+fn reopener(
+    options: &Options,
+    dir: &Path,
+    errors: &Arc<ErrorLog>,
+) -> impl Fn() -> Result<(Arc<Core>, Vec<RunId>)> + Send + Sync + 'static {
+    let storage = options.storage.clone();
+    let (settings, errors) = (options.settings.clone(), Arc::clone(errors));
+    let dir = dir.to_owned();
+    move || {
+        let storage = match &storage {
+            Some(storage) => Arc::clone(storage),
+            None => disk(&dir)?,
+        };
+        open_run(storage, settings.clone(), Arc::clone(&errors))
+    }
+}
+
+fn disk(dir: &Path) -> Result<Arc<dyn Storage>> {
+    let storage = DiskStorage::create(dir).map_err(|e| Error::io("open journal", dir, e))?;
+    Ok(Arc::new(storage))
+}
+
+/// Starts a run in the generation after the largest one there is, and puts the runs that died
+/// on record in it; gives them too.
+fn open_run(
+    storage: Arc<dyn Storage>,
+    settings: WriterSettings,
+    errors: Arc<ErrorLog>,
+) -> Result<(Arc<Core>, Vec<RunId>)> {
+    let plan = plan(&*storage)?;
+    let generation = plan
+        .generation_max
+        .checked_add(1)
+        .ok_or(Error::LimitExceeded {
+            what: "generation",
+            size: u64::from(plan.generation_max) + 1,
+            limit: u64::from(u32::MAX),
+        })?;
+    let applied = Applied::begin(&*storage, &plan, &mut |error| errors.report(error));
+    let core = OpenRun {
+        storage: Arc::clone(&storage),
+        settings,
+        errors,
+        generation: Generation(generation),
+        live_runs: plan.live.clone(),
+    }
+    .open()?;
+    let recovered = applied.runs();
+    if let Err(error) = record(&core, &applied) {
+        // Without durable records the runs stay as they are for a later opening.
+        let _ = core.close(None);
+        return Err(error);
+    }
+    applied.finish(&*storage, &plan);
+    Ok((core, recovered))
+}
+
+fn record(core: &Core, applied: &Applied) -> Result<()> {
+    let mut payload = Vec::new();
+    for record in &applied.records {
+        payload.clear();
+        system::encode(record, &mut payload)?;
+        core.append(RecordKind::RUN_RECOVERED, 0, &payload)?;
+    }
+    if !applied.records.is_empty() {
+        core.sync()?;
+    }
+    Ok(())
+}

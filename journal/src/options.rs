@@ -1,0 +1,163 @@
+//! How a journal is opened.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::format::PAYLOAD_LEN_MAX;
+use crate::journal::Journal;
+use crate::opening;
+use crate::settings::{OnBacklog, WriterSettings};
+use crate::storage::Storage;
+use crate::writer::ErrorHook;
+
+/// A caller's function that sees every typed event before it is encoded.
+pub(crate) type RedactHook = Arc<dyn Fn(&mut Event<'_>) + Send + Sync>;
+
+/// Options of a journal that is about to be opened; made by [`Journal::options`].
+#[must_use = "options do nothing until the journal is opened with them"]
+#[derive(Default)]
+pub struct Options {
+    pub(crate) settings: WriterSettings,
+    pub(crate) redact: Option<RedactHook>,
+    pub(crate) on_error: Option<ErrorHook>,
+    pub(crate) storage: Option<Arc<dyn Storage>>,
+}
+
+impl Options {
+    /// How long a record that nobody waits for stays un-synced at most, besides the time of one
+    /// sync. Default 50 ms; 0 syncs as often as the device allows.
+    pub fn sync_interval(mut self, interval: Duration) -> Options {
+        self.settings.sync_interval = interval;
+        self
+    }
+
+    /// Un-synced bytes that start a sync before the interval is over. Default 1 MiB, at least 1.
+    pub fn sync_bytes(mut self, bytes: u64) -> Options {
+        self.settings.sync_bytes = bytes;
+        self
+    }
+
+    /// Size of the largest segments; the first has 1 MiB, or this if it is less, and each next
+    /// one twice as much. Default 64 MiB, 16 KiB to 16 GiB. A larger record gets a segment of its
+    /// own.
+    pub fn segment_bytes_max(mut self, bytes: u64) -> Options {
+        self.settings.segment_bytes_max = bytes;
+        self
+    }
+
+    /// Largest payload that is accepted, in bytes. Default 64 MiB, at most 1 GiB.
+    pub fn record_bytes_max(mut self, bytes: u64) -> Options {
+        self.settings.record_bytes_max = bytes;
+        self
+    }
+
+    /// Bytes that may be written and not yet durable before [`on_backlog`](Options::on_backlog)
+    /// applies. Default 64 MiB, at least 1. One record is always accepted when nothing waits.
+    pub fn backlog_bytes_max(mut self, bytes: u64) -> Options {
+        self.settings.backlog_bytes_max = bytes;
+        self
+    }
+
+    /// What an append does at the backlog limit. Default: wait at most one second.
+    pub fn on_backlog(mut self, on_backlog: OnBacklog) -> Options {
+        self.settings.on_backlog = on_backlog;
+        self
+    }
+
+    /// Name and version of the program, kept with the run. Default: empty.
+    pub fn program(mut self, name: impl Into<String>, version: impl Into<String>) -> Options {
+        self.settings.program = (name.into(), version.into());
+        self
+    }
+
+    /// A function that sees every typed event before a byte of it is encoded, and may change it.
+    /// If it panics, that event is refused. Raw appends bypass it.
+    pub fn redact(mut self, redact: impl Fn(&mut Event<'_>) + Send + Sync + 'static) -> Options {
+        self.redact = Some(Arc::new(redact));
+        self
+    }
+
+    /// A function that hears of the first error of each code; all are counted in
+    /// [`Journal::info`]. Default: none.
+    pub fn on_error(mut self, on_error: impl Fn(&Error) + Send + Sync + 'static) -> Options {
+        self.on_error = Some(Box::new(on_error));
+        self
+    }
+
+    /// Another disk than the operating system's, for simulations.
+    #[doc(hidden)]
+    pub fn storage(mut self, storage: Arc<dyn Storage>) -> Options {
+        self.storage = Some(storage);
+        self
+    }
+
+    /// No threads: whoever waits for a sync runs it, for simulations.
+    #[doc(hidden)]
+    pub fn stepped(mut self) -> Options {
+        self.settings.is_stepped = true;
+        self
+    }
+
+    /// Opens the journal in `dir`, which is made if it is missing, and recovers what runs that
+    /// died left there. Any number of processes may have it open at once.
+    ///
+    /// # Durability
+    /// What [`Journal::recovery`] reports as there is durable when this returns.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] for a value out of its bounds, [`Error::Io`] or
+    /// [`Error::DiskFull`] if the directory cannot be used. Old damage never refuses an open.
+    pub fn open(mut self, dir: impl AsRef<Path>) -> Result<Journal> {
+        self.validate()?;
+        Ok(opening::open(&mut self, dir.as_ref())?.into())
+    }
+
+    /// As [`open`](Options::open), but never fails: where the directory cannot be used, the
+    /// journal is disabled and refuses records; after a failed sync it goes on in a new run,
+    /// tried at most every 10 s. Errors go to [`on_error`](Options::on_error).
+    pub fn open_best_effort(mut self, dir: impl AsRef<Path>) -> Journal {
+        opening::open_best_effort(&mut self, dir.as_ref()).into()
+    }
+
+    pub(crate) fn validate(&self) -> Result<()> {
+        let settings = &self.settings;
+        in_bounds("sync_bytes", settings.sync_bytes, 1, u64::MAX)?;
+        in_bounds(
+            "segment_bytes_max",
+            settings.segment_bytes_max,
+            SEGMENT_LEN_MIN,
+            SEGMENT_LEN_MAX,
+        )?;
+        in_bounds(
+            "record_bytes_max",
+            settings.record_bytes_max,
+            0,
+            u64::from(PAYLOAD_LEN_MAX),
+        )?;
+        in_bounds("backlog_bytes_max", settings.backlog_bytes_max, 1, u64::MAX)
+    }
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+fn in_bounds(option: &'static str, value: u64, min: u64, max: u64) -> Result<()> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::InvalidOption {
+        option,
+        reason: format!("{value} is not in {min}..={max}"),
+    })
+}
+
+const SEGMENT_LEN_MIN: u64 = 16 << 10;
+const SEGMENT_LEN_MAX: u64 = 16 << 30;

@@ -1,0 +1,80 @@
+//! Carrying out a plan: dead runs are taken on, made durable and put on record.
+
+use super::claim::{Claim, make_durable, remove_temporaries};
+use super::plan::Plan;
+use super::survey::{Scope, survey};
+use crate::error::{Error, Result};
+use crate::event::system::RunRecovered;
+use crate::seq::RunId;
+use crate::storage::Storage;
+
+/// Dead runs that this process took on, and what is to be put on record about them.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
+    claims: Vec<Claim>,
+    /// What is to be written into the new run, in order.
+    pub(crate) records: Vec<RunRecovered>,
+}
+
+impl Applied {
+    /// Takes on the dead runs of a plan and makes what they left durable.
+    ///
+    /// A run that cannot be read or synced is left as it is for a later opening, and the error
+    /// goes to `report`: old damage never keeps a journal from being opened.
+    pub(crate) fn begin(
+        storage: &dyn Storage,
+        plan: &Plan,
+        report: &mut dyn FnMut(&Error),
+    ) -> Applied {
+        let mut applied = Applied::default();
+        for run in &plan.unrecovered {
+            match take_on(storage, *run) {
+                Ok(Some((claim, record))) => {
+                    applied.claims.push(claim);
+                    applied.records.push(record);
+                }
+                Ok(None) => {}
+                Err(error) => report(&error),
+            }
+        }
+        applied
+    }
+
+    /// The runs that were taken on.
+    pub(crate) fn runs(&self) -> Vec<RunId> {
+        self.claims.iter().map(Claim::run).collect()
+    }
+
+    /// Takes down the signs of life of runs that are over; to be called when the records are
+    /// durable, and only then.
+    pub(crate) fn finish(self, storage: &dyn Storage, plan: &Plan) {
+        for claim in self.claims {
+            claim.release(storage);
+        }
+        for run in &plan.stale {
+            if let Ok(Some(claim)) = Claim::take(storage, *run) {
+                claim.release(storage);
+            }
+        }
+        remove_temporaries(storage);
+        // Names that come back after a crash are removed by the next opening.
+        let _ = storage.sync_dir();
+    }
+}
+
+fn take_on(storage: &dyn Storage, run: RunId) -> Result<Option<(Claim, RunRecovered)>> {
+    let Some(claim) = Claim::take(storage, run)? else {
+        return Ok(None);
+    };
+    claim.distrust_cache(storage)?;
+    let survey = survey(storage, Scope::Runs(&[run]))?;
+    let Some(found) = survey.runs.into_iter().find(|found| found.run == run) else {
+        return Ok(None);
+    };
+    let unsealed = found
+        .unsealed()
+        .map(|segment| segment.part.segment.name.as_str());
+    make_durable(storage, unsealed)?;
+    let record = found.to_record();
+    Ok(Some((claim, record)))
+}

@@ -1,0 +1,161 @@
+//! Taking on a dead run, so that one process announces its crash.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::format::FileName;
+use crate::seq::RunId;
+use crate::storage::{Lock, LockOutcome, Storage, StorageFile};
+
+/// A dead run that this process took on; nobody else can until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    run: RunId,
+    /// Held open for its lock; `None` if the run has no `.run` file any more.
+    _file: Option<Arc<dyn StorageFile>>,
+}
+
+impl Claim {
+    /// Takes the run on; `None` if it is alive, or somebody else has taken it on or has already
+    /// recovered it, or locks do not work here.
+    pub(crate) fn take(storage: &dyn Storage, run: RunId) -> Result<Option<Claim>> {
+        let name = FileName::Run(run).to_string();
+        let file = match storage.open(&name) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(Some(Claim { run, _file: None }));
+            }
+            Err(error) => return Err(Error::io("open", storage.path().join(name), error)),
+        };
+        let path = || storage.path().join(&name);
+        for attempt in 0..ATTEMPTS {
+            let tried = file.try_lock(Lock::Exclusive);
+            match tried.map_err(|e| Error::io("lock", path(), e))? {
+                LockOutcome::Unsupported => return Ok(None),
+                LockOutcome::Held => {
+                    // Whoever recovered it first has unlinked the file behind this lock.
+                    let is_linked = file
+                        .is_linked()
+                        .map_err(|e| Error::io("look at", path(), e))?;
+                    return Ok(is_linked.then(|| Claim {
+                        run,
+                        _file: Some(file),
+                    }));
+                }
+                // Perhaps only a probe, which lets go at once.
+                LockOutcome::Contended if attempt + 1 < ATTEMPTS => std::thread::sleep(PAUSE),
+                LockOutcome::Contended => {}
+            }
+        }
+        Ok(None)
+    }
+
+    pub(crate) fn run(&self) -> RunId {
+        self.run
+    }
+
+    /// Makes sure that reading shows what the disk has: after a failed sync the page cache shows
+    /// bytes that the disk may not have and never will.
+    pub(crate) fn distrust_cache(&self, storage: &dyn Storage) -> Result<()> {
+        if storage
+            .open(&FileName::Poisoned(self.run).to_string())
+            .is_err()
+        {
+            return Ok(());
+        }
+        for entry in storage
+            .list()
+            .map_err(|e| Error::io("list", storage.path(), e))?
+        {
+            if let Some(FileName::Segment(run, _)) = FileName::parse(&entry.name)
+                && run == self.run
+            {
+                let path = || storage.path().join(&entry.name);
+                let file = storage.open(&entry.name);
+                let dropped = file.and_then(|file| file.drop_cache());
+                dropped.map_err(|e| Error::io("drop the cache of", path(), e))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes down the run's signs of life; to be called when its end is on durable record.
+    pub(crate) fn release(self, storage: &dyn Storage) {
+        // A name that stays is looked at once more by the next opening, nothing worse.
+        let _ = storage.remove(&FileName::Poisoned(self.run).to_string());
+        let _ = storage.remove(&FileName::Run(self.run).to_string());
+    }
+}
+
+/// Makes these segments of dead runs durable: after a kill they may be in the page cache only.
+pub(crate) fn make_durable<'a>(
+    storage: &dyn Storage,
+    segments: impl Iterator<Item = &'a str>,
+) -> Result<()> {
+    for name in segments {
+        let synced = storage
+            .open(name)
+            .and_then(|file| file.sync(0, file.len()?));
+        synced.map_err(|e| Error::io("sync", storage.path().join(name), e))?;
+    }
+    storage
+        .sync_dir()
+        .map_err(|e| Error::io("sync", storage.path(), e))
+}
+
+/// Removes `.run` files in the making whose makers are dead.
+pub(crate) fn remove_temporaries(storage: &dyn Storage) {
+    for name in storage
+        .list()
+        .unwrap_or_default()
+        .into_iter()
+        .map(|entry| entry.name)
+    {
+        let is_temporary = matches!(FileName::parse(&name), Some(FileName::RunTemporary(_)));
+        let Some(file) = is_temporary.then(|| storage.open(&name).ok()).flatten() else {
+            continue;
+        };
+        if matches!(file.try_lock(Lock::Exclusive), Ok(LockOutcome::Held)) {
+            let _ = storage.remove(&name);
+        }
+    }
+}
+
+const ATTEMPTS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seq::Generation;
+    use crate::storage::DiskStorage;
+
+    const RUN: RunId = RunId {
+        generation: Generation(1),
+        random: 7,
+    };
+
+    #[test]
+    fn a_run_is_taken_on_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = DiskStorage::open(dir.path()).unwrap();
+        Storage::create(&storage, &FileName::Run(RUN).to_string()).unwrap();
+        let claim = Claim::take(&storage, RUN).unwrap().unwrap();
+        assert!(Claim::take(&storage, RUN).unwrap().is_none());
+        claim.release(&storage);
+        assert_eq!(storage.list().unwrap(), []);
+    }
+
+    #[test]
+    fn a_live_run_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = DiskStorage::open(dir.path()).unwrap();
+        let owner = Storage::create(&storage, &FileName::Run(RUN).to_string()).unwrap();
+        assert_eq!(owner.try_lock(Lock::Exclusive).unwrap(), LockOutcome::Held);
+        assert!(Claim::take(&storage, RUN).unwrap().is_none());
+        drop(owner);
+        assert!(Claim::take(&storage, RUN).unwrap().is_some());
+    }
+}
