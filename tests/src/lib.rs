@@ -2,8 +2,10 @@
 
 pub mod command;
 pub mod executor;
+pub mod feeder;
 pub mod foreign;
 pub mod rigs;
+pub mod sample;
 pub mod source;
 pub mod words;
 
