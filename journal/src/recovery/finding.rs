@@ -1,13 +1,17 @@
 //! Something that is not as it should be, and where.
 
+use super::files::SegmentFile;
 use super::verdict::Verdict;
 use super::witness::Fate;
 use crate::error::DamageReason;
+use crate::seq::SegmentNumber;
 
 /// A place of a segment, or of a run, that holds no intact frames though it should.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) file: String,
+    /// The segment it is in, or that is not there.
+    pub(crate) segment: SegmentNumber,
     pub(crate) offset: u64,
     pub(crate) len: u64,
     pub(crate) reason: DamageReason,
@@ -26,19 +30,19 @@ pub(crate) struct MissingRange {
 
 impl Finding {
     /// Damage that cost no record.
-    pub(crate) fn costless(file: &str, (offset, len): (u64, u64), reason: DamageReason) -> Finding {
+    pub(crate) fn costless(
+        file: &SegmentFile,
+        (offset, len): (u64, u64),
+        reason: DamageReason,
+    ) -> Finding {
         Finding {
-            file: file.to_owned(),
+            file: file.name.clone(),
+            segment: file.number,
             offset,
             len,
             reason,
             missing: None,
             verdict: Verdict::Damage,
         }
-    }
-
-    /// The first missing number; findings without any sort by place only.
-    pub(crate) fn first_missing(&self) -> Option<u64> {
-        self.missing.map(|missing| missing.first)
     }
 }

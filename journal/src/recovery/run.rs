@@ -176,7 +176,7 @@ impl RunSurvey {
         } else if first_seq < due.seq {
             let at = (FRAMES_OFFSET, 0);
             let reason = DamageReason::SeqGap;
-            let finding = Finding::costless(&part.segment.name, at, reason);
+            let finding = Finding::costless(&part.segment, at, reason);
             self.findings.push(finding);
         }
         let found_before = self.findings.len();
@@ -242,6 +242,7 @@ impl RunSurvey {
             });
             self.findings.push(Finding {
                 file: name.clone(),
+                segment: due.segment,
                 offset: 0,
                 len: 0,
                 reason: DamageReason::MissingSegment,
@@ -268,15 +269,14 @@ impl RunSurvey {
         let is_unused = part.records == 0 && is_blank(part);
         if segment.naming == Naming::Other {
             let reason = DamageReason::BadHeader;
-            let finding = Finding::costless(&segment.name, (0, 0), reason);
+            let finding = Finding::costless(segment, (0, 0), reason);
             self.findings.push(finding);
         }
         match pages {
             Some((offset, len)) if !is_unused => {
                 let at = (offset, len.min(segment.len.saturating_sub(offset)));
                 let reason = DamageReason::BadHeader;
-                self.findings
-                    .push(Finding::costless(&segment.name, at, reason));
+                self.findings.push(Finding::costless(segment, at, reason));
                 false
             }
             _ => true,
@@ -296,7 +296,7 @@ impl RunSurvey {
         let at = (stretch.offset, stretch.end - stretch.offset);
         if due == next {
             let verdict = gap_verdict(sight);
-            let finding = Finding::costless(&part.segment.name, at, stretch.reason);
+            let finding = Finding::costless(&part.segment, at, stretch.reason);
             self.findings.push(Finding { verdict, ..finding });
             return verdict;
         }
@@ -342,6 +342,7 @@ impl RunSurvey {
         if matches!(verdict, Verdict::Damage | Verdict::Torn) {
             self.findings.push(Finding {
                 file: segment.name.clone(),
+                segment: segment.number,
                 offset,
                 len,
                 reason,
@@ -374,6 +375,7 @@ impl RunSurvey {
             }
             self.findings.push(Finding {
                 file: part.segment.name.clone(),
+                segment: part.segment.number,
                 offset: place.0,
                 len: place.1,
                 reason,
@@ -392,20 +394,20 @@ impl RunSurvey {
 
     /// Damage that cost no record, and what could not be read.
     fn judge_details(&mut self, part: &Part) {
-        let name = &part.segment.name;
+        let segment = &part.segment;
         for (from, to) in &part.scanned.dirty_padding {
             let reason = DamageReason::BadCrc;
-            let finding = Finding::costless(name, (*from, to - from), reason);
+            let finding = Finding::costless(segment, (*from, to - from), reason);
             self.findings.push(finding);
         }
         for at in &part.notes.undecodable {
             let reason = DamageReason::UndecodablePayload;
-            self.findings.push(Finding::costless(name, *at, reason));
+            self.findings.push(Finding::costless(segment, *at, reason));
         }
         for unread in &part.scanned.unread {
             let at = (unread.offset, unread.end - unread.offset);
             self.findings
-                .push(Finding::costless(name, at, unread.reason));
+                .push(Finding::costless(segment, at, unread.reason));
         }
     }
 

@@ -21,7 +21,7 @@ use crate::storage::{Entry, Storage};
 pub(crate) enum Scope<'a> {
     /// All of them.
     All,
-    /// Only these, by the names of their files.
+    /// Only these, by the names of their files. The caller has taken them on, so they are dead.
     Runs(&'a [RunId]),
 }
 
@@ -163,7 +163,10 @@ fn probe_runs(
         .filter(|run| scope.has_run(*run))
         .collect();
     runs.into_iter()
-        .map(|run| (run, probe(storage, run)))
+        .map(|run| match scope {
+            Scope::All => (run, probe(storage, run)),
+            Scope::Runs(_) => (run, Liveness::Dead),
+        })
         .collect()
 }
 

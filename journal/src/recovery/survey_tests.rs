@@ -9,6 +9,7 @@ use super::verdict::Verdict;
 use super::witness::Fate;
 use crate::error::DamageReason;
 use crate::format::{FRAMES_OFFSET, RecordKind};
+use crate::seq::SegmentNumber;
 
 /// Twelve records, of which the first ten were durable when the last one was written.
 fn small() -> SegmentBuilder {
@@ -163,6 +164,7 @@ fn a_zeroed_stretch_in_the_middle_is_exact() {
     let run = look_at_one(bytes);
     let expected = Finding {
         file: segment_name(1, 1),
+        segment: SegmentNumber(1),
         offset: u64::try_from(builder.offsets[2]).unwrap(),
         len: u64::try_from(builder.offsets[5] - builder.offsets[2]).unwrap(),
         reason: DamageReason::ZeroRun,
@@ -223,10 +225,14 @@ fn header_pages_cost_nothing_but_are_reported() {
         assert_eq!(records(&run), 12);
         let at = (offset, len);
         let reason = DamageReason::BadHeader;
+        let [finding] = run.findings.as_slice() else {
+            panic!("{:?}", run.findings);
+        };
         assert_eq!(
-            run.findings,
-            [Finding::costless(&segment_name(1, 1), at, reason)]
+            (finding.offset, finding.len, finding.reason),
+            (at.0, at.1, reason)
         );
+        assert_eq!(finding.missing, None);
         assert_eq!(run.segments[0].classes.damaged, len);
     }
 }
@@ -302,10 +308,11 @@ fn a_renamed_segment_is_read_by_its_header() {
     let run = look(&storage).runs.remove(0);
     assert_eq!(records(&run), 8);
     let reason = DamageReason::BadHeader;
-    assert_eq!(
-        run.findings,
-        [Finding::costless(&segment_name(1, 9), (0, 0), reason)]
-    );
+    let [finding] = run.findings.as_slice() else {
+        panic!("{:?}", run.findings);
+    };
+    assert_eq!((finding.file.clone(), finding.len), (segment_name(1, 9), 0));
+    assert_eq!((finding.reason, finding.missing), (reason, None));
 }
 
 #[test]

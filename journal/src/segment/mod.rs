@@ -1,6 +1,8 @@
 //! One file of frames.
 
+mod read;
 mod scan;
 mod window;
 
+pub(crate) use read::{FrameReader, ReadFailure};
 pub(crate) use scan::{Island, ScanInput, Scanned, Seen, Stretch, Unread, scan};
