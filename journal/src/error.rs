@@ -54,6 +54,12 @@ pub enum Error {
         /// The newest version this library reads.
         supported: u32,
     },
+    /// The directory has files, but none of a journal.
+    #[error("{} is not a journal: it has only foreign files", path.display())]
+    NotAJournal {
+        /// The directory.
+        path: PathBuf,
+    },
     /// Something is larger than its limit.
     #[error("{what}: {size} is over the limit of {limit}")]
     LimitExceeded {
@@ -140,6 +146,7 @@ impl Error {
             Error::DiskFull { .. } => "disk-full",
             Error::Damage { .. } => "damage",
             Error::Unsupported { .. } => "unsupported",
+            Error::NotAJournal { .. } => "not-a-journal",
             Error::LimitExceeded { .. } => "limit",
             Error::InvalidOption { .. } => "invalid-option",
             Error::InvalidEvent { .. } => "invalid-event",

@@ -7,6 +7,7 @@ mod info;
 mod journal;
 mod opening;
 mod options;
+mod reader;
 mod recovery;
 mod segment;
 mod seq;
@@ -22,7 +23,11 @@ pub use format::{RecordKind, UserKind};
 pub use info::{Info, RunInfo};
 pub use journal::Journal;
 pub use options::Options;
-pub use recovery::{Liveness, Loss};
+pub use reader::{Gap, Item, Mode, Reader, Record, Records, SessionReader};
+pub use recovery::{
+    DamagedRange, Fate, Liveness, Loss, RecordCounts, Report, RunReport, RunState, SegmentReport,
+    SegmentState, SessionReport,
+};
 pub use seq::{Address, Generation, RunId, SegmentNumber, Seq};
 pub use settings::OnBacklog;
 pub use time::Timestamp;

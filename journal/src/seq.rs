@@ -10,7 +10,8 @@ use std::str::FromStr;
 /// caller is given may skip. A journal opened with `open_best_effort` may go on in a new run after
 /// a failure; its numbers then begin anew, but compare as later, and a wait for a number of the
 /// failed run never takes one of the new run for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(transparent)]
 pub struct Seq(NonZeroU64);
 
 impl Seq {

@@ -9,6 +9,7 @@ mod finding;
 mod part;
 pub(crate) mod plan;
 mod probe;
+pub(crate) mod report;
 mod run;
 pub(crate) mod survey;
 #[cfg(test)]
@@ -20,6 +21,16 @@ mod witness;
 
 pub(crate) use facts::RunFacts;
 pub use facts::{Liveness, Loss};
+pub(crate) use files::StrayState;
+pub(crate) use finding::Finding;
+pub(crate) use part::Place;
 pub(crate) use probe::probe;
+pub use report::{
+    DamagedRange, RecordCounts, Report, RunReport, RunState, SegmentReport, SessionReport,
+};
 pub use run::SegmentState;
+pub(crate) use run::{RunSurvey, SegmentSurvey};
+#[cfg(test)]
+pub(crate) use testing::{MemoryStorage, SegmentBuilder, segment_name};
+pub(crate) use verdict::Verdict;
 pub use witness::Fate;

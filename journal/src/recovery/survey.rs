@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::Liveness;
 use super::files::{Found, Naming, SegmentFile, Stray, StrayState, identify};
 use super::part::{Part, Trust};
 use super::probe::probe;
 use super::run::RunSurvey;
 use super::verdict::Verdict;
 use super::witness::Witness;
+use super::{Liveness, Loss};
 use crate::error::{Error, Result};
 use crate::format::FileName;
 use crate::seq::{RunId, SegmentNumber};
@@ -118,6 +118,15 @@ impl Survey {
     pub(crate) fn is_torn(&self) -> bool {
         let findings = self.runs.iter().flat_map(|run| &run.findings);
         findings.into_iter().any(|f| f.verdict == Verdict::Torn)
+    }
+
+    /// The worst of what was lost.
+    pub(crate) fn loss(&self) -> Loss {
+        match (self.is_damaged(), self.is_torn()) {
+            (true, _) => Loss::Damage,
+            (false, true) => Loss::Tail,
+            (false, false) => Loss::None,
+        }
     }
 
     fn has_misnamed_copy(&self) -> bool {

@@ -35,20 +35,20 @@ impl FrameReader {
         }
     }
 
-    /// The frame at `offset`; `ahead` is up to where the caller wants to read on.
+    /// The frame at `offset`; `ahead` says up to where the caller wants to read on.
     pub(crate) fn frame(
         &mut self,
         offset: u64,
-        ahead: u64,
+        ahead: impl Fn() -> u64,
     ) -> Result<(FrameHeader, Bytes), ReadFailure> {
-        let ahead = ahead.saturating_sub(offset).clamp(READ_MIN, READ_MAX);
-        let fields = self.held(offset, FRAME_HEADER_LEN, ahead)?;
+        let ahead = || ahead().saturating_sub(offset).clamp(READ_MIN, READ_MAX);
+        let fields = self.held(offset, FRAME_HEADER_LEN, &ahead)?;
         let fields = fields.first_chunk::<FRAME_HEADER_LEN>();
         let fields = fields.ok_or(ReadFailure::Damage(DamageReason::ShortFrame))?;
         let header = FrameHeader::decode(*fields).map_err(ReadFailure::Damage)?;
         let payload_len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
         let len = FRAME_HEADER_LEN + payload_len;
-        let payload = self.held(offset, len, ahead)?.split_off(FRAME_HEADER_LEN);
+        let payload = self.held(offset, len, &ahead)?.split_off(FRAME_HEADER_LEN);
         if !header.fits(self.seed, offset, &payload) {
             return Err(ReadFailure::Damage(DamageReason::BadCrc));
         }
@@ -56,13 +56,18 @@ impl FrameReader {
     }
 
     /// `len` bytes at `offset`; what is past the end of the file is zeros.
-    fn held(&mut self, offset: u64, len: usize, ahead: u64) -> Result<Bytes, ReadFailure> {
+    fn held(
+        &mut self,
+        offset: u64,
+        len: usize,
+        ahead: &dyn Fn() -> u64,
+    ) -> Result<Bytes, ReadFailure> {
         if let Some(held) = self.slice(offset, len) {
             return Ok(held);
         }
         let file_len = self.file.len().map_err(ReadFailure::Io)?;
         let in_file = usize::try_from(file_len.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let ahead = usize::try_from(ahead).unwrap_or(usize::MAX).min(in_file);
+        let ahead = usize::try_from(ahead()).unwrap_or(usize::MAX).min(in_file);
         if len > in_file.saturating_add(PAST_END_MAX) {
             return Err(ReadFailure::Damage(DamageReason::ShortFrame));
         }

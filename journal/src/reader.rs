@@ -1,0 +1,130 @@
+//! Reading a journal: nothing is written, and nobody who writes it is disturbed.
+
+mod record;
+mod records;
+mod view;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use record::{Gap, Item, Record};
+pub use records::Records;
+
+use crate::error::{Error, Result};
+use crate::recovery::{Loss, Report};
+use crate::storage::{DiskStorage, Storage};
+use view::{SessionPlaces, View};
+
+/// What to do about damage and gaps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Give everything that is intact, and report what is not.
+    #[default]
+    Salvage,
+    /// Stop each run at its first gap.
+    Prefix,
+    /// Take damage for an error.
+    Strict,
+}
+
+/// A journal as it was when it was opened for reading.
+///
+/// Cheap to clone. Memory: about 8 bytes for each record; payloads are read when asked for.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    view: Arc<View>,
+}
+
+impl Reader {
+    /// Reads what the journal in `dir` holds, in [`Mode::Salvage`]; an empty directory is a
+    /// journal without sessions.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the directory is missing, is a file or cannot be read,
+    /// [`Error::NotAJournal`] if it has only foreign files, and [`Error::Unsupported`] if the
+    /// only segments it has are of a newer version.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Reader> {
+        Reader::open_mode(dir, Mode::default())
+    }
+
+    /// As [`open`](Reader::open), in the mode given.
+    ///
+    /// # Errors
+    /// As [`open`](Reader::open), and [`Error::Damage`] in [`Mode::Strict`] if there is any.
+    pub fn open_mode(dir: impl AsRef<Path>, mode: Mode) -> Result<Reader> {
+        let dir = dir.as_ref();
+        let storage = DiskStorage::open(dir).map_err(|e| Error::io("open", dir, e))?;
+        Reader::of_storage(Arc::new(storage), mode)
+    }
+
+    /// Reads a journal in the storage given.
+    pub(crate) fn of_storage(storage: Arc<dyn Storage>, mode: Mode) -> Result<Reader> {
+        let view = Arc::new(View::new(storage, mode)?);
+        Ok(Reader { view })
+    }
+
+    /// The ids of all sessions with at least one intact record, in order of their first run.
+    pub fn ids(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.view.sessions.iter().map(|session| &*session.id)
+    }
+
+    /// One session; one that is not there has no records.
+    #[must_use]
+    pub fn session(&self, id: &str) -> SessionReader<'_> {
+        SessionReader {
+            view: &self.view,
+            session: self.view.session(id),
+        }
+    }
+
+    /// All records, the library's own included, and all gaps, in order of generation, run and
+    /// sequence number.
+    pub fn records(&self) -> Records {
+        Records::of_all(self.view.clone())
+    }
+
+    /// What is missing, and why; it names no sessions.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        Report::new(&self.view.survey)
+    }
+}
+
+/// One session of a journal.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionReader<'r> {
+    view: &'r Arc<View>,
+    session: Option<&'r SessionPlaces>,
+}
+
+impl SessionReader<'_> {
+    /// Whether the journal has an intact record of it.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// How many intact records it has.
+    #[must_use]
+    pub fn record_count(&self) -> u64 {
+        self.session
+            .map_or(0, |session| self.view.record_count(session))
+    }
+
+    /// What was lost of it. Which session a missing record belonged to is not known: every gap
+    /// that may have held one of this session counts.
+    #[must_use]
+    pub fn loss(&self) -> Loss {
+        self.session
+            .map_or(Loss::None, |session| self.view.loss(session))
+    }
+
+    /// Its records, and the gaps of its runs, in order.
+    pub fn records(&self) -> Records {
+        let branches = self.session.map_or(&[][..], |session| &session.branches);
+        Records::of_session(self.view.clone(), branches)
+    }
+}
+
+#[cfg(test)]
+mod tests;

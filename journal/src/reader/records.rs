@@ -1,0 +1,300 @@
+//! Steps through records in order, with the gaps where they are.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::record::{Gap, Item, Record};
+use super::view::{BranchPlaces, View};
+use crate::error::{Error, Result};
+use crate::format::FrameHeader;
+use crate::recovery::{RunSurvey, SegmentSurvey, Verdict};
+use crate::segment::{FrameReader, Island};
+use crate::seq::Seq;
+
+/// Records of a session, or of a whole journal, in order of generation, run and sequence number.
+///
+/// A record that was intact when the journal was opened and is not any more is an error; the
+/// records behind it still come.
+#[derive(Debug)]
+#[must_use]
+pub struct Records {
+    view: Arc<View>,
+    /// Runs not begun yet.
+    ahead: VecDeque<BranchPlaces>,
+    /// All records, not those of some session indices only.
+    is_whole: bool,
+    current: Option<Branch>,
+}
+
+/// A run that is being read.
+#[derive(Debug)]
+struct Branch {
+    places: BranchPlaces,
+    gaps: VecDeque<Gap>,
+    /// The next of the run's segments.
+    segment: usize,
+    source: Option<Source>,
+    /// Prefix mode came to a gap.
+    is_over: bool,
+    /// A record read ahead of the gaps before it.
+    waiting: Option<Record>,
+}
+
+/// A segment that is being read.
+#[derive(Debug)]
+struct Source {
+    reader: FrameReader,
+    file: String,
+    first_seq: u64,
+    next: Next,
+}
+
+/// Where the next frames of a segment are.
+#[derive(Debug)]
+enum Next {
+    /// At these offsets.
+    Offsets(VecDeque<u64>),
+    /// One behind the other in these stretches of the file.
+    Islands(VecDeque<Island>),
+}
+
+impl Records {
+    pub(super) fn of_session(view: Arc<View>, branches: &[BranchPlaces]) -> Records {
+        Records {
+            view,
+            ahead: branches.iter().cloned().collect(),
+            is_whole: false,
+            current: None,
+        }
+    }
+
+    pub(super) fn of_all(view: Arc<View>) -> Records {
+        let runs = 0..view.survey.runs.len();
+        Records {
+            ahead: runs
+                .map(|run| BranchPlaces {
+                    run,
+                    indices: Vec::new(),
+                })
+                .collect(),
+            view,
+            is_whole: true,
+            current: None,
+        }
+    }
+}
+
+impl Iterator for Records {
+    type Item = Result<Item>;
+
+    fn next(&mut self) -> Option<Result<Item>> {
+        loop {
+            if self.current.is_none() {
+                let places = self.ahead.pop_front()?;
+                let run = self.view.run(places.run)?;
+                self.current = Some(Branch::new(places, run));
+            }
+            let branch = self.current.as_mut()?;
+            let run = self.view.run(branch.places.run)?;
+            match branch.step(&self.view, run, self.is_whole) {
+                Some(item) => return Some(item),
+                None => self.current = None,
+            }
+        }
+    }
+}
+
+impl Branch {
+    fn new(places: BranchPlaces, run: &RunSurvey) -> Branch {
+        let mut gaps: Vec<Gap> = run.findings.iter().filter_map(|f| gap_of(run, f)).collect();
+        gaps.sort_by_key(|gap| gap.first);
+        Branch {
+            places,
+            gaps: gaps.into(),
+            segment: 0,
+            source: None,
+            is_over: false,
+            waiting: None,
+        }
+    }
+
+    fn step(&mut self, view: &View, run: &RunSurvey, is_whole: bool) -> Option<Result<Item>> {
+        if self.is_over {
+            return None;
+        }
+        let record = match self.waiting.take() {
+            Some(record) => Some(record),
+            None => match self.read(view, run, is_whole) {
+                Some(Ok(record)) => Some(record),
+                Some(Err(error)) => return Some(Err(error)),
+                None => None,
+            },
+        };
+        let is_gap_due = match (self.gaps.front(), &record) {
+            (Some(gap), Some(record)) => gap.first < record.seq,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if !is_gap_due {
+            return record.map(|record| Ok(Item::Record(record)));
+        }
+        self.waiting = record;
+        let mut gap = self.gaps.pop_front()?;
+        if view.end(run).is_some_and(|end| gap.first.get() >= end) {
+            // Whatever comes behind the first gap is left out.
+            gap.last = None;
+            self.is_over = true;
+        }
+        Some(Ok(Item::Gap(gap)))
+    }
+
+    /// The next record of the run.
+    fn read(&mut self, view: &View, run: &RunSurvey, is_whole: bool) -> Option<Result<Record>> {
+        loop {
+            if let Some(source) = &mut self.source {
+                match source.read() {
+                    Some(Ok((header, payload))) => {
+                        let session = match header.kind.is_system() {
+                            true => None,
+                            false => view.id(self.places.run, header.session),
+                        };
+                        let seq = source.first_seq + u64::from(header.relative_seq);
+                        return Some(Ok(Record {
+                            run: run.run,
+                            seq: Seq::new(seq)?,
+                            kind: header.kind,
+                            session,
+                            payload,
+                        }));
+                    }
+                    Some(Err((offset, failure))) => {
+                        return Some(Err(view.failure(&source.file, offset, failure)));
+                    }
+                    None => self.source = None,
+                }
+            }
+            let segment = run.segments.get(self.segment)?;
+            self.segment += 1;
+            match self.begin(view, run, segment, is_whole) {
+                Ok(source) => self.source = source,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    fn begin(
+        &self,
+        view: &View,
+        run: &RunSurvey,
+        segment: &SegmentSurvey,
+        is_whole: bool,
+    ) -> Result<Option<Source>, Error> {
+        let next = if is_whole {
+            Next::Islands(segment.part.scanned.islands.iter().copied().collect())
+        } else {
+            Next::Offsets(offsets(segment, &self.places.indices))
+        };
+        if next.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Source {
+            reader: view.open(run, segment)?,
+            file: segment.part.segment.name.clone(),
+            first_seq: segment.first_seq,
+            next,
+        }))
+    }
+}
+
+type ReadResult = Result<(FrameHeader, bytes::Bytes), (u64, crate::segment::ReadFailure)>;
+
+impl Source {
+    fn read(&mut self) -> Option<ReadResult> {
+        let offset = self.next.offset()?;
+        let frame = self.reader.frame(offset, || self.next.ahead());
+        let len = frame.as_ref().ok().map(|(header, _)| header.frame_len());
+        self.next.advance(len);
+        Some(frame.map_err(|failure| (offset, failure)))
+    }
+}
+
+impl Next {
+    fn is_empty(&self) -> bool {
+        match self {
+            Next::Offsets(offsets) => offsets.is_empty(),
+            Next::Islands(islands) => islands.is_empty(),
+        }
+    }
+
+    fn offset(&self) -> Option<u64> {
+        match self {
+            Next::Offsets(offsets) => offsets.front().copied(),
+            Next::Islands(islands) => islands.front().map(|island| island.offset),
+        }
+    }
+
+    /// Up to where it pays to read at once.
+    fn ahead(&self) -> u64 {
+        match self {
+            Next::Offsets(offsets) => {
+                let mut ahead = offsets.front().copied().unwrap_or(0);
+                for next in offsets.iter().take(AHEAD_MAX) {
+                    if next - ahead > FAR {
+                        break;
+                    }
+                    ahead = *next;
+                }
+                ahead + FAR
+            }
+            Next::Islands(islands) => islands.front().map_or(0, |island| island.end),
+        }
+    }
+
+    /// Goes on behind a frame of this length, or behind one whose length cannot be read.
+    fn advance(&mut self, len: Option<u64>) {
+        match self {
+            Next::Offsets(offsets) => {
+                offsets.pop_front();
+            }
+            Next::Islands(islands) => {
+                let Some(island) = islands.front_mut() else {
+                    return;
+                };
+                island.offset = len.map_or(island.end, |len| island.offset + len);
+                if island.offset >= island.end {
+                    islands.pop_front();
+                }
+            }
+        }
+    }
+}
+
+/// The offsets of the records of some session indices in a segment, in order.
+fn offsets(segment: &SegmentSurvey, indices: &[u32]) -> VecDeque<u64> {
+    let places = indices
+        .iter()
+        .flat_map(|index| segment.part.places_of(*index));
+    let mut offsets: Vec<u64> = places.map(|place| place.offset()).collect();
+    offsets.sort_unstable();
+    offsets.into()
+}
+
+fn gap_of(run: &RunSurvey, finding: &crate::recovery::Finding) -> Option<Gap> {
+    let missing = finding.missing?;
+    if finding.verdict == Verdict::Sound {
+        return None;
+    }
+    Some(Gap {
+        run: run.run,
+        first: Seq::new(missing.first)?,
+        last: missing.last.and_then(Seq::new),
+        fate: missing.fate,
+        reason: finding.reason,
+    })
+}
+
+/// Frames further apart than this are not read together.
+const FAR: u64 = 8 << 10;
+
+/// Places looked at to decide how much to read at once.
+const AHEAD_MAX: usize = 1024;

@@ -1,0 +1,169 @@
+//! Reading journals that were built frame by frame.
+
+use super::*;
+use crate::Seq;
+use crate::error::DamageReason;
+use crate::recovery::{Fate, MemoryStorage, SegmentBuilder, segment_name};
+
+fn reader(storage: &MemoryStorage, mode: Mode) -> Result<Reader> {
+    Reader::of_storage(Arc::new(storage.clone()), mode)
+}
+
+/// Two sessions taking turns, in one run of two segments, with one durable record zeroed.
+fn journal() -> MemoryStorage {
+    let mut storage = MemoryStorage::default();
+    let mut first = SegmentBuilder::new(1, 1, 1, 0);
+    first.declare(1, "a").declare(2, "b");
+    for number in 0..6 {
+        first.raw(1 + number % 2, format!("record {number}").as_bytes());
+    }
+    first.raw(0, b"bare");
+    let mut bytes = first.sealed(Some(2));
+    bytes[first.offsets[5]..first.offsets[6]].fill(0);
+    storage.put(&first, bytes);
+    let mut second = SegmentBuilder::new(1, 2, first.next_seq() + 1, first.next_seq());
+    second
+        .raw(1, &[9; 20_000])
+        .raw(3, b"undeclared")
+        .raw(1, b"last");
+    storage.put(&second, second.file());
+    storage
+}
+
+/// Sequence numbers of records, and of gaps as negative numbers.
+fn steps(records: Records) -> Vec<i64> {
+    let number = |seq: Seq| i64::try_from(seq.get()).unwrap();
+    records
+        .map(|item| match item.unwrap() {
+            Item::Record(record) => number(record.seq),
+            Item::Gap(gap) => -number(gap.first),
+        })
+        .collect()
+}
+
+#[test]
+fn a_session_is_read_without_the_others() {
+    let reader = reader(&journal(), Mode::Salvage).unwrap();
+    let undeclared = "unknown-00000001-000000000000abc1-3";
+    assert_eq!(reader.ids().collect::<Vec<_>>(), ["a", "b", undeclared]);
+    assert_eq!(steps(reader.session("a").records()), [4, -6, 8, 13, 15]);
+    assert_eq!(steps(reader.session("b").records()), [5, -6, 7, 9]);
+    assert_eq!(steps(reader.session(undeclared).records()), [-6, 14]);
+    assert!(steps(reader.session("nobody").records()).is_empty());
+    assert!(reader.session("a").is_known() && !reader.session("nobody").is_known());
+    assert_eq!(reader.session("a").record_count(), 4);
+    let payloads: Vec<Vec<u8>> = reader
+        .session("a")
+        .records()
+        .filter_map(|item| match item.unwrap() {
+            Item::Record(record) => Some(record.payload.to_vec()),
+            Item::Gap(_) => None,
+        })
+        .collect();
+    assert_eq!(payloads[0], b"record 0");
+    assert_eq!(payloads[2], [9; 20_000]);
+    assert_eq!(payloads[3], b"last");
+}
+
+#[test]
+fn everything_comes_in_order_with_its_gaps() {
+    let reader = reader(&journal(), Mode::Salvage).unwrap();
+    let expected = [1, 2, 3, 4, 5, -6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+    assert_eq!(steps(reader.records()).as_slice(), &expected[..]);
+    let gap = reader.records().find_map(|item| match item.unwrap() {
+        Item::Gap(gap) => Some(gap),
+        Item::Record(_) => None,
+    });
+    let gap = gap.unwrap();
+    assert_eq!((gap.first, gap.last), (Seq::new(6).unwrap(), Seq::new(6)));
+    assert_eq!(
+        (gap.fate, gap.reason),
+        (Fate::Durable, DamageReason::ZeroRun)
+    );
+}
+
+#[test]
+fn prefix_stops_each_run_at_its_first_gap() {
+    let reader = reader(&journal(), Mode::Prefix).unwrap();
+    assert_eq!(steps(reader.records()), [1, 2, 3, 4, 5, -6]);
+    assert_eq!(steps(reader.session("a").records()), [4, -6]);
+}
+
+#[test]
+fn strict_takes_damage_for_an_error_and_a_torn_end_not() {
+    let error = reader(&journal(), Mode::Strict).unwrap_err();
+    assert_eq!(error.code(), "damage");
+    let mut torn = SegmentBuilder::new(1, 1, 1, 0);
+    torn.raw(1, b"whole");
+    let mut file = torn.file();
+    file[torn.bytes.len() + 3] = 0x80;
+    let mut storage = MemoryStorage::default();
+    storage.put(&torn, file);
+    let reader = reader(&storage, Mode::Strict).unwrap();
+    assert_eq!(reader.report().loss(), Loss::Tail);
+    assert_eq!(
+        reader.session("unknown-00000001-000000000000abc1-1").loss(),
+        Loss::Tail
+    );
+}
+
+#[test]
+fn a_session_that_was_over_is_not_hurt_by_a_later_gap() {
+    use crate::format::RecordKind;
+    let mut builder = SegmentBuilder::new(1, 1, 1, 0);
+    builder.declare(1, "over").declare(2, "open");
+    builder
+        .frame(RecordKind::SESSION_END, 1, b"")
+        .raw(2, b"")
+        .raw(2, b"lost")
+        .mark(6);
+    let mut file = builder.file();
+    file[builder.offsets[5]] ^= 1;
+    let mut storage = MemoryStorage::default();
+    storage.put(&builder, file);
+    let reader = reader(&storage, Mode::Salvage).unwrap();
+    assert_eq!(reader.report().loss(), Loss::Damage);
+    assert_eq!(reader.session("over").loss(), Loss::None);
+    assert_eq!(reader.session("open").loss(), Loss::Damage);
+}
+
+#[test]
+fn the_report_has_the_documented_shape() {
+    let report = reader(&journal(), Mode::Salvage).unwrap().report();
+    let file = |number| segment_name(1, number);
+    let expected = serde_json::json!({
+        "loss": "damage",
+        "counts": {"recovered": 14, "lost_durable": 1, "lost_unwitnessed": 0, "retired": 0},
+        "tail_bytes": 0,
+        "segments": [
+            {"file": file(1), "size": 8456, "ok_up_to": 8312, "records": 10, "first_seq": 1,
+             "last_seq": 11, "state": "damaged"},
+            {"file": file(2), "size": 28288, "ok_up_to": 28288, "records": 4, "first_seq": 12,
+             "last_seq": 15, "state": "active"},
+        ],
+        "ranges": [
+            {"file": file(1), "offset": 8312, "len": 24, "reason": "zero-run",
+             "first_missing": 6, "last_missing": 6, "durable": true},
+        ],
+        "runs": [
+            {"run": "00000001-000000000000abc1", "generation": 1, "state": "crashed",
+             "durable_seq": 11, "last_seq": 15},
+        ],
+        "sessions": [],
+        "exit_code": 3,
+    });
+    assert_eq!(serde_json::to_value(&report).unwrap(), expected);
+    assert_eq!(report.missing(), 1);
+}
+
+#[test]
+fn what_is_no_journal_is_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let code = |path: &Path| Reader::open(path).unwrap_err().code();
+    assert_eq!(Reader::open(dir.path()).unwrap().report().exit_code, 4);
+    assert_eq!(code(&dir.path().join("missing")), "io");
+    let file = dir.path().join("notes.txt");
+    std::fs::write(&file, "notes").unwrap();
+    assert_eq!(code(&file), "io");
+    assert_eq!(code(dir.path()), "not-a-journal");
+}

@@ -1,0 +1,327 @@
+//! What recovery found, in plain data: files, ranges, runs and sessions.
+
+use serde::{Serialize, Serializer};
+
+use super::files::{Stray, StrayState};
+use super::finding::Finding;
+use super::run::{RunSurvey, SegmentState, SegmentSurvey};
+use super::survey::Survey;
+use super::verdict::Verdict;
+use super::witness::Fate;
+use super::{Liveness, Loss};
+use crate::error::DamageReason;
+use crate::event::SessionStatus;
+use crate::format::FRAMES_OFFSET;
+use crate::seq::{RunId, Seq};
+
+/// What is there, what is missing, and why.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// The worst of what was lost.
+    #[serde(serialize_with = "loss_name")]
+    pub loss: Loss,
+    /// How many records are there and are missing.
+    pub counts: RecordCounts,
+    /// Bytes of torn ends: left by a crash, never seen durable.
+    pub tail_bytes: u64,
+    /// Every file that is, or might be, a segment.
+    pub segments: Vec<SegmentReport>,
+    /// Every place that is not as it should be.
+    pub ranges: Vec<DamagedRange>,
+    /// Every run, in order.
+    pub runs: Vec<RunReport>,
+    /// Every session that was asked for.
+    pub sessions: Vec<SessionReport>,
+    /// How a command that reports this ends: 0 nothing lost beyond a torn end, 1 something could
+    /// not be read, 3 damage, 4 nothing there.
+    pub exit_code: u8,
+}
+
+/// How many records are there and are missing, as far as sequence numbers tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RecordCounts {
+    /// Intact records, the library's own included.
+    pub recovered: u64,
+    /// Missing ones that were durable.
+    pub lost_durable: u64,
+    /// Missing ones that nothing proves durable.
+    pub lost_unwitnessed: u64,
+    /// Missing ones that retention removed.
+    pub retired: u64,
+}
+
+/// One file.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct SegmentReport {
+    /// Its name.
+    pub file: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Up to here all frames are intact and none is missing.
+    pub ok_up_to: u64,
+    /// Intact records.
+    pub records: u64,
+    /// Sequence number of the first intact record.
+    pub first_seq: Option<Seq>,
+    /// Sequence number of the last intact record.
+    pub last_seq: Option<Seq>,
+    /// What it is.
+    #[serde(serialize_with = "state_name")]
+    pub state: SegmentState,
+    /// What is wrong with it first, if anything is.
+    #[serde(skip)]
+    pub reason: Option<DamageReason>,
+}
+
+/// A place that is not as it should be.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct DamagedRange {
+    /// Name of the file, also of one that is missing.
+    pub file: String,
+    /// Where in the file.
+    pub offset: u64,
+    /// How many bytes; 0 if the bytes are not there or are counted in the range before.
+    pub len: u64,
+    /// What is wrong.
+    #[serde(serialize_with = "reason_code")]
+    pub reason: DamageReason,
+    /// First sequence number that is missing for it, if one is.
+    pub first_missing: Option<Seq>,
+    /// Last one; `None` also if it is not known how many were given out.
+    pub last_missing: Option<Seq>,
+    /// Whether a witness proves that the missing records were durable.
+    pub durable: bool,
+}
+
+/// One run.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct RunReport {
+    /// Its name.
+    #[serde(serialize_with = "run_name")]
+    pub run: RunId,
+    /// Its place among the runs.
+    pub generation: u32,
+    /// Whether it is still there, and how it ended if not.
+    pub state: RunState,
+    /// The last sequence number known to have been durable.
+    pub durable_seq: Option<Seq>,
+    /// The last one of an intact record.
+    pub last_seq: Option<Seq>,
+}
+
+/// Whether a run is still there, and how it ended if not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum RunState {
+    /// Its process is there.
+    Live,
+    /// Its program closed it.
+    Closed,
+    /// It ended without being closed.
+    Crashed,
+    /// Locks do not work here, so nobody can tell.
+    Unknown,
+}
+
+/// One session, in short.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct SessionReport {
+    /// Its id.
+    pub id: String,
+    /// How it stands.
+    #[serde(serialize_with = "status_name")]
+    pub status: SessionStatus,
+    /// Spans that were open when their run died.
+    #[serde(skip)]
+    pub interrupted: u64,
+}
+
+impl Report {
+    /// The report of a survey, without sessions.
+    pub(crate) fn new(survey: &Survey) -> Report {
+        let mut report = Report {
+            loss: survey.loss(),
+            counts: RecordCounts::default(),
+            tail_bytes: 0,
+            segments: Vec::new(),
+            ranges: Vec::new(),
+            runs: Vec::new(),
+            sessions: Vec::new(),
+            exit_code: exit_code(survey),
+        };
+        for run in &survey.runs {
+            report.add_run(run);
+        }
+        for stray in &survey.strays {
+            report.add_stray(stray);
+        }
+        report
+    }
+
+    /// The worst of what was lost.
+    #[must_use]
+    pub fn loss(&self) -> Loss {
+        self.loss
+    }
+
+    /// How many records are known to be missing, those removed by retention left out.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        self.counts
+            .lost_durable
+            .saturating_add(self.counts.lost_unwitnessed)
+    }
+
+    fn add_run(&mut self, run: &RunSurvey) {
+        self.runs.push(RunReport {
+            run: run.run,
+            generation: run.run.generation.0,
+            state: match (run.closed, run.liveness) {
+                (Some(_), _) => RunState::Closed,
+                (None, Liveness::Live) => RunState::Live,
+                (None, Liveness::Dead) => RunState::Crashed,
+                (None, Liveness::Unknown) => RunState::Unknown,
+            },
+            durable_seq: Seq::new(run.witness.durable()),
+            last_seq: run.last_seq,
+        });
+        for segment in &run.segments {
+            self.counts.recovered += segment.part.records;
+            self.segments.push(segment_report(run, segment));
+        }
+        for finding in &run.findings {
+            self.add_finding(finding);
+        }
+    }
+
+    fn add_finding(&mut self, finding: &Finding) {
+        if matches!(finding.verdict, Verdict::Sound | Verdict::InFlight) {
+            return;
+        }
+        if let Some(missing) = finding.missing
+            && let Some(last) = missing.last
+        {
+            let count = match missing.fate {
+                Fate::Durable => &mut self.counts.lost_durable,
+                Fate::Unwitnessed => &mut self.counts.lost_unwitnessed,
+                Fate::Retired => &mut self.counts.retired,
+            };
+            *count = count.saturating_add((last - missing.first).saturating_add(1));
+        }
+        match finding.verdict {
+            Verdict::Retired => return,
+            Verdict::Torn => self.tail_bytes += finding.len,
+            _ => {}
+        }
+        let missing = finding.missing;
+        self.ranges.push(DamagedRange {
+            file: finding.file.clone(),
+            offset: finding.offset,
+            len: finding.len,
+            reason: finding.reason,
+            first_missing: missing.and_then(|missing| Seq::new(missing.first)),
+            last_missing: missing.and_then(|missing| missing.last).and_then(Seq::new),
+            durable: missing.is_some_and(|missing| missing.fate == Fate::Durable),
+        });
+    }
+
+    fn add_stray(&mut self, stray: &Stray) {
+        let (state, reason) = match &stray.state {
+            StrayState::Foreign | StrayState::Copy => (SegmentState::Foreign, None),
+            StrayState::MisnamedCopy => (SegmentState::Foreign, Some(DamageReason::BadHeader)),
+            StrayState::Newer(_) => (
+                SegmentState::Unsupported,
+                Some(DamageReason::UnknownVersion),
+            ),
+            StrayState::Unreadable(_) => (SegmentState::Damaged, Some(DamageReason::IoError)),
+        };
+        if let Some(reason) = reason {
+            self.ranges.push(DamagedRange {
+                file: stray.name.clone(),
+                offset: 0,
+                len: stray.len,
+                reason,
+                first_missing: None,
+                last_missing: None,
+                durable: false,
+            });
+        }
+        self.segments.push(SegmentReport {
+            file: stray.name.clone(),
+            size: stray.len,
+            ok_up_to: 0,
+            records: 0,
+            first_seq: None,
+            last_seq: None,
+            state,
+            reason,
+        });
+    }
+}
+
+fn segment_report(run: &RunSurvey, segment: &SegmentSurvey) -> SegmentReport {
+    let part = &segment.part;
+    let scanned = &part.scanned;
+    let seq = |relative: u32| Seq::new(segment.first_seq + u64::from(relative));
+    let number = part.segment.number;
+    let mut findings = run
+        .findings
+        .iter()
+        .filter(|finding| finding.segment == number);
+    let first = scanned.islands.first();
+    SegmentReport {
+        file: part.segment.name.clone(),
+        size: part.segment.len,
+        ok_up_to: match first {
+            Some(island) if island.offset == FRAMES_OFFSET => island.end.min(part.segment.len),
+            _ => FRAMES_OFFSET.min(part.segment.len),
+        },
+        records: part.records,
+        first_seq: first.and_then(|island| seq(island.first)),
+        last_seq: scanned.last().and_then(seq),
+        state: segment.state,
+        reason: findings
+            .find(|finding| matches!(finding.verdict, Verdict::Torn | Verdict::Damage))
+            .map(|finding| finding.reason),
+    }
+}
+
+fn exit_code(survey: &Survey) -> u8 {
+    let has_segments = survey.runs.iter().any(|run| !run.segments.is_empty());
+    if survey.has_failed() {
+        1
+    } else if survey.is_damaged() {
+        3
+    } else if has_segments {
+        0
+    } else {
+        4
+    }
+}
+
+fn loss_name<S: Serializer>(loss: &Loss, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(loss.as_str())
+}
+
+fn state_name<S: Serializer>(state: &SegmentState, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(state.as_str())
+}
+
+fn reason_code<S: Serializer>(reason: &DamageReason, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(reason.code())
+}
+
+fn run_name<S: Serializer>(run: &RunId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(run)
+}
+
+fn status_name<S: Serializer>(status: &SessionStatus, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(status.as_str())
+}
