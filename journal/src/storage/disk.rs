@@ -7,8 +7,9 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::map::{ForkGuard, MappedFile};
 use super::{ClockReading, Durability, Entry, FileSystem, Lock, LockOutcome};
-use super::{ProcessFacts, Storage, StorageFile, process};
+use super::{ProcessFacts, Region, Storage, StorageFile, process};
 use crate::time::Timestamp;
 
 /// A directory of the operating system.
@@ -18,6 +19,8 @@ pub struct DiskStorage {
     /// Open for as long as the journal is, so that syncs reach this very directory.
     dir: File,
     file_system: FileSystem,
+    fork_guard: Option<ForkGuard>,
+    pid: u32,
 }
 
 impl DiskStorage {
@@ -35,6 +38,8 @@ impl DiskStorage {
             path: path.to_owned(),
             dir,
             file_system,
+            fork_guard: ForkGuard::new().ok(),
+            pid: std::process::id(),
         })
     }
 
@@ -109,6 +114,13 @@ impl Storage for DiskStorage {
         self.dir.sync_all()
     }
 
+    fn is_own_process(&self) -> bool {
+        match &self.fork_guard {
+            Some(guard) => guard.is_own_process(),
+            None => std::process::id() == self.pid,
+        }
+    }
+
     fn is_linked(&self) -> io::Result<bool> {
         Ok(self.dir.metadata()?.nlink() > 0)
     }
@@ -176,6 +188,10 @@ impl StorageFile for DiskFile {
             Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => self.0.set_len(len),
             other => Ok(other?),
         }
+    }
+
+    fn map(&self, len: u64) -> io::Result<Arc<dyn Region>> {
+        Ok(Arc::new(MappedFile::new(&self.0, len)?))
     }
 
     fn sync(&self, _from: u64, _to: u64) -> io::Result<()> {

@@ -4,6 +4,7 @@
 //! can stand in for it.
 
 mod disk;
+mod map;
 mod process;
 
 pub use disk::DiskStorage;
@@ -39,6 +40,11 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// Makes names made and removed so far durable.
     fn sync_dir(&self) -> io::Result<()>;
 
+    /// Whether this is the process that opened the directory, not a fork of it.
+    fn is_own_process(&self) -> bool {
+        true
+    }
+
     /// Whether the directory still has a name somewhere.
     fn is_linked(&self) -> io::Result<bool>;
 
@@ -73,6 +79,15 @@ pub trait StorageFile: fmt::Debug + Send + Sync {
     /// where space cannot be reserved the file is only made longer.
     fn allocate(&self, len: u64) -> io::Result<()>;
 
+    /// Maps the first `len` bytes, which the file has, for writing through memory.
+    ///
+    /// # Errors
+    /// `Unsupported` where that cannot be done safely.
+    fn map(&self, len: u64) -> io::Result<Arc<dyn Region>> {
+        let _ = len;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Makes bytes `from..to`, and the file's length, durable.
     fn sync(&self, from: u64, to: u64) -> io::Result<()>;
 
@@ -87,6 +102,28 @@ pub trait StorageFile: fmt::Debug + Send + Sync {
 
     /// Tries to take a lock on the file, without waiting; it is held until the file is dropped.
     fn try_lock(&self, lock: Lock) -> io::Result<LockOutcome>;
+}
+
+/// Bytes of a file that are written through memory: what is stored survives the process at once.
+///
+/// Offsets are multiples of 8. Who stores where is agreed on elsewhere; stores of several threads
+/// to one place leave one of them there.
+pub trait Region: fmt::Debug + Send + Sync {
+    /// Copies `bytes` to `offset`, with zeros up to the next multiple of 8.
+    fn copy(&self, offset: u64, bytes: &[u8]);
+
+    /// Stores a word, little-endian; who sees it sees everything this thread copied before.
+    fn commit(&self, offset: u64, word: u64);
+
+    /// The word at `offset`, and with it everything copied before it was committed.
+    fn word(&self, offset: u64) -> u64;
+
+    /// Makes sure that storing into `from..to` cannot fail, which must be done anew after every
+    /// sync: a page that was synced may need space again when it is next stored into.
+    ///
+    /// # Errors
+    /// `StorageFull` if there is no space for it.
+    fn make_writable(&self, from: u64, to: u64) -> io::Result<()>;
 }
 
 /// An entry of a directory.
