@@ -11,6 +11,7 @@ mod reader;
 mod recovery;
 mod segment;
 mod seq;
+mod session;
 mod settings;
 #[doc(hidden)]
 pub mod storage;
@@ -18,7 +19,10 @@ mod time;
 mod writer;
 
 pub use error::{DamageReason, Error, Result};
-pub use event::{Channel, Event, Kind, Level, Map, Number, SessionStatus, Status, ToValue, Value};
+pub use event::{
+    Channel, Event, JsonLine, Kind, Level, Link, Map, Model, Number, OtlpKind, SessionStatus,
+    SpanFields, Status, ToValue, Tokens, Value,
+};
 pub use format::{RecordKind, UserKind};
 pub use info::{Info, RunInfo};
 pub use journal::Journal;
@@ -29,6 +33,7 @@ pub use recovery::{
     SegmentState, SessionReport,
 };
 pub use seq::{Address, Generation, RunId, SegmentNumber, Seq};
+pub use session::{Session, SessionBuilder, Span, SpanBuilder, SpanFinish, Written};
 pub use settings::OnBacklog;
 pub use time::Timestamp;
 pub use writer::WhenDurable;

@@ -90,12 +90,12 @@ pub(super) fn address(
     }
     let mut inner = Members::new(map, "forked_at.");
     let run = inner.text("run")?.ok_or_else(|| missing("forked_at.run"))?;
-    let seq = inner.u64("seq")?.ok_or_else(|| missing("forked_at.seq"))?;
+    let seq_value = inner.u64("seq")?.ok_or_else(|| missing("forked_at.seq"))?;
     let run_id: Option<RunId> = run.parse().ok();
     let wrong_run = || inner.wrong("run", "the name of a run", &Value::String(run.clone()));
     let run_id = run_id.ok_or_else(wrong_run)?;
-    let wrong_seq = || inner.wrong("seq", "an integer from 1 on", &Value::I64(0));
-    let seq = Seq::new(seq).ok_or_else(wrong_seq)?;
+    let wrong_seq = || inner.wrong("seq", "an integer from 1 on", &Value::from(seq_value));
+    let seq = Seq::new(seq_value).ok_or_else(wrong_seq)?;
     warn_of_rest(inner.rest(), "forked_at.", warnings);
     Ok(Some(Address { run: run_id, seq }))
 }

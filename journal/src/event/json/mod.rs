@@ -10,12 +10,15 @@ mod write;
 
 use super::Event;
 use crate::error::Result;
+use crate::seq::RunId;
 
 /// An event read from its JSON form, and what was odd about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JsonLine<'a> {
     /// The event.
     pub event: Event<'a>,
+    /// The run whose record the line was printed from, if it says so.
+    pub run: Option<RunId>,
     /// What was taken in, but not as it stood: one sentence each.
     pub warnings: Vec<String>,
 }

@@ -25,7 +25,7 @@ pub(super) fn parse<'a>(line: &'a [u8], session: Option<&'a str>) -> Result<Json
     let kind = members.text("type")?.ok_or_else(|| missing("type"))?;
     let named = members.text("session")?;
     let at = members.time("at_ms", "at_ns")?;
-    drop_address(&mut members);
+    let run = take_address(&mut members);
     let action = parse_action(&kind, &mut members, &mut warnings)?;
     let can_be_without = matches!(action, Some(Action::Crash(_) | Action::Unknown { .. }));
     let session = named.or(session.map(Cow::Borrowed));
@@ -46,21 +46,21 @@ pub(super) fn parse<'a>(line: &'a [u8], session: Option<&'a str>) -> Result<Json
     }
     event.session = session;
     event.at = at;
-    Ok(JsonLine { event, warnings })
+    Ok(JsonLine {
+        event,
+        run,
+        warnings,
+    })
 }
 
-/// Takes out the address that `cat` puts on every line: the record gets a new one.
-fn drop_address(members: &mut Members<'_>) {
-    let is_run = |value: &Value<'_>| {
-        value
-            .as_str()
-            .is_some_and(|run| run.parse::<RunId>().is_ok())
-    };
-    let is_seq = |value: &Value<'_>| value.as_u64().is_some();
-    if members.peek("run").is_some_and(is_run) && members.peek("seq").is_some_and(is_seq) {
-        members.take("run");
-        members.take("seq");
-    }
+/// Takes out the address that `cat` puts on every line, because the record gets a new one, and
+/// returns the run in it.
+fn take_address(members: &mut Members<'_>) -> Option<RunId> {
+    let run: RunId = members.peek("run")?.as_str()?.parse().ok()?;
+    members.peek("seq")?.as_u64()?;
+    members.take("run");
+    members.take("seq");
+    Some(run)
 }
 
 /// `None` for a type that is not one of the library's.

@@ -211,6 +211,8 @@ fn times_may_be_anything_a_number_is() {
 fn the_address_of_a_printed_line_is_left_out() {
     let printed = r#"{"type":"crash","run":"00000001-00000000deadbeef","seq":7,"x":1}"#;
     assert_eq!(parse(printed).extra, Map::from([("x", 1)]));
+    let run = JsonLine::parse(printed.as_bytes(), None).unwrap().run;
+    assert_eq!(run.unwrap().to_string(), "00000001-00000000deadbeef");
     let own = r#"{"type":"crash","run":"mine","seq":7}"#;
     assert_eq!(parse(own).extra.len(), 2);
 }

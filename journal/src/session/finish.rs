@@ -1,0 +1,83 @@
+//! The end of a span.
+
+use std::borrow::Cow;
+
+use super::span::Span;
+use super::written::Written;
+use crate::event::{Action, Event, Number, SpanEnd, Status, Tokens, Value};
+use crate::time::Timestamp;
+
+/// The end of a span, not recorded before [`end`](SpanFinish::end).
+#[derive(Debug)]
+#[must_use = "the span ends with `end`"]
+pub struct SpanFinish<'a> {
+    span: Span,
+    at: Option<Timestamp>,
+    end: SpanEnd<'a>,
+}
+
+impl<'a> SpanFinish<'a> {
+    pub(super) fn new(span: Span) -> SpanFinish<'a> {
+        SpanFinish {
+            span,
+            at: None,
+            end: SpanEnd::default(),
+        }
+    }
+
+    /// Tokens used.
+    pub fn tokens(mut self, tokens: Tokens) -> SpanFinish<'a> {
+        self.end.fields.tokens = Some(tokens);
+        self
+    }
+
+    /// What it cost, in the caller's currency.
+    pub fn cost(mut self, cost: impl Into<Number>) -> SpanFinish<'a> {
+        self.end.fields.cost = Some(cost.into());
+        self
+    }
+
+    /// Why a generation ended.
+    pub fn reason(mut self, reason: impl Into<Cow<'a, str>>) -> SpanFinish<'a> {
+        self.end.fields.finish_reason = Some(reason.into());
+        self
+    }
+
+    /// What the span gave back.
+    pub fn output(mut self, output: impl Into<Value<'a>>) -> SpanFinish<'a> {
+        self.end.fields.output = Some(output.into());
+        self
+    }
+
+    /// Words for the status.
+    pub fn status_message(mut self, text: impl Into<Cow<'a, str>>) -> SpanFinish<'a> {
+        self.end.status_message = Some(text.into());
+        self
+    }
+
+    /// Sets an attribute.
+    pub fn set(
+        mut self,
+        name: impl Into<Cow<'a, str>>,
+        value: impl Into<Value<'a>>,
+    ) -> SpanFinish<'a> {
+        self.end.fields.attributes.insert(name, value);
+        self
+    }
+
+    /// When the span ended. Default: now.
+    pub fn at(mut self, at: Timestamp) -> SpanFinish<'a> {
+        self.at = Some(at);
+        self
+    }
+
+    /// Records the end. A span that is ended twice keeps its first end.
+    pub fn end(self, status: Status) -> Written {
+        let mut end = self.end;
+        end.span = Cow::Borrowed(self.span.id());
+        end.status = status;
+        let mut event = Event::new(Action::SpanEnd(end));
+        event.at = self.at;
+        self.span.write_end(event)
+    }
+}

@@ -1,0 +1,235 @@
+//! The way of every typed event: completed, redacted, encoded, appended.
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Written;
+use super::ids::IdSource;
+use super::offsets::TextOffsets;
+use super::sink::{SessionId, Sink};
+use crate::error::{Error, Result};
+use crate::event::{Action, Crash, Event, JsonLine, codec};
+use crate::format::UserKind;
+use crate::seq::{RunId, Seq};
+use crate::time::Timestamp;
+
+/// A caller's function that sees every typed event before a byte of it is encoded.
+pub(crate) type Redact = Arc<dyn Fn(&mut Event<'_>) + Send + Sync>;
+
+/// What all handles of a journal write through.
+pub(crate) struct Recorder {
+    sink: Arc<dyn Sink>,
+    redact: Option<Redact>,
+    texts: Mutex<TextOffsets>,
+    ids: IdSource,
+}
+
+impl Recorder {
+    pub(crate) fn new(sink: Arc<dyn Sink>, redact: Option<Redact>) -> Recorder {
+        let ids = IdSource::new(sink.random());
+        Recorder {
+            sink,
+            redact,
+            texts: Mutex::default(),
+            ids,
+        }
+    }
+
+    /// Records an event as it stands.
+    pub(crate) fn append(&self, event: &Event<'_>) -> Result<Seq> {
+        self.record(None, event.clone(), None)
+    }
+
+    /// Records an event in its JSON form.
+    pub(crate) fn append_json(&self, line: &str) -> Result<Seq> {
+        let line = JsonLine::parse(line.as_bytes(), None);
+        self.append_line(line.inspect_err(|error| self.sink.note_refused(error.code()))?)
+    }
+
+    /// Records an event that was read from its JSON form.
+    pub(crate) fn append_line(&self, line: JsonLine<'_>) -> Result<Seq> {
+        self.record(None, line.event, line.run)
+    }
+
+    /// Notes that the whole process is about to die; may be called by a panic hook.
+    pub(crate) fn crash_note(&self, reason: &str, location: Option<&str>) -> Written {
+        let event = Event::new(Action::Crash(Crash {
+            reason: Some(Cow::Borrowed(reason)),
+            location: location.map(Cow::Borrowed),
+        }));
+        if !std::thread::panicking() {
+            return self.write(None, event);
+        }
+        if self.redact.is_none() {
+            return Written::new(&self.record(None, event, None));
+        }
+        // A panic within a panic hook aborts the process, and the redaction hook may panic: let
+        // it, on a thread of its own. It is the redaction hook's own panic that needs no note.
+        let recorded = check_not_redacting().and_then(|()| {
+            std::thread::scope(|scope| {
+                let thread = std::thread::Builder::new();
+                let note = thread.spawn_scoped(scope, || self.record(None, event, None));
+                let noted = note.ok().and_then(|note| note.join().ok());
+                noted.unwrap_or_else(|| Err(invalid("no thread could note the crash")))
+            })
+        });
+        Written::new(&recorded)
+    }
+
+    /// Records an event of a handle: an error goes to the error hook.
+    pub(super) fn write(&self, session: Option<&SessionId>, event: Event<'_>) -> Written {
+        let recorded = self.record(session, event, None);
+        if let Err(error) = &recorded {
+            self.sink.report(error);
+        }
+        Written::new(&recorded)
+    }
+
+    /// Records an event of a handle that is being dropped. A journal that is closed by then is no
+    /// error: nobody asked for this record.
+    pub(super) fn write_in_drop(&self, session: &SessionId, event: Event<'_>) {
+        match self.record(Some(session), event, None) {
+            Ok(_) | Err(Error::Closed | Error::Forked | Error::Disabled { .. }) => {}
+            Err(error) => self.sink.report(&error),
+        }
+    }
+
+    /// Appends a payload of the caller's own.
+    pub(super) fn append_raw(
+        &self,
+        session: &SessionId,
+        kind: UserKind,
+        payload: &[u8],
+    ) -> Result<Seq> {
+        self.sink.append(kind.into(), Some(session), payload)
+    }
+
+    /// Records an event; one that names no session belongs to `session`.
+    pub(super) fn record<'e>(
+        &self,
+        session: Option<&'e SessionId>,
+        mut event: Event<'e>,
+        source: Option<RunId>,
+    ) -> Result<Seq> {
+        if event.session.is_none() {
+            event.session = session.map(|session| Cow::Borrowed(session.as_str()));
+        }
+        self.complete(&mut event);
+        if let Err(error) = self.redact(&mut event).and_then(|()| check_session(&event)) {
+            self.sink.note_refused(error.code());
+            return Err(error);
+        }
+        if let (Action::Text(text), Some(id)) = (&mut event.action, &event.session) {
+            let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+            texts.place(self.sink.opening(), id, text, source);
+        }
+        // The hook may have renamed the session, and the event may name another one.
+        match (event.session.as_deref(), session) {
+            (Some(id), Some(session)) if id == session.as_str() => {
+                self.append_encoded(Some(session), &event)
+            }
+            (Some(id), _) => self.append_encoded(Some(&SessionId::new(id)), &event),
+            (None, _) => self.append_encoded(None, &event),
+        }
+    }
+
+    /// What the caller left out and the journal knows.
+    fn complete(&self, event: &mut Event<'_>) {
+        if event.at.is_none() {
+            event.at = Some(Timestamp::now());
+        }
+        if let Action::SessionStart(start) = &mut event.action {
+            let trace_id = &mut start.trace_id;
+            trace_id.get_or_insert_with(|| Cow::Owned(self.ids.trace_id()));
+        }
+    }
+
+    fn redact(&self, event: &mut Event<'_>) -> Result<()> {
+        let Some(redact) = &self.redact else {
+            return Ok(());
+        };
+        // A hook that records an event would be called for that one, and so on without end.
+        check_not_redacting()?;
+        let _ = IS_REDACTING.try_with(|is_redacting| is_redacting.set(true));
+        let hidden = catch_unwind(AssertUnwindSafe(|| redact(event)));
+        let _ = IS_REDACTING.try_with(|is_redacting| is_redacting.set(false));
+        hidden.map_err(|_| invalid("the redaction hook panicked"))
+    }
+
+    fn append_encoded(&self, session: Option<&SessionId>, event: &Event<'_>) -> Result<Seq> {
+        let mut buffer = take_buffer();
+        let encoded = codec::encode(event, &mut buffer);
+        let appended = match encoded {
+            Ok(kind) => self.sink.append(kind, session, &buffer),
+            Err(error) => {
+                self.sink.note_refused(error.code());
+                Err(error)
+            }
+        };
+        put_back(buffer);
+        appended
+    }
+
+    pub(super) fn span_id(&self) -> String {
+        self.ids.span_id()
+    }
+
+    pub(super) fn trace_id(&self) -> String {
+        self.ids.trace_id()
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder")
+            .field("sink", &self.sink)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Only a crash and a record of an unknown kind may be without a session.
+fn check_session(event: &Event<'_>) -> Result<()> {
+    let is_free = matches!(event.action, Action::Crash(_) | Action::Unknown { .. });
+    if event.session.is_some() || is_free {
+        return Ok(());
+    }
+    Err(invalid("the event names no session"))
+}
+
+fn check_not_redacting() -> Result<()> {
+    match IS_REDACTING.try_with(Cell::get) {
+        Ok(true) => Err(invalid("recorded by the redaction hook")),
+        _ => Ok(()),
+    }
+}
+
+fn invalid(reason: &str) -> Error {
+    Error::InvalidEvent {
+        reason: reason.to_owned(),
+    }
+}
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static IS_REDACTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The thread's buffer, emptied; a new one while it is in use or the thread is ending.
+fn take_buffer() -> Vec<u8> {
+    let taken = BUFFER.try_with(|buffer| std::mem::take(&mut *buffer.borrow_mut()));
+    let mut buffer = taken.unwrap_or_default();
+    buffer.clear();
+    buffer
+}
+
+/// Gives the buffer back, unless one large event made it larger than the others need.
+fn put_back(buffer: Vec<u8>) {
+    if buffer.capacity() <= BUFFER_LEN_MAX {
+        let _ = BUFFER.try_with(|kept| kept.replace(buffer));
+    }
+}
+
+const BUFFER_LEN_MAX: usize = 1 << 20;

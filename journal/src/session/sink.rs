@@ -1,0 +1,94 @@
+//! Where the records of handles go.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::{Error, Result};
+use crate::format::RecordKind;
+use crate::seq::Seq;
+use crate::writer::Slot;
+
+/// Where the records of handles go: the runs of a journal, or memory in tests.
+pub(crate) trait Sink: fmt::Debug + Send + Sync {
+    /// Appends one record, to the session if there is one.
+    fn append(&self, kind: RecordKind, session: Option<&SessionId>, payload: &[u8]) -> Result<Seq>;
+
+    /// Which of its runs is written to now.
+    fn opening(&self) -> u16;
+
+    /// Counts a record that was refused before it had a payload.
+    fn note_refused(&self, code: &'static str);
+
+    /// Tells the error hook of an error nobody else is told of.
+    fn report(&self, error: &Error);
+
+    /// A number nobody can guess.
+    fn random(&self) -> u64;
+}
+
+/// The id of a session and its number in the run written to last.
+#[derive(Debug)]
+pub(crate) struct SessionId {
+    id: String,
+    /// 1 + the run's place among the runs of the journal, then the number in 32 bits; 0 if unknown.
+    number: AtomicU64,
+}
+
+impl SessionId {
+    pub(crate) fn new(id: impl Into<String>) -> SessionId {
+        SessionId {
+            id: id.into(),
+            number: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.id
+    }
+
+    /// The session's number in a run; asked for once per run.
+    pub(super) fn number(&self, opening: u16, ask: impl Fn(&str) -> Result<u32>) -> Result<u32> {
+        let tag = (u64::from(opening) + 1) << 32;
+        let known = self.number.load(Ordering::Relaxed);
+        if known & !u64::from(u32::MAX) == tag {
+            return Ok(u32::try_from(known - tag).unwrap_or(0));
+        }
+        let number = ask(&self.id)?;
+        self.number
+            .store(tag + u64::from(number), Ordering::Relaxed);
+        Ok(number)
+    }
+}
+
+impl Sink for Slot {
+    fn append(&self, kind: RecordKind, session: Option<&SessionId>, payload: &[u8]) -> Result<Seq> {
+        let (core, opening) = self.working()?;
+        let number = match session {
+            None => 0,
+            Some(session) => session.number(opening, |id| core.session_index(id))?,
+        };
+        Ok(core.append(kind, number, payload)?.in_opening(opening))
+    }
+
+    fn opening(&self) -> u16 {
+        self.current().map_or(0, |(_, opening)| opening)
+    }
+
+    fn note_refused(&self, code: &'static str) {
+        if let Ok((core, _)) = self.current() {
+            core.note_refused(0, code);
+        }
+    }
+
+    fn report(&self, error: &Error) {
+        self.errors().report(error);
+    }
+
+    fn random(&self) -> u64 {
+        match self.current() {
+            Ok((core, _)) => core.storage().random(),
+            // Nothing is recorded then, so any number will do.
+            Err(_) => 0,
+        }
+    }
+}

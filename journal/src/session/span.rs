@@ -1,0 +1,189 @@
+//! A span as its program sees it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::finish::SpanFinish;
+use super::handle::Shared;
+use super::span_builder::SpanBuilder;
+use super::written::Written;
+use crate::event::{
+    Action, Channel, Counter, Event, Level, Link, Log, Map, Number, SpanEnd, SpanFields,
+    SpanUpdate, Status, Text, ToValue, Value,
+};
+
+/// A span being recorded; clones share it.
+///
+/// Its methods never fail or panic and wait no longer than the backlog option says. Dropping the
+/// last clone of a span that was started here and not ended ends it, with the status unset.
+#[derive(Clone, Debug)]
+pub struct Span {
+    open: Arc<Open>,
+}
+
+/// What all clones share; dropped with the last of them.
+#[derive(Debug)]
+struct Open {
+    session: Arc<Shared>,
+    id: String,
+    started: Option<Written>,
+    has_ended: AtomicBool,
+}
+
+impl Span {
+    pub(super) fn started_as(session: Arc<Shared>, id: String, started: Written) -> Span {
+        Span::new(session, id, Some(started))
+    }
+
+    pub(super) fn bound(session: Arc<Shared>, id: String) -> Span {
+        Span::new(session, id, None)
+    }
+
+    fn new(session: Arc<Shared>, id: String, started: Option<Written>) -> Span {
+        let open = Arc::new(Open {
+            session,
+            id,
+            started,
+            has_ended: AtomicBool::new(false),
+        });
+        Span { open }
+    }
+
+    /// The span's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.open.id
+    }
+
+    /// What became of the record of its start; `None` if it was not started through this handle.
+    #[must_use]
+    pub fn started(&self) -> Option<Written> {
+        self.open.started
+    }
+
+    /// A span below this one.
+    pub fn child<'a>(&self, name: impl Into<Cow<'a, str>>) -> SpanBuilder<'a> {
+        let parent = Cow::Owned(self.open.id.clone());
+        SpanBuilder::new(Arc::clone(&self.open.session), Some(parent), name.into())
+    }
+
+    /// Writes a piece of what the span puts out.
+    pub fn text(&self, text: &str) -> Written {
+        self.text_on(Channel::OUTPUT, text)
+    }
+
+    /// Writes a piece of one of the span's texts.
+    pub fn text_on(&self, channel: Channel<'_>, text: &str) -> Written {
+        self.write(Action::Text(Text {
+            span: self.id().into(),
+            channel,
+            offset: None,
+            text: text.into(),
+        }))
+    }
+
+    /// Writes a line of the span's log.
+    pub fn log<'a>(&self, level: Level, message: impl Into<Value<'a>>) -> Written {
+        let message = message.into();
+        self.write(Action::Log(Log {
+            span: Some(self.id().into()),
+            event_name: None,
+            level,
+            message,
+            attributes: Map::new(),
+        }))
+    }
+
+    /// Sets an attribute.
+    pub fn set<'a>(&self, name: impl Into<Cow<'a, str>>, value: impl Into<Value<'a>>) -> Written {
+        self.update(SpanFields {
+            attributes: Map(vec![(name.into(), value.into())]),
+            ..SpanFields::default()
+        })
+    }
+
+    /// Changes facts about the span; absent and empty ones never overwrite.
+    pub fn update(&self, fields: SpanFields<'_>) -> Written {
+        self.write(Action::SpanUpdate(SpanUpdate {
+            span: self.id().into(),
+            fields,
+            ..SpanUpdate::default()
+        }))
+    }
+
+    /// Links the span to another span, trace or session.
+    pub fn link<'a>(&self, to: impl Into<Link<'a>>) -> Written {
+        let to = to.into();
+        self.write(Action::Link(Link {
+            span: Some(self.id().into()),
+            ..to
+        }))
+    }
+
+    /// Sets a counter of the span.
+    pub fn counter<'a>(&self, name: impl Into<Cow<'a, str>>, value: impl Into<Number>) -> Written {
+        let name = name.into();
+        self.write(Action::Counter(Counter {
+            name,
+            value: value.into(),
+            unit: None,
+            span: Some(self.id().into()),
+        }))
+    }
+
+    /// Ends the span with what it gave back.
+    pub fn end(&self, status: Status, output: Option<&dyn ToValue>) -> Written {
+        let mut finish = self.finish();
+        if let Some(output) = output {
+            finish = finish.output(output.to_value());
+        }
+        finish.end(status)
+    }
+
+    /// Ends the span with an error, for this reason.
+    pub fn fail<'a>(&self, reason: impl Into<Cow<'a, str>>) -> Written {
+        self.finish().status_message(reason).end(Status::Error)
+    }
+
+    /// The end of the span, to which more can be added.
+    pub fn finish<'a>(&self) -> SpanFinish<'a> {
+        SpanFinish::new(self.clone())
+    }
+
+    pub(super) fn write_end(&self, event: Event<'_>) -> Written {
+        self.open.has_ended.store(true, Ordering::Relaxed);
+        self.open.session.write_event(event)
+    }
+
+    fn write(&self, action: Action<'_>) -> Written {
+        self.open.session.write(action)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if self.started.is_none() || self.has_ended.load(Ordering::Relaxed) {
+            return;
+        }
+        let reason = "dropped while panicking";
+        let event = Event::new(Action::SpanEnd(SpanEnd {
+            span: self.id.as_str().into(),
+            status_message: std::thread::panicking().then_some(reason.into()),
+            ended_by_drop: true,
+            ..SpanEnd::default()
+        }));
+        self.session.recorder.write_in_drop(&self.session.id, event);
+    }
+}
+
+impl<'a> From<&'a Span> for Link<'a> {
+    /// A link to the span.
+    fn from(span: &'a Span) -> Link<'a> {
+        Link {
+            to_session: Some(Cow::Borrowed(span.open.session.id.as_str())),
+            to_span: Some(Cow::Borrowed(span.id())),
+            ..Link::default()
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! A span about to start.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::handle::Shared;
+use super::span::Span;
+use super::written::Written;
+use crate::event::{
+    Action, Event, Kind, Model, OtlpKind, SpanEnd, SpanFields, SpanStart, Status, Value,
+};
+use crate::time::Timestamp;
+
+/// A span about to start, or to be reported after the fact; nothing is recorded before
+/// [`start`](SpanBuilder::start) or [`complete`](SpanBuilder::complete).
+#[derive(Debug)]
+#[must_use = "a span starts with `start`"]
+pub struct SpanBuilder<'a> {
+    session: Arc<Shared>,
+    at: Option<Timestamp>,
+    start: SpanStart<'a>,
+    output: Option<Value<'a>>,
+}
+
+impl<'a> SpanBuilder<'a> {
+    pub(super) fn new(
+        session: Arc<Shared>,
+        parent: Option<Cow<'a, str>>,
+        name: Cow<'a, str>,
+    ) -> SpanBuilder<'a> {
+        let start = SpanStart {
+            span: Cow::Borrowed(""),
+            parent,
+            kind: Kind::SPAN,
+            name,
+            started_at: None,
+            trace_id: None,
+            otlp_kind: None,
+            fields: SpanFields::default(),
+        };
+        SpanBuilder {
+            session,
+            at: None,
+            start,
+            output: None,
+        }
+    }
+
+    /// The span's id, unique in its session. Default: a new one of 16 hex digits.
+    pub fn id(mut self, id: impl Into<Cow<'a, str>>) -> SpanBuilder<'a> {
+        self.start.span = id.into();
+        self
+    }
+
+    /// The id of the span it is part of. Default: the span it was made from, or the root span.
+    pub fn parent(mut self, parent: impl Into<Cow<'a, str>>) -> SpanBuilder<'a> {
+        self.start.parent = Some(parent.into());
+        self
+    }
+
+    /// What kind of work it is. Default: [`Kind::SPAN`].
+    pub fn kind(mut self, kind: Kind<'a>) -> SpanBuilder<'a> {
+        self.start.kind = kind;
+        self
+    }
+
+    /// Who serves the model that does the work, and the model's name.
+    pub fn model(
+        mut self,
+        provider_id: impl Into<Cow<'a, str>>,
+        model_id: impl Into<Cow<'a, str>>,
+    ) -> SpanBuilder<'a> {
+        let model = self.start.fields.model.get_or_insert_default();
+        model.provider_id = Some(provider_id.into());
+        model.model_id = Some(model_id.into());
+        self
+    }
+
+    /// Which variant of the model does the work.
+    pub fn variant(mut self, variant: impl Into<Cow<'a, str>>) -> SpanBuilder<'a> {
+        let model: &mut Model<'a> = self.start.fields.model.get_or_insert_default();
+        model.variant = Some(variant.into());
+        self
+    }
+
+    /// The caller's id of a tool call.
+    pub fn call_id(mut self, call_id: impl Into<Cow<'a, str>>) -> SpanBuilder<'a> {
+        self.start.fields.call_id = Some(call_id.into());
+        self
+    }
+
+    /// What the span is given.
+    pub fn input(mut self, input: impl Into<Value<'a>>) -> SpanBuilder<'a> {
+        self.start.fields.input = Some(input.into());
+        self
+    }
+
+    /// What the span gave back, for one that is reported after the fact.
+    pub fn output(mut self, output: impl Into<Value<'a>>) -> SpanBuilder<'a> {
+        self.output = Some(output.into());
+        self
+    }
+
+    /// Sets an attribute.
+    pub fn set(
+        mut self,
+        name: impl Into<Cow<'a, str>>,
+        value: impl Into<Value<'a>>,
+    ) -> SpanBuilder<'a> {
+        self.start.fields.attributes.insert(name, value);
+        self
+    }
+
+    /// Id of its trace, where that differs from the session's.
+    pub fn trace_id(mut self, trace_id: impl Into<Cow<'a, str>>) -> SpanBuilder<'a> {
+        self.start.trace_id = Some(trace_id.into());
+        self
+    }
+
+    /// The OpenTelemetry span kind.
+    pub fn otlp_kind(mut self, kind: OtlpKind) -> SpanBuilder<'a> {
+        self.start.otlp_kind = Some(kind);
+        self
+    }
+
+    /// When the span began. Default: now.
+    pub fn at(mut self, at: Timestamp) -> SpanBuilder<'a> {
+        self.at = Some(at);
+        self
+    }
+
+    /// Records the start and returns the span.
+    pub fn start(mut self) -> Span {
+        let id = self.take_id();
+        let mut start = self.start;
+        start.span = Cow::Borrowed(id.as_str());
+        start.fields.output = self.output;
+        let mut event = Event::new(Action::SpanStart(start));
+        event.at = self.at;
+        let started = self.session.write_event(event);
+        Span::started_as(self.session, id, started)
+    }
+
+    /// Records a whole span that ended at `end`, in one record.
+    pub fn complete(mut self, end: Timestamp, status: Status) -> Written {
+        let id = self.take_id();
+        let mut start = self.start;
+        start.span = Cow::Borrowed(id.as_str());
+        start.started_at = Some(self.at.unwrap_or(end));
+        let finish = SpanEnd {
+            span: Cow::Borrowed(id.as_str()),
+            status,
+            ended_at: Some(end),
+            fields: SpanFields {
+                output: self.output,
+                ..SpanFields::default()
+            },
+            ..SpanEnd::default()
+        };
+        let event = Event::new(Action::Span(start, finish)).at(end);
+        self.session.write_event(event)
+    }
+
+    fn take_id(&mut self) -> String {
+        match std::mem::take(&mut self.start.span) {
+            id if id.is_empty() => self.session.recorder.span_id(),
+            id => id.into_owned(),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! A session about to start.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::handle::Session;
+use super::ids::trace_id_of_header;
+use super::recorder::Recorder;
+use super::sink::SessionId;
+use crate::error::{Error, Result};
+use crate::event::{Action, Event, SessionStart, Value};
+use crate::seq::Address;
+use crate::time::Timestamp;
+
+/// A session about to start; nothing is recorded before [`start`](SessionBuilder::start).
+#[derive(Debug)]
+#[must_use = "a session starts with `start`"]
+pub struct SessionBuilder<'a> {
+    recorder: Arc<Recorder>,
+    id: Cow<'a, str>,
+    at: Option<Timestamp>,
+    start: SessionStart<'a>,
+}
+
+impl<'a> SessionBuilder<'a> {
+    pub(crate) fn new(recorder: Arc<Recorder>, id: Cow<'a, str>) -> SessionBuilder<'a> {
+        SessionBuilder {
+            recorder,
+            id,
+            at: None,
+            start: SessionStart::default(),
+        }
+    }
+
+    /// The name of the session's root span. Default: the session's id.
+    pub fn name(mut self, name: impl Into<Cow<'a, str>>) -> SessionBuilder<'a> {
+        self.start.name = Some(name.into());
+        self
+    }
+
+    /// The id of the trace; of a W3C `traceparent` header, the trace id in it. Default: a new one.
+    pub fn trace_id(mut self, trace_id: impl Into<Cow<'a, str>>) -> SessionBuilder<'a> {
+        let given: Cow<'a, str> = trace_id.into();
+        let in_header = trace_id_of_header(&given).map(str::to_owned);
+        self.start.trace_id = Some(in_header.map_or(given, Cow::Owned));
+        self
+    }
+
+    /// The id of the session's root span. Default: `root`.
+    pub fn root_span(mut self, span: impl Into<Cow<'a, str>>) -> SessionBuilder<'a> {
+        self.start.span = Some(span.into());
+        self
+    }
+
+    /// The session this one was started from.
+    pub fn parent_session(mut self, session: impl Into<Cow<'a, str>>) -> SessionBuilder<'a> {
+        self.start.parent_session = Some(session.into());
+        self
+    }
+
+    /// The record this session was forked after.
+    pub fn forked_at(mut self, address: Address) -> SessionBuilder<'a> {
+        self.start.forked_at = Some(address);
+        self
+    }
+
+    /// When the session began. Default: now.
+    pub fn at(mut self, at: Timestamp) -> SessionBuilder<'a> {
+        self.at = Some(at);
+        self
+    }
+
+    /// Sets a member of the session's metadata, such as `title`, `prompt` or `model`.
+    pub fn meta(
+        mut self,
+        name: impl Into<Cow<'a, str>>,
+        value: impl Into<Value<'a>>,
+    ) -> SessionBuilder<'a> {
+        self.start.metadata.insert(name, value);
+        self
+    }
+
+    /// Adds every member of what `data` serialises to, which must be a map or a structure.
+    ///
+    /// # Errors
+    /// [`Error::InvalidEvent`] if it is not, or cannot be serialised.
+    pub fn meta_from(mut self, data: &(impl Serialize + ?Sized)) -> Result<SessionBuilder<'a>> {
+        let Value::Map(members) = Value::from_serialize(data)? else {
+            let reason = "metadata is not made of named members".to_owned();
+            return Err(Error::InvalidEvent { reason });
+        };
+        self.start.metadata.extend(members);
+        Ok(self)
+    }
+
+    /// Records the start and returns the session. A session of the same id goes on: members of
+    /// its metadata are merged, its first name, trace and time stand.
+    pub fn start(self) -> Session {
+        let mut start = self.start;
+        let trace_id = match start.trace_id.take() {
+            Some(trace_id) => trace_id.into_owned(),
+            None => self.recorder.trace_id(),
+        };
+        start.trace_id = Some(Cow::Borrowed(trace_id.as_str()));
+        let id = SessionId::new(self.id);
+        let mut event = Event::new(Action::SessionStart(start));
+        event.at = self.at;
+        let started = self.recorder.write(Some(&id), event);
+        Session::new(self.recorder, id, trace_id, started)
+    }
+}
