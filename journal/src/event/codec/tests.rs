@@ -197,3 +197,32 @@ fn events_that_say_nothing_possible_are_refused() {
         assert_eq!(error.code(), "invalid-event");
     }
 }
+
+/// The example in FORMAT.md.
+#[test]
+fn the_worked_example_is_what_is_written() {
+    let text = Action::Text(crate::event::Text {
+        span: "00f067aa0ba902b7".into(),
+        channel: crate::event::Channel::OUTPUT,
+        offset: Some(0),
+        text: "hi".into(),
+    });
+    let at = crate::time::Timestamp::new(1_700_000_000, 500_000_000);
+    let (_, written) = payload(&Event::new(text).at(at));
+    let format = include_str!("../../../FORMAT.md");
+    let (_, example) = format
+        .split_once("01                       at is there")
+        .unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let mut expected = vec![1];
+    for line in example.lines() {
+        let columns = line.trim_start().split(' ');
+        let digits = columns.map_while(|word| {
+            u8::from_str_radix(word, 16)
+                .ok()
+                .filter(|_| word.len() == 2)
+        });
+        expected.extend(digits);
+    }
+    assert_eq!(written, expected);
+}
