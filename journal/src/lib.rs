@@ -13,6 +13,7 @@ mod segment;
 mod seq;
 mod session;
 mod settings;
+pub mod snapshot;
 #[doc(hidden)]
 pub mod storage;
 mod time;
@@ -35,5 +36,6 @@ pub use recovery::{
 pub use seq::{Address, Generation, RunId, SegmentNumber, Seq};
 pub use session::{Session, SessionBuilder, Span, SpanBuilder, SpanFinish, Written};
 pub use settings::OnBacklog;
+pub use snapshot::Snapshot;
 pub use time::Timestamp;
 pub use writer::WhenDurable;

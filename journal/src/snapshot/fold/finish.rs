@@ -1,0 +1,251 @@
+//! The last step of a fold: from drafts to a snapshot.
+
+use std::borrow::Cow;
+
+use super::branch::{Branch, OpenSpan, Terminal};
+use super::lineage;
+use super::notes::Notes;
+use super::session::SessionDraft;
+use super::spans::Draft;
+use super::verdict::{Role, Verdict, verdict};
+use super::{Fold, Place};
+use crate::event::{Kind, SessionStatus, SpanFields, Status};
+use crate::recovery::Loss;
+use crate::seq::Seq;
+use crate::snapshot::children::Children;
+use crate::snapshot::fnv_1a_128;
+use crate::snapshot::note;
+use crate::snapshot::session::{RunSnapshot, Snapshot};
+use crate::snapshot::span::SpanSnapshot;
+use crate::snapshot::totals::Totals;
+use crate::time::Timestamp;
+
+pub(super) fn finish(mut fold: Fold, loss: Loss) -> Snapshot {
+    fold.spans.name_root(None);
+    let verdict = verdict(&fold.branches);
+    note_branches(&fold.branches, &verdict, &mut fold.notes);
+    let parents = lineage::parents(&fold.spans, &mut fold.notes);
+    let times = Times::of(&fold, &verdict);
+    let ids: Vec<String> = fold.spans.drafts.iter().map(|one| one.id.clone()).collect();
+    let mut spans = Vec::with_capacity(ids.len());
+    let mut drafts = std::mem::take(&mut fold.spans.drafts).into_iter();
+    if let Some(draft) = drafts.next() {
+        spans.push(root(draft, &fold.session, &verdict, times, &mut fold.notes));
+    }
+    for (draft, parent) in drafts.zip(&parents[1..]) {
+        if !draft.is_root_twin {
+            let parent = ids[*parent].clone();
+            spans.push(span(draft, parent, &fold.branches, &mut fold.notes));
+        }
+    }
+    let session = fold.session;
+    let trace_id = session.trace_id.map(Cow::into_owned);
+    Snapshot {
+        trace_id: trace_id.unwrap_or_else(|| trace_id_of(&session.id)),
+        id: session.id,
+        status: verdict.status,
+        liveness: verdict.liveness,
+        error: verdict.error.clone(),
+        crash_cause: verdict.cause,
+        started_at: times.started_at,
+        ended_at: times.ended_at,
+        last_at: times.last_at,
+        metadata: session.metadata.into_map(),
+        parent_session: session.parent_session.map(Cow::into_owned),
+        children: Children::of(&spans),
+        totals: Totals::of(&spans, fold.records),
+        spans,
+        counters: session
+            .counters
+            .into_members()
+            .into_iter()
+            .map(|(_, one)| one)
+            .collect(),
+        runs: runs(&fold.branches, &verdict),
+        notes: fold.notes.finish(),
+        loss,
+    }
+}
+
+/// When a session started, ended and was last heard of.
+#[derive(Clone, Copy)]
+struct Times {
+    started_at: Timestamp,
+    ended_at: Option<Timestamp>,
+    last_at: Timestamp,
+}
+
+impl Times {
+    fn of(fold: &Fold, verdict: &Verdict) -> Times {
+        let opened_at = fold
+            .branches
+            .iter()
+            .find_map(|branch| branch.facts.opened_at);
+        let first_at = fold.session.started_at.or(fold.first_at).or(opened_at);
+        let started_at = first_at.unwrap_or_default();
+        let last_at = fold.branches.iter().filter_map(Branch::last_at).max();
+        Times {
+            started_at,
+            ended_at: match verdict.status {
+                SessionStatus::Running => None,
+                _ => Some(verdict.ended_at.unwrap_or(started_at)),
+            },
+            last_at: last_at.unwrap_or(started_at),
+        }
+    }
+}
+
+/// The root stands for the session: it is open, ended or interrupted as that is.
+fn root(
+    draft: Draft,
+    session: &SessionDraft,
+    verdict: &Verdict,
+    times: Times,
+    notes: &mut Notes,
+) -> SpanSnapshot {
+    let has_name = draft.name.is_some();
+    let mut root = convert(draft, None, notes);
+    root.kind = Kind::SESSION;
+    root.name = match session.name.as_deref() {
+        Some(name) => name.to_owned(),
+        None if !has_name => session.id.clone(),
+        None => root.name,
+    };
+    root.started_at = times.started_at;
+    root.ended_at = times.ended_at;
+    match verdict.status {
+        SessionStatus::Completed => root.status = Status::Ok,
+        SessionStatus::Error => {
+            root.status = Status::Error;
+            root.status_message = verdict.error.clone().or(root.status_message);
+        }
+        SessionStatus::Crashed => root.is_interrupted = true,
+        SessionStatus::Running => {}
+    }
+    root
+}
+
+fn span(draft: Draft, parent: String, branches: &[Branch], notes: &mut Notes) -> SpanSnapshot {
+    if let (None, Some(first)) = (&draft.start, draft.first) {
+        let text = format!("the start of span {} is not there", draft.id);
+        notes.add(note::MISSING_START, first, text);
+    }
+    let opened = draft.opened;
+    let end = draft.end;
+    let mut span = convert(draft, Some(parent), notes);
+    if let Some((place, at)) = end {
+        span.ended_at = Some(at);
+        if at < span.started_at {
+            let text = format!("span {} ends before it starts", span.id);
+            notes.add(note::END_BEFORE_START, place, text);
+        }
+    } else if let Some(Place {
+        branch,
+        incarnation,
+        ..
+    }) = opened
+    {
+        if let OpenSpan::Interrupted(at) = branches[branch].open_span(incarnation) {
+            span.is_interrupted = true;
+            span.ended_at = Some(at.max(span.started_at));
+        }
+    }
+    span
+}
+
+/// Everything of a span that needs no other span.
+fn convert(draft: Draft, parent: Option<String>, notes: &mut Notes) -> SpanSnapshot {
+    let (texts, missing) = draft.texts.finish();
+    for gap in missing {
+        let (len, offset) = (gap.len, gap.offset);
+        let text = format!(
+            "{len} bytes are missing at offset {offset} of the {} text of span {}",
+            gap.channel, draft.id
+        );
+        notes.add(note::MISSING_TEXT, gap.place, text);
+    }
+    let first = draft.start.or(draft.first.map(|place| (place, place.at)));
+    let fields = SpanFields {
+        attributes: draft.attributes.into_map(),
+        ..draft.fields
+    };
+    let owned = |text: Option<Cow<'static, str>>| text.map(Cow::into_owned);
+    SpanSnapshot {
+        name: owned(draft.name).unwrap_or_else(|| draft.id.clone()),
+        id: draft.id,
+        parent,
+        kind: draft.kind.unwrap_or(Kind::SPAN),
+        started_at: first.map(|(_, at)| at).unwrap_or_default(),
+        ended_at: None,
+        status: draft.status,
+        status_message: owned(draft.status_message),
+        is_interrupted: false,
+        ended_by_drop: draft.ended_by_drop,
+        fields,
+        texts,
+        links: draft.links,
+        logs: draft.logs,
+        trace_id: owned(draft.trace_id),
+        otlp_kind: draft.otlp_kind,
+        started_after: first.map_or(0, |(place, _)| place.order),
+        ended_after: draft.end.map(|(place, _)| place.order),
+    }
+}
+
+fn runs(branches: &[Branch], verdict: &Verdict) -> Vec<RunSnapshot> {
+    let branches = branches.iter().zip(&verdict.roles);
+    let snapshots = branches.map(|(branch, role)| {
+        let standing = Some(branch.standing()).filter(|_| *role != Role::Adds);
+        RunSnapshot {
+            run: branch.facts.run,
+            status: standing.as_ref().map(|one| one.status),
+            liveness: branch.facts.liveness,
+            error: standing.and_then(|one| one.error),
+            is_superseded: *role == Role::Superseded,
+            records: branch.records,
+        }
+    });
+    snapshots.collect()
+}
+
+/// Notes that only the verdict tells apart, or that one run needs once.
+fn note_branches(branches: &[Branch], verdict: &Verdict, notes: &mut Notes) {
+    for (number, (branch, role)) in branches.iter().zip(&verdict.roles).enumerate() {
+        let run = branch.facts.run;
+        let mut add = |kind, seq: Seq, text: String| {
+            notes.add_to_run(kind, number, run, seq, text);
+        };
+        for terminal in branch.terminals() {
+            match terminal {
+                Terminal::Crashed { seq, text, .. } => match role {
+                    Role::Adds => add(note::LATE_CRASH, *seq, text.clone()),
+                    _ => add(note::CRASH, *seq, text.clone()),
+                },
+                Terminal::Ended { seq, .. } if *role == Role::Adds => {
+                    add(
+                        note::LATE_END,
+                        *seq,
+                        "the session was over before".to_owned(),
+                    );
+                }
+                Terminal::Ended { .. } => {}
+            }
+        }
+        let was_ended = matches!(branch.terminal(), Some(Terminal::Ended { .. }));
+        if !was_ended && *role != Role::Adds {
+            for (seq, reason) in &branch.facts.crash_notes {
+                let reason = reason.as_deref().unwrap_or("no reason given");
+                add(note::RUN_CRASH, *seq, reason.to_owned());
+            }
+        }
+        for (kind, seq, count) in &branch.unknown_kinds {
+            let text = format!("{count} records of the unknown kind {kind}");
+            add(note::UNKNOWN_RECORD, *seq, text);
+        }
+    }
+}
+
+/// The trace id of a session that was given none: always the same for the same session.
+fn trace_id_of(session: &str) -> String {
+    format!("{:032x}", fnv_1a_128(session.as_bytes()))
+}

@@ -1,0 +1,73 @@
+//! What events say of a span, put together: later ones win, empty ones never overwrite.
+
+use std::borrow::Cow;
+
+use super::named::is_empty;
+use crate::event::{Model, Number, SpanFields, Tokens, Value};
+
+/// Takes in everything but the attributes.
+pub(super) fn merge(into: &mut SpanFields<'static>, from: &SpanFields<'_>) {
+    merge_value(&mut into.input, from.input.as_ref());
+    merge_value(&mut into.output, from.output.as_ref());
+    merge_text(&mut into.call_id, from.call_id.as_deref());
+    merge_text(&mut into.finish_reason, from.finish_reason.as_deref());
+    if let Some(model) = &from.model {
+        merge_model(into.model.get_or_insert_default(), model);
+    }
+    if let Some(tokens) = &from.tokens {
+        into.tokens = Some(finite_tokens(tokens));
+    }
+    if let Some(cost) = from.cost {
+        into.cost = Some(cost.normalised());
+    }
+}
+
+/// A text that says something replaces what is there.
+pub(super) fn merge_text<'t>(into: &mut Option<Cow<'static, str>>, from: Option<&'t str>) {
+    if let Some(text) = from.filter(|text| !text.is_empty()) {
+        *into = Some(Cow::Owned(text.to_owned()));
+    }
+}
+
+/// Whether a number of tokens or a cost is below zero.
+pub(super) fn has_negative(fields: &SpanFields<'_>) -> bool {
+    let parts = |tokens: &Tokens| {
+        [
+            tokens.input,
+            tokens.output,
+            tokens.reasoning,
+            tokens.cache_read,
+            tokens.cache_write,
+        ]
+    };
+    let tokens = fields.tokens.iter().flat_map(parts);
+    tokens
+        .chain(fields.cost)
+        .any(|number| number.as_f64() < 0.0)
+}
+
+fn merge_value(into: &mut Option<Value<'static>>, from: Option<&Value<'_>>) {
+    let Some(value) = from.filter(|value| !value.is_null()) else {
+        return;
+    };
+    if into.is_none() || !is_empty(value) {
+        *into = Some(value.clone().into_owned());
+    }
+}
+
+fn merge_model(into: &mut Model<'static>, from: &Model<'_>) {
+    merge_text(&mut into.model_id, from.model_id.as_deref());
+    merge_text(&mut into.provider_id, from.provider_id.as_deref());
+    merge_text(&mut into.variant, from.variant.as_deref());
+}
+
+fn finite_tokens(tokens: &Tokens) -> Tokens {
+    let finite = Number::normalised;
+    Tokens {
+        input: finite(tokens.input),
+        output: finite(tokens.output),
+        reasoning: finite(tokens.reasoning),
+        cache_read: finite(tokens.cache_read),
+        cache_write: finite(tokens.cache_write),
+    }
+}

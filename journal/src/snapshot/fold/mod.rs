@@ -1,0 +1,192 @@
+//! Computing a session's snapshot from its records, run by run.
+
+mod branch;
+mod finish;
+mod lineage;
+mod merge;
+mod named;
+mod notes;
+mod session;
+mod spans;
+mod texts;
+mod verdict;
+mod work;
+
+use branch::Branch;
+use notes::Notes;
+use session::SessionDraft;
+use spans::Spans;
+
+use super::note;
+use super::session::Snapshot;
+use crate::event::{Action, Event};
+use crate::format::RecordKind;
+use crate::recovery::{Loss, RunFacts};
+use crate::seq::{RunId, Seq};
+use crate::time::Timestamp;
+
+/// A snapshot in the making: takes all records of one session and keeps what they add up to.
+///
+/// Runs come in order, each with its records in order. Nothing a record says is an error: what
+/// is odd gets a note.
+#[derive(Debug)]
+pub(crate) struct Fold {
+    session: SessionDraft,
+    spans: Spans,
+    branches: Vec<Branch>,
+    notes: Notes,
+    /// The first time any record tells.
+    first_at: Option<Timestamp>,
+    /// Records so far, of all runs.
+    records: u64,
+}
+
+/// Where a record is and when it says it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    branch: usize,
+    incarnation: usize,
+    run: RunId,
+    seq: Seq,
+    at: Timestamp,
+    /// Records of the session before it.
+    order: u64,
+}
+
+impl Fold {
+    /// An empty fold of the session with this id.
+    pub(crate) fn new(session: &str) -> Fold {
+        Fold {
+            session: SessionDraft::new(session),
+            spans: Spans::new(),
+            branches: Vec::new(),
+            notes: Notes::default(),
+            first_at: None,
+            records: 0,
+        }
+    }
+
+    /// Goes on with the records of another run, which comes after all before it.
+    pub(crate) fn begin_branch(&mut self, facts: &RunFacts) {
+        self.branches.push(Branch::new(facts));
+    }
+
+    /// Takes in the next record of the run.
+    pub(crate) fn record(&mut self, seq: Seq, event: &Event<'_>) {
+        let Some(branch) = self.branches.last_mut() else {
+            return;
+        };
+        if let Action::SessionStart(_) = event.action {
+            branch.start();
+        }
+        if let Some(at) = activity(&event.action).or(event.at) {
+            branch.saw(at);
+            self.first_at.get_or_insert(at);
+        }
+        let Some(place) = self.place(seq, event.at) else {
+            return;
+        };
+        match &event.action {
+            Action::SessionStart(start) => self.session_start(start, place),
+            Action::SessionUpdate(update) => self.session.update(update),
+            Action::SessionEnd(end) => self.session_end(end, place),
+            Action::Crash(crash) => self.crash(crash, place),
+            action => {
+                self.work(place);
+                self.action(action, place);
+            }
+        }
+    }
+
+    /// Takes in the next record of the run, whose payload is the caller's own.
+    pub(crate) fn raw_record(&mut self, seq: Seq, _kind: RecordKind, _len: usize) {
+        if let Some(place) = self.place(seq, None) {
+            self.work(place);
+        }
+    }
+
+    /// The snapshot of everything taken in, of which `loss` is lost.
+    pub(crate) fn finish(self, loss: Loss) -> Snapshot {
+        finish::finish(self, loss)
+    }
+
+    /// Counts a record and says where it is. Without a time it is as late as the one before.
+    fn place(&mut self, seq: Seq, at: Option<Timestamp>) -> Option<Place> {
+        let number = self.branches.len().checked_sub(1)?;
+        let branch = &mut self.branches[number];
+        let order = self.records;
+        branch.records += 1;
+        self.records += 1;
+        Some(Place {
+            branch: number,
+            incarnation: branch.incarnation(),
+            run: branch.facts.run,
+            seq,
+            at: at.or_else(|| branch.last_at()).unwrap_or_default(),
+            order,
+        })
+    }
+
+    /// Work gives a run a say; after the session's end or crash it is late.
+    fn work(&mut self, place: Place) {
+        let branch = &mut self.branches[place.branch];
+        branch.has_work = true;
+        let current = branch.current();
+        if current.terminal.is_some() && !current.has_late_work {
+            current.has_late_work = true;
+            let text = "work after the session was over, without a new start";
+            self.notes.add(note::LATE_WORK, place, text);
+        }
+    }
+
+    fn action(&mut self, action: &Action<'_>, place: Place) {
+        match action {
+            Action::SpanStart(start) => self.span_start(start, place),
+            Action::SpanUpdate(update) => self.span_update(update, place),
+            Action::SpanEnd(end) => self.span_end(&end.span, end, place),
+            Action::Span(start, end) => {
+                self.span_start(start, place);
+                self.span_end(&start.span, end, place);
+            }
+            Action::Text(text) => self.text(text, place),
+            Action::Log(log) => self.log(log, place),
+            Action::Link(link) => self.link(link, place),
+            Action::Counter(counter) => self.session.count(counter),
+            Action::Unknown { kind, .. } => {
+                self.branches[place.branch].saw_unknown(*kind, place.seq);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The time at which what is reported happened, where that is not when it was recorded.
+fn activity(action: &Action<'_>) -> Option<Timestamp> {
+    match action {
+        Action::SpanStart(start) => start.started_at,
+        Action::SpanEnd(end) => end.ended_at,
+        Action::Span(start, end) => {
+            let ended_at = end.ended_at?;
+            Some(start.started_at.map_or(ended_at, |at| at.max(ended_at)))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+impl Place {
+    fn test(branch: usize) -> Place {
+        use crate::seq::Generation;
+        Place {
+            branch,
+            incarnation: 0,
+            run: RunId {
+                generation: Generation(1),
+                random: 0,
+            },
+            seq: Seq::FIRST,
+            at: Timestamp::default(),
+            order: 0,
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Notes in the making, put in order at the end.
+
+use super::Place;
+use crate::seq::{RunId, Seq};
+use crate::snapshot::note::Note;
+
+/// Notes with the place they belong to, taken in any order.
+#[derive(Debug, Default)]
+pub(super) struct Notes(Vec<(usize, Note)>);
+
+impl Notes {
+    pub(super) fn add(&mut self, kind: &'static str, place: Place, text: impl Into<String>) {
+        self.add_to_run(kind, place.branch, place.run, place.seq, text);
+    }
+
+    pub(super) fn add_to_run(
+        &mut self,
+        kind: &'static str,
+        branch: usize,
+        run: RunId,
+        seq: Seq,
+        text: impl Into<String>,
+    ) {
+        let note = Note {
+            kind,
+            run: Some(run),
+            seq: Some(seq),
+            text: text.into(),
+        };
+        self.0.push((branch, note));
+    }
+
+    /// All notes in order of runs and sequence numbers.
+    pub(super) fn finish(mut self) -> Vec<Note> {
+        self.0.sort_by_key(|(branch, note)| (*branch, note.seq));
+        self.0.into_iter().map(|(_, note)| note).collect()
+    }
+}

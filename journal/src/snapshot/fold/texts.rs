@@ -1,0 +1,192 @@
+//! Streamed texts, joined from their pieces.
+
+use std::collections::BTreeMap;
+
+use super::Place;
+use super::named::Named;
+
+/// The texts of a span, by channel.
+#[derive(Debug, Default)]
+pub(super) struct Texts(Named<Vec<Stream>>);
+
+/// Pieces that one run counted the bytes of together, by their offset. They never overlap.
+#[derive(Debug)]
+struct Stream {
+    branch: usize,
+    pieces: BTreeMap<u64, Piece>,
+}
+
+#[derive(Debug)]
+struct Piece {
+    text: String,
+    place: Place,
+}
+
+/// A part of a text that no record holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct MissingText {
+    pub(super) channel: String,
+    pub(super) offset: u64,
+    pub(super) len: u64,
+    /// The piece behind it.
+    pub(super) place: Place,
+}
+
+impl Texts {
+    /// Adds a piece; without an offset it continues the text.
+    pub(super) fn add(&mut self, channel: &str, offset: Option<u64>, text: &str, place: Place) {
+        if self.0.get_mut(channel).is_none() {
+            self.0.set(channel, Vec::new());
+        }
+        let Some(streams) = self.0.get_mut(channel).filter(|_| !text.is_empty()) else {
+            return;
+        };
+        let fits = |stream: &mut Stream| {
+            stream.branch == place.branch && stream.add(offset, text, place).is_some()
+        };
+        if !streams.last_mut().is_some_and(fits) {
+            // Another run counts from 0 again, and so does whoever writes over a written part.
+            let mut stream = Stream {
+                branch: place.branch,
+                pieces: BTreeMap::new(),
+            };
+            stream.add(offset, text, place);
+            streams.push(stream);
+        }
+    }
+
+    /// Takes in all texts of another span behind its own.
+    pub(super) fn append(&mut self, other: Texts) {
+        for (channel, mut streams) in other.0.into_members() {
+            match self.0.get_mut(&channel) {
+                Some(own) => own.append(&mut streams),
+                None => self.0.set(&channel, streams),
+            }
+        }
+    }
+
+    /// Every channel with its whole text, and what is missing in them.
+    pub(super) fn finish(self) -> (Vec<(String, String)>, Vec<MissingText>) {
+        let mut texts = Vec::new();
+        let mut missing = Vec::new();
+        for (channel, streams) in self.0.into_members() {
+            let mut whole = String::new();
+            for stream in streams {
+                stream.join(&channel, &mut whole, &mut missing);
+            }
+            texts.push((channel, whole));
+        }
+        (texts, missing)
+    }
+}
+
+impl Stream {
+    /// `None` if a part of it is there already.
+    fn add(&mut self, offset: Option<u64>, text: &str, place: Place) -> Option<()> {
+        let end = self.pieces.last_key_value().map_or(0, piece_end);
+        let offset = offset.unwrap_or(end);
+        let behind = offset.saturating_add(byte_len(text));
+        let is_next_free = |(next, _): (&u64, &Piece)| *next >= behind && *next > offset;
+        if !self.pieces.range(offset..).next().is_none_or(is_next_free) {
+            return None;
+        }
+        match self.pieces.range_mut(..offset).next_back() {
+            Some((start, before)) => match piece_end((start, before)) {
+                end if end > offset => return None,
+                end if end == offset => before.text.push_str(text),
+                _ => self.insert(offset, text, place),
+            },
+            None => self.insert(offset, text, place),
+        }
+        Some(())
+    }
+
+    fn insert(&mut self, offset: u64, text: &str, place: Place) {
+        let text = text.to_owned();
+        self.pieces.insert(offset, Piece { text, place });
+    }
+
+    fn join(self, channel: &str, whole: &mut String, missing: &mut Vec<MissingText>) {
+        let mut expected = 0;
+        for (offset, piece) in self.pieces {
+            if offset > expected {
+                missing.push(MissingText {
+                    channel: channel.to_owned(),
+                    offset: expected,
+                    len: offset - expected,
+                    place: piece.place,
+                });
+            }
+            expected = piece_end((&offset, &piece));
+            match whole.is_empty() {
+                true => *whole = piece.text,
+                false => whole.push_str(&piece.text),
+            }
+        }
+    }
+}
+
+fn piece_end((offset, piece): (&u64, &Piece)) -> u64 {
+    offset.saturating_add(byte_len(&piece.text))
+}
+
+fn byte_len(text: &str) -> u64 {
+    u64::try_from(text.len()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joined(pieces: &[(usize, Option<u64>, &str)]) -> (String, Vec<(u64, u64)>) {
+        let mut texts = Texts::default();
+        for (branch, offset, text) in pieces {
+            texts.add("output", *offset, text, Place::test(*branch));
+        }
+        let (mut texts, missing) = texts.finish();
+        let missing = missing.iter().map(|gap| (gap.offset, gap.len)).collect();
+        (texts.pop().unwrap().1, missing)
+    }
+
+    #[test]
+    fn pieces_join_in_order_of_their_offsets() {
+        let pieces = [(0, Some(0), "ab"), (0, Some(5), "fg"), (0, Some(2), "cde")];
+        assert_eq!(joined(&pieces), ("abcdefg".to_owned(), vec![]));
+    }
+
+    #[test]
+    fn pieces_without_offset_continue() {
+        let pieces = [(0, None, "ab"), (0, None, "cd")];
+        assert_eq!(joined(&pieces), ("abcd".to_owned(), vec![]));
+    }
+
+    #[test]
+    fn a_missing_piece_shows_in_front_and_in_the_middle() {
+        let pieces = [(0, Some(3), "d"), (0, Some(6), "g")];
+        assert_eq!(joined(&pieces), ("dg".to_owned(), vec![(0, 3), (4, 2)]));
+    }
+
+    #[test]
+    fn each_run_counts_from_zero() {
+        let pieces = [(0, Some(0), "ab"), (1, Some(0), "c"), (1, Some(1), "d")];
+        assert_eq!(joined(&pieces), ("abcd".to_owned(), vec![]));
+    }
+
+    #[test]
+    fn a_count_that_starts_over_is_a_text_behind_the_first() {
+        let pieces = [(0, Some(0), "abc"), (0, Some(0), "x"), (0, Some(1), "y")];
+        assert_eq!(joined(&pieces), ("abcxy".to_owned(), vec![]));
+    }
+
+    #[test]
+    fn absurd_offsets_are_gaps() {
+        let pieces = [(0, Some(u64::MAX), "a"), (0, Some(u64::MAX), "b")];
+        let (text, missing) = joined(&pieces);
+        assert_eq!((text.as_str(), missing.len()), ("ab", 2));
+    }
+
+    #[test]
+    fn an_empty_piece_opens_its_channel() {
+        assert_eq!(joined(&[(0, Some(7), "")]), (String::new(), vec![]));
+    }
+}

@@ -1,0 +1,90 @@
+//! What events say of spans.
+
+use super::spans::ROOT;
+use super::{Fold, Place};
+use crate::event::{Link, Log, SpanEnd, SpanFields, SpanStart, SpanUpdate, Text};
+use crate::snapshot::note;
+use crate::snapshot::span::{LinkSnapshot, LogSnapshot};
+
+impl Fold {
+    pub(super) fn span_start(&mut self, start: &SpanStart<'_>, place: Place) {
+        self.check_numbers(&start.span, &start.fields, place);
+        let number = self.spans.place_of(&start.span, place);
+        let draft = &mut self.spans.drafts[number];
+        if draft.start.is_none() {
+            draft.begin(start, place);
+            return;
+        }
+        if draft.end.is_none() {
+            // Whoever starts it again goes on with it.
+            draft.describe(start, place);
+        }
+        let text = format!("span {} was started again", start.span);
+        self.notes.add(note::DUPLICATE_START, place, text);
+    }
+
+    pub(super) fn span_update(&mut self, update: &SpanUpdate<'_>, place: Place) {
+        self.check_numbers(&update.span, &update.fields, place);
+        let number = self.spans.place_or_root(Some(&update.span), place);
+        let draft = &mut self.spans.drafts[number];
+        super::merge::merge_text(&mut draft.name, update.name.as_deref());
+        let status = update.status.unwrap_or_default();
+        draft.set_status(status, update.status_message.as_deref());
+        draft.merge(&update.fields);
+    }
+
+    /// The first end wins; only the session's end ends the root.
+    pub(super) fn span_end(&mut self, span: &str, end: &SpanEnd<'_>, place: Place) {
+        let number = self.spans.place_or_root(Some(span), place);
+        let draft = &mut self.spans.drafts[number];
+        if draft.end.is_some() {
+            let text = format!("span {span} was ended again");
+            self.notes.add(note::DUPLICATE_END, place, text);
+            return;
+        }
+        draft.set_status(end.status, end.status_message.as_deref());
+        draft.merge(&end.fields);
+        if number == ROOT {
+            let text = "the root span ends with its session";
+            self.notes.add(note::ROOT_END, place, text);
+        } else {
+            draft.end = Some((place, end.ended_at.unwrap_or(place.at)));
+            draft.ended_by_drop = end.ended_by_drop;
+        }
+        self.check_numbers(span, &end.fields, place);
+    }
+
+    pub(super) fn text(&mut self, text: &Text<'_>, place: Place) {
+        let number = self.spans.place_or_root(Some(&text.span), place);
+        let texts = &mut self.spans.drafts[number].texts;
+        texts.add(text.channel.as_str(), text.offset, &text.text, place);
+    }
+
+    pub(super) fn log(&mut self, log: &Log<'_>, place: Place) {
+        let number = self.spans.place_or_root(log.span.as_deref(), place);
+        self.spans.drafts[number].logs.push(LogSnapshot {
+            at: place.at,
+            event_name: log.event_name.as_deref().map(str::to_owned),
+            level: log.level,
+            message: log.message.clone().into_owned(),
+            attributes: log.attributes.clone().into_owned(),
+        });
+    }
+
+    pub(super) fn link(&mut self, link: &Link<'_>, place: Place) {
+        let number = self.spans.place_or_root(link.span.as_deref(), place);
+        self.spans.drafts[number].links.push(LinkSnapshot {
+            to_trace_id: link.to_trace_id.as_deref().map(str::to_owned),
+            to_session: link.to_session.as_deref().map(str::to_owned),
+            to_span: link.to_span.as_deref().map(str::to_owned),
+            attributes: link.attributes.clone().into_owned(),
+        });
+    }
+
+    fn check_numbers(&mut self, span: &str, fields: &SpanFields<'_>, place: Place) {
+        if super::merge::has_negative(fields) {
+            let text = format!("span {span} has a negative number of tokens or cost");
+            self.notes.add(note::NEGATIVE_NUMBER, place, text);
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! A session as its records tell it: status, span tree, texts, totals, notes.
+
+mod children;
+mod decimal;
+mod fold;
+mod hash;
+mod json;
+mod note;
+mod session;
+mod span;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod totals;
+
+pub(crate) use fold::Fold;
+pub(crate) use hash::fnv_1a_128;
+pub use note::Note;
+pub use session::{CounterSnapshot, CrashCause, RunSnapshot, Snapshot};
+pub use span::{LinkSnapshot, LogSnapshot, SpanSnapshot};
+pub use totals::Totals;

@@ -1,0 +1,5 @@
+//! What sessions become, rule by rule.
+
+mod scenarios;
+mod spans;
+mod status;
