@@ -189,12 +189,14 @@ impl RunSurvey {
             }
         }
         let due_seq = first_seq + part.scanned.last().map_or(0, |last| u64::from(last) + 1);
-        let given_out = match next {
-            Some((next, first)) if next == number.next() => first,
-            Some(_) => due_seq,
-            None => self.witness.highest().saturating_add(1),
+        let follower = next.filter(|(next, _)| *next == number.next());
+        let given_out = match (follower, next) {
+            (Some((_, first)), _) => first,
+            (None, Some(_)) => due_seq,
+            (None, None) => self.witness.highest().saturating_add(1),
         };
-        verdicts.push(self.judge_end(&part, (due_seq, given_out.max(due_seq))));
+        let given_out = given_out.max(due_seq);
+        verdicts.push(self.judge_end(&part, (due_seq, given_out), follower.is_some()));
         self.judge_details(&part);
         self.take_notes(&part, first_seq);
         let classes = Classes::of(&part, is_header_torn, &verdicts);
@@ -211,7 +213,7 @@ impl RunSurvey {
             state,
         });
         Due {
-            seq: given_out.max(due_seq),
+            seq: given_out,
             segment: number.next(),
             is_promised,
         }
@@ -311,7 +313,7 @@ impl RunSurvey {
 
     /// Judges what is behind the last intact frame; `missing` are the sequence number due there
     /// and the first one known not to be missing.
-    fn judge_end(&mut self, part: &Part, missing: (u64, u64)) -> Verdict {
+    fn judge_end(&mut self, part: &Part, missing: (u64, u64), is_followed: bool) -> Verdict {
         let (due, given_out) = missing;
         let segment = &part.segment;
         let tail = part.scanned.stretches.last().filter(|s| s.next.is_none());
@@ -320,6 +322,7 @@ impl RunSurvey {
             has_frames: part.records > 0,
             is_cut: segment.told_len.is_some_and(|told| segment.len < told),
             is_live: self.is_live(),
+            is_followed,
             behind: bytes_of(tail),
             missing: Missing::None,
         };
@@ -346,7 +349,7 @@ impl RunSurvey {
                 offset,
                 len,
                 reason,
-                missing: Some(MissingRange {
+                missing: (!is_followed).then_some(MissingRange {
                     first: due,
                     last: None,
                     fate: Fate::Unwitnessed,

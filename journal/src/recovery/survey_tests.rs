@@ -288,6 +288,21 @@ fn a_missing_segment_is_damage_with_exact_numbers() {
 }
 
 #[test]
+fn a_failed_append_whose_segment_could_not_be_sealed_cost_nothing() {
+    let mut storage = MemoryStorage::default();
+    let mut first = SegmentBuilder::new(1, 1, 1, 0);
+    first.raw(1, b"whole");
+    let mut bytes = first.file();
+    bytes[first.bytes.len()..][..40].fill(0x99);
+    storage.put(&first, bytes);
+    let second = SegmentBuilder::new(1, 2, first.next_seq(), 0);
+    storage.put(&second, second.file());
+    let run = look(&storage).runs.remove(0);
+    assert_eq!(run.findings, []);
+    assert_eq!(run.segments[0].classes.torn, 40);
+}
+
+#[test]
 fn a_lost_segment_start_is_made_up_for_by_the_seal() {
     let (mut storage, builders) = three();
     let file = storage.files.get_mut(&segment_name(1, 2)).unwrap();

@@ -29,6 +29,8 @@ pub(crate) struct EndSight {
     pub(crate) is_cut: bool,
     /// The process of the run is there.
     pub(crate) is_live: bool,
+    /// The next segment is there.
+    pub(crate) is_followed: bool,
     /// What is behind the last intact frame.
     pub(crate) behind: Bytes,
     /// The worst fate of the numbers known to be missing there.
@@ -135,8 +137,19 @@ const END_ROWS: &[Row<EndSight>] = &[
         verdict: Verdict::Damage,
     },
     Row {
+        how: "an append failed, then sealing did, and the owner went on in the next segment",
+        fits: |s| s.is_whole() && s.goes_on() && s.behind != Bytes::Unread,
+        verdict: Verdict::Sound,
+    },
+    Row {
         how: "the owner is still writing",
-        fits: |s| s.is_open() && !s.is_unused() && s.is_live && s.behind != Bytes::Unread,
+        fits: |s| {
+            s.is_open()
+                && !s.is_unused()
+                && s.is_live
+                && s.behind != Bytes::Unread
+                && !(s.is_whole() && s.goes_on())
+        },
         verdict: Verdict::InFlight,
     },
     Row {
@@ -146,12 +159,12 @@ const END_ROWS: &[Row<EndSight>] = &[
     },
     Row {
         how: "the process died between two appends",
-        fits: |s| s.is_still() && s.has_frames && s.behind == Bytes::Zeros && !s.is_missing(),
+        fits: |s| s.is_still() && s.has_frames && s.behind == Bytes::Zeros && s.is_last(),
         verdict: Verdict::Sound,
     },
     Row {
         how: "the process died inside an append, or power failed before a sync",
-        fits: |s| s.is_still() && s.behind == Bytes::NotZeros && !s.is_missing(),
+        fits: |s| s.is_still() && s.behind == Bytes::NotZeros && s.is_last(),
         verdict: Verdict::Torn,
     },
     Row {
@@ -172,9 +185,24 @@ impl EndSight {
         !self.is_sealed && self.missing != Missing::Durable
     }
 
+    /// Open, used, and of its full length.
+    fn is_whole(&self) -> bool {
+        self.is_open() && !self.is_unused() && !self.is_cut
+    }
+
     /// Open, of its full length, its owner gone.
     fn is_still(&self) -> bool {
         self.is_open() && !self.is_cut && !self.is_live
+    }
+
+    /// The next segment begins with the very number that is due here.
+    fn goes_on(&self) -> bool {
+        self.is_followed && !self.is_missing()
+    }
+
+    /// Nothing is known to come behind it.
+    fn is_last(&self) -> bool {
+        !self.is_followed && !self.is_missing()
     }
 
     fn is_unused(&self) -> bool {
@@ -256,7 +284,7 @@ mod tests {
 
     fn end_sights() -> Vec<EndSight> {
         let mut sights = Vec::new();
-        for bits in 0..16 {
+        for bits in 0..32 {
             for behind in BYTES {
                 for missing in MISSING {
                     sights.push(EndSight {
@@ -264,6 +292,7 @@ mod tests {
                         has_frames: bits & 2 != 0,
                         is_cut: bits & 4 != 0,
                         is_live: bits & 8 != 0,
+                        is_followed: bits & 16 != 0,
                         behind,
                         missing,
                     });
