@@ -2,6 +2,8 @@
 #![doc = include_str!("../../FORMAT.md")]
 
 mod checksum;
+#[cfg(test)]
+mod example;
 mod file_name;
 mod frame;
 mod header;
