@@ -1,15 +1,18 @@
 //! The door: a journal open for writing.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::event::{Event, JsonLine};
 use crate::format::UserKind;
 use crate::info::Info;
 use crate::opening::Opened;
 use crate::options::Options;
 use crate::seq::{RunId, Seq};
+use crate::session::{Recorder, SessionBuilder, Written};
 use crate::writer::{Slot, WhenDurable};
 
 /// A journal open for writing; clones share it.
@@ -26,6 +29,7 @@ pub struct Journal {
 #[derive(Debug)]
 struct Door {
     slot: Arc<Slot>,
+    recorder: Arc<Recorder>,
     recovered: Vec<RunId>,
 }
 
@@ -55,6 +59,48 @@ impl Journal {
     /// the journal, and no number was given out for it.
     pub fn append(&self, kind: UserKind, payload: impl AsRef<[u8]>) -> Result<Seq> {
         self.door.slot.append(kind.into(), payload.as_ref())
+    }
+
+    /// A session of this id, about to start; an id that was used before goes on.
+    pub fn session<'a>(&self, id: impl Into<Cow<'a, str>>) -> SessionBuilder<'a> {
+        SessionBuilder::new(Arc::clone(&self.door.recorder), id.into())
+    }
+
+    /// Records an event, in the session it names.
+    ///
+    /// # Durability
+    /// As [`append`](Journal::append).
+    ///
+    /// # Errors
+    /// [`Error::InvalidEvent`] if it names no session and needs one, has no encoding, or the
+    /// redaction hook panics; else as [`append`](Journal::append).
+    pub fn append_event(&self, event: &Event<'_>) -> Result<Seq> {
+        self.door.recorder.append(event)
+    }
+
+    /// Records an event in its JSON form, one object, as `trace-recover ingest` reads it.
+    ///
+    /// # Durability
+    /// As [`append`](Journal::append).
+    ///
+    /// # Errors
+    /// [`Error::InvalidEvent`], saying which member is wrong; else as
+    /// [`append_event`](Journal::append_event).
+    pub fn append_json(&self, line: &str) -> Result<Seq> {
+        self.door.recorder.append_json(line)
+    }
+
+    /// Records an event that was read from its JSON form.
+    ///
+    /// # Errors
+    /// As [`append_event`](Journal::append_event).
+    pub fn append_line(&self, line: JsonLine<'_>) -> Result<Seq> {
+        self.door.recorder.append_line(line)
+    }
+
+    /// Notes why the whole process is about to die; it counts only if the process does.
+    pub fn crash_note(&self, reason: &str) -> Written {
+        self.door.recorder.crash_note(reason, None)
     }
 
     /// Waits until every record up to `seq` is durable.
@@ -131,9 +177,17 @@ impl Drop for Door {
 
 impl From<Opened> for Journal {
     fn from(opened: Opened) -> Journal {
-        let Opened { slot, recovered } = opened;
+        let Opened {
+            slot,
+            recorder,
+            recovered,
+        } = opened;
         Journal {
-            door: Arc::new(Door { slot, recovered }),
+            door: Arc::new(Door {
+                slot,
+                recorder,
+                recovered,
+            }),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::options::Options;
 use crate::recovery::apply::Applied;
 use crate::recovery::plan::plan;
 use crate::seq::{Generation, RunId};
+use crate::session::{Recorder, Sink};
 use crate::settings::WriterSettings;
 use crate::storage::{DiskStorage, Storage};
 use crate::writer::{Core, ErrorLog, OpenRun, Reopen, Slot};
@@ -18,6 +19,7 @@ use crate::writer::{Core, ErrorLog, OpenRun, Reopen, Slot};
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) slot: Arc<Slot>,
+    pub(crate) recorder: Arc<Recorder>,
     /// Runs that died and were put on record by this opening.
     pub(crate) recovered: Vec<RunId>,
 }
@@ -29,10 +31,8 @@ pub(crate) fn open(options: &mut Options, dir: &Path) -> Result<Opened> {
         None => disk(dir)?,
     };
     let (core, recovered) = open_run(storage, options.settings.clone(), Arc::clone(&errors))?;
-    Ok(Opened {
-        slot: Arc::new(Slot::new(Ok(core), errors, None)),
-        recovered,
-    })
+    let slot = Slot::new(Ok(core), errors, None);
+    Ok(Opened::new(slot, options, recovered))
 }
 
 pub(crate) fn open_best_effort(options: &mut Options, dir: &Path) -> Opened {
@@ -47,9 +47,19 @@ pub(crate) fn open_best_effort(options: &mut Options, dir: &Path) -> Opened {
         Err(error) => (Err(error), Vec::new()),
     };
     let reopen: Reopen = Box::new(move || Ok(reopen()?.0));
-    Opened {
-        slot: Arc::new(Slot::new(core, errors, Some(reopen))),
-        recovered,
+    let slot = Slot::new(core, errors, Some(reopen));
+    Opened::new(slot, options, recovered)
+}
+
+impl Opened {
+    fn new(slot: Slot, options: &mut Options, recovered: Vec<RunId>) -> Opened {
+        let slot = Arc::new(slot);
+        let sink: Arc<dyn Sink> = slot.clone();
+        Opened {
+            recorder: Arc::new(Recorder::new(sink, options.redact.take())),
+            slot,
+            recovered,
+        }
     }
 }
 

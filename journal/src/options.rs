@@ -9,19 +9,17 @@ use crate::event::Event;
 use crate::format::PAYLOAD_LEN_MAX;
 use crate::journal::Journal;
 use crate::opening;
+use crate::session::Redact;
 use crate::settings::{OnBacklog, WriterSettings};
 use crate::storage::Storage;
 use crate::writer::ErrorHook;
-
-/// A caller's function that sees every typed event before it is encoded.
-pub(crate) type RedactHook = Arc<dyn Fn(&mut Event<'_>) + Send + Sync>;
 
 /// Options of a journal that is about to be opened; made by [`Journal::options`].
 #[must_use = "options do nothing until the journal is opened with them"]
 #[derive(Default)]
 pub struct Options {
     pub(crate) settings: WriterSettings,
-    pub(crate) redact: Option<RedactHook>,
+    pub(crate) redact: Option<Redact>,
     pub(crate) on_error: Option<ErrorHook>,
     pub(crate) storage: Option<Arc<dyn Storage>>,
 }

@@ -37,6 +37,23 @@ impl RecordKind {
         self.0 >= UserKind::FIRST
     }
 
+    /// What one of the library's own notes about the journal is called; `None` for any other kind.
+    #[must_use]
+    pub fn system_name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::SEGMENT_START => "segment-start",
+            Self::SEAL => "seal",
+            Self::SYNC_MARK => "sync-mark",
+            Self::RUN_OPEN => "run-open",
+            Self::RUN_CLOSE => "run-close",
+            Self::RUN_RECOVERED => "run-recovered",
+            Self::SESSION_REF => "session-ref",
+            Self::REFUSED => "refused",
+            Self::RETIRED => "retired",
+            _ => return None,
+        })
+    }
+
     /// Whether the record is the library's own note about the journal, not part of a trace.
     #[must_use]
     pub fn is_system(self) -> bool {

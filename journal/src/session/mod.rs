@@ -21,3 +21,4 @@ pub use start::SessionBuilder;
 pub use written::Written;
 
 pub(crate) use recorder::{Recorder, Redact};
+pub(crate) use sink::Sink;
