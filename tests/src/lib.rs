@@ -4,9 +4,15 @@ pub mod command;
 pub mod executor;
 pub mod feeder;
 pub mod foreign;
+pub mod frozen;
+pub mod kill;
+pub mod plain;
+pub mod random;
 pub mod rigs;
 pub mod sample;
 pub mod source;
+pub mod watched;
 pub mod words;
+pub mod workload;
 
 pub use executor::block_on;

@@ -6,6 +6,7 @@ use std::env;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::source;
 
@@ -23,6 +24,14 @@ pub fn skip(what: &str, why: &str) {
 /// Says what a rig did, as in `RIG kill: 200 kills, 0 lost`.
 pub fn done(what: &str, counts: &str) {
     note(&format!("RIG {what}: {counts}"));
+}
+
+/// Says what a rig did and how to do it again, as in `RIG kill cases=200 seed=1 seconds=7`.
+pub fn counted(what: &str, cases: u64, seed: u64, time: Duration) {
+    let seconds = time.as_secs_f64();
+    note(&format!(
+        "RIG {what} cases={cases} seed={seed} seconds={seconds:.1}"
+    ));
 }
 
 /// The recorded sessions beside the project, or `None` after a word about their absence.

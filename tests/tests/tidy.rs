@@ -373,8 +373,11 @@ fn byte_findings(source: &Source) -> Vec<Finding> {
 /// Sources that no `mod` line leads to.
 fn dead_files(sources: &[Source], crate_root: &str) -> Vec<Finding> {
     let paths: BTreeSet<&str> = sources.iter().map(|source| source.path.as_str()).collect();
-    let mut alive = BTreeSet::from([crate_root.to_owned()]);
-    let mut waiting = vec![crate_root.to_owned()];
+    // A file in `bin/` is the root of a crate of its own.
+    let is_root = |path: &&str| *path == crate_root || path.contains("/src/bin/");
+    let roots = paths.iter().copied().filter(is_root);
+    let mut waiting: Vec<String> = roots.map(str::to_owned).collect();
+    let mut alive: BTreeSet<String> = waiting.iter().cloned().collect();
     while let Some(path) = waiting.pop() {
         let source = sources.iter().find(|source| source.path == path);
         for (name, _) in source.map(Source::modules).unwrap_or_default() {

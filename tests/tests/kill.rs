@@ -1,0 +1,328 @@
+//! Promises: killed, many-processes, hands-off.
+//!
+//! Children that write a journal are killed with SIGKILL, and what they left is compared with
+//! what they had acknowledged. `JOURNAL_SEED` and `JOURNAL_KILLS` change the cases.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use journal_tests::frozen::Frozen;
+use journal_tests::kill::{Answers, KillAt, Moment, Orders, Writer, start};
+use journal_tests::plain::{Plain, PlainRecord, varint};
+use journal_tests::random::{Random, from_env, seed};
+use journal_tests::rigs;
+use tempfile::TempDir;
+use trace_journal::{Journal, RunId};
+
+const CHILD: &str = env!("CARGO_BIN_EXE_journal-child");
+
+/// `RunRecovered`.
+const RUN_RECOVERED: u8 = 6;
+
+/// Kills of the whole suite; each test does its share.
+fn kills(percent: u64) -> u64 {
+    from_env("JOURNAL_KILLS", 200) * percent / 100
+}
+
+/// One journal, and everything that was acknowledged in it.
+struct Scene {
+    dir: TempDir,
+    frozen: Frozen,
+    random: Random,
+    over: Vec<Answers>,
+    writers: u64,
+}
+
+impl Scene {
+    fn new(random: Random) -> Scene {
+        let dir = tempfile::tempdir().unwrap();
+        Scene {
+            frozen: Frozen::new(dir.path()),
+            dir,
+            random,
+            over: Vec::new(),
+            writers: 0,
+        }
+    }
+
+    fn orders(&mut self, threads: u8) -> Orders {
+        self.writers += 1;
+        let mut orders = Orders::new(self.dir.path(), self.writers);
+        orders.threads = threads;
+        orders.wait_once_in = 1 << self.random.below(6);
+        orders.segment_bytes_max = 128 << self.random.within(10, 12);
+        orders
+    }
+
+    /// Lets a child answer for a while, mostly short.
+    fn watch(&mut self, writer: &mut Writer) {
+        let limit = 1 << self.random.within(4, 13);
+        let bytes = self.random.within(1, limit);
+        writer.read_to(usize::try_from(bytes).unwrap());
+    }
+
+    /// Takes in what a child answered before it ended; from now on its segments are final.
+    fn add(&mut self, answers: Answers) {
+        self.frozen.check().unwrap();
+        if answers.run.is_some() {
+            self.frozen.add(answers.run);
+        }
+        self.over.push(answers);
+    }
+
+    /// Compares everything, before and after the next opening; gives the number of kills.
+    fn check(mut self) -> u64 {
+        let plain = Plain::read(self.dir.path());
+        self.compare(&plain);
+        self.frozen.add(None);
+        let journal = Journal::open(self.dir.path()).unwrap();
+        journal.close().unwrap();
+        self.frozen.check().unwrap();
+        let after = Plain::read(self.dir.path());
+        for (run, records) in &plain.runs {
+            assert_eq!(after.runs.get(run), Some(records));
+        }
+        let killed = self.over.iter().filter(|answers| answers.was_killed);
+        u64::try_from(killed.count()).unwrap()
+    }
+
+    fn compare(&self, plain: &Plain) {
+        let mut known: BTreeMap<RunId, &Answers> = BTreeMap::new();
+        for answers in &self.over {
+            answers.check(plain).unwrap();
+            known.extend(answers.run.map(|run| (run, answers)));
+        }
+        for run in plain.runs.keys().filter(|run| !known.contains_key(run)) {
+            let is_own = |(_, record): &(u64, &_)| is_user(record);
+            let records = plain.run(*run);
+            assert!(!records.iter().any(is_own), "{run}: records of nobody");
+            assert_eq!(plain.missing(*run), Vec::<u64>::new());
+        }
+    }
+}
+
+fn is_user(record: &PlainRecord) -> bool {
+    record.kind >= 128
+}
+
+/// Runs scenes until the share of kills is reached, and says what was done.
+fn run(name: &str, percent: u64, mut scene: impl FnMut(Scene) -> u64) {
+    let (seed, begun) = (seed(), Instant::now());
+    let (mut done, mut number) = (0, 0);
+    while done < kills(percent) {
+        number += 1;
+        let part = u64::from(name.bytes().map(u32::from).sum::<u32>()) << 32 | number;
+        done += scene(Scene::new(Random::part(seed, part)));
+    }
+    count(done, seed, begun.elapsed());
+    rigs::counted(name, done, seed, begun.elapsed());
+}
+
+/// One journal written and killed ten times, one child after the other.
+fn one_after_the_other(mut scene: Scene, threads: u8) -> u64 {
+    for _ in 0..10 {
+        let mut writer = start(CHILD, &scene.orders(threads));
+        if !scene.random.once_in(16) {
+            scene.watch(&mut writer);
+        }
+        scene.add(writer.kill());
+    }
+    scene.check()
+}
+
+#[test]
+fn one_thread_killed_at_any_moment_keeps_what_was_acknowledged() {
+    run("kill-1-thread", 20, |scene| one_after_the_other(scene, 1));
+}
+
+#[test]
+fn four_threads_killed_at_any_moment_keep_what_was_acknowledged() {
+    run("kill-4-threads", 20, |scene| one_after_the_other(scene, 4));
+}
+
+#[test]
+fn eight_threads_killed_at_any_moment_keep_what_was_acknowledged() {
+    run("kill-8-threads", 10, |scene| one_after_the_other(scene, 8));
+}
+
+#[test]
+fn three_processes_on_one_directory_killed_one_by_one_keep_theirs() {
+    run("kill-3-processes", 20, |mut scene| {
+        let mut writers: Vec<Writer> = (0..3).map(|_| start(CHILD, &scene.orders(2))).collect();
+        for _ in 0..10 {
+            let which = usize::try_from(scene.random.below(3)).unwrap();
+            scene.watch(&mut writers[which]);
+            let next = start(CHILD, &scene.orders(2));
+            let answers = std::mem::replace(&mut writers[which], next).kill();
+            scene.add(answers);
+        }
+        for mut writer in writers {
+            scene.watch(&mut writer);
+            scene.add(writer.kill());
+        }
+        scene.check()
+    });
+}
+
+#[test]
+fn a_kill_in_the_middle_of_any_call_keeps_what_was_acknowledged() {
+    run("kill-at-call", 20, |mut scene| {
+        for _ in 0..10 {
+            let mut orders = scene.orders(2);
+            orders.count = 200;
+            orders.kill_at = Some(KillAt {
+                call: 1 + scene.random.below(1 << scene.random.clone().within(3, 9)),
+                moment: moment(scene.random.draw()),
+            });
+            scene.add(start(CHILD, &orders).finish());
+        }
+        scene.check()
+    });
+}
+
+#[test]
+fn a_child_that_answers_before_it_appends_is_caught() {
+    let mut scene = Scene::new(Random::part(seed(), 7));
+    let caught = (0..100).any(|_| {
+        let mut orders = scene.orders(1);
+        orders.is_liar = true;
+        let mut writer = start(CHILD, &orders);
+        scene.watch(&mut writer);
+        let answers = writer.kill();
+        answers.check(&Plain::read(scene.dir.path())).is_err()
+    });
+    assert!(caught, "100 kills of a liar, and nothing was missed");
+}
+
+#[test]
+fn a_lost_a_changed_and_an_invented_record_are_noticed() {
+    let mut scene = Scene::new(Random::part(seed(), 8));
+    let mut writer = start(CHILD, &scene.orders(1));
+    writer.read_to(200);
+    let answers = writer.kill();
+    let plain = Plain::read(scene.dir.path());
+    answers.check(&plain).unwrap();
+    let (run, seq) = (answers.run.unwrap(), answers.written[&0][1]);
+    let changed = |change: &dyn Fn(&mut BTreeMap<u64, PlainRecord>)| {
+        let mut plain = plain.clone();
+        change(plain.runs.get_mut(&run).unwrap());
+        answers.check(&plain)
+    };
+    let lost = |records: &mut BTreeMap<u64, PlainRecord>| {
+        records.remove(&seq);
+    };
+    assert!(changed(&lost).is_err());
+    assert!(changed(&|records| records.get_mut(&seq).unwrap().payload.push(0)).is_err());
+    let invented = plain.runs[&run][&seq].clone();
+    let behind = plain.run(run).last().unwrap().0;
+    let twice = |records: &mut BTreeMap<u64, PlainRecord>| {
+        for more in 1..=2 {
+            records.insert(behind + more, invented.clone());
+        }
+    };
+    assert!(changed(&twice).is_err());
+    let late = Answers {
+        written: BTreeMap::from([(0, vec![seq; 9999])]),
+        ..answers.clone()
+    };
+    assert!(late.check(&plain).is_err());
+}
+
+fn moment(number: u64) -> Moment {
+    match number % 3 {
+        0 => Moment::Before,
+        1 => Moment::Half,
+        _ => Moment::After,
+    }
+}
+
+#[test]
+fn a_recovery_killed_at_every_call_is_finished_by_the_next_one() {
+    let (seed, begun) = (seed(), Instant::now());
+    let mut scene = Scene::new(Random::part(seed, 6));
+    let mut writer = start(CHILD, &scene.orders(2));
+    writer.read_to(2000);
+    let answers = writer.kill();
+    let dead = answers.run.expect("a run that was opened");
+    let whole = copy(scene.dir.path());
+    Journal::open(whole.path()).unwrap().close().unwrap();
+    let expected = recovered(&Plain::read(whole.path()), dead);
+    assert_eq!(expected.len(), 1);
+    let mut done = 0;
+    for call in 1.. {
+        let dir = copy(scene.dir.path());
+        let mut frozen = Frozen::new(dir.path());
+        frozen.add(Some(dead));
+        let mut orders = Orders::new(dir.path(), 0);
+        orders.threads = 0;
+        let moment = moment(call);
+        orders.kill_at = Some(KillAt { call, moment });
+        if !start(CHILD, &orders).finish().was_killed {
+            break;
+        }
+        done += 1;
+        Journal::open(dir.path()).unwrap().close().unwrap();
+        frozen.check().unwrap();
+        let plain = Plain::read(dir.path());
+        answers.check(&plain).unwrap();
+        let found = recovered(&plain, dead);
+        assert!(!found.is_empty(), "call {call}: the crash is not on record");
+        for record in found {
+            assert_eq!(record, expected[0], "call {call}");
+        }
+        let signs = names(dir.path());
+        assert!(signs.iter().all(|name| name.ends_with(".seg")), "{signs:?}");
+    }
+    assert!(done > 20, "only {done} calls");
+    count(done, seed, begun.elapsed());
+    rigs::counted("kill-recovery", done, seed, begun.elapsed());
+}
+
+/// What later runs put on record about a run that died.
+fn recovered(plain: &Plain, dead: RunId) -> Vec<Vec<u8>> {
+    let records = plain.runs.values().flat_map(|records| records.values());
+    let records = records.filter(|record| record.kind == RUN_RECOVERED);
+    let is_about = |payload: &Vec<u8>| {
+        let mut rest = payload.as_slice();
+        varint(&mut rest) == Some(u64::from(dead.generation.0))
+            && varint(&mut rest) == Some(dead.random)
+    };
+    records
+        .map(|r| r.payload.clone())
+        .filter(is_about)
+        .collect()
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let listed = fs::read_dir(dir).unwrap();
+    let names = listed.map(|found| found.unwrap().file_name().into_string().unwrap());
+    names.collect()
+}
+
+fn copy(dir: &Path) -> TempDir {
+    let to = tempfile::tempdir().unwrap();
+    for name in names(dir) {
+        fs::copy(dir.join(&name), to.path().join(&name)).unwrap();
+    }
+    to
+}
+
+/// Adds up what the tests of this suite did.
+fn count(cases: u64, seed: u64, time: Duration) {
+    static TOTAL: Mutex<(u32, u64, Duration)> = Mutex::new((0, 0, Duration::ZERO));
+    let mut total = TOTAL.lock().unwrap();
+    total.0 += 1;
+    total.1 += cases;
+    total.2 = total.2.max(time);
+    if total.0 == TESTS {
+        rigs::counted("kill", total.1, seed, total.2);
+    }
+}
+
+/// Tests that call [`count`].
+const TESTS: u32 = 6;
