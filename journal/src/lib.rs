@@ -28,7 +28,7 @@ pub use format::{RecordKind, UserKind};
 pub use info::{Info, RunInfo};
 pub use journal::Journal;
 pub use options::Options;
-pub use reader::{Gap, Item, Mode, Reader, Record, Records, SessionReader};
+pub use reader::{Gap, Item, Mode, Reader, Record, Records, SessionReader, Sessions, recover};
 pub use recovery::{
     DamagedRange, Fate, Liveness, Loss, RecordCounts, Report, RunReport, RunState, SegmentReport,
     SegmentState, SessionReport,

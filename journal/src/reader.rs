@@ -2,6 +2,7 @@
 
 mod record;
 mod records;
+mod sessions;
 mod view;
 
 use std::path::Path;
@@ -9,9 +10,12 @@ use std::sync::Arc;
 
 pub use record::{Gap, Item, Record};
 pub use records::Records;
+pub use sessions::Sessions;
 
 use crate::error::{Error, Result};
 use crate::recovery::{Loss, Report};
+use crate::seq::RunId;
+use crate::snapshot::Snapshot;
 use crate::storage::{DiskStorage, Storage};
 use view::{SessionPlaces, View};
 
@@ -25,6 +29,41 @@ pub enum Mode {
     Prefix,
     /// Take damage for an error.
     Strict,
+}
+
+/// Everything a journal holds: its sessions, made one by one, and what is missing.
+///
+/// # Errors
+/// As [`Reader::open_mode`].
+///
+/// # Examples
+/// ```
+/// # fn main() -> trace_journal::Result<()> {
+/// # let dir = std::env::temp_dir();
+/// # let dir = dir.join(format!("trace-journal-recover-{}", std::process::id()));
+/// # std::fs::create_dir_all(&dir).expect("a new directory");
+/// use trace_journal::{Mode, recover};
+/// let (sessions, report) = recover(&dir, Mode::Salvage)?;
+/// for snapshot in sessions {
+///     let snapshot = snapshot?;
+///     println!("{} {}", snapshot.id(), snapshot.status().as_str());
+/// }
+/// println!("lost: {}", report.loss().as_str());
+/// # std::fs::remove_dir_all(&dir).expect("the directory is empty");
+/// # Ok(())
+/// # }
+/// ```
+pub fn recover(dir: impl AsRef<Path>, mode: Mode) -> Result<(Sessions, Report)> {
+    let reader = Reader::open_mode(dir, mode)?;
+    let mut report = reader.report();
+    for snapshot in reader.sessions() {
+        match snapshot {
+            Ok(snapshot) => report.add_session(&snapshot),
+            // The iterator gives the error again, where it can be told whose it is.
+            Err(_) => report.exit_code = 1,
+        }
+    }
+    Ok((reader.sessions(), report))
 }
 
 /// A journal as it was when it was opened for reading.
@@ -77,13 +116,34 @@ impl Reader {
         }
     }
 
+    /// Snapshots of all sessions, made one by one.
+    pub fn sessions(&self) -> Sessions {
+        Sessions::of_all(self.view.clone())
+    }
+
+    /// Snapshots of the sessions that have records in one of these runs.
+    pub(crate) fn sessions_of(&self, runs: &[RunId]) -> Sessions {
+        Sessions::of_runs(self.view.clone(), runs)
+    }
+
+    /// One session as it stands after its last intact record. Other sessions are not read.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSession`] if there is no such session, [`Error::Io`] if its records cannot
+    /// be read.
+    pub fn snapshot(&self, id: &str) -> Result<Snapshot> {
+        let session = self.view.session(id);
+        let session = session.ok_or_else(|| Error::UnknownSession { id: id.to_owned() })?;
+        sessions::snapshot(&self.view, session)
+    }
+
     /// All records, the library's own included, and all gaps, in order of generation, run and
     /// sequence number.
     pub fn records(&self) -> Records {
         Records::of_all(self.view.clone())
     }
 
-    /// What is missing, and why; it names no sessions.
+    /// What is missing, and why. It names no sessions: [`Report::add_session`] does.
     #[must_use]
     pub fn report(&self) -> Report {
         Report::new(&self.view.survey)

@@ -167,3 +167,76 @@ fn what_is_no_journal_is_told_apart() {
     assert_eq!(code(&file), "io");
     assert_eq!(code(dir.path()), "not-a-journal");
 }
+
+#[test]
+fn a_written_journal_reads_back_while_it_is_open_and_after() {
+    use crate::{Journal, UserKind};
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::options().open(dir.path()).unwrap();
+    let seq = journal
+        .append(UserKind::new(200).unwrap(), b"bare")
+        .unwrap();
+    let reader = Reader::open(dir.path()).unwrap();
+    assert_eq!(reader.report().exit_code, 0);
+    let bare = reader.records().find_map(|item| match item.unwrap() {
+        Item::Record(record) if record.payload == b"bare"[..] => Some(record),
+        _ => None,
+    });
+    let bare = bare.unwrap();
+    assert_eq!((bare.seq, bare.session), (seq, None));
+    assert_eq!(reader.report().runs[0].state, crate::RunState::Live);
+    journal.close().unwrap();
+    let (sessions, report) = recover(dir.path(), Mode::Strict).unwrap();
+    assert_eq!((sessions.len(), report.loss()), (0, Loss::None));
+    assert_eq!(report.segments[0].state.as_str(), "sealed");
+    assert_eq!(report.runs[0].state, crate::RunState::Closed);
+}
+
+#[test]
+fn a_crashed_session_comes_back_as_a_snapshot() {
+    use crate::event::{Action, SessionStart, SpanFields, SpanStart, codec};
+    use crate::{Event, SessionStatus, Timestamp};
+    let mut builder = SegmentBuilder::new(1, 1, 1, 0);
+    builder.declare(1, "one");
+    let start = SessionStart {
+        name: Some("work".into()),
+        ..SessionStart::default()
+    };
+    let span = SpanStart {
+        span: "s".into(),
+        parent: None,
+        kind: crate::Kind::TOOL,
+        name: "step".into(),
+        started_at: None,
+        trace_id: None,
+        otlp_kind: None,
+        fields: SpanFields::default(),
+    };
+    for action in [Action::SessionStart(start), Action::SpanStart(span)] {
+        let event = Event::new(action)
+            .in_session("one")
+            .at(Timestamp::new(5, 0));
+        let mut payload = Vec::new();
+        let kind = codec::encode(&event, &mut payload).unwrap();
+        builder.frame(kind, 1, &payload);
+    }
+    let mut storage = builder.storage();
+    let reader_of = |storage: &MemoryStorage| reader(storage, Mode::Salvage).unwrap();
+    let snapshot = reader_of(&storage).snapshot("one").unwrap();
+    assert_eq!(snapshot.status(), SessionStatus::Crashed);
+    assert!(snapshot.span("s").unwrap().is_interrupted());
+    assert_eq!(snapshot.loss(), Loss::None);
+    // Without its declaration the session is known by its start.
+    let file = storage.files.get_mut(&segment_name(1, 1)).unwrap();
+    file[builder.offsets[1] + 4] ^= 1;
+    assert_eq!(reader_of(&storage).ids().collect::<Vec<_>>(), ["one"]);
+    storage.lock(1);
+    let reader = reader_of(&storage);
+    let mut report = reader.report();
+    for snapshot in reader.sessions() {
+        report.add_session(&snapshot.unwrap());
+    }
+    assert_eq!(report.sessions[0].status, SessionStatus::Running);
+    let error = reader.snapshot("two").unwrap_err();
+    assert_eq!(error.code(), "unknown-session");
+}
