@@ -1,6 +1,7 @@
 //! The rig: what suites, fuzz targets and benches share.
 
 pub mod command;
+pub mod counting;
 pub mod executor;
 pub mod feeder;
 pub mod foreign;

@@ -1,0 +1,330 @@
+//! Promises: durable, poisoned, disk-full.
+//!
+//! Every call to the system is seen at the seam: what was synced before something was said to be
+//! durable, and what becomes of calls that fail.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use journal_tests::counting::{EIO, EMFILE, ENOSPC, Failure, Ledger, Made};
+use journal_tests::plain::{Plain, PlainRecord, varint};
+use journal_tests::watched::Operation;
+use tempfile::TempDir;
+use trace_journal::format::FileName;
+use trace_journal::storage::DiskStorage;
+use trace_journal::{Error, Journal, Options, RunId, Seq, UserKind};
+
+const REFUSED: u8 = 8;
+
+fn kind() -> UserKind {
+    UserKind::new(200).unwrap()
+}
+
+/// A journal whose calls are seen.
+struct Scene {
+    dir: TempDir,
+    ledger: Arc<Ledger>,
+    journal: Journal,
+    run: RunId,
+}
+
+impl Scene {
+    /// A journal that syncs only when somebody waits.
+    fn new() -> Scene {
+        let never = Duration::from_secs(3600);
+        Scene::with(Journal::options().sync_interval(never))
+    }
+
+    fn with(options: Options) -> Scene {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Arc::new(Ledger::default());
+        let disk = Arc::new(DiskStorage::open(dir.path()).unwrap());
+        let options = options.segment_bytes_max(64 << 10);
+        let options = options.storage(ledger.watch(disk));
+        let journal = options.open(dir.path()).unwrap();
+        let run = journal.info().run.unwrap().run;
+        Scene {
+            dir,
+            ledger,
+            journal,
+            run,
+        }
+    }
+
+    fn append(&self, len: usize) -> Result<Seq, Error> {
+        self.journal.append(kind(), vec![7; len])
+    }
+
+    fn records(&self) -> BTreeMap<u64, PlainRecord> {
+        let mut plain = Plain::read(self.dir.path());
+        plain.runs.remove(&self.run).unwrap()
+    }
+
+    /// Appends until a record needs a new segment, which may fail.
+    fn rotate(&self) -> Result<Seq, Error> {
+        let segment = || self.journal.info().run.unwrap().segment;
+        let before = segment();
+        loop {
+            let seq = self.append(4000)?;
+            if segment() != before {
+                return Ok(seq);
+            }
+        }
+    }
+
+    fn refused(&self) -> Vec<u64> {
+        let records = self.records();
+        let notes = records.values().filter(|record| record.kind == REFUSED);
+        let counts = notes.map(|record| varint(&mut record.payload.as_slice()).unwrap());
+        counts.collect()
+    }
+
+    fn is_poisoned(&self) -> bool {
+        self.journal.info().run.unwrap().poisoned.is_some()
+    }
+}
+
+/// Whether a call did what was asked, on these bytes of this file.
+fn covers(made: &Made, name: &str, (from, to): (u64, u64)) -> bool {
+    let call = &made.call;
+    made.has_succeeded && call.name == name && call.from <= from && to <= call.to
+}
+
+#[test]
+fn a_durable_answer_follows_a_sync_that_began_after_the_append() {
+    let scene = Scene::new();
+    let answers = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for writer in 0..4 {
+            let (scene, answers) = (&scene, &answers);
+            scope.spawn(move || {
+                for round in 0..60 {
+                    let seq = scene.append(writer * 100 + round * 17).unwrap();
+                    scene.journal.wait_durable(seq).unwrap();
+                    let at = scene.ledger.now();
+                    answers.lock().unwrap().push((seq, at));
+                }
+            });
+        }
+    });
+    let records = scene.records();
+    let syncs = scene.ledger.made(Operation::Sync);
+    let mut stores = scene.ledger.made(Operation::Write);
+    stores.extend(scene.ledger.made(Operation::Commit));
+    for (seq, answered) in answers.into_inner().unwrap() {
+        let record = &records[&seq.get()];
+        let name = FileName::Segment(scene.run, record.segment).to_string();
+        // The length word of the frame, which is stored last.
+        let word = (record.offset, record.offset + 4);
+        let stored = stores
+            .iter()
+            .rfind(|made| covers(made, &name, word))
+            .unwrap();
+        let is_in_time = |sync: &Made| {
+            sync.began > stored.ended.unwrap()
+                && sync.ended.is_some_and(|ended| ended <= answered)
+                && covers(sync, &name, (record.offset, record.end))
+        };
+        assert!(syncs.iter().any(is_in_time), "record {seq}");
+    }
+    assert!(syncs.len() < 4 * 60 + 40, "{} syncs", syncs.len());
+}
+
+#[test]
+fn a_segment_and_its_name_are_durable_before_a_record_is_in_it() {
+    let scene = Scene::new();
+    for _ in 0..5 {
+        scene.rotate().unwrap();
+    }
+    scene.journal.close().unwrap();
+    let mut stores = scene.ledger.made(Operation::Write);
+    stores.extend(scene.ledger.made(Operation::Commit));
+    let dir_syncs = scene.ledger.made(Operation::SyncDir);
+    let syncs = scene.ledger.made(Operation::Sync);
+    let created = scene.ledger.made(Operation::Create);
+    let mut segments = 0;
+    for made in created
+        .iter()
+        .filter(|made| made.call.name.ends_with(".seg"))
+    {
+        let name = made.call.name.as_str();
+        // Zeros may be written before; a frame never is without its first bytes.
+        let number: Vec<PlainRecord> = scene.records().into_values().collect();
+        let first = number
+            .iter()
+            .find(|record| FileName::Segment(scene.run, record.segment).to_string() == name);
+        let Some(first) = first else { continue };
+        segments += 1;
+        let is_first = |store: &&Made| covers(store, name, (first.offset, first.offset + 4));
+        let stored = stores.iter().rfind(is_first).unwrap().began;
+        let has = |syncs: &[Made], name: &str, after: u64, range: (u64, u64)| {
+            let mut syncs = syncs.iter().filter(|sync| covers(sync, name, range));
+            syncs.any(|sync| sync.began > after && sync.ended.unwrap() < stored)
+        };
+        assert!(has(&dir_syncs, "", made.ended.unwrap(), (0, 0)), "{name}");
+        assert!(has(&syncs, name, made.ended.unwrap(), (0, 8192)), "{name}");
+    }
+    assert!(segments > 5);
+}
+
+#[test]
+fn a_failed_sync_poisons_and_is_never_tried_again() {
+    for skip in 0..4 {
+        let scene = Scene::new();
+        let failure = Failure::next(Operation::Sync, ".seg", EIO);
+        scene.ledger.fail(Failure { skip, ..failure });
+        let mut durable = None;
+        let failed = loop {
+            let seq = scene.append(100).unwrap();
+            match scene.journal.wait_durable(seq) {
+                Ok(()) => durable = Some(seq),
+                Err(error) => break error,
+            }
+        };
+        let Error::Poisoned { cause } = &failed else {
+            panic!("{failed}");
+        };
+        assert!(cause.to_string().contains("os error 5"), "{cause}");
+        let at = scene.ledger.now();
+        for error in [
+            scene.append(1).unwrap_err(),
+            scene.journal.sync().unwrap_err(),
+            scene.journal.close().unwrap_err(),
+        ] {
+            assert_eq!(error.to_string(), failed.to_string());
+        }
+        if let Some(durable) = durable {
+            scene.journal.wait_durable(durable).unwrap();
+            assert!(scene.journal.durable() >= Some(durable));
+        }
+        drop(scene.journal);
+        let syncs = scene.ledger.made(Operation::Sync);
+        let again = |made: &&Made| made.began > at && made.call.name.ends_with(".seg");
+        assert_eq!(syncs.iter().filter(again).count(), 0);
+    }
+}
+
+#[test]
+fn every_waiter_of_a_failed_sync_gets_the_cause() {
+    let scene = Scene::new();
+    let errors = thread::scope(|scope| {
+        let failure = Failure::next(Operation::Sync, ".seg", EIO);
+        scene.ledger.fail(failure);
+        let scene = &scene;
+        let wait = move || {
+            let seq = scene.append(10);
+            seq.and_then(|seq| scene.journal.wait_durable(seq))
+                .unwrap_err()
+        };
+        let waiting: Vec<_> = (0..16).map(|_| scope.spawn(wait)).collect();
+        let ended = waiting.into_iter().map(|waiting| waiting.join().unwrap());
+        ended.collect::<Vec<Error>>()
+    });
+    for error in errors {
+        assert!(matches!(error, Error::Poisoned { .. }), "{error}");
+        assert!(error.to_string().contains("os error 5"), "{error}");
+    }
+    let done = journal_tests::block_on(scene.journal.when_durable(Seq::FIRST.next()));
+    assert!(matches!(done, Err(Error::Poisoned { .. })));
+}
+
+#[test]
+fn a_failed_directory_sync_poisons() {
+    let scene = Scene::new();
+    let durable = scene.journal.sync().unwrap();
+    scene.ledger.fail(Failure {
+        times: u64::MAX,
+        ..Failure::next(Operation::SyncDir, "", EIO)
+    });
+    // The segment may be made ahead by the syncer, or here.
+    let failed = scene
+        .rotate()
+        .and_then(|_| scene.journal.sync().map(|_| ()));
+    assert!(matches!(failed, Err(Error::Poisoned { .. })), "{failed:?}");
+    assert!(scene.is_poisoned());
+    scene.journal.wait_durable(durable).unwrap();
+}
+
+#[test]
+fn a_segment_that_cannot_be_made_costs_only_the_records_that_need_it() {
+    let failing = [
+        (Operation::Create, EMFILE),
+        (Operation::Allocate, EIO),
+        (Operation::Write, EIO),
+        (Operation::Sync, EIO),
+    ];
+    for (operation, error) in failing {
+        // Stepped: no syncer makes the segment ahead, or writes anything else meanwhile.
+        let scene = Scene::with(Journal::options().stepped());
+        let mut kept = Vec::new();
+        while scene.journal.info().run.unwrap().segment.0 == 1 {
+            let next = Failure::next(operation, "-000002.seg", error);
+            scene.ledger.fail(next);
+            match scene.append(4000) {
+                Ok(seq) => kept.push(seq),
+                Err(refused) => {
+                    assert_eq!(refused.code(), "io", "{operation:?}: {refused}");
+                    scene.ledger.heal();
+                    kept.push(scene.append(4000).unwrap());
+                }
+            }
+            scene.ledger.heal();
+        }
+        assert!(!scene.is_poisoned());
+        scene.journal.close().unwrap();
+        let records = scene.records();
+        assert!(kept.iter().all(|seq| records.contains_key(&seq.get())));
+        assert_eq!(scene.refused(), vec![1], "{operation:?}");
+    }
+}
+
+#[test]
+fn a_write_cut_short_by_a_full_disk_refuses_that_record_only() {
+    for part in [0, 1, 8, 16, 20, 500, 990] {
+        let scene = Scene::with(Journal::options().stepped());
+        let before = scene.append(1000).unwrap();
+        scene.ledger.fail(Failure {
+            part,
+            times: 1,
+            ..Failure::next(Operation::Write, ".seg", ENOSPC)
+        });
+        let refused = scene.append(1000).unwrap_err();
+        assert_eq!(refused.code(), "disk-full", "{refused}");
+        let after = scene.append(1000).unwrap();
+        assert_eq!(after.get(), before.get() + 4, "seal, start, note, record");
+        scene.journal.sync().unwrap();
+        scene.journal.close().unwrap();
+        assert_eq!(scene.refused(), vec![1]);
+        assert!(Plain::read(scene.dir.path()).missing(scene.run).is_empty());
+        let records = scene.records();
+        let own = |seq: Seq| records[&seq.get()].payload == vec![7; 1000];
+        assert!(own(before) && own(after));
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_until_there_is_space_again() {
+    let scene = Scene::with(Journal::options().stepped());
+    for operation in [Operation::Create, Operation::Allocate] {
+        let next = Failure::next(operation, ".seg", ENOSPC);
+        scene.ledger.fail(Failure {
+            times: u64::MAX,
+            ..next
+        });
+    }
+    let full = scene.rotate().unwrap_err();
+    assert_eq!(full.code(), "disk-full", "{full}");
+    for _ in 0..9 {
+        assert_eq!(scene.append(4000).unwrap_err().code(), "disk-full");
+    }
+    scene.ledger.heal();
+    let seq = scene.append(4000).unwrap();
+    scene.journal.wait_durable(seq).unwrap();
+    scene.journal.close().unwrap();
+    assert_eq!(scene.refused(), vec![10]);
+    assert!(Plain::read(scene.dir.path()).missing(scene.run).is_empty());
+}
