@@ -97,10 +97,14 @@ impl fmt::Display for Timestamp {
 
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Timestamp {
-        let nanoseconds = match time.duration_since(UNIX_EPOCH) {
-            Ok(after) => i128::try_from(after.as_nanos()).unwrap_or(i128::MAX),
-            Err(before) => -i128::try_from(before.duration().as_nanos()).unwrap_or(i128::MAX),
+        let before = match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => {
+                let seconds = i64::try_from(after.as_secs()).unwrap_or(i64::MAX);
+                return Timestamp::new(seconds, after.subsec_nanos());
+            }
+            Err(before) => before.duration(),
         };
+        let nanoseconds = -i128::try_from(before.as_nanos()).unwrap_or(i128::MAX);
         Timestamp::from_unix_nanoseconds(nanoseconds)
     }
 }

@@ -25,7 +25,7 @@ pub enum Action<'a> {
     /// A span ended.
     SpanEnd(SpanEnd<'a>),
     /// A span was reported after the fact: start and end in one record.
-    Span(SpanStart<'a>, SpanEnd<'a>),
+    Span(SpanStart<'a>, Box<SpanEnd<'a>>),
     /// A piece of streaming text.
     Text(Text<'a>),
     /// A line of a log.

@@ -4,6 +4,7 @@ mod action;
 pub(crate) mod codec;
 mod convert;
 mod from_serialize;
+pub(crate) mod hex;
 mod json;
 mod map;
 mod names;

@@ -47,7 +47,7 @@ impl Action<'_> {
                 fields: update.fields.into_owned(),
             }),
             Action::SpanEnd(end) => Action::SpanEnd(span_end(end)),
-            Action::Span(start, end) => Action::Span(span_start(start), span_end(end)),
+            Action::Span(start, end) => Action::Span(span_start(start), Box::new(span_end(*end))),
             Action::Text(text) => Action::Text(Text {
                 span: owned(text.span),
                 channel: Channel(owned(text.channel.0)),

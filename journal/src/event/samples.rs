@@ -48,7 +48,7 @@ pub(crate) fn bare() -> Vec<Event<'static>> {
             ..SpanUpdate::default()
         }),
         Action::SpanEnd(span_end()),
-        Action::Span(span_start(), span_end()),
+        Action::Span(span_start(), Box::new(span_end())),
         Action::Text(Text {
             span: "s".into(),
             channel: Channel::OUTPUT,
@@ -247,7 +247,7 @@ impl Rng {
             finish_reason: all.finish_reason.take(),
             ..SpanFields::default()
         };
-        Action::Span(start, end)
+        Action::Span(start, Box::new(end))
     }
 
     fn fields(&mut self) -> SpanFields<'static> {

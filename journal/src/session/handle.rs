@@ -36,11 +36,11 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn write(&self, action: Action<'_>) -> Written {
-        self.recorder.write(Some(&self.id), Event::new(action))
+        self.recorder.write(Some(&self.id), &mut Event::new(action))
     }
 
-    pub(super) fn write_event(&self, event: Event<'_>) -> Written {
-        self.recorder.write(Some(&self.id), event)
+    pub(super) fn write_event<'e>(&'e self, mut event: Event<'e>) -> Written {
+        self.recorder.write(Some(&self.id), &mut event)
     }
 }
 
@@ -145,7 +145,7 @@ impl Session {
         let shared = &self.shared;
         shared
             .recorder
-            .record(Some(&shared.id), event.clone(), None)
+            .record(Some(&shared.id), &mut event.clone(), None)
     }
 
     /// Appends a record of the caller's own kind to the session; it bypasses redaction.

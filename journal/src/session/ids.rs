@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::event::hex::to_hex;
+
 /// Makes span and trace ids: a sequence without repetition that starts at a random place.
 #[derive(Debug)]
 pub(super) struct IdSource(AtomicU64);
@@ -13,12 +15,12 @@ impl IdSource {
 
     /// A span id: 16 lower-case hex digits, not all zero.
     pub(super) fn span_id(&self) -> String {
-        format!("{:016x}", self.next())
+        to_hex(&self.next().to_le_bytes())
     }
 
     /// A trace id: 32 lower-case hex digits, not all zero.
     pub(super) fn trace_id(&self) -> String {
-        format!("{:016x}{:016x}", self.next(), self.next())
+        self.span_id() + &self.span_id()
     }
 
     fn next(&self) -> u64 {

@@ -40,7 +40,7 @@ impl Recorder {
 
     /// Records an event as it stands.
     pub(crate) fn append(&self, event: &Event<'_>) -> Result<Seq> {
-        self.record(None, event.clone(), None)
+        self.record(None, &mut event.clone(), None)
     }
 
     /// Records an event in its JSON form.
@@ -51,27 +51,28 @@ impl Recorder {
 
     /// Records an event that was read from its JSON form.
     pub(crate) fn append_line(&self, line: JsonLine<'_>) -> Result<Seq> {
-        self.record(None, line.event, line.run)
+        let JsonLine { mut event, run, .. } = line;
+        self.record(None, &mut event, run)
     }
 
     /// Notes that the whole process is about to die; may be called by a panic hook.
     pub(crate) fn crash_note(&self, reason: &str, location: Option<&str>) -> Written {
-        let event = Event::new(Action::Crash(Crash {
+        let mut event = Event::new(Action::Crash(Crash {
             reason: Some(Cow::Borrowed(reason)),
             location: location.map(Cow::Borrowed),
         }));
         if !std::thread::panicking() {
-            return self.write(None, event);
+            return self.write(None, &mut event);
         }
         if self.redact.is_none() {
-            return Written::new(&self.record(None, event, None));
+            return Written::new(&self.record(None, &mut event, None));
         }
         // A panic within a panic hook aborts the process, and the redaction hook may panic: let
         // it, on a thread of its own. It is the redaction hook's own panic that needs no note.
         let recorded = check_not_redacting().and_then(|()| {
             std::thread::scope(|scope| {
                 let thread = std::thread::Builder::new();
-                let note = thread.spawn_scoped(scope, || self.record(None, event, None));
+                let note = thread.spawn_scoped(scope, || self.record(None, &mut event, None));
                 let noted = note.ok().and_then(|note| note.join().ok());
                 noted.unwrap_or_else(|| Err(invalid("no thread could note the crash")))
             })
@@ -80,7 +81,11 @@ impl Recorder {
     }
 
     /// Records an event of a handle: an error goes to the error hook.
-    pub(super) fn write(&self, session: Option<&SessionId>, event: Event<'_>) -> Written {
+    pub(super) fn write<'e>(
+        &self,
+        session: Option<&'e SessionId>,
+        event: &mut Event<'e>,
+    ) -> Written {
         let recorded = self.record(session, event, None);
         if let Err(error) = &recorded {
             self.sink.report(error);
@@ -90,7 +95,7 @@ impl Recorder {
 
     /// Records an event of a handle that is being dropped. A journal that is closed by then is no
     /// error: nobody asked for this record.
-    pub(super) fn write_in_drop(&self, session: &SessionId, event: Event<'_>) {
+    pub(super) fn write_in_drop<'e>(&self, session: &'e SessionId, event: &mut Event<'e>) {
         match self.record(Some(session), event, None) {
             Ok(_) | Err(Error::Closed | Error::Forked | Error::Disabled { .. }) => {}
             Err(error) => self.sink.report(&error),
@@ -111,14 +116,14 @@ impl Recorder {
     pub(super) fn record<'e>(
         &self,
         session: Option<&'e SessionId>,
-        mut event: Event<'e>,
+        event: &mut Event<'e>,
         source: Option<RunId>,
     ) -> Result<Seq> {
         if event.session.is_none() {
             event.session = session.map(|session| Cow::Borrowed(session.as_str()));
         }
-        self.complete(&mut event);
-        if let Err(error) = self.redact(&mut event).and_then(|()| check_session(&event)) {
+        self.complete(event);
+        if let Err(error) = self.redact(event).and_then(|()| check_session(event)) {
             self.sink.note_refused(error.code());
             return Err(error);
         }
@@ -129,10 +134,10 @@ impl Recorder {
         // The hook may have renamed the session, and the event may name another one.
         match (event.session.as_deref(), session) {
             (Some(id), Some(session)) if id == session.as_str() => {
-                self.append_encoded(Some(session), &event)
+                self.append_encoded(Some(session), event)
             }
-            (Some(id), _) => self.append_encoded(Some(&SessionId::new(id)), &event),
-            (None, _) => self.append_encoded(None, &event),
+            (Some(id), _) => self.append_encoded(Some(&SessionId::new(id)), event),
+            (None, _) => self.append_encoded(None, event),
         }
     }
 

@@ -167,13 +167,15 @@ impl Drop for Open {
             return;
         }
         let reason = "dropped while panicking";
-        let event = Event::new(Action::SpanEnd(SpanEnd {
+        let mut event = Event::new(Action::SpanEnd(SpanEnd {
             span: self.id.as_str().into(),
             status_message: std::thread::panicking().then_some(reason.into()),
             ended_by_drop: true,
             ..SpanEnd::default()
         }));
-        self.session.recorder.write_in_drop(&self.session.id, event);
+        self.session
+            .recorder
+            .write_in_drop(&self.session.id, &mut event);
     }
 }
 

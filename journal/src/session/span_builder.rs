@@ -157,7 +157,7 @@ impl<'a> SpanBuilder<'a> {
             },
             ..SpanEnd::default()
         };
-        let event = Event::new(Action::Span(start, finish)).at(end);
+        let event = Event::new(Action::Span(start, Box::new(finish))).at(end);
         self.session.write_event(event)
     }
 

@@ -107,7 +107,7 @@ impl<'a> SessionBuilder<'a> {
         let id = SessionId::new(self.id);
         let mut event = Event::new(Action::SessionStart(start));
         event.at = self.at;
-        let started = self.recorder.write(Some(&id), event);
+        let started = self.recorder.write(Some(&id), &mut event);
         Session::new(self.recorder, id, trace_id, started)
     }
 }

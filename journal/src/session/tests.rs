@@ -70,7 +70,7 @@ impl Memory {
 
 fn recorder(redact: Option<Redact>) -> (Arc<Memory>, Arc<Recorder>) {
     let memory = Arc::new(Memory::default());
-    let sink: Arc<dyn Sink> = Arc::clone(&memory) as _;
+    let sink: Arc<dyn Sink> = memory.clone();
     (memory, Arc::new(Recorder::new(sink, redact)))
 }
 
@@ -126,11 +126,12 @@ fn spans_are_recorded_as_they_go() {
         .model("anthropic", "m")
         .start();
     generation.text("I'll look");
+    let input = json!({"cmd": "ls"});
     let tool = generation
         .child("bash")
         .kind(Kind::TOOL)
         .call_id("c1")
-        .input(&json!({"cmd": "ls"}))
+        .input(&input)
         .start();
     tool.log(Level::Info, "started");
     tool.set("exit_code", 0);

@@ -122,7 +122,7 @@ fn decode_span(payload: &[u8]) -> Option<Event<'_>> {
     let body: body::Span<'_> = take(payload)?;
     let start = span_start(body.begin)?;
     let end = span_end(start.span.clone(), body.finish)?;
-    event(Action::Span(start, end), body.at, body.extras)
+    event(Action::Span(start, Box::new(end)), body.at, body.extras)
 }
 
 fn decode_text(payload: &[u8]) -> Option<Event<'_>> {

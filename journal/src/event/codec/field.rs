@@ -7,6 +7,7 @@ use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::event::Number;
+use crate::event::hex::{from_hex, to_hex};
 use crate::time::Timestamp;
 
 /// An id; what is exactly 16 or 32 lower-case hex digits takes half its length.
@@ -20,8 +21,8 @@ pub(super) enum Id<'a> {
 impl<'a> Id<'a> {
     pub(super) fn new(id: &'a str) -> Id<'a> {
         let parsed = match id.len() {
-            16 => parse_hex(id).map(Id::Hex8),
-            32 => parse_hex(id).map(Id::Hex16),
+            16 => from_hex(id).map(Id::Hex8),
+            32 => from_hex(id).map(Id::Hex16),
             _ => None,
         };
         parsed.unwrap_or(Id::Text(id))
@@ -33,38 +34,11 @@ impl<'a> Id<'a> {
 
     pub(super) fn into_text(self) -> Cow<'a, str> {
         match self {
-            Id::Hex8(bytes) => Cow::Owned(hex(&bytes)),
-            Id::Hex16(bytes) => Cow::Owned(hex(&bytes)),
+            Id::Hex8(bytes) => Cow::Owned(to_hex(&bytes)),
+            Id::Hex16(bytes) => Cow::Owned(to_hex(&bytes)),
             Id::Text(id) => Cow::Borrowed(id),
         }
     }
-}
-
-fn parse_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = hex_digit(digits[0])? << 4 | hex_digit(digits[1])?;
-    }
-    Some(bytes)
-}
-
-fn hex_digit(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-    ];
-    let digit = |nibble: u8| DIGITS[usize::from(nibble & 15)];
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(*byte)])
-        .collect()
 }
 
 /// A point in time.

@@ -192,7 +192,7 @@ fn events_that_say_nothing_possible_are_refused() {
         span: "another".into(),
         ..SpanEnd::default()
     };
-    for action in [crashed, system, Action::Span(start, end)] {
+    for action in [crashed, system, Action::Span(start, Box::new(end))] {
         let error = encode(&Event::new(action), &mut Vec::new()).unwrap_err();
         assert_eq!(error.code(), "invalid-event");
     }

@@ -88,7 +88,7 @@ fn parse_action<'a>(
         "span.end" => Action::SpanEnd(fields::span_end(members, warnings)?),
         "span" => {
             let (start, end) = fields::whole_span(members, warnings)?;
-            Action::Span(start, end)
+            Action::Span(start, Box::new(end))
         }
         "text" => Action::Text(Text {
             span: members.text("span")?.unwrap_or_default(),
