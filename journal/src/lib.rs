@@ -2,6 +2,8 @@
 
 mod error;
 pub mod event;
+#[cfg(feature = "export")]
+pub mod export;
 pub mod format;
 mod info;
 mod journal;

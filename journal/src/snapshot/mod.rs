@@ -20,3 +20,5 @@ pub use note::Note;
 pub use session::{CounterSnapshot, CrashCause, RunSnapshot, Snapshot};
 pub use span::{LinkSnapshot, LogSnapshot, SpanSnapshot};
 pub use totals::Totals;
+#[cfg(feature = "export")]
+pub(crate) use totals::tokens_total;

@@ -183,11 +183,13 @@ impl SpanSnapshot {
     }
 
     /// How many records of the session came before the one that started it.
+    #[cfg(feature = "export")]
     pub(crate) fn started_after(&self) -> u64 {
         self.started_after
     }
 
     /// How many records of the session came before the one that ended it.
+    #[cfg(feature = "export")]
     pub(crate) fn ended_after(&self) -> Option<u64> {
         self.ended_after
     }

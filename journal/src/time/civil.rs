@@ -14,12 +14,12 @@ pub(crate) struct Civil {
     nanoseconds: u32,
 }
 
-impl Civil {
-    /// As RFC 3339 writes it, with `digits` digits of the second's fraction, at most nine.
+impl fmt::Display for Civil {
+    /// As RFC 3339 writes it, with nine digits of the second's fraction.
     ///
     /// Years outside 0 to 9999, which RFC 3339 cannot write, get a sign and at least six digits, as
     /// ISO 8601 and ECMAScript have it.
-    pub(crate) fn write(self, f: &mut impl fmt::Write, digits: usize) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.year {
             0..=9999 => write!(f, "{:04}", self.year)?,
             _ => write!(f, "{:+07}", self.year)?,
@@ -30,9 +30,12 @@ impl Civil {
             "-{:02}-{:02}T{hour:02}:{minute:02}",
             self.month, self.day
         )?;
-        write!(f, ":{:02}", self.second_of_day % 60)?;
-        let fraction = format!("{:09}", self.nanoseconds);
-        write!(f, ".{}Z", &fraction[..digits.min(fraction.len())])
+        write!(
+            f,
+            ":{:02}.{:09}Z",
+            self.second_of_day % 60,
+            self.nanoseconds
+        )
     }
 }
 

@@ -171,7 +171,10 @@ fn convert(draft: Draft, parent: Option<String>, notes: &mut Notes) -> SpanSnaps
     };
     let owned = |text: Option<Cow<'static, str>>| text.map(Cow::into_owned);
     SpanSnapshot {
-        name: owned(draft.name).unwrap_or_else(|| draft.id.clone()),
+        name: owned(draft.name).unwrap_or_else(|| match draft.kind == Some(Kind::TOOL) {
+            true => UNNAMED_TOOL.to_owned(),
+            false => draft.id.clone(),
+        }),
         id: draft.id,
         parent,
         kind: draft.kind.unwrap_or(Kind::SPAN),
@@ -244,6 +247,8 @@ fn note_branches(branches: &[Branch], verdict: &Verdict, notes: &mut Notes) {
         }
     }
 }
+
+const UNNAMED_TOOL: &str = "unknown";
 
 /// The trace id of a session that was given none: always the same for the same session.
 fn trace_id_of(session: &str) -> String {
