@@ -32,8 +32,8 @@ pub use journal::Journal;
 pub use options::Options;
 pub use reader::{Gap, Item, Mode, Reader, Record, Records, SessionReader, Sessions, recover};
 pub use recovery::{
-    DamagedRange, Fate, Liveness, Loss, RecordCounts, Report, RunReport, RunState, SegmentReport,
-    SegmentState, SessionReport,
+    ByteClasses, DamagedRange, Fate, Liveness, Loss, RecordCounts, Report, RunReport, RunState,
+    SegmentReport, SegmentState, SessionReport,
 };
 pub use seq::{Address, Generation, RunId, SegmentNumber, Seq};
 pub use session::{Session, SessionBuilder, Span, SpanBuilder, SpanFinish, Written};

@@ -9,32 +9,38 @@ use crate::segment::Unread;
 
 /// How many bytes of a file are of each class; together they are the whole file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Classes {
-    pub(crate) header: u64,
-    /// Frames without their padding.
-    pub(crate) frame: u64,
-    pub(crate) padding: u64,
-    /// Zeros nobody has written to, or that a cut would remove.
-    pub(crate) zero: u64,
+#[non_exhaustive]
+pub struct ByteClasses {
+    /// Intact header pages.
+    pub header: u64,
+    /// Intact frames, without their padding.
+    pub frame: u64,
+    /// Zeros that fill up frames.
+    pub padding: u64,
+    /// Zeros behind the frames.
+    pub zero: u64,
     /// What a crash left, and nobody was ever told it was durable.
-    pub(crate) torn: u64,
-    pub(crate) damaged: u64,
-    pub(crate) unsearched: u64,
-    pub(crate) foreign: u64,
+    pub torn: u64,
+    /// What no crash explains, or what could not be read.
+    pub damaged: u64,
+    /// What was not looked at: the work allowed for finding the next frame was used up.
+    pub unsearched: u64,
+    /// Files that are not read as segments.
+    pub foreign: u64,
 }
 
-impl Classes {
+impl ByteClasses {
     /// A file that is not read.
-    pub(crate) fn foreign(len: u64) -> Classes {
-        Classes {
+    pub(crate) fn foreign(len: u64) -> ByteClasses {
+        ByteClasses {
             foreign: len,
-            ..Classes::default()
+            ..ByteClasses::default()
         }
     }
 
-    /// Classes of a segment: `gaps` are the verdicts of its stretches, in order.
-    pub(crate) fn of(part: &Part, is_header_torn: bool, gaps: &[Verdict]) -> Classes {
-        let mut classes = Classes::default();
+    /// The classes of a segment's bytes: `gaps` are the verdicts of its stretches, in order.
+    pub(crate) fn of(part: &Part, is_header_torn: bool, gaps: &[Verdict]) -> ByteClasses {
+        let mut classes = ByteClasses::default();
         let len = part.segment.len;
         classes.add_header(part.segment.header, is_header_torn, len);
         let scanned = &part.scanned;
@@ -73,8 +79,9 @@ impl Classes {
         classes
     }
 
-    /// All bytes.
-    pub(crate) fn sum(&self) -> u64 {
+    /// All bytes: the length of the file.
+    #[must_use]
+    pub fn sum(&self) -> u64 {
         let known = self.header + self.frame + self.padding + self.zero;
         known + self.torn + self.damaged + self.unsearched + self.foreign
     }

@@ -6,6 +6,7 @@ mod classes;
 mod facts;
 mod files;
 mod finding;
+mod judge;
 mod part;
 pub(crate) mod plan;
 mod probe;
@@ -19,12 +20,12 @@ mod testing;
 mod verdict;
 mod witness;
 
+pub use classes::ByteClasses;
 pub(crate) use facts::RunFacts;
 pub use facts::{Liveness, Loss};
 pub(crate) use files::StrayState;
 pub(crate) use finding::Finding;
 pub(crate) use part::Place;
-pub(crate) use probe::probe;
 pub use report::{
     DamagedRange, RecordCounts, Report, RunReport, RunState, SegmentReport, SessionReport,
 };

@@ -242,10 +242,10 @@ fn note(seen: &Seen<'_>, claims: &mut Claims, notes: &mut Notes) -> Option<()> {
             let entry = notes.sessions.entry(declared.index);
             entry.or_insert_with(|| Arc::from(&*declared.id));
         }
-        RecordKind::CRASH_NOTE if seen.header.session == 0 => {
-            if notes.crashes.len() < CRASH_NOTES_MAX {
-                notes.crashes.push((relative, payload.to_vec()));
-            }
+        RecordKind::CRASH_NOTE
+            if seen.header.session == 0 && notes.crashes.len() < CRASH_NOTES_MAX =>
+        {
+            notes.crashes.push((relative, payload.to_vec()));
         }
         _ => {}
     }

@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
+use super::classes::ByteClasses;
 use super::files::{Stray, StrayState};
 use super::finding::Finding;
 use super::run::{RunSurvey, SegmentState, SegmentSurvey};
@@ -71,6 +72,9 @@ pub struct SegmentReport {
     /// What it is.
     #[serde(serialize_with = "state_name")]
     pub state: SegmentState,
+    /// What its bytes are.
+    #[serde(skip)]
+    pub bytes: ByteClasses,
     /// What is wrong with it first, if anything is.
     #[serde(skip)]
     pub reason: Option<DamageReason>,
@@ -261,6 +265,7 @@ impl Report {
             first_seq: None,
             last_seq: None,
             state,
+            bytes: ByteClasses::foreign(stray.len),
             reason,
         });
     }
@@ -287,6 +292,7 @@ fn segment_report(run: &RunSurvey, segment: &SegmentSurvey) -> SegmentReport {
         first_seq: first.and_then(|island| seq(island.first)),
         last_seq: scanned.last().and_then(seq),
         state: segment.state,
+        bytes: segment.classes,
         reason: findings
             .find(|finding| matches!(finding.verdict, Verdict::Torn | Verdict::Damage))
             .map(|finding| finding.reason),

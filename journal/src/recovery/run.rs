@@ -4,18 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Liveness;
-use super::classes::Classes;
-use super::files::{HeaderFact, Naming};
-use super::finding::{Finding, MissingRange};
+use super::classes::ByteClasses;
+use super::finding::Finding;
 use super::part::{Opened, Part};
-use super::verdict::{
-    Between, Bytes, EndSight, GapSight, Missing, Verdict, end_verdict, gap_verdict,
-};
-use super::witness::{Fate, Witness};
+use super::verdict::Verdict;
+use super::witness::Witness;
 use crate::error::DamageReason;
 use crate::event::system::RunRecovered;
-use crate::format::{FRAMES_OFFSET, FileName};
-use crate::segment::Stretch;
+use crate::format::FRAMES_OFFSET;
 use crate::seq::{RunId, SegmentNumber, Seq};
 
 /// What the survey found out about a run.
@@ -43,7 +39,7 @@ pub(crate) struct SegmentSurvey {
     pub(crate) part: Part,
     /// Sequence number of the record whose relative one is 0.
     pub(crate) first_seq: u64,
-    pub(crate) classes: Classes,
+    pub(crate) classes: ByteClasses,
     pub(crate) state: SegmentState,
 }
 
@@ -157,7 +153,7 @@ impl RunSurvey {
         }
     }
 
-    fn is_live(&self) -> bool {
+    pub(super) fn is_live(&self) -> bool {
         self.liveness == Liveness::Live
     }
 
@@ -199,7 +195,7 @@ impl RunSurvey {
         verdicts.push(self.judge_end(&part, (due_seq, given_out), follower.is_some()));
         self.judge_details(&part);
         self.take_notes(&part, first_seq);
-        let classes = Classes::of(&part, is_header_torn, &verdicts);
+        let classes = ByteClasses::of(&part, is_header_torn, &verdicts);
         let state = self.state(&part, found_before);
         let is_promised = part.claims.next_segment.is_some();
         if part.records > 0 {
@@ -226,191 +222,6 @@ impl RunSurvey {
             self.miss_segment(due, Some(highest));
         } else if due.is_promised && self.liveness == Liveness::Dead {
             self.miss_segment(due, None);
-        }
-    }
-
-    fn miss_segment(&mut self, due: Due, last: Option<u64>) {
-        let name = FileName::Segment(self.run, due.segment).to_string();
-        let missing = match last {
-            Some(last) if last >= due.seq => self.witness.fates(due.seq, last),
-            Some(_) => Vec::new(),
-            None => vec![(due.seq, u64::MAX, Fate::Unwitnessed)],
-        };
-        for (first, last, fate) in missing {
-            let verdict = gap_verdict(GapSight {
-                is_live: self.is_live(),
-                between: Between::NoFile,
-                missing: fate.into(),
-            });
-            self.findings.push(Finding {
-                file: name.clone(),
-                segment: due.segment,
-                offset: 0,
-                len: 0,
-                reason: DamageReason::MissingSegment,
-                missing: Some(MissingRange {
-                    first,
-                    last: Some(last).filter(|last| *last < u64::MAX),
-                    fate,
-                }),
-                verdict,
-            });
-        }
-    }
-
-    /// Judges the header pages; true if a crash while they were written explains them.
-    fn judge_header(&mut self, part: &Part) -> bool {
-        let segment = &part.segment;
-        let pages = match segment.header {
-            HeaderFact::Intact | HeaderFact::Unread => None,
-            HeaderFact::OnePage(0) => Some((0, FRAMES_OFFSET / 2)),
-            HeaderFact::OnePage(_) => Some((FRAMES_OFFSET / 2, FRAMES_OFFSET / 2)),
-            HeaderFact::Broken | HeaderFact::Zeros => Some((0, FRAMES_OFFSET)),
-        };
-        // The pages are synced before the segment is used: only an unused one may be half made.
-        let is_unused = part.records == 0 && is_blank(part);
-        if segment.naming == Naming::Other {
-            let reason = DamageReason::BadHeader;
-            let finding = Finding::costless(segment, (0, 0), reason);
-            self.findings.push(finding);
-        }
-        match pages {
-            Some((offset, len)) if !is_unused => {
-                let at = (offset, len.min(segment.len.saturating_sub(offset)));
-                let reason = DamageReason::BadHeader;
-                self.findings.push(Finding::costless(segment, at, reason));
-                false
-            }
-            _ => true,
-        }
-    }
-
-    /// Judges the bytes between two intact frames; `missing` are the sequence numbers due at
-    /// their start and found behind them.
-    fn judge_gap(&mut self, part: &Part, stretch: &Stretch, missing: (u64, u64)) -> Verdict {
-        let (due, next) = missing;
-        let bytes = bytes_of(Some(stretch));
-        let sight = GapSight {
-            is_live: self.is_live(),
-            between: Between::These(bytes),
-            missing: Missing::None,
-        };
-        let at = (stretch.offset, stretch.end - stretch.offset);
-        if due == next {
-            let verdict = gap_verdict(sight);
-            let finding = Finding::costless(&part.segment, at, stretch.reason);
-            self.findings.push(Finding { verdict, ..finding });
-            return verdict;
-        }
-        let judge = |fate: Fate| {
-            gap_verdict(GapSight {
-                missing: fate.into(),
-                ..sight
-            })
-        };
-        self.push_missing(part, at, stretch.reason, (due, next - 1), &judge)
-    }
-
-    /// Judges what is behind the last intact frame; `missing` are the sequence number due there
-    /// and the first one known not to be missing.
-    fn judge_end(&mut self, part: &Part, missing: (u64, u64), is_followed: bool) -> Verdict {
-        let (due, given_out) = missing;
-        let segment = &part.segment;
-        let tail = part.scanned.stretches.last().filter(|s| s.next.is_none());
-        let sight = EndSight {
-            is_sealed: part.scanned.is_sealed,
-            has_frames: part.records > 0,
-            is_cut: segment.told_len.is_some_and(|told| segment.len < told),
-            is_live: self.is_live(),
-            is_followed,
-            behind: bytes_of(tail),
-            missing: Missing::None,
-        };
-        let judge = |fate: Fate| {
-            end_verdict(EndSight {
-                missing: fate.into(),
-                ..sight
-            })
-        };
-        let (offset, len) = tail.map_or((segment.len, 0), tail_extent);
-        let reason = match tail {
-            Some(_) if sight.is_cut && sight.behind == Bytes::Zeros => DamageReason::ShortFrame,
-            Some(tail) => tail.reason,
-            None => DamageReason::ShortFrame,
-        };
-        if due < given_out {
-            return self.push_missing(part, (offset, len), reason, (due, given_out - 1), &judge);
-        }
-        let verdict = end_verdict(sight);
-        if matches!(verdict, Verdict::Damage | Verdict::Torn) {
-            self.findings.push(Finding {
-                file: segment.name.clone(),
-                segment: segment.number,
-                offset,
-                len,
-                reason,
-                missing: (!is_followed).then_some(MissingRange {
-                    first: due,
-                    last: None,
-                    fate: Fate::Unwitnessed,
-                }),
-                verdict,
-            });
-        }
-        verdict
-    }
-
-    /// One finding for each fate among the missing numbers; gives the worst verdict.
-    fn push_missing(
-        &mut self,
-        part: &Part,
-        (offset, len): (u64, u64),
-        reason: DamageReason,
-        (first, last): (u64, u64),
-        judge: &dyn Fn(Fate) -> Verdict,
-    ) -> Verdict {
-        let mut worst = Verdict::Retired;
-        let mut place = (offset, len);
-        for (first, last, fate) in self.witness.fates(first, last) {
-            let verdict = judge(fate);
-            if verdict == Verdict::Damage || worst == Verdict::Retired {
-                worst = verdict;
-            }
-            self.findings.push(Finding {
-                file: part.segment.name.clone(),
-                segment: part.segment.number,
-                offset: place.0,
-                len: place.1,
-                reason,
-                missing: Some(MissingRange {
-                    first,
-                    last: Some(last),
-                    fate,
-                }),
-                verdict,
-            });
-            // The bytes are counted once.
-            place = (offset + len, 0);
-        }
-        worst
-    }
-
-    /// Damage that cost no record, and what could not be read.
-    fn judge_details(&mut self, part: &Part) {
-        let segment = &part.segment;
-        for (from, to) in &part.scanned.dirty_padding {
-            let reason = DamageReason::BadCrc;
-            let finding = Finding::costless(segment, (*from, to - from), reason);
-            self.findings.push(finding);
-        }
-        for at in &part.notes.undecodable {
-            let reason = DamageReason::UndecodablePayload;
-            self.findings.push(Finding::costless(segment, *at, reason));
-        }
-        for unread in &part.scanned.unread {
-            let at = (unread.offset, unread.end - unread.offset);
-            self.findings
-                .push(Finding::costless(segment, at, unread.reason));
         }
     }
 
@@ -452,9 +263,9 @@ impl RunSurvey {
 
 /// What should come next in a run.
 #[derive(Clone, Copy)]
-struct Due {
-    seq: u64,
-    segment: SegmentNumber,
+pub(super) struct Due {
+    pub(super) seq: u64,
+    pub(super) segment: SegmentNumber,
     /// A seal says that there is such a segment.
     is_promised: bool,
 }
@@ -494,26 +305,4 @@ fn in_band(parts: &[Part], firsts: &[u64]) -> u64 {
         }
     }
     highest
-}
-
-fn bytes_of(stretch: Option<&Stretch>) -> Bytes {
-    match stretch {
-        Some(stretch) if stretch.has_unread => Bytes::Unread,
-        Some(stretch) if stretch.content_end > stretch.offset => Bytes::NotZeros,
-        _ => Bytes::Zeros,
-    }
-}
-
-/// Offset and length of what is behind the last frame, without the zeros behind its content.
-fn tail_extent(tail: &Stretch) -> (u64, u64) {
-    let is_blank = tail.content_end == tail.offset;
-    let end = if is_blank { tail.end } else { tail.content_end };
-    (tail.offset, end - tail.offset)
-}
-
-/// Whether nothing but zeros is behind the header pages.
-fn is_blank(part: &Part) -> bool {
-    let stretches = part.scanned.stretches.iter();
-    let mut bytes = stretches.map(|stretch| bytes_of(Some(stretch)));
-    bytes.all(|bytes| bytes == Bytes::Zeros)
 }

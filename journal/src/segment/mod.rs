@@ -1,5 +1,6 @@
 //! One file of frames.
 
+mod candidate;
 mod read;
 mod scan;
 mod window;

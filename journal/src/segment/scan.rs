@@ -2,11 +2,11 @@
 
 use std::io;
 
+use super::candidate::next_candidate;
 use super::window::{Unreadable, Window};
 use crate::error::DamageReason;
 use crate::format::{
-    COMMIT_BIT, FRAME_ALIGNMENT, FRAME_HEADER_LEN, FRAMES_OFFSET, FrameHeader, FrameSeed,
-    RecordKind,
+    FRAME_ALIGNMENT, FRAME_HEADER_LEN, FRAMES_OFFSET, FrameHeader, FrameSeed, RecordKind,
 };
 use crate::storage::StorageFile;
 
@@ -158,10 +158,10 @@ struct Scanner<'a> {
 
 /// A place where a frame is due, and what may be there.
 #[derive(Clone, Copy)]
-struct Due {
-    offset: u64,
+pub(super) struct Due {
+    pub(super) offset: u64,
     /// The relative sequence number expected at `offset`.
-    relative: u64,
+    pub(super) relative: u64,
 }
 
 /// How a search for the next frame ended.
@@ -370,58 +370,6 @@ impl Scanner<'_> {
     }
 }
 
-/// How far a look through a slab of bytes went.
-struct Step {
-    skipped: u64,
-    candidate: Option<FrameHeader>,
-    content_end: u64,
-}
-
-/// The first place in the slab, which is at offset `at`, whose header could follow `due`.
-fn next_candidate(slab: &[u8], at: u64, due: Due) -> Step {
-    let mut step = Step {
-        skipped: 0,
-        candidate: None,
-        content_end: 0,
-    };
-    let mut rest = slab;
-    loop {
-        while let Some(behind) = skip_zeros(rest) {
-            step.skipped += ZEROS_LEN;
-            rest = behind;
-        }
-        let Some((bytes, _)) = rest.split_first_chunk::<FRAME_HEADER_LEN>() else {
-            return step;
-        };
-        let offset = at + step.skipped;
-        let [.., top, _, _, _, _, r0, r1, r2, r3, kind, _, _, _] = *bytes;
-        let relative = u64::from(u32::from_le_bytes([r0, r1, r2, r3]));
-        // Each missing frame took at least a frame header's bytes.
-        let missing_max = (offset - due.offset) / HEADER_LEN;
-        let missing = relative.checked_sub(due.relative);
-        if u32::from(top) << 24 >= COMMIT_BIT
-            && kind != 0
-            && missing.is_some_and(|missing| missing <= missing_max)
-            && let Ok(header) = FrameHeader::decode(*bytes)
-        {
-            step.candidate = Some(header);
-            return step;
-        }
-        let (word, behind) = rest.split_at(8);
-        step.skipped += FRAME_ALIGNMENT;
-        if word.iter().any(|byte| *byte != 0) {
-            step.content_end = at + step.skipped;
-        }
-        rest = behind;
-    }
-}
-
-/// What is behind a large run of zeros at the front, if a whole frame header is left there.
-fn skip_zeros(bytes: &[u8]) -> Option<&[u8]> {
-    let (front, behind) = bytes.split_at_checked(ZEROS.len())?;
-    (behind.len() >= FRAME_HEADER_LEN && *front == ZEROS).then_some(behind)
-}
-
 fn decode(bytes: &[u8]) -> Option<Result<FrameHeader, DamageReason>> {
     let (bytes, _) = bytes.split_first_chunk::<FRAME_HEADER_LEN>()?;
     Some(FrameHeader::decode(*bytes))
@@ -433,8 +381,6 @@ fn is_wanted(kind: RecordKind) -> bool {
 }
 
 const HEADER_LEN: u64 = 16;
-const ZEROS_LEN: u64 = 512;
-const ZEROS: [u8; 512] = [0; 512];
 
 /// Longer payloads of the library's own records are not read: it never writes such.
 const OWN_PAYLOAD_MAX: usize = 16 << 20;
