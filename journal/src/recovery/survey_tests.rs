@@ -269,6 +269,19 @@ fn segments_follow_each_other() {
 }
 
 #[test]
+fn large_segments_are_read_by_several_threads_with_the_same_result() {
+    let (mut storage, _) = three();
+    for file in storage.files.values_mut() {
+        file.resize(2 << 20, 0);
+    }
+    let run = look(&storage).runs.remove(0);
+    assert_eq!(run.findings, []);
+    let firsts: Vec<u64> = run.segments.iter().map(|s| s.first_seq).collect();
+    assert_eq!(firsts, [1, 4, 7]);
+    assert_eq!(records(&run), 8);
+}
+
+#[test]
 fn a_missing_segment_is_damage_with_exact_numbers() {
     for (gone, first, last) in [(1, 1, Some(3)), (2, 4, Some(6)), (3, 7, None)] {
         let (mut storage, _) = three();
