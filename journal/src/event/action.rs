@@ -187,7 +187,7 @@ pub struct SpanEnd<'a> {
 /// A piece of streaming text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Text<'a> {
-    /// The span that produced it.
+    /// The span that produced it; empty for the session's root span.
     pub span: Cow<'a, str>,
     /// Which of the span's texts it continues.
     pub channel: Channel<'a>,
