@@ -240,3 +240,40 @@ fn a_crashed_session_comes_back_as_a_snapshot() {
     let error = reader.snapshot("two").unwrap_err();
     assert_eq!(error.code(), "unknown-session");
 }
+
+#[test]
+fn a_journal_that_is_being_written_never_looks_hurt() {
+    use crate::{Journal, UserKind};
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::options()
+        .segment_bytes_max(1 << 20)
+        .open(dir.path())
+        .unwrap();
+    let writer = {
+        let journal = journal.clone();
+        std::thread::spawn(move || {
+            let kind = UserKind::new(200).unwrap();
+            for number in 0..40_000_u32 {
+                journal
+                    .append(kind, &number.to_le_bytes().repeat(40))
+                    .unwrap();
+            }
+        })
+    };
+    let mut looks = 0;
+    while !writer.is_finished() || looks == 0 {
+        let written = journal
+            .append(UserKind::new(201).unwrap(), b"before")
+            .unwrap();
+        let reader = Reader::open(dir.path()).unwrap();
+        let report = reader.report();
+        assert_eq!(report.loss(), Loss::None, "{report:?}");
+        assert!(report.runs[0].last_seq >= Some(written), "{report:?}");
+        looks += 1;
+    }
+    writer.join().unwrap();
+    journal.close().unwrap();
+    let report = Reader::open(dir.path()).unwrap().report();
+    let last = report.runs[0].last_seq.unwrap().get();
+    assert_eq!((report.loss(), report.counts.recovered), (Loss::None, last));
+}

@@ -88,8 +88,21 @@ fn look_again(storage: &dyn Storage, first: RunSurvey, witness: Witness) -> RunS
     }
     // Bytes read before a witness was written may have been incomplete when they were read.
     let in_band_max = first.witness.in_band;
-    let files = first.segments.into_iter().map(|s| s.part.segment);
-    let parts = files.map(|file| Part::read(storage, file, Trust::Moving));
+    let segments = first.segments.into_iter();
+    let mut files: Vec<SegmentFile> = segments.map(|segment| segment.part.segment).collect();
+    // A listing may leave out files that are made while it is taken.
+    for entry in list(storage).unwrap_or_default() {
+        if let Some(FileName::Segment(run, number)) = FileName::parse(&entry.name)
+            && run == first.run
+            && files.iter().all(|file| file.number != number)
+            && let Found::Segment(file) = identify(storage, &entry)
+            && (file.run, file.number) == (run, number)
+        {
+            files.push(file);
+        }
+    }
+    let parts = files.into_iter();
+    let parts = parts.map(|file| Part::read(storage, file, Trust::Moving));
     let parts = parts.collect();
     RunSurvey::assemble(first.run, first.liveness, parts, witness, Some(in_band_max))
 }
