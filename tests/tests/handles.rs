@@ -63,11 +63,11 @@ fn work(journal: &Journal) -> trace_journal::Result<()> {
 
 /// What must be the same in both journals: all but the addresses of records.
 fn comparable(reader: &Reader) -> Json {
-    let snapshot = reader.snapshot("ses_1").unwrap();
-    let mut json = serde_json::to_value(&snapshot).unwrap();
-    let members = json.as_object_mut().unwrap();
+    let snapshot = reader.snapshot("ses_1").expect("the session is there");
+    let mut json = serde_json::to_value(&snapshot).expect("a snapshot is JSON");
+    let members = json.as_object_mut().expect("a snapshot is an object");
     for name in ["runs", "notes"] {
-        members.remove(name).unwrap();
+        members.remove(name).expect("a snapshot has it");
     }
     json
 }

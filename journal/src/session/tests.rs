@@ -149,8 +149,13 @@ fn spans_are_recorded_as_they_go() {
         .reason("stop")
         .end(Status::Ok);
     session.end();
-
     let events = memory.events();
+    drop((tool, generation, session));
+    assert_eq!(memory.events().len(), events.len());
+    check_recorded(&events, &output);
+}
+
+fn check_recorded(events: &[Event<'_>], output: &Value<'_>) {
     let Action::SpanStart(chat) = &events[1].action else {
         panic!()
     };
@@ -186,15 +191,14 @@ fn spans_are_recorded_as_they_go() {
     };
     assert_eq!(
         (end.status, &end.fields.output),
-        (Status::Ok, &Some(output))
+        (Status::Ok, &Some(output.clone()))
     );
     let Action::SpanEnd(end) = &events[7].action else {
         panic!()
     };
     assert_eq!(end.fields.cost, Some(Number::F64(0.005)));
     assert!(matches!(events[8].action, Action::SessionEnd(_)));
-    drop((tool, generation, session));
-    assert_eq!(memory.events().len(), 9);
+    assert_eq!(events.len(), 9);
 }
 
 #[test]
