@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::seq::{RunId, SegmentNumber, Seq};
+use crate::settings::WriteMode;
 use crate::storage::Durability;
 use crate::writer::Slot;
 
@@ -26,6 +27,8 @@ pub struct RunInfo {
     pub run: RunId,
     /// What a successful sync is worth in this directory.
     pub durability: Durability,
+    /// Whether records are written through a mapping of the segment, or by positioned writes.
+    pub write_mode: WriteMode,
     /// The last record written.
     pub written: Option<Seq>,
     /// The last record known durable.
@@ -36,6 +39,9 @@ pub struct RunInfo {
     pub segment: SegmentNumber,
     /// Why the run is poisoned, if it is.
     pub poisoned: Option<String>,
+    /// An append took its place over a second ago and has not finished: nothing after it can
+    /// become durable.
+    pub is_stuck: bool,
     /// Whether the run is closed.
     pub is_closed: bool,
 }
@@ -49,11 +55,17 @@ impl Info {
                 dir: storage.path().to_owned(),
                 run: facts.run,
                 durability: storage.durability(),
+                write_mode: if facts.is_mapped {
+                    WriteMode::Mapped
+                } else {
+                    WriteMode::Positioned
+                },
                 written: facts.written.map(|seq| seq.in_opening(opening)),
                 durable: facts.durable.map(|seq| seq.in_opening(opening)),
                 backlog_bytes: facts.backlog_bytes,
                 segment: facts.segment,
                 poisoned: facts.poison.map(|cause| cause.to_string()),
+                is_stuck: facts.is_stuck,
                 is_closed: facts.is_closed,
             }
         });

@@ -37,7 +37,7 @@ pub use recovery::{
 };
 pub use seq::{Address, Generation, RunId, SegmentNumber, Seq};
 pub use session::{Session, SessionBuilder, Span, SpanBuilder, SpanFinish, Written};
-pub use settings::OnBacklog;
+pub use settings::{OnBacklog, WriteMode};
 pub use snapshot::Snapshot;
 pub use time::Timestamp;
 pub use writer::WhenDurable;

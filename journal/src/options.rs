@@ -10,7 +10,7 @@ use crate::format::PAYLOAD_LEN_MAX;
 use crate::journal::Journal;
 use crate::opening;
 use crate::session::Redact;
-use crate::settings::{OnBacklog, WriterSettings};
+use crate::settings::{OnBacklog, WriteMode, WriterSettings};
 use crate::storage::Storage;
 use crate::writer::ErrorHook;
 
@@ -62,6 +62,13 @@ impl Options {
     /// What an append does at the backlog limit. Default: wait at most one second.
     pub fn on_backlog(mut self, on_backlog: OnBacklog) -> Options {
         self.settings.on_backlog = on_backlog;
+        self
+    }
+
+    /// How records get into the file. Default: [`WriteMode::Auto`]. Promises are the same in every
+    /// mode; [`Journal::info`] tells which one it is.
+    pub fn write_mode(mut self, mode: WriteMode) -> Options {
+        self.settings.write_mode = mode;
         self
     }
 

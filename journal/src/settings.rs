@@ -12,6 +12,19 @@ pub enum OnBacklog {
     Fail,
 }
 
+/// How records get from the program into the segment's file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WriteMode {
+    /// Mapped where that is safe (ext4, xfs, tmpfs), else positioned.
+    #[default]
+    Auto,
+    /// Through a shared mapping of the segment: an append costs a memory copy.
+    Mapped,
+    /// By one positioned write per append, one after the other.
+    Positioned,
+}
+
 /// How a run is written.
 #[derive(Clone, Debug)]
 pub(crate) struct WriterSettings {
@@ -21,6 +34,7 @@ pub(crate) struct WriterSettings {
     pub(crate) record_bytes_max: u64,
     pub(crate) backlog_bytes_max: u64,
     pub(crate) on_backlog: OnBacklog,
+    pub(crate) write_mode: WriteMode,
     /// Name and version of the program that writes.
     pub(crate) program: (String, String),
     /// No threads: whoever waits runs the syncer's steps itself.
@@ -36,6 +50,7 @@ impl Default for WriterSettings {
             record_bytes_max: 64 << 20,
             backlog_bytes_max: 64 << 20,
             on_backlog: OnBacklog::Wait(Duration::from_secs(1)),
+            write_mode: WriteMode::Auto,
             program: (String::new(), String::new()),
             is_stepped: false,
         }

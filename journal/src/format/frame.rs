@@ -1,6 +1,6 @@
 //! One record on the disk: 16 bytes of fields, the payload, zeros up to the next multiple of 8.
 
-use super::checksum::FrameSeed;
+use super::checksum::{FrameChecksum, FrameSeed};
 use super::kind::RecordKind;
 use super::{COMMIT_BIT, FRAME_ALIGNMENT, FRAME_HEADER_LEN, PAYLOAD_LEN_MAX, SESSION_INDEX_MAX};
 use crate::error::DamageReason;
@@ -24,24 +24,56 @@ pub struct FrameHeader {
 pub type FrameLen = u64;
 
 impl FrameHeader {
-    /// The header of a frame at `offset` with this payload; the checksum is taken here.
+    /// The header of a frame at this place with this payload.
     #[must_use]
     pub fn new(at: FramePlace, kind: RecordKind, session: u32, payload: &[u8]) -> FrameHeader {
+        let mut checksum = at.seed.begin();
+        checksum.payload(payload);
         let payload_len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        FrameHeader::with_checksum(checksum, at, (kind, session), payload_len)
+    }
+
+    /// The header of a frame whose payload `checksum` has taken in already.
+    #[must_use]
+    pub fn with_checksum(
+        checksum: FrameChecksum,
+        at: FramePlace,
+        (kind, session): (RecordKind, u32),
+        payload_len: u32,
+    ) -> FrameHeader {
         debug_assert!(payload_len <= PAYLOAD_LEN_MAX && session <= SESSION_INDEX_MAX);
+        let relative_seq = at.relative_seq;
         let unsealed = FrameHeader {
             payload_len,
             crc: 0,
-            relative_seq: at.relative_seq,
+            relative_seq,
             kind,
             session,
         };
-        let mut checksum = at.seed.begin();
-        checksum.payload(payload);
         FrameHeader {
             crc: checksum.finish(unsealed.fields(), at.offset),
             ..unsealed
         }
+    }
+
+    /// The two words before the payload; the first, with the length, makes the frame count.
+    #[must_use]
+    pub fn words(&self) -> [u64; 2] {
+        let bytes = self.encode();
+        let first = bytes
+            .first_chunk()
+            .map_or(0, |word| u64::from_le_bytes(*word));
+        let second = bytes
+            .last_chunk()
+            .map_or(0, |word| u64::from_le_bytes(*word));
+        [first, second]
+    }
+
+    /// Bytes of the whole frame whose first word this is; `None` if the word commits no frame.
+    #[must_use]
+    pub fn committed_len(first_word: u64) -> Option<FrameLen> {
+        let length = u32::try_from(first_word & u64::from(u32::MAX)).ok()?;
+        (length & COMMIT_BIT != 0).then(|| padded(u64::from(length & !COMMIT_BIT)))
     }
 
     /// The 16 bytes on the disk.

@@ -52,11 +52,7 @@ impl MappedFile {
             )?
         };
         let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        let mapped = MappedFile { base, len };
-        // Fails where the kernel is too old to make pages writable ahead; without that, a store
-        // could kill the process on a full disk.
-        mapped.make_writable(0, PAGE_LEN)?;
-        Ok(mapped)
+        Ok(MappedFile { base, len })
     }
 
     /// The word at a byte offset; `None` outside the mapping or between two words.

@@ -68,9 +68,7 @@ impl Core {
         };
         let closed = {
             let mut lane = self.lock_lane();
-            let closed = lane.close(&close, durable_seq);
-            self.publish(&lane, true);
-            closed
+            lane.close(&close, durable_seq)
         };
         self.sync_written(state)?;
         closed?;
@@ -83,7 +81,7 @@ impl Core {
         self.cut_finished(state);
         {
             let lane = self.lock_lane();
-            let _ = lane.active.file.set_len(lane.offset);
+            let _ = lane.active.file.set_len(lane.active.reserve.tail().offset);
         }
         if let Some(waiting) = lock(&self.next).take_waiting() {
             let _ = self.storage.remove(&waiting.name);

@@ -6,8 +6,10 @@ use std::time::Instant;
 
 use super::bell::Bell;
 use super::errors::ErrorLog;
-use super::lane::{AppendFailure, Lane, Outgoing, segment_len_for};
-use super::next::NextSegment;
+use arc_swap::ArcSwap;
+
+use super::lane::{self, AppendFailure, CLOSING_ROOM, Lane, Outgoing};
+use super::next::{NextSegment, segment_len_for};
 use super::run_file::RunFile;
 use super::segment::{PrepareFailure, Segment};
 use super::sessions::Sessions;
@@ -27,12 +29,16 @@ pub(crate) struct Core {
     pub(super) settings: WriterSettings,
     pub(super) run_file: Mutex<Option<RunFile>>,
     pub(super) run: RunId,
-    /// The process that opened the run; a fork of it must leave everything alone.
-    pid: u32,
     pub(super) started: Instant,
     pub(super) sessions: Sessions,
     pub(super) errors: Arc<ErrorLog>,
     pub(super) lane: Mutex<Lane>,
+    /// The active segment, for appenders that do not hold the lane.
+    pub(super) current: Arc<ArcSwap<Segment>>,
+    /// Refused records are to be noted before the next one.
+    pub(super) has_refused: AtomicBool,
+    /// Little of the active segment is still writable.
+    pub(super) wants_window: AtomicBool,
     /// The segment after the active one. Locked after the lane where both are.
     pub(super) next: Mutex<NextSegment>,
     /// The active segment is half full and nobody has looked after the next one yet.
@@ -46,6 +52,8 @@ pub(crate) struct Core {
     pub(super) closed: OnceLock<Result<()>>,
     pub(super) close_batch: Arc<Batch>,
     poison: OnceLock<Arc<Error>>,
+    /// Since when an appender is stuck between reserve and commit.
+    pub(super) stuck_since: Mutex<Option<Instant>>,
 }
 
 /// What [`Core::facts`] tells about a run being written.
@@ -56,6 +64,8 @@ pub(crate) struct CoreFacts {
     pub(crate) durable: Option<Seq>,
     pub(crate) backlog_bytes: u64,
     pub(crate) segment: SegmentNumber,
+    pub(crate) is_mapped: bool,
+    pub(crate) is_stuck: bool,
     pub(crate) poison: Option<Arc<Error>>,
     pub(crate) is_closed: bool,
 }
@@ -74,11 +84,21 @@ pub(super) struct Parts {
 impl Core {
     pub(super) fn new(parts: Parts) -> Core {
         let run = parts.run_file.run();
-        let core = Core {
-            pid: std::process::id(),
+        let next = NextSegment {
+            run,
+            number: parts.lane.active.number.next(),
+            len: parts.segment_len,
+            len_max: parts.settings.segment_bytes_max.next_multiple_of(4096),
+            is_mapped: parts.lane.active.is_mapped(),
+            waiting: None,
+        };
+        Core {
+            current: parts.lane.current(),
+            has_refused: AtomicBool::new(false),
+            wants_window: AtomicBool::new(false),
             started: Instant::now(),
             sessions: Sessions::default(),
-            next: Mutex::new(NextSegment::new(run, parts.segment_len)),
+            next: Mutex::new(next),
             wants_segment: AtomicBool::new(false),
             watermark: Watermark::default(),
             waiters: Waiters::default(),
@@ -88,15 +108,14 @@ impl Core {
             closed: OnceLock::new(),
             close_batch: Arc::default(),
             poison: OnceLock::new(),
+            stuck_since: Mutex::new(None),
             storage: parts.storage,
             settings: parts.settings,
             run_file: Mutex::new(Some(parts.run_file)),
             run,
             errors: parts.errors,
             lane: Mutex::new(parts.lane),
-        };
-        core.publish(&core.lock_lane(), true);
-        core
+        }
     }
 
     pub(crate) fn run(&self) -> RunId {
@@ -128,6 +147,7 @@ impl Core {
         if self.check_open().is_ok() {
             let bytes = u64::try_from(payload_len).unwrap_or(u64::MAX);
             self.lock_lane().refused.add(bytes, code);
+            self.has_refused.store(true, Ordering::SeqCst);
         }
     }
 
@@ -147,6 +167,9 @@ impl Core {
             }
             self.wait_for_backlog(padded(size))?;
         }
+        if let Some(seq) = self.append_in_place(kind, session, payload) {
+            return Ok(seq);
+        }
         let id = self.sessions.id(session);
         let record = Outgoing {
             kind,
@@ -159,32 +182,81 @@ impl Core {
             return Err(Error::Closed);
         }
         let durable = self.watermark.durable();
-        let mut next = |room| self.next_segment(room);
-        let appended = lane.append(record, durable, &mut next);
-        self.publish(&lane, true);
-        let is_half_full = lane.is_half_full();
+        let mut take_next = |room| self.take_next(room);
+        let appended = lane.append(record, durable, &mut take_next);
+        if appended.is_ok() {
+            self.has_refused.store(false, Ordering::SeqCst);
+        }
+        let active = Arc::clone(&lane.active);
         drop(lane);
-        self.after_append(is_half_full);
+        self.after_append(&active, active.reserve.tail().offset);
         appended.map_err(|failure| match failure {
             AppendFailure::Refused(error) => error,
             AppendFailure::Poison(error) => self.poison(error),
         })
     }
 
-    /// Publishes the lane's end; to be called with the lane locked.
-    pub(super) fn publish(&self, lane: &Lane, is_work: bool) {
-        self.watermark
-            .wrote(lane.last_seq(), lane.total_bytes, is_work);
+    /// Appends to the mapped active segment without a lock; `None` if that takes more than room
+    /// that is there and writable.
+    fn append_in_place(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Option<Seq> {
+        let segment = self.current.load();
+        let is_plain = segment.is_mapped()
+            && segment.declared.contains(session)
+            && !self.has_refused.load(Ordering::SeqCst);
+        if !is_plain {
+            return None;
+        }
+        let frame = segment.frame(kind, session, payload);
+        let limit = segment
+            .file_len
+            .saturating_sub(CLOSING_ROOM)
+            .min(segment.writable_to());
+        let start = segment.reserve.reserve(1, frame.frame_len(), limit)?;
+        let end = start.offset + frame.frame_len();
+        lane::store(&segment, &[frame], start);
+        self.after_append(&segment, end);
+        Seq::new(segment.seq_at(start))
     }
 
-    fn after_append(&self, is_half_full: bool) {
+    fn after_append(&self, segment: &Segment, end: u64) {
         self.bell.ring_if_resting();
-        if self.watermark.backlog_bytes() >= self.settings.sync_bytes {
+        let written_bytes = segment.bytes_at(end);
+        let backlog_bytes = written_bytes.saturating_sub(self.watermark.durable_bytes());
+        if backlog_bytes >= self.settings.sync_bytes {
             self.bell.want_sync();
         }
-        if is_half_full && !self.wants_segment.swap(true, Ordering::SeqCst) {
+        let is_half_full = end > segment.file_len / 2;
+        if is_half_full && !self.wants_segment.load(Ordering::SeqCst) {
+            self.wants_segment.store(true, Ordering::SeqCst);
             self.bell.ring();
         }
+        let is_short = segment.is_mapped() && end + WINDOW_SHORT > segment.writable_to();
+        if is_short && !self.wants_window.swap(true, Ordering::SeqCst) {
+            self.bell.ring();
+        }
+    }
+
+    /// The last sequence number given out.
+    pub(super) fn written(&self) -> u64 {
+        let segment = self.current.load();
+        segment.seq_at(segment.reserve.tail()).saturating_sub(1)
+    }
+
+    /// Bytes of all frames so far.
+    pub(super) fn written_bytes(&self) -> u64 {
+        let segment = self.current.load();
+        segment.bytes_at(segment.reserve.tail().offset)
+    }
+
+    /// Bytes written and not yet durable.
+    pub(super) fn backlog_bytes(&self) -> u64 {
+        // Read first what grows last, so that the difference is never taken too small.
+        let durable = self.watermark.durable_bytes();
+        self.written_bytes().saturating_sub(durable)
+    }
+
+    pub(super) fn is_dirty(&self) -> bool {
+        self.watermark.is_dirty(self.written())
     }
 
     /// Waits, as the option says, until the record fits under the backlog limit.
@@ -192,7 +264,7 @@ impl Core {
         let limit = self.settings.backlog_bytes_max;
         let mut deadline = None;
         loop {
-            let bytes = self.watermark.backlog_bytes();
+            let bytes = self.backlog_bytes();
             if bytes == 0 || bytes.saturating_add(len) <= limit {
                 return Ok(());
             }
@@ -204,7 +276,7 @@ impl Core {
             let until = *deadline.get_or_insert_with(|| Instant::now() + time);
             let batch = self.waiters.join();
             // A sync that ended before the batch was joined may have made room.
-            if self.watermark.backlog_bytes() < bytes {
+            if self.backlog_bytes() < bytes {
                 continue;
             }
             if self.settings.is_stepped {
@@ -219,10 +291,10 @@ impl Core {
     }
 
     /// Hands over the next segment, with at least this much room.
-    fn next_segment(&self, room: u64) -> Result<Arc<Segment>, PrepareFailure> {
+    fn take_next(&self, room: u64) -> Result<Arc<Segment>, PrepareFailure> {
+        let taken = lock(&self.next).take(&*self.storage, segment_len_for(room));
         self.wants_segment.store(false, Ordering::SeqCst);
-        let len_max = self.settings.segment_bytes_max;
-        lock(&self.next).take(&*self.storage, segment_len_for(room), len_max)
+        taken
     }
 
     /// Stops the run for good: nothing more is promised, and everybody who waits is told why.
@@ -253,7 +325,7 @@ impl Core {
 
     /// Whether this process, and not a fork of it, opened the run.
     pub(super) fn check_process(&self) -> Result<()> {
-        if std::process::id() == self.pid {
+        if self.storage.is_own_process() {
             Ok(())
         } else {
             Err(Error::Forked)
@@ -271,18 +343,14 @@ impl Core {
 
     /// How the run stands.
     pub(crate) fn facts(&self) -> CoreFacts {
-        let is_own = self.check_process().is_ok();
         CoreFacts {
             run: self.run,
-            written: Seq::new(self.watermark.written()),
+            written: Seq::new(self.written()),
             durable: Seq::new(self.watermark.durable()),
-            backlog_bytes: self.watermark.backlog_bytes(),
-            // A lock that another thread held at the moment of a fork stays locked in the child.
-            segment: if is_own {
-                self.lock_lane().active.number
-            } else {
-                SegmentNumber::FIRST
-            },
+            backlog_bytes: self.backlog_bytes(),
+            segment: self.current.load().number,
+            is_stuck: self.check_process().is_ok() && self.is_stuck(),
+            is_mapped: self.current.load().is_mapped(),
             poison: self.poison.get().cloned(),
             is_closed: self.closed.get().is_some(),
         }
@@ -298,3 +366,6 @@ impl Core {
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// So much writable room is left when the syncer is asked for more.
+const WINDOW_SHORT: u64 = 64 << 10;

@@ -1,14 +1,17 @@
-//! The end of the run: where the next frame goes, and the step to the next segment.
+//! The end of the run: appends that need more than room in the active segment, and the step to
+//! the next segment.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use super::refused::Tally;
-use super::segment::{PrepareFailure, Segment};
+use super::reserve::Tail;
+use super::segment::{Frame, PrepareFailure, Segment};
 use crate::error::{Error, Result};
 use crate::event::system::{self, Refused, RunClose, Seal, SegmentStart, SessionRef, SyncMark};
-use crate::format::{FRAMES_OFFSET, FrameHeader, FramePlace, RecordKind, padded};
-use crate::seq::{SegmentNumber, Seq};
+use crate::format::{RecordKind, padded};
+use crate::seq::Seq;
 
 /// One record on its way to the disk.
 #[derive(Clone, Copy, Debug)]
@@ -30,66 +33,57 @@ pub(super) enum AppendFailure {
 }
 
 /// Makes or hands over the next segment: at least `room` bytes for frames.
-pub(super) type NextSegment<'a> = &'a mut dyn FnMut(u64) -> Result<Arc<Segment>, PrepareFailure>;
+pub(super) type TakeNext<'a> = &'a mut dyn FnMut(u64) -> Result<Arc<Segment>, PrepareFailure>;
 
-/// A segment left behind, whose frames end at `end`.
+/// A segment left behind: closed, but perhaps not yet durable.
 #[derive(Clone, Debug)]
 pub(super) struct Finished {
     pub(super) segment: Arc<Segment>,
-    pub(super) end: u64,
     pub(super) is_sealed: bool,
 }
 
-/// The end of a run that is being written; all appends go through it one after the other.
+/// The end of a run that is being written. Whoever holds it may rotate, and in a segment that is
+/// not mapped, is the only one to append.
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) active: Arc<Segment>,
-    first_seq: u64,
-    /// Where the next frame goes in the active segment.
-    pub(super) offset: u64,
-    /// The next sequence number to be given out.
-    pub(super) next_seq: u64,
-    /// Bytes of all frames written so far, over all segments.
-    pub(super) total_bytes: u64,
-    /// A write failed at the offset: nothing but a seal may go there.
+    /// The active segment, for appenders that do not hold the lane.
+    current: Arc<ArcSwap<Segment>>,
+    /// A write failed at the tail: nothing but a seal may go there.
     must_rotate: bool,
     pub(super) is_closed: bool,
-    declared: HashSet<u32>,
     pub(super) refused: Tally,
     pub(super) finished: Vec<Finished>,
     buffer: Vec<u8>,
-    payload: Vec<u8>,
+}
+
+/// Payloads of the frames that go before a record.
+#[derive(Default)]
+struct Before {
+    refused: Option<Vec<u8>>,
+    declaration: Option<Vec<u8>>,
 }
 
 impl Lane {
-    /// A run that begins with the given segment.
+    /// A run that begins with the given segment, whose first bytes are writable.
     pub(super) fn begin(first: Arc<Segment>) -> Result<Lane> {
         let mut lane = Lane {
+            current: Arc::new(ArcSwap::new(Arc::clone(&first))),
             active: first,
-            first_seq: Seq::FIRST.get(),
-            offset: FRAMES_OFFSET,
-            next_seq: Seq::FIRST.get(),
-            total_bytes: 0,
             must_rotate: false,
             is_closed: false,
-            declared: HashSet::new(),
             refused: Tally::default(),
             finished: Vec::new(),
             buffer: Vec::new(),
-            payload: Vec::new(),
         };
+        lane.active.begin(Seq::FIRST.get(), 0);
         lane.start_segment(0, 0)?;
         Ok(lane)
     }
 
-    /// The last sequence number given out, 0 if none.
-    pub(super) fn last_seq(&self) -> u64 {
-        self.next_seq.saturating_sub(1)
-    }
-
-    /// Whether so much of the active segment is used that the next one should be made.
-    pub(super) fn is_half_full(&self) -> bool {
-        self.offset > self.active.file_len / 2
+    /// The active segment, for appenders that do not hold the lane.
+    pub(super) fn current(&self) -> Arc<ArcSwap<Segment>> {
+        Arc::clone(&self.current)
     }
 
     /// Writes one record, with the declaration of its session and a note of refused ones before
@@ -98,49 +92,41 @@ impl Lane {
         &mut self,
         record: Outgoing<'_>,
         durable_seq: u64,
-        next: NextSegment<'_>,
+        take_next: TakeNext<'_>,
     ) -> Result<Seq, AppendFailure> {
-        let need = padded(u64::try_from(record.payload.len()).unwrap_or(u64::MAX / 2));
-        let extra = self.declaration_len(&record) + self.refused.frame_len_max();
-        if self.must_rotate || !self.has_room(need + extra) {
-            let room = need + declaration_len_max(&record) + self.refused.frame_len_max();
-            self.rotate(room, durable_seq, next)?;
+        loop {
+            let before = self.before(&record).map_err(AppendFailure::Refused)?;
+            let segment = Arc::clone(&self.active);
+            let frames = before.frames(&segment, &record);
+            if let Some(seq) = self.put(&segment, &frames)? {
+                if before.refused.is_some() {
+                    self.refused.clear();
+                }
+                segment.declared.add(record.session);
+                return Ok(Seq::new(seq).unwrap_or(Seq::MAX));
+            }
+            // In a fresh segment the session has to be declared in any case.
+            let room = frames_len(&frames) + declaration_len(&record);
+            self.rotate(room, durable_seq, take_next)?;
         }
-        self.buffer.clear();
-        let mut pending = self.put_refused().map_err(AppendFailure::Refused)?;
-        pending += self
-            .put_declaration(&record, pending)
-            .map_err(AppendFailure::Refused)?;
-        let seq = self.next_seq + pending;
-        self.put(record.kind, record.session, record.payload, pending);
-        self.write(record.payload, need)
-            .map_err(AppendFailure::Refused)?;
-        self.next_seq = seq + 1;
-        self.refused.clear();
-        if record.session != 0 {
-            self.declared.insert(record.session);
-        }
-        Ok(Seq::new(seq).unwrap_or(Seq::FIRST))
     }
 
     /// Writes a sync mark if it fits into the active segment; gives its sequence number.
     pub(super) fn mark(&mut self, durable_seq: u64) -> Option<u64> {
+        let first_seq = self.active.first_seq();
         let mark = SyncMark {
             durable_seq,
-            first_seq: self.first_seq,
+            first_seq,
             extras: Vec::new(),
         };
-        if self.must_rotate || self.is_closed || !self.has_room(SYSTEM_FRAME_LEN_MAX) {
+        if self.is_closed {
             return None;
         }
-        self.write_system(RecordKind::SYNC_MARK, &mark).ok()
+        self.put_system(RecordKind::SYNC_MARK, &mark).ok().flatten()
     }
 
     /// Writes the note of refused records if there are any and it fits.
     pub(super) fn note_refused(&mut self) {
-        if self.must_rotate || !self.has_room(self.refused.frame_len_max()) {
-            return;
-        }
         let Some((count, bytes, code)) = self.refused.pending() else {
             return;
         };
@@ -150,7 +136,7 @@ impl Lane {
             code: code.into(),
             extras: Vec::new(),
         };
-        if self.write_system(RecordKind::REFUSED, &said).is_ok() {
+        if matches!(self.put_system(RecordKind::REFUSED, &said), Ok(Some(_))) {
             self.refused.clear();
         }
     }
@@ -159,21 +145,62 @@ impl Lane {
     /// is closed, whatever the outcome.
     pub(super) fn close(&mut self, last: &RunClose<'_>, durable_seq: u64) -> Result<()> {
         self.is_closed = true;
-        // After a failed write the offset is soiled by half a frame; only a seal goes over that.
-        let written = if self.must_rotate {
-            Ok(0)
+        // After a failed write the tail is soiled by half a frame; only a seal goes over that.
+        let last = if self.must_rotate {
+            None
         } else {
-            self.write_system(RecordKind::RUN_CLOSE, last)
+            Some(encode(last)?)
         };
-        self.seal(None, durable_seq)?;
-        written.map(|_| ())
+        self.seal(last.as_deref(), None, durable_seq)
     }
 
-    fn has_room(&self, need: u64) -> bool {
-        self.offset
-            .saturating_add(need)
-            .saturating_add(CLOSING_ROOM)
-            <= self.active.file_len
+    /// Writes frames one after the other and gives the sequence number of the last; `None` if
+    /// there is no room for them here.
+    fn put(
+        &mut self,
+        segment: &Segment,
+        frames: &[Frame<'_>],
+    ) -> Result<Option<u64>, AppendFailure> {
+        let len = frames_len(frames);
+        let limit = segment.file_len.saturating_sub(CLOSING_ROOM);
+        let has_room = |tail: Tail| tail.offset.checked_add(len).is_some_and(|end| end <= limit);
+        if self.must_rotate || !has_room(segment.reserve.tail()) {
+            return Ok(None);
+        }
+        if !segment.is_mapped() {
+            let start = segment.reserve.tail();
+            self.write(segment, frames, start)
+                .map_err(AppendFailure::Refused)?;
+            let start = advance(segment, frames, len, limit);
+            return Ok(start.map(|start| last_seq(segment, frames, start)));
+        }
+        loop {
+            // Others append meanwhile: what was made writable may be used up already.
+            let end = segment.reserve.tail().offset.saturating_add(len);
+            if end > segment.writable_to() {
+                segment
+                    .make_writable(len + WRITABLE_AHEAD)
+                    .map_err(|e| full(segment, e))?;
+            }
+            let limit = limit.min(segment.writable_to());
+            if let Some(start) = advance(segment, frames, len, limit) {
+                store(segment, frames, start);
+                return Ok(Some(last_seq(segment, frames, start)));
+            }
+            if !has_room(segment.reserve.tail()) {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn put_system<T: serde::Serialize>(
+        &mut self,
+        kind: RecordKind,
+        said: &T,
+    ) -> Result<Option<u64>, AppendFailure> {
+        let payload = encode(said).map_err(AppendFailure::Refused)?;
+        let segment = Arc::clone(&self.active);
+        self.put(&segment, &[segment.frame(kind, 0, &payload)])
     }
 
     /// Goes on in the next segment: makes it first, so that nothing changes if that fails.
@@ -181,176 +208,209 @@ impl Lane {
         &mut self,
         room: u64,
         durable_seq: u64,
-        next: NextSegment<'_>,
+        take_next: TakeNext<'_>,
     ) -> Result<(), AppendFailure> {
         let room = room.saturating_add(SYSTEM_FRAME_LEN_MAX + CLOSING_ROOM);
-        let segment = next(room).map_err(|failure| match failure {
+        let next = take_next(room).map_err(|failure| match failure {
             PrepareFailure::Discarded(error) => AppendFailure::Refused(error),
             PrepareFailure::Poison(error) => AppendFailure::Poison(error),
         })?;
         // Without a seal, the next segment's start still says where this one ends.
-        let is_sealed = self.seal(Some(segment.number), durable_seq).is_ok();
-        let left = std::mem::replace(&mut self.active, segment);
-        let end = self.offset;
+        let is_sealed = self.seal(None, Some(next.number.0), durable_seq).is_ok();
+        let left = std::mem::replace(&mut self.active, next);
+        let end = left.reserve.tail();
+        self.active
+            .begin(left.seq_at(end), left.bytes_at(end.offset));
         self.finished.push(Finished {
             segment: left,
-            end,
             is_sealed,
         });
-        self.offset = FRAMES_OFFSET;
-        self.first_seq = self.next_seq;
         self.must_rotate = false;
-        self.declared.clear();
-        self.start_segment(end, durable_seq)
-            .map_err(AppendFailure::Refused)
+        self.start_segment(end.offset, durable_seq)
+            .map_err(AppendFailure::Refused)?;
+        self.current.store(Arc::clone(&self.active));
+        Ok(())
     }
 
+    /// Writes the first record of the active segment, which nobody else sees yet.
     fn start_segment(&mut self, predecessor_end: u64, durable_seq: u64) -> Result<()> {
-        let first_seq = self.first_seq;
+        let segment = Arc::clone(&self.active);
+        let first_seq = segment.first_seq();
         let start = SegmentStart {
             first_seq,
             predecessor_end,
             durable_seq,
             extras: Vec::new(),
         };
-        self.write_system(RecordKind::SEGMENT_START, &start)
-            .map(|_| ())
-    }
-
-    /// Ends the active segment at the last good offset.
-    fn seal(&mut self, next: Option<SegmentNumber>, durable_seq: u64) -> Result<()> {
-        let last_seq = self.next_seq;
-        let next_segment = next.map(|number| number.0);
-        let seal = Seal {
-            last_seq,
-            next_segment,
-            durable_seq,
-            extras: Vec::new(),
-        };
-        self.write_system(RecordKind::SEAL, &seal).map(|_| ())
-    }
-
-    fn write_system<T: serde::Serialize>(&mut self, kind: RecordKind, said: &T) -> Result<u64> {
-        let mut payload = std::mem::take(&mut self.payload);
-        payload.clear();
-        system::encode(said, &mut payload)?;
-        self.buffer.clear();
-        self.put(kind, 0, &payload, 0);
-        let len = padded(u64::try_from(payload.len()).unwrap_or(u64::MAX / 2));
-        let written = self.write(&payload, len);
-        self.payload = payload;
-        written?;
-        let seq = self.next_seq;
-        self.next_seq += 1;
-        Ok(seq)
-    }
-
-    /// Bytes the declaration takes that this record needs here.
-    fn declaration_len(&self, record: &Outgoing<'_>) -> u64 {
-        if self.declared.contains(&record.session) {
-            0
-        } else {
-            declaration_len_max(record)
+        let payload = encode(&start)?;
+        let frames = [segment.frame(RecordKind::SEGMENT_START, 0, &payload)];
+        self.write(&segment, &frames, segment.reserve.tail())?;
+        if let Some(start) = advance(&segment, &frames, frames_len(&frames), segment.file_len) {
+            store(&segment, &frames, start);
         }
-    }
-
-    /// Adds the declaration of the record's session; gives how many frames that was.
-    fn put_declaration(&mut self, record: &Outgoing<'_>, pending: u64) -> Result<u64> {
-        let Some(id) = record
-            .session_id
-            .filter(|_| !self.declared.contains(&record.session))
-        else {
-            return Ok(0);
-        };
-        let session = record.session;
-        let said = SessionRef {
-            index: session,
-            id: id.into(),
-            extras: Vec::new(),
-        };
-        self.put_system(RecordKind::SESSION_REF, session, &said, pending)?;
-        Ok(1)
-    }
-
-    /// Adds a note of the refused records; gives how many frames that was.
-    fn put_refused(&mut self) -> Result<u64> {
-        let Some((count, bytes, code)) = self.refused.pending() else {
-            return Ok(0);
-        };
-        let said = Refused {
-            count,
-            bytes,
-            code: code.into(),
-            extras: Vec::new(),
-        };
-        self.put_system(RecordKind::REFUSED, 0, &said, 0)?;
-        Ok(1)
-    }
-
-    fn put_system<T: serde::Serialize>(
-        &mut self,
-        kind: RecordKind,
-        session: u32,
-        said: &T,
-        pending: u64,
-    ) -> Result<()> {
-        let mut payload = std::mem::take(&mut self.payload);
-        payload.clear();
-        system::encode(said, &mut payload)?;
-        self.put(kind, session, &payload, pending);
-        self.payload = payload;
         Ok(())
     }
 
-    /// Adds a frame to the buffer, `pending` frames after the next sequence number. The payload
-    /// itself is left out if it is large: `write` takes it from where it is.
-    fn put(&mut self, kind: RecordKind, session: u32, payload: &[u8], pending: u64) {
-        let buffered = u64::try_from(self.buffer.len()).unwrap_or(u64::MAX / 2);
-        let relative = self.next_seq - self.first_seq + pending;
-        let place = FramePlace {
-            seed: self.active.seed,
-            offset: self.offset + buffered,
-            relative_seq: u32::try_from(relative).unwrap_or(u32::MAX),
-        };
-        let header = FrameHeader::new(place, kind, session, payload);
-        self.buffer.extend_from_slice(&header.encode());
-        if payload.len() < WRITTEN_IN_PLACE {
-            self.buffer.extend_from_slice(payload);
-            let whole = self.buffer.len().next_multiple_of(8);
-            self.buffer.resize(whole, 0);
+    /// Ends the active segment at its tail, after a last record if there is one: from now on its
+    /// end is fixed, sealed or not.
+    fn seal(
+        &mut self,
+        last: Option<&[u8]>,
+        next_segment: Option<u32>,
+        durable_seq: u64,
+    ) -> Result<()> {
+        let sealed = self.try_seal(last, next_segment, durable_seq);
+        if sealed.is_err() {
+            self.active.reserve.close(0, 0, u64::MAX);
+        }
+        sealed
+    }
+
+    fn try_seal(
+        &mut self,
+        last: Option<&[u8]>,
+        next_segment: Option<u32>,
+        durable_seq: u64,
+    ) -> Result<()> {
+        let segment = Arc::clone(&self.active);
+        loop {
+            // The seal says its own number, which is known only when its room is taken.
+            let tail = segment.reserve.tail();
+            let last_seq = segment.seq_at(tail) + u64::from(last.is_some());
+            let seal = Seal {
+                last_seq,
+                next_segment,
+                durable_seq,
+                extras: Vec::new(),
+            };
+            let payload = encode(&seal)?;
+            let last = last.map(|payload| segment.frame(RecordKind::RUN_CLOSE, 0, payload));
+            let seal = segment.frame(RecordKind::SEAL, 0, &payload);
+            let frames: Vec<_> = last.into_iter().chain([seal]).collect();
+            let len = frames_len(&frames);
+            if tail.offset + len > segment.writable_to() {
+                let made = segment.make_writable(CLOSING_ROOM);
+                made.map_err(|e| Error::io("get space in", &segment.name, e))?;
+            }
+            self.write(&segment, &frames, tail)?;
+            let count = u32::try_from(frames.len()).unwrap_or(0);
+            if segment.reserve.close_at(tail, count, len) {
+                store(&segment, &frames, tail);
+                return Ok(());
+            }
         }
     }
 
-    /// Writes the buffer, whose last frame is `last_len` long and has this payload, and moves the
-    /// offset behind it; after a failure only a seal may follow.
-    fn write(&mut self, last_payload: &[u8], last_len: u64) -> Result<()> {
-        let buffered = u64::try_from(self.buffer.len()).unwrap_or(u64::MAX / 2);
-        let mut len = buffered;
-        let file = &self.active.file;
-        let written = if last_payload.len() < WRITTEN_IN_PLACE {
-            file.write_at(&self.buffer, self.offset)
-        } else {
-            // The length words come last: until then the payload is behind zeros.
-            len += last_len - 16;
-            file.write_at(last_payload, self.offset + buffered)
-                .and_then(|()| file.write_at(&self.buffer, self.offset))
-        };
-        match written {
-            Ok(()) => {
-                self.offset += len;
-                self.total_bytes += len;
-                Ok(())
-            }
-            Err(error) => {
-                self.must_rotate = true;
-                Err(Error::io("write", &self.active.name, error))
-            }
+    /// What has to go before a record here.
+    fn before(&self, record: &Outgoing<'_>) -> Result<Before> {
+        let mut before = Before::default();
+        if let Some((count, bytes, code)) = self.refused.pending() {
+            let said = Refused {
+                count,
+                bytes,
+                code: code.into(),
+                extras: Vec::new(),
+            };
+            before.refused = Some(encode(&said)?);
         }
+        let is_declared = self.active.declared.contains(record.session);
+        if let Some(id) = record.session_id.filter(|_| !is_declared) {
+            let said = SessionRef {
+                index: record.session,
+                id: id.into(),
+                extras: Vec::new(),
+            };
+            before.declaration = Some(encode(&said)?);
+        }
+        Ok(before)
+    }
+
+    /// Writes frames by positioned writes, if the segment is written that way; after a failure
+    /// only a seal may follow.
+    fn write(&mut self, segment: &Segment, frames: &[Frame<'_>], start: Tail) -> Result<()> {
+        if segment.is_mapped() {
+            return Ok(());
+        }
+        self.buffer.clear();
+        let mut at = start;
+        let mut written = Ok(());
+        for frame in frames {
+            let words = segment.words(frame, at);
+            self.buffer.extend_from_slice(&words.to_bytes());
+            if frame.payload.len() < WRITTEN_IN_PLACE {
+                self.buffer.extend_from_slice(frame.payload);
+                self.buffer.resize(self.buffer.len().next_multiple_of(8), 0);
+            } else {
+                // The commit word comes last: until then the payload is behind zeros.
+                written = written.and(segment.file.write_at(frame.payload, at.offset + 16));
+            }
+            at.offset += frame.frame_len();
+            at.relative_seq += 1;
+        }
+        written
+            .and_then(|()| segment.file.write_at(&self.buffer, start.offset))
+            .map_err(|error| {
+                self.must_rotate = true;
+                Error::io("write", &segment.name, error)
+            })
     }
 }
 
-/// Bytes the declaration of a record's session takes, 0 for a record without session.
-fn declaration_len_max(record: &Outgoing<'_>) -> u64 {
+impl Before {
+    fn frames<'a>(&'a self, segment: &Segment, record: &Outgoing<'a>) -> Vec<Frame<'a>> {
+        let refused = self.refused.as_ref();
+        let declaration = self.declaration.as_ref();
+        let refused = refused.map(|payload| segment.frame(RecordKind::REFUSED, 0, payload));
+        let declaration = declaration
+            .map(|payload| segment.frame(RecordKind::SESSION_REF, record.session, payload));
+        let itself = segment.frame(record.kind, record.session, record.payload);
+        refused
+            .into_iter()
+            .chain(declaration)
+            .chain([itself])
+            .collect()
+    }
+}
+
+/// Fills reserved room of a mapped segment, frame by frame; the first to be committed is the first in order.
+pub(super) fn store(segment: &Segment, frames: &[Frame<'_>], start: Tail) {
+    let mut at = start;
+    for frame in frames {
+        let words = segment.words(frame, at);
+        segment.copy(words, frame.payload);
+        segment.commit(words);
+        at.offset += frame.frame_len();
+        at.relative_seq += 1;
+    }
+}
+
+fn advance(segment: &Segment, frames: &[Frame<'_>], len: u64, limit: u64) -> Option<Tail> {
+    segment
+        .reserve
+        .reserve(u32::try_from(frames.len()).ok()?, len, limit)
+}
+
+fn last_seq(segment: &Segment, frames: &[Frame<'_>], start: Tail) -> u64 {
+    let count = u64::try_from(frames.len()).unwrap_or(u64::MAX);
+    segment.seq_at(start) + count.saturating_sub(1)
+}
+
+fn frames_len(frames: &[Frame<'_>]) -> u64 {
+    frames.iter().map(Frame::frame_len).sum()
+}
+
+fn full(segment: &Segment, error: std::io::Error) -> AppendFailure {
+    AppendFailure::Refused(Error::io("get space in", &segment.name, error))
+}
+
+fn encode<T: serde::Serialize>(said: &T) -> Result<Vec<u8>> {
+    let mut payload = Vec::new();
+    system::encode(said, &mut payload)?;
+    Ok(payload)
+}
+
+/// Bytes the declaration of a record's session takes at most, 0 for a record without session.
+fn declaration_len(record: &Outgoing<'_>) -> u64 {
     let Some(id) = record.session_id else {
         return 0;
     };
@@ -365,16 +425,14 @@ fn declaration_len_max(record: &Outgoing<'_>) -> u64 {
 /// A payload of this size and more is written from where it is, not copied first.
 const WRITTEN_IN_PLACE: usize = 256 << 10;
 
+/// What an appender makes writable beyond its own record: short, because it has to wait for it.
+const WRITABLE_AHEAD: u64 = 32 << 10;
+
 /// The longest frame of a mark, segment start or seal: three numbers and the extras.
 const SYSTEM_FRAME_LEN_MAX: u64 = padded(32);
-
-/// Room no other record may take: for the record that closes the run and for a seal.
-pub(super) const CLOSING_ROOM: u64 = padded(RUN_CLOSE_LEN_MAX) + SYSTEM_FRAME_LEN_MAX;
 
 /// The longest payload of the record that closes a run: a short reason and four numbers.
 const RUN_CLOSE_LEN_MAX: u64 = 104;
 
-/// The smallest segment that holds a record of `room` bytes on its own.
-pub(super) fn segment_len_for(room: u64) -> u64 {
-    FRAMES_OFFSET.saturating_add(room).saturating_add(4096)
-}
+/// Room no other record may take: for the record that closes the run and for a seal.
+pub(super) const CLOSING_ROOM: u64 = padded(RUN_CLOSE_LEN_MAX) + SYSTEM_FRAME_LEN_MAX;

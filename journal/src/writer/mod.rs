@@ -1,13 +1,17 @@
 //! Writing a run: appends, group commit, rotation, close.
 
+mod atomic;
 mod bell;
 mod close;
 mod core;
+mod declared;
 mod errors;
+mod frontier;
 mod lane;
 mod next;
 mod open;
 mod refused;
+mod reserve;
 mod run_file;
 mod schedule;
 mod segment;

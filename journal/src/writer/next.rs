@@ -11,25 +11,18 @@ use crate::storage::Storage;
 /// Gives out the segments of a run one after the other.
 #[derive(Debug)]
 pub(super) struct NextSegment {
-    run: RunId,
+    pub(super) run: RunId,
     /// Number of the next segment to be made.
-    number: SegmentNumber,
+    pub(super) number: SegmentNumber,
     /// Its planned length.
-    len: u64,
-    waiting: Option<Waiting>,
+    pub(super) len: u64,
+    /// Length that planned ones do not go beyond.
+    pub(super) len_max: u64,
+    pub(super) is_mapped: bool,
+    pub(super) waiting: Option<Waiting>,
 }
 
 impl NextSegment {
-    /// For a run whose first segment is made already.
-    pub(super) fn new(run: RunId, len: u64) -> NextSegment {
-        NextSegment {
-            run,
-            number: SegmentNumber::FIRST.next(),
-            len,
-            waiting: None,
-        }
-    }
-
     pub(super) fn is_made(&self) -> bool {
         self.waiting.is_some()
     }
@@ -40,36 +33,44 @@ impl NextSegment {
     }
 
     /// Makes the next segment ahead of its time.
-    pub(super) fn prepare(
-        &mut self,
-        storage: &dyn Storage,
-        len_max: u64,
-    ) -> Result<(), PrepareFailure> {
+    pub(super) fn prepare(&mut self, storage: &dyn Storage) -> Result<(), PrepareFailure> {
         if self.waiting.is_none() {
-            let segment = self.make(storage, 0, len_max)?;
+            let segment = self.make(storage, 0)?;
             self.waiting = Some(Waiting::new(segment));
         }
         Ok(())
     }
 
-    /// Hands over the next segment, at least `needed` bytes long.
+    /// Hands over the next segment, at least `needed` bytes long, its first bytes writable.
     pub(super) fn take(
         &mut self,
         storage: &dyn Storage,
         needed: u64,
-        len_max: u64,
     ) -> Result<Arc<Segment>, PrepareFailure> {
-        if let Some(waiting) = self.waiting.take() {
-            if waiting.segment.file_len >= needed {
-                return Ok(waiting.segment);
+        let waiting = match self.waiting.take() {
+            Some(waiting) if waiting.segment.file_len >= needed => waiting,
+            small => {
+                // Nothing was ever written to one that is too small, so it can go; if it will
+                // not, it stays as an empty segment and its number is not used again.
+                if let Some(small) = small
+                    && storage.remove(&small.segment.name).is_ok()
+                {
+                    self.number = small.segment.number;
+                }
+                Waiting::new(self.make(storage, needed)?)
             }
-            // Too small for this record. Nothing was ever written to it, so it can go; if it
-            // will not, it stays as an empty segment and its number is not used again.
-            if storage.remove(&waiting.segment.name).is_ok() {
-                self.number = waiting.segment.number;
-            }
+        };
+        let segment = Arc::clone(&waiting.segment);
+        if let Err(error) = segment.make_writable(WRITABLE_AT_FIRST) {
+            self.waiting = Some(waiting);
+            let path = storage.path().join(&segment.name);
+            return Err(PrepareFailure::Discarded(Error::io(
+                "get space in",
+                path,
+                error,
+            )));
         }
-        self.make(storage, needed, len_max).map(Arc::new)
+        Ok(segment)
     }
 
     /// Takes the waiting segment away for good.
@@ -83,20 +84,16 @@ impl NextSegment {
     }
 
     /// Makes a segment of the planned length; on a full disk, a smaller one that will do.
-    fn make(
-        &mut self,
-        storage: &dyn Storage,
-        needed: u64,
-        len_max: u64,
-    ) -> Result<Segment, PrepareFailure> {
+    fn make(&mut self, storage: &dyn Storage, needed: u64) -> Result<Segment, PrepareFailure> {
         let planned = self.len.max(needed);
         let small = needed.max(SMALL_SEGMENT_LEN);
-        let mut made = Segment::prepare(storage, self.run, self.number, planned);
+        let make = |len| Segment::prepare(storage, self.run, self.number, len, self.is_mapped);
+        let mut made = make(planned);
         let is_full = matches!(made, Err(PrepareFailure::Discarded(Error::DiskFull { .. })));
         if is_full && small < planned {
-            made = Segment::prepare(storage, self.run, self.number, small);
+            made = make(small);
         } else if made.is_ok() {
-            self.len = self.len.saturating_mul(2).min(len_max);
+            self.len = self.len.saturating_mul(2).min(self.len_max);
         }
         if made.is_ok() {
             self.number = self.number.next();
@@ -149,9 +146,21 @@ impl Waiting {
     }
 }
 
+/// The smallest segment that has room for frames of this many bytes in all.
+pub(super) fn segment_len_for(room: u64) -> u64 {
+    FRAMES_OFFSET
+        .saturating_add(room)
+        .saturating_add(PAGE_LEN - 1)
+        / PAGE_LEN
+        * PAGE_LEN
+}
+
 const PAGE_LEN: u64 = 4096;
 const ZEROED_AT_ONCE: u64 = 64 * PAGE_LEN;
 const ZEROS: [u8; 4096] = [0; 4096];
 
 /// The length of a segment made when the planned one does not fit on the disk.
 const SMALL_SEGMENT_LEN: u64 = 64 << 10;
+
+/// Enough for the segment's first record and its last ones.
+const WRITABLE_AT_FIRST: u64 = 2 * PAGE_LEN;

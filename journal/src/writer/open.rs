@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::event::system::{self, RunOpen};
 use crate::format::{FileName, RecordKind};
 use crate::seq::{Generation, RunId, SegmentNumber};
-use crate::settings::WriterSettings;
-use crate::storage::Storage;
+use crate::settings::{WriteMode, WriterSettings};
+use crate::storage::{FileSystem, Storage};
 
 /// What it takes to start a run.
 #[derive(Debug)]
@@ -44,8 +44,11 @@ impl OpenRun {
     }
 
     fn open_with(self, run_file: RunFile) -> Result<Arc<Core>> {
-        let segment_len = FIRST_SEGMENT_LEN.min(self.settings.segment_bytes_max);
-        let first = prepare_first(&*self.storage, run_file.run(), segment_len)?;
+        let segment_len = FIRST_SEGMENT_LEN
+            .min(self.settings.segment_bytes_max)
+            .next_multiple_of(4096);
+        let mode = self.settings.write_mode;
+        let first = first_segment(&*self.storage, run_file.run(), segment_len, mode)?;
         let lane = Lane::begin(first)?;
         let run_open = self.run_open(run_file.run())?;
         let segment_len = (segment_len * 2).min(self.settings.segment_bytes_max);
@@ -93,10 +96,37 @@ impl OpenRun {
     }
 }
 
+/// Makes the first segment in the mode that is wished, or in the one that works here.
+fn first_segment(
+    storage: &dyn Storage,
+    run: RunId,
+    len: u64,
+    mode: WriteMode,
+) -> Result<Arc<Segment>> {
+    let is_safe = matches!(
+        storage.file_system(),
+        FileSystem::Ext4 | FileSystem::Xfs | FileSystem::Memory
+    );
+    match mode {
+        WriteMode::Mapped => prepare_first(storage, run, len, true),
+        WriteMode::Auto if is_safe => match prepare_first(storage, run, len, true) {
+            // Too old a kernel, or a file system that looks safe and is not.
+            Err(Error::Io { .. }) => prepare_first(storage, run, len, false),
+            made => made,
+        },
+        _ => prepare_first(storage, run, len, false),
+    }
+}
+
 /// Makes the first segment and overwrites all of it with zeros, so that the first syncs are as
 /// fast as later ones.
-fn prepare_first(storage: &dyn Storage, run: RunId, len: u64) -> Result<Arc<Segment>> {
-    let prepared = Segment::prepare(storage, run, SegmentNumber::FIRST, len);
+fn prepare_first(
+    storage: &dyn Storage,
+    run: RunId,
+    len: u64,
+    is_mapped: bool,
+) -> Result<Arc<Segment>> {
+    let prepared = Segment::prepare(storage, run, SegmentNumber::FIRST, len, is_mapped);
     let segment = prepared.map_err(|failure| match failure {
         PrepareFailure::Discarded(error) | PrepareFailure::Poison(error) => error,
     })?;
@@ -107,8 +137,12 @@ fn prepare_first(storage: &dyn Storage, run: RunId, len: u64) -> Result<Arc<Segm
     segment
         .file
         .sync(0, len)
-        .map_err(|e| Error::io("sync", path(), e))?;
+        .and_then(|()| segment.make_writable(WRITABLE_AT_FIRST))
+        .map_err(|e| Error::io("prepare", path(), e))?;
     Ok(segment)
 }
+
+/// Enough for the first records of a run.
+const WRITABLE_AT_FIRST: u64 = 16 << 10;
 
 const FIRST_SEGMENT_LEN: u64 = 1 << 20;

@@ -11,6 +11,8 @@ pub(super) struct Facts {
     /// Since when something waits to become durable.
     pub(super) dirty_since: Option<Duration>,
     pub(super) is_over_sync_bytes: bool,
+    /// Little of the active segment is still writable.
+    pub(super) needs_window: bool,
     pub(super) needs_segment: bool,
     pub(super) has_zeroing_left: bool,
     /// Since when everything is durable and only the mark that says so is not.
@@ -23,6 +25,8 @@ pub(super) struct Facts {
 pub(super) enum Decision {
     Close,
     Sync,
+    /// Make more of the active segment writable.
+    OpenWindow,
     PrepareSegment,
     ZeroAhead,
     /// Write one more mark and sync it, so that a later crash shows what was durable.
@@ -39,6 +43,8 @@ pub(super) fn decide(facts: &Facts) -> Decision {
         Decision::Close
     } else if facts.wants_sync || is_sync_due || facts.is_over_sync_bytes {
         Decision::Sync
+    } else if facts.needs_window {
+        Decision::OpenWindow
     } else if facts.needs_segment {
         Decision::PrepareSegment
     } else if facts.has_zeroing_left {
@@ -64,6 +70,7 @@ mod tests {
         wants_sync: false,
         dirty_since: None,
         is_over_sync_bytes: false,
+        needs_window: false,
         needs_segment: false,
         has_zeroing_left: false,
         unwitnessed_since: None,

@@ -1,13 +1,23 @@
-//! Segments in the making: created, given space and a header, zeroed ahead, handed over.
+//! The control block of a segment that is being written.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::declared::Declared;
+use super::reserve::{ReserveWord, Tail};
 use crate::error::{Error, Result};
-use crate::format::{FRAMES_OFFSET, FileName, FrameSeed, SegmentHeader};
+use crate::format::{
+    FRAMES_OFFSET, FileName, FrameChecksum, FrameHeader, FramePlace, FrameSeed, RecordKind,
+    SegmentHeader, padded,
+};
 use crate::seq::{RunId, SegmentNumber};
-use crate::storage::{Storage, StorageFile};
+use crate::storage::{Region, Storage, StorageFile};
 
 /// A segment that has space and a durable header and name.
+///
+/// Reserve, copy and commit are separate steps: [`ReserveWord`] gives out room, [`Segment::copy`]
+/// fills it, [`Segment::commit`] makes the frame count. Between reserve and commit nothing may
+/// fail, block or panic.
 #[derive(Debug)]
 pub(super) struct Segment {
     pub(super) number: SegmentNumber,
@@ -15,6 +25,16 @@ pub(super) struct Segment {
     pub(super) seed: FrameSeed,
     pub(super) file: Arc<dyn StorageFile>,
     pub(super) file_len: u64,
+    pub(super) reserve: ReserveWord,
+    pub(super) declared: Declared,
+    /// `None`: written by positioned writes, one append after the other.
+    region: Option<Arc<dyn Region>>,
+    /// Up to where the region can be stored into without asking for space.
+    writable_to: AtomicU64,
+    /// Sequence number of the first record, and bytes of frames before this segment; both are
+    /// set before the segment is handed to appenders.
+    first_seq: AtomicU64,
+    bytes_before: AtomicU64,
 }
 
 /// Why a segment could not be made.
@@ -26,6 +46,23 @@ pub(super) enum PrepareFailure {
     Poison(Error),
 }
 
+/// One frame on its way into a segment, its payload's checksum taken already.
+#[derive(Clone, Debug)]
+pub(super) struct Frame<'a> {
+    kind: RecordKind,
+    session: u32,
+    pub(super) payload: &'a [u8],
+    checksum: FrameChecksum,
+}
+
+/// The two words in front of a payload; the first is the commit word.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FrameWords {
+    offset: u64,
+    first: u64,
+    second: u64,
+}
+
 impl Segment {
     /// Makes a segment of `file_len` bytes: space first, so that a full disk shows here and not
     /// in the middle of an append, then the header pages, then both synced with the directory.
@@ -34,6 +71,7 @@ impl Segment {
         run: RunId,
         number: SegmentNumber,
         file_len: u64,
+        is_mapped: bool,
     ) -> Result<Segment, PrepareFailure> {
         let name = FileName::Segment(run, number).to_string();
         let path = || storage.path().join(&name);
@@ -49,27 +87,174 @@ impl Segment {
         let filled = file
             .allocate(file_len)
             .and_then(|()| file.write_at(&pages, 0))
-            .and_then(|()| file.sync(0, FRAMES_OFFSET));
-        if let Err(error) = filled {
-            // The file was never part of the journal; if it stays, it is an empty segment.
-            let _ = storage.remove(&name);
-            return Err(PrepareFailure::Discarded(Error::io(
-                "prepare",
-                path(),
-                error,
-            )));
-        }
+            .and_then(|()| file.sync(0, FRAMES_OFFSET))
+            .and_then(|()| {
+                if is_mapped {
+                    map(&*file, file_len).map(Some)
+                } else {
+                    Ok(None)
+                }
+            });
+        let region = match filled {
+            Ok(region) => region,
+            Err(error) => {
+                // Never part of the journal; if the file stays, it is an empty segment.
+                let _ = storage.remove(&name);
+                return Err(PrepareFailure::Discarded(Error::io(
+                    "prepare",
+                    path(),
+                    error,
+                )));
+            }
+        };
         // The name must be durable too: without it a fully synced segment is lost after a crash.
         storage
             .sync_dir()
             .map_err(|e| PrepareFailure::Poison(Error::io("sync", storage.path(), e)))?;
-        let seed = FrameSeed::new(run, number);
         Ok(Segment {
             number,
             name,
-            seed,
+            seed: FrameSeed::new(run, number),
             file,
             file_len,
+            reserve: ReserveWord::new(FRAMES_OFFSET),
+            declared: Declared::new(),
+            region,
+            writable_to: AtomicU64::new(0),
+            first_seq: AtomicU64::new(0),
+            bytes_before: AtomicU64::new(0),
         })
     }
+
+    pub(super) fn is_mapped(&self) -> bool {
+        self.region.is_some()
+    }
+
+    /// Says where the segment stands in its run, before any appender sees it.
+    pub(super) fn begin(&self, first_seq: u64, bytes_before: u64) {
+        self.first_seq.store(first_seq, Ordering::SeqCst);
+        self.bytes_before.store(bytes_before, Ordering::SeqCst);
+    }
+
+    pub(super) fn first_seq(&self) -> u64 {
+        self.first_seq.load(Ordering::Relaxed)
+    }
+
+    /// The sequence number of the frame at this place.
+    pub(super) fn seq_at(&self, tail: Tail) -> u64 {
+        self.first_seq() + u64::from(tail.relative_seq)
+    }
+
+    /// Bytes of all frames of the run before this place.
+    pub(super) fn bytes_at(&self, offset: u64) -> u64 {
+        self.bytes_before.load(Ordering::Relaxed) + offset.saturating_sub(FRAMES_OFFSET)
+    }
+
+    pub(super) fn frame<'a>(&self, kind: RecordKind, session: u32, payload: &'a [u8]) -> Frame<'a> {
+        let mut checksum = self.seed.begin();
+        checksum.payload(payload);
+        Frame {
+            kind,
+            session,
+            payload,
+            checksum,
+        }
+    }
+
+    /// The two words of a frame that begins at `start`.
+    pub(super) fn words(&self, frame: &Frame<'_>, start: Tail) -> FrameWords {
+        let at = FramePlace {
+            seed: self.seed,
+            offset: start.offset,
+            relative_seq: start.relative_seq,
+        };
+        let len = u32::try_from(frame.payload.len()).unwrap_or(u32::MAX);
+        let kind = (frame.kind, frame.session);
+        let header = FrameHeader::with_checksum(frame.checksum.clone(), at, kind, len);
+        let [first, second] = header.words();
+        FrameWords {
+            offset: start.offset,
+            first,
+            second,
+        }
+    }
+
+    /// Fills the room of a frame, all but its commit word.
+    pub(super) fn copy(&self, words: FrameWords, payload: &[u8]) {
+        if let Some(region) = &self.region {
+            region.copy(words.offset + 16, payload);
+            region.commit(words.offset + 8, words.second);
+        }
+    }
+
+    /// Makes the frame count.
+    pub(super) fn commit(&self, words: FrameWords) {
+        if let Some(region) = &self.region {
+            region.commit(words.offset, words.first);
+        }
+    }
+
+    /// Bytes of the committed frame at this place; `None` if there is none yet.
+    pub(super) fn committed_len(&self, offset: u64) -> Option<u64> {
+        let word = self.region.as_ref()?.word(offset);
+        FrameHeader::committed_len(word)
+    }
+
+    pub(super) fn writable_to(&self) -> u64 {
+        self.writable_to.load(Ordering::Acquire)
+    }
+
+    /// Makes `len` bytes from the tail on safe to store into; nothing to do in a segment that is
+    /// not mapped.
+    pub(super) fn make_writable(&self, len: u64) -> std::io::Result<()> {
+        let Some(region) = &self.region else {
+            return Ok(());
+        };
+        let from = self.reserve.tail().offset;
+        let to = from
+            .saturating_add(len)
+            .next_multiple_of(PAGE_LEN)
+            .min(self.file_len);
+        region.make_writable(from, to)?;
+        self.writable_to.fetch_max(to, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Says that the region must be made writable anew before anything is stored into it.
+    pub(super) fn expire_writable(&self) {
+        self.writable_to.store(0, Ordering::Release);
+    }
 }
+
+impl Frame<'_> {
+    pub(super) fn frame_len(&self) -> u64 {
+        padded(u64::try_from(self.payload.len()).unwrap_or(u64::MAX / 2))
+    }
+}
+
+impl FrameWords {
+    /// The frame's 16 bytes before the payload, as they are on the disk.
+    pub(super) fn to_bytes(self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        let words = self
+            .first
+            .to_le_bytes()
+            .into_iter()
+            .chain(self.second.to_le_bytes());
+        bytes
+            .iter_mut()
+            .zip(words)
+            .for_each(|(to, from)| *to = from);
+        bytes
+    }
+}
+
+/// Maps a file, if its pages can be made writable ahead: without that, a store could kill the
+/// process on a full disk.
+fn map(file: &dyn StorageFile, len: u64) -> std::io::Result<Arc<dyn Region>> {
+    let region = file.map(len)?;
+    region.make_writable(FRAMES_OFFSET, FRAMES_OFFSET + PAGE_LEN)?;
+    Ok(region)
+}
+
+const PAGE_LEN: u64 = 4096;

@@ -22,6 +22,11 @@ impl Sessions {
     /// The number of a session, given out at its first use; the empty id is `unknown`.
     pub(super) fn number(&self, id: &str) -> Result<u32> {
         let id = if id.is_empty() { EMPTY_ID } else { id };
+        let size = u64::try_from(id.len()).unwrap_or(u64::MAX);
+        if size > ID_LEN_MAX {
+            let (what, limit) = ("session id", ID_LEN_MAX);
+            return Err(Error::LimitExceeded { what, size, limit });
+        }
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(number) = known.numbers.get(id) {
             return Ok(*number);
@@ -56,6 +61,9 @@ impl Sessions {
         known.ids.get(place).cloned()
     }
 }
+
+/// The longest session id, in bytes: it is repeated in every segment.
+const ID_LEN_MAX: u64 = 64 << 10;
 
 /// What the empty session id is called.
 const EMPTY_ID: &str = "unknown";

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::core::{Core, lock};
+use super::frontier::{Frontier, Target};
 use super::lane::Finished;
 use super::schedule::{Decision, Facts, decide};
 use super::segment::{PrepareFailure, Segment};
@@ -15,15 +16,17 @@ use crate::seq::SegmentNumber;
 /// What the syncer remembers from step to step.
 #[derive(Debug, Default)]
 pub(super) struct SyncState {
-    /// Up to where the active segment was synced.
+    /// Up to where the newest segment was synced.
     synced: Option<(SegmentNumber, u64)>,
+    pub(super) frontier: Frontier,
+    /// Segments left behind that are not whole on the disk yet, in order.
+    pub(super) finished: Vec<Finished>,
     dirty_since: Option<Duration>,
     /// The last mark and what it says is durable.
     mark: Option<Mark>,
     /// The highest sequence number a durable mark says is durable.
     witnessed: u64,
     unwitnessed_since: Option<Duration>,
-    finished: Vec<Finished>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -32,14 +35,6 @@ struct Mark {
     durable_seq: u64,
     at: Duration,
     total_bytes: u64,
-}
-
-/// What one sync makes durable.
-struct Target {
-    last_seq: u64,
-    total_bytes: u64,
-    active: Arc<Segment>,
-    end: u64,
 }
 
 impl Core {
@@ -52,7 +47,8 @@ impl Core {
 
     /// Looks around and decides what is due.
     pub(super) fn look(&self, state: &mut SyncState, now: Duration) -> Decision {
-        if self.watermark.is_dirty() {
+        let is_dirty = self.is_dirty();
+        if is_dirty {
             state.dirty_since.get_or_insert(now);
         } else {
             state.dirty_since = None;
@@ -69,15 +65,15 @@ impl Core {
             let next = lock(&self.next);
             (next.is_made(), next.has_zeroing_left())
         };
-        let needs_segment = self.wants_segment.load(Ordering::SeqCst) && !is_made;
+        let is_over = is_dirty && self.backlog_bytes() >= self.settings.sync_bytes;
         decide(&Facts {
             now,
             wants_close: self.bell.wants_close(),
             wants_sync: self.bell.wants_sync(),
             dirty_since: state.dirty_since,
-            is_over_sync_bytes: self.watermark.is_dirty()
-                && self.watermark.backlog_bytes() >= self.settings.sync_bytes,
-            needs_segment,
+            is_over_sync_bytes: is_over,
+            needs_window: self.wants_window.load(Ordering::SeqCst),
+            needs_segment: self.wants_segment.load(Ordering::SeqCst) && !is_made,
             has_zeroing_left,
             unwitnessed_since: state.unwitnessed_since,
             sync_interval: self.settings.sync_interval,
@@ -88,6 +84,7 @@ impl Core {
     pub(super) fn act(&self, state: &mut SyncState, decision: Decision, now: Duration) {
         match decision {
             Decision::Sync => self.run_sync(state, now),
+            Decision::OpenWindow => self.open_window(WINDOW_MAX),
             Decision::PrepareSegment => self.prepare_next(),
             Decision::ZeroAhead => self.zero_ahead(),
             Decision::Witness => self.witness(state, now),
@@ -108,7 +105,7 @@ impl Core {
         self.leave_mark(state, now);
         self.cut_finished(state);
         state.dirty_since = None;
-        let is_witnessed = state.witnessed >= self.watermark.work();
+        let is_witnessed = state.witnessed >= self.watermark.durable();
         state.unwitnessed_since = (!is_witnessed).then_some(now);
     }
 
@@ -117,6 +114,7 @@ impl Core {
         if let Some(error) = self.poisoned() {
             return Err(error);
         }
+        let bytes_before = self.watermark.durable_bytes();
         let target = self.choose_target(state);
         match self.sync_files(state, &target) {
             Ok(()) => {
@@ -124,39 +122,28 @@ impl Core {
                 if let Some(mark) = state.mark.filter(|mark| mark.seq <= target.last_seq) {
                     state.witnessed = state.witnessed.max(mark.durable_seq);
                 }
+                self.renew_window(target.total_bytes.saturating_sub(bytes_before));
                 Ok(())
             }
             Err(error) => Err(self.poison(error)),
         }
     }
 
-    fn choose_target(&self, state: &mut SyncState) -> Target {
-        let mut lane = self.lock_lane();
-        state.finished.append(&mut lane.finished);
-        Target {
-            last_seq: lane.last_seq(),
-            total_bytes: lane.total_bytes,
-            active: Arc::clone(&lane.active),
-            end: lane.offset,
-        }
-    }
-
     /// Syncs the segments in order: a later one is never durable before an earlier one.
     fn sync_files(&self, state: &mut SyncState, target: &Target) -> Result<()> {
-        let left = state.finished.iter().map(|left| (&left.segment, left.end));
-        for (segment, end) in left.chain([(&target.active, target.end)]) {
+        for (segment, end) in &target.ends {
             let from = match state.synced {
                 Some((number, synced_to)) if number == segment.number => synced_to,
                 _ => FRAMES_OFFSET,
             };
-            if from < end {
+            if from < *end {
                 let path = || self.storage.path().join(&segment.name);
                 segment
                     .file
-                    .sync(from, end)
+                    .sync(from, *end)
                     .map_err(|e| Error::io("sync", path(), e))?;
             }
-            state.synced = Some((segment.number, end));
+            state.synced = Some((segment.number, *end));
         }
         // Records in a directory that has no name any more can never be found again.
         match self.storage.is_linked() {
@@ -175,7 +162,7 @@ impl Core {
 
     /// Writes what is durable into the run itself, at most once per 64 KiB or 10 ms.
     fn leave_mark(&self, state: &mut SyncState, now: Duration) {
-        let total_bytes = self.watermark.written_bytes();
+        let total_bytes = self.written_bytes();
         let is_due = state.mark.is_none_or(|last| {
             now.saturating_sub(last.at) >= MARK_INTERVAL
                 || total_bytes.saturating_sub(last.total_bytes) >= MARK_BYTES
@@ -187,23 +174,24 @@ impl Core {
 
     fn write_mark(&self, state: &mut SyncState, now: Duration) {
         let durable_seq = self.watermark.durable();
-        let mut lane = self.lock_lane();
-        if let Some(seq) = lane.mark(durable_seq) {
-            self.publish(&lane, false);
-            state.mark = Some(Mark {
-                seq,
-                durable_seq,
-                at: now,
-                total_bytes: lane.total_bytes,
-            });
-        }
+        // A mark that does not fit is left out: the syncer must not wait for itself.
+        let Some(seq) = self.lock_lane().mark(durable_seq) else {
+            return;
+        };
+        self.watermark.marked(seq);
+        state.mark = Some(Mark {
+            seq,
+            durable_seq,
+            at: now,
+            total_bytes: self.written_bytes(),
+        });
     }
 
     /// After a second of idleness: one more mark, and a sync that makes it durable.
     fn witness(&self, state: &mut SyncState, now: Duration) {
         if state
             .mark
-            .is_none_or(|mark| mark.durable_seq < self.watermark.work())
+            .is_none_or(|mark| mark.durable_seq < mark.seq.saturating_sub(1))
         {
             self.write_mark(state, now);
         }
@@ -214,17 +202,49 @@ impl Core {
         batch.finish();
     }
 
-    /// Gives back the space behind the seal of segments that are durable.
+    /// Gives back the space behind the end of segments that are durable.
     pub(super) fn cut_finished(&self, state: &mut SyncState) {
-        for left in state.finished.drain(..).filter(|left| left.is_sealed) {
-            // Space that is not given back costs nothing but space.
-            let _ = left.segment.file.set_len(left.end);
+        let Some((synced, synced_to)) = state.synced else {
+            return;
+        };
+        state.finished.retain(|left| {
+            let end = left.segment.reserve.tail().offset;
+            let is_whole =
+                left.segment.number < synced || (left.segment.number == synced && synced_to >= end);
+            if is_whole && left.is_sealed {
+                // Space that is not given back costs nothing but space.
+                let _ = left.segment.file.set_len(end);
+            }
+            !is_whole
+        });
+    }
+
+    /// After a sync, pages must be made writable anew: as many as were used since the last one.
+    /// A journal at rest keeps none, so that space taken away meanwhile is noticed.
+    fn renew_window(&self, bytes_used: u64) {
+        let segment = self.active();
+        if !segment.is_mapped() {
+            return;
         }
+        segment.expire_writable();
+        if self.is_dirty() || bytes_used > 0 {
+            self.open_window(bytes_used.clamp(PAGE_LEN, WINDOW_MAX));
+        }
+    }
+
+    fn open_window(&self, len: u64) {
+        // Where there is no space, the appender finds out and says so.
+        let _ = self.active().make_writable(len);
+        self.wants_window.store(false, Ordering::SeqCst);
+    }
+
+    fn active(&self) -> Arc<Segment> {
+        self.current.load_full()
     }
 
     fn prepare_next(&self) {
         // The lane waits for this lock at a rotation, and then finds the segment made.
-        let prepared = lock(&self.next).prepare(&*self.storage, self.settings.segment_bytes_max);
+        let prepared = lock(&self.next).prepare(&*self.storage);
         self.wants_segment.store(false, Ordering::SeqCst);
         if let Err(PrepareFailure::Poison(error)) = prepared {
             self.poison(error);
@@ -242,3 +262,5 @@ impl Core {
 
 const MARK_INTERVAL: Duration = Duration::from_millis(10);
 const MARK_BYTES: u64 = 64 << 10;
+const PAGE_LEN: u64 = 4096;
+const WINDOW_MAX: u64 = 256 << 10;

@@ -7,7 +7,7 @@ use super::{Core, ErrorLog, OpenRun};
 use crate::error::Error;
 use crate::format::{FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, RecordKind};
 use crate::seq::{Generation, SegmentNumber};
-use crate::settings::WriterSettings;
+use crate::settings::{WriteMode, WriterSettings};
 use crate::storage::DiskStorage;
 
 const KIND: RecordKind = RecordKind(200);
@@ -44,126 +44,150 @@ fn frames(core: &Core, dir: &Path, number: u32) -> Vec<(RecordKind, u32, usize)>
     found
 }
 
+fn positioned() -> WriterSettings {
+    WriterSettings {
+        write_mode: WriteMode::Positioned,
+        ..WriterSettings::default()
+    }
+}
+
+fn mapped() -> WriterSettings {
+    WriterSettings {
+        write_mode: WriteMode::Mapped,
+        ..WriterSettings::default()
+    }
+}
+
 #[test]
 fn a_closed_run_ends_in_run_close_and_seal_and_leaves_no_sign_of_life() {
-    let dir = tempfile::tempdir().unwrap();
-    let core = open(dir.path(), WriterSettings::default());
-    let seq = core.append(KIND, 0, b"first").unwrap();
-    core.wait_durable(seq, None).unwrap();
-    core.close(None).unwrap();
-    let found = frames(&core, dir.path(), 1);
-    let kinds: Vec<u8> = found.iter().map(|frame| frame.0.0).collect();
-    assert_eq!(kinds, [1, 4, 200, 3, 5, 2]);
-    let dense: Vec<u32> = (0..6).collect();
-    assert_eq!(found.iter().map(|frame| frame.1).collect::<Vec<_>>(), dense);
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
-    assert!(matches!(core.append(KIND, 0, b"late"), Err(Error::Closed)));
-    core.close(None).unwrap();
+    for mode in [positioned(), mapped()] {
+        let dir = tempfile::tempdir().unwrap();
+        let core = open(dir.path(), mode);
+        let seq = core.append(KIND, 0, b"first").unwrap();
+        core.wait_durable(seq, None).unwrap();
+        core.close(None).unwrap();
+        let found = frames(&core, dir.path(), 1);
+        let kinds: Vec<u8> = found.iter().map(|frame| frame.0.0).collect();
+        assert_eq!(kinds, [1, 4, 200, 3, 5, 2]);
+        let dense: Vec<u32> = (0..6).collect();
+        assert_eq!(found.iter().map(|frame| frame.1).collect::<Vec<_>>(), dense);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert!(matches!(core.append(KIND, 0, b"late"), Err(Error::Closed)));
+        core.close(None).unwrap();
+    }
 }
 
 #[test]
 fn records_larger_than_a_segment_get_one_of_their_own() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings = WriterSettings {
-        segment_bytes_max: 64 << 10,
-        ..WriterSettings::default()
-    };
-    let core = open(dir.path(), settings);
-    let large = vec![7; 3 << 20];
-    core.append(KIND, 0, b"small").unwrap();
-    core.append(KIND, 0, &large).unwrap();
-    core.append(KIND, 0, b"small").unwrap();
-    core.sync().unwrap();
-    core.close(None).unwrap();
-    let second = frames(&core, dir.path(), 2);
-    assert_eq!(second[1], (KIND, 1, 3 << 20));
-    assert_eq!(
-        frames(&core, dir.path(), 1).last().unwrap().0,
-        RecordKind::SEAL
-    );
+    for mode in [positioned(), mapped()] {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = WriterSettings {
+            segment_bytes_max: 64 << 10,
+            ..WriterSettings::default()
+        };
+        let core = open(dir.path(), settings);
+        let large = vec![7; 3 << 20];
+        core.append(KIND, 0, b"small").unwrap();
+        core.append(KIND, 0, &large).unwrap();
+        core.append(KIND, 0, b"small").unwrap();
+        core.sync().unwrap();
+        core.close(None).unwrap();
+        let second = frames(&core, dir.path(), 2);
+        assert_eq!(second[1], (KIND, 1, 3 << 20));
+        assert_eq!(
+            frames(&core, dir.path(), 1).last().unwrap().0,
+            RecordKind::SEAL
+        );
+    }
 }
 
 #[test]
 fn many_threads_rotating_leave_dense_sequences() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings = WriterSettings {
-        segment_bytes_max: 32 << 10,
-        ..WriterSettings::default()
-    };
-    let core = open(dir.path(), settings);
-    std::thread::scope(|scope| {
-        for thread in 0..8_u8 {
-            let core = &core;
-            scope.spawn(move || {
-                let session = core.session_index(&format!("s{thread}")).unwrap();
-                for round in 0..500_usize {
-                    let seq = core
-                        .append(KIND, session, &vec![thread; round % 700])
-                        .unwrap();
-                    if round % 100 == 0 {
-                        core.wait_durable(seq, None).unwrap();
+    for mode in [positioned(), mapped()] {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = WriterSettings {
+            segment_bytes_max: 32 << 10,
+            ..WriterSettings::default()
+        };
+        let core = open(dir.path(), settings);
+        std::thread::scope(|scope| {
+            for thread in 0..8_u8 {
+                let core = &core;
+                scope.spawn(move || {
+                    let session = core.session_index(&format!("s{thread}")).unwrap();
+                    for round in 0..500_usize {
+                        let seq = core
+                            .append(KIND, session, &vec![thread; round % 700])
+                            .unwrap();
+                        if round % 100 == 0 {
+                            core.wait_durable(seq, None).unwrap();
+                        }
                     }
-                }
-            });
+                });
+            }
+        });
+        core.close(None).unwrap();
+        let last = core.facts().segment.0;
+        assert!(last > 20);
+        let mut records = 0;
+        for number in 1..=last {
+            let found = frames(&core, dir.path(), number);
+            let relative: Vec<u32> = found.iter().map(|frame| frame.1).collect();
+            assert_eq!(
+                relative,
+                (0..u32::try_from(found.len()).unwrap()).collect::<Vec<_>>()
+            );
+            assert_eq!(found[0].0, RecordKind::SEGMENT_START);
+            assert_eq!(found.last().unwrap().0, RecordKind::SEAL);
+            records += found.iter().filter(|frame| frame.0 == KIND).count();
         }
-    });
-    core.close(None).unwrap();
-    let last = core.facts().segment.0;
-    assert!(last > 20);
-    let mut records = 0;
-    for number in 1..=last {
-        let found = frames(&core, dir.path(), number);
-        let relative: Vec<u32> = found.iter().map(|frame| frame.1).collect();
-        assert_eq!(
-            relative,
-            (0..u32::try_from(found.len()).unwrap()).collect::<Vec<_>>()
-        );
-        assert_eq!(found[0].0, RecordKind::SEGMENT_START);
-        assert_eq!(found.last().unwrap().0, RecordKind::SEAL);
-        records += found.iter().filter(|frame| frame.0 == KIND).count();
+        assert_eq!(records, 8 * 500);
     }
-    assert_eq!(records, 8 * 500);
 }
 
 #[test]
 fn a_removed_directory_poisons_the_run_and_wakes_waiters() {
-    let root = tempfile::tempdir().unwrap();
-    let dir = root.path().join("journal");
-    std::fs::create_dir(&dir).unwrap();
-    let core = open(&dir, WriterSettings::default());
-    let durable = core.sync().unwrap();
-    std::fs::remove_dir_all(&dir).unwrap();
-    let seq = core.append(KIND, 0, b"lost").unwrap();
-    assert!(matches!(
-        core.wait_durable(seq, None),
-        Err(Error::Poisoned { .. })
-    ));
-    assert!(matches!(
-        core.append(KIND, 0, b"more"),
-        Err(Error::Poisoned { .. })
-    ));
-    core.wait_durable(durable, None).unwrap();
-    assert!(matches!(core.close(None), Err(Error::Poisoned { .. })));
+    for mode in [positioned(), mapped()] {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("journal");
+        std::fs::create_dir(&dir).unwrap();
+        let core = open(&dir, mode);
+        let durable = core.sync().unwrap();
+        std::fs::remove_dir_all(&dir).unwrap();
+        let seq = core.append(KIND, 0, b"lost").unwrap();
+        assert!(matches!(
+            core.wait_durable(seq, None),
+            Err(Error::Poisoned { .. })
+        ));
+        assert!(matches!(
+            core.append(KIND, 0, b"more"),
+            Err(Error::Poisoned { .. })
+        ));
+        core.wait_durable(durable, None).unwrap();
+        assert!(matches!(core.close(None), Err(Error::Poisoned { .. })));
+    }
 }
 
 #[test]
 fn an_oversized_record_is_refused_and_noted_before_the_next_one() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings = WriterSettings {
-        record_bytes_max: 10,
-        ..WriterSettings::default()
-    };
-    // The run's own records are larger than that, but they are the library's.
-    let core = open(dir.path(), settings);
-    assert!(matches!(
-        core.append(KIND, 0, &[0; 11]),
-        Err(Error::LimitExceeded { .. })
-    ));
-    core.append(KIND, 0, &[0; 10]).unwrap();
-    core.close(None).unwrap();
-    let kinds: Vec<u8> = frames(&core, dir.path(), 1)
-        .iter()
-        .map(|frame| frame.0.0)
-        .collect();
-    assert_eq!(kinds[..4], [1, 4, 8, 200]);
+    for mode in [positioned(), mapped()] {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = WriterSettings {
+            record_bytes_max: 10,
+            ..WriterSettings::default()
+        };
+        // The run's own records are larger than that, but they are the library's.
+        let core = open(dir.path(), settings);
+        assert!(matches!(
+            core.append(KIND, 0, &[0; 11]),
+            Err(Error::LimitExceeded { .. })
+        ));
+        core.append(KIND, 0, &[0; 10]).unwrap();
+        core.close(None).unwrap();
+        let kinds: Vec<u8> = frames(&core, dir.path(), 1)
+            .iter()
+            .map(|frame| frame.0.0)
+            .collect();
+        assert_eq!(kinds[..4], [1, 4, 8, 200]);
+    }
 }

@@ -30,7 +30,7 @@ fn run(core: &Core) {
             let now = core.started.elapsed();
             let decision = core.look(&mut state, now);
             core.act(&mut state, decision, now);
-            (decision, core.watermark.is_dirty())
+            (decision, core.is_dirty())
         };
         match decision {
             Decision::Close => return core.finish_close(),

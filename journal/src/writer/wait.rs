@@ -19,8 +19,10 @@ impl Core {
     /// Makes every record appended so far durable and returns the last one covered.
     pub(crate) fn sync(&self) -> Result<Seq> {
         self.check_process()?;
-        let last = Seq::new(self.watermark.work()).unwrap_or(Seq::FIRST);
-        self.wait_durable(last, None)?;
+        let last = Seq::new(self.written()).unwrap_or(Seq::FIRST);
+        if self.is_dirty() {
+            self.wait_durable(last, None)?;
+        }
         Ok(self.durable().unwrap_or(last))
     }
 
@@ -51,7 +53,7 @@ impl Core {
         if let Err(error) = self.check_process() {
             return Some(Err(error));
         }
-        let last = self.watermark.written();
+        let last = self.written();
         if seq.get() > last {
             return Some(Err(Error::UnknownSeq { seq, last }));
         }

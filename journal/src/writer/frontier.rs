@@ -1,0 +1,131 @@
+//! How far every record is there: the first room taken whose frame is not committed yet.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::core::{Core, lock};
+use super::segment::Segment;
+use super::syncer::SyncState;
+use crate::format::FRAMES_OFFSET;
+use crate::seq::SegmentNumber;
+
+/// The place up to which all frames are committed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frontier {
+    segment: SegmentNumber,
+    offset: u64,
+    relative_seq: u64,
+}
+
+/// What one sync makes durable.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) last_seq: u64,
+    pub(super) total_bytes: u64,
+    /// Segments to be synced, in order, and where their committed frames end.
+    pub(super) ends: Vec<(Arc<Segment>, u64)>,
+}
+
+impl Default for Frontier {
+    fn default() -> Frontier {
+        Frontier {
+            segment: SegmentNumber::FIRST,
+            offset: FRAMES_OFFSET,
+            relative_seq: 0,
+        }
+    }
+}
+
+impl Core {
+    /// Everything that is committed now, at least what was reserved before this was called unless
+    /// an appender is stuck between the two.
+    pub(super) fn choose_target(&self, state: &mut SyncState) -> Target {
+        let active = {
+            let mut lane = self.lock_lane();
+            state.finished.append(&mut lane.finished);
+            Arc::clone(&lane.active)
+        };
+        let left = state.finished.iter().map(|left| Arc::clone(&left.segment));
+        let segments: Vec<_> = left.chain([active]).collect();
+        let patience = Instant::now() + PATIENCE;
+        let mut target = Target {
+            last_seq: 0,
+            total_bytes: 0,
+            ends: Vec::new(),
+        };
+        for segment in segments {
+            let is_whole = state.frontier.advance(&segment, patience);
+            let Frontier {
+                offset,
+                relative_seq,
+                ..
+            } = state.frontier;
+            target.last_seq = (segment.first_seq() + relative_seq).saturating_sub(1);
+            target.total_bytes = segment.bytes_at(offset);
+            target.ends.push((segment, offset));
+            if !is_whole {
+                break;
+            }
+        }
+        let is_stuck = target.last_seq < self.written();
+        self.note_stuck(is_stuck);
+        target
+    }
+
+    fn note_stuck(&self, is_stuck: bool) {
+        let mut since = lock(&self.stuck_since);
+        *since = is_stuck.then(|| since.unwrap_or_else(Instant::now));
+    }
+
+    /// Whether an appender took room more than a second ago and has not committed: records after
+    /// it cannot become durable.
+    pub(super) fn is_stuck(&self) -> bool {
+        lock(&self.stuck_since).is_some_and(|since| since.elapsed() > STUCK_AFTER)
+    }
+}
+
+impl Frontier {
+    /// Moves to where the segment's tail is now; `false` if a frame before it stayed uncommitted.
+    fn advance(&mut self, segment: &Segment, patience: Instant) -> bool {
+        if self.segment != segment.number {
+            let (segment, offset) = (segment.number, FRAMES_OFFSET);
+            *self = Frontier {
+                segment,
+                offset,
+                relative_seq: 0,
+            };
+        }
+        let tail = segment.reserve.tail();
+        if !segment.is_mapped() {
+            // Positioned writes are over when their room is taken.
+            self.offset = tail.offset;
+            self.relative_seq = u64::from(tail.relative_seq);
+            return true;
+        }
+        let mut rounds = 0;
+        while self.offset < tail.offset {
+            match segment.committed_len(self.offset) {
+                Some(len) => {
+                    self.offset += len;
+                    self.relative_seq += 1;
+                }
+                None if Instant::now() >= patience => return false,
+                // An appender between reserve and commit needs a moment, or the processor.
+                None if rounds < YIELDS => {
+                    rounds += 1;
+                    std::thread::yield_now();
+                }
+                None => std::thread::sleep(PAUSE),
+            }
+        }
+        true
+    }
+}
+
+/// How long an uncommitted frame counts as merely being written.
+const STUCK_AFTER: Duration = Duration::from_secs(1);
+
+/// How long a sync waits for an appender that has room and has not committed.
+const PATIENCE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_micros(50);
+const YIELDS: u32 = 100;
