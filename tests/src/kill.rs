@@ -246,7 +246,7 @@ impl Answers {
     }
 
     /// Compares a run with what was acknowledged: nothing lost, nothing invented, each thread's
-    /// records in order, no number missing.
+    /// records in order, no number missing but those of appends cut short.
     ///
     /// # Errors
     /// What is wrong.
@@ -255,8 +255,15 @@ impl Answers {
             return Ok(());
         };
         let records = plain.run(run);
+        // Each thread may die between taking its place and filling it: that was never
+        // acknowledged. It is one record, with its declaration and a note before it.
         let missing = plain.missing(run);
-        if !missing.is_empty() {
+        let in_flight = if self.is_closed {
+            0
+        } else {
+            3 * self.written.len().max(1)
+        };
+        if missing.len() > in_flight {
             return Err(format!("{run}: numbers {missing:?} are missing"));
         }
         let mut found: BTreeMap<u8, Vec<(u64, &PlainRecord)>> = BTreeMap::new();

@@ -71,7 +71,7 @@ impl FrameHeader {
 
     /// Bytes of the whole frame whose first word this is; `None` if the word commits no frame.
     #[must_use]
-    pub fn committed_len(first_word: u64) -> Option<FrameLen> {
+    pub fn frame_len_of(first_word: u64) -> Option<FrameLen> {
         let length = u32::try_from(first_word & u64::from(u32::MAX)).ok()?;
         (length & COMMIT_BIT != 0).then(|| padded(u64::from(length & !COMMIT_BIT)))
     }

@@ -8,8 +8,9 @@ use super::bell::Bell;
 use super::errors::ErrorLog;
 use arc_swap::ArcSwap;
 
-use super::lane::{self, AppendFailure, CLOSING_ROOM, Lane, Outgoing};
+use super::lane::{self, AppendFailure, CLOSING_ROOM, Lane};
 use super::next::{NextSegment, segment_len_for};
+use super::outgoing::Outgoing;
 use super::run_file::RunFile;
 use super::segment::{PrepareFailure, Segment};
 use super::sessions::Sessions;

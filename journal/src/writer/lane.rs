@@ -5,23 +5,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::outgoing::{Outgoing, encode};
 use super::refused::Tally;
 use super::reserve::Tail;
 use super::segment::{Frame, PrepareFailure, Segment};
 use crate::error::{Error, Result};
-use crate::event::system::{self, Refused, RunClose, Seal, SegmentStart, SessionRef, SyncMark};
+use crate::event::system::{Refused, RunClose, Seal, SegmentStart, SyncMark};
 use crate::format::{RecordKind, padded};
 use crate::seq::Seq;
-
-/// One record on its way to the disk.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Outgoing<'a> {
-    pub(super) kind: RecordKind,
-    pub(super) session: u32,
-    /// The session's id, for its declaration.
-    pub(super) session_id: Option<&'a str>,
-    pub(super) payload: &'a [u8],
-}
 
 /// Why a record was not written.
 #[derive(Debug)]
@@ -57,13 +48,6 @@ pub(super) struct Lane {
     buffer: Vec<u8>,
 }
 
-/// Payloads of the frames that go before a record.
-#[derive(Default)]
-struct Before {
-    refused: Option<Vec<u8>>,
-    declaration: Option<Vec<u8>>,
-}
-
 impl Lane {
     /// A run that begins with the given segment, whose first bytes are writable.
     pub(super) fn begin(first: Arc<Segment>) -> Result<Lane> {
@@ -95,18 +79,20 @@ impl Lane {
         take_next: TakeNext<'_>,
     ) -> Result<Seq, AppendFailure> {
         loop {
-            let before = self.before(&record).map_err(AppendFailure::Refused)?;
             let segment = Arc::clone(&self.active);
+            let before = record
+                .before(&segment, &self.refused)
+                .map_err(AppendFailure::Refused)?;
             let frames = before.frames(&segment, &record);
             if let Some(seq) = self.put(&segment, &frames)? {
-                if before.refused.is_some() {
+                if before.says_refused() {
                     self.refused.clear();
                 }
                 segment.declared.add(record.session);
                 return Ok(Seq::new(seq).unwrap_or(Seq::MAX));
             }
             // In a fresh segment the session has to be declared in any case.
-            let room = frames_len(&frames) + declaration_len(&record);
+            let room = frames_len(&frames) + record.declaration_len();
             self.rotate(room, durable_seq, take_next)?;
         }
     }
@@ -301,30 +287,6 @@ impl Lane {
         }
     }
 
-    /// What has to go before a record here.
-    fn before(&self, record: &Outgoing<'_>) -> Result<Before> {
-        let mut before = Before::default();
-        if let Some((count, bytes, code)) = self.refused.pending() {
-            let said = Refused {
-                count,
-                bytes,
-                code: code.into(),
-                extras: Vec::new(),
-            };
-            before.refused = Some(encode(&said)?);
-        }
-        let is_declared = self.active.declared.contains(record.session);
-        if let Some(id) = record.session_id.filter(|_| !is_declared) {
-            let said = SessionRef {
-                index: record.session,
-                id: id.into(),
-                extras: Vec::new(),
-            };
-            before.declaration = Some(encode(&said)?);
-        }
-        Ok(before)
-    }
-
     /// Writes frames by positioned writes, if the segment is written that way; after a failure
     /// only a seal may follow.
     fn write(&mut self, segment: &Segment, frames: &[Frame<'_>], start: Tail) -> Result<()> {
@@ -353,22 +315,6 @@ impl Lane {
                 self.must_rotate = true;
                 Error::io("write", &segment.name, error)
             })
-    }
-}
-
-impl Before {
-    fn frames<'a>(&'a self, segment: &Segment, record: &Outgoing<'a>) -> Vec<Frame<'a>> {
-        let refused = self.refused.as_ref();
-        let declaration = self.declaration.as_ref();
-        let refused = refused.map(|payload| segment.frame(RecordKind::REFUSED, 0, payload));
-        let declaration = declaration
-            .map(|payload| segment.frame(RecordKind::SESSION_REF, record.session, payload));
-        let itself = segment.frame(record.kind, record.session, record.payload);
-        refused
-            .into_iter()
-            .chain(declaration)
-            .chain([itself])
-            .collect()
     }
 }
 
@@ -401,25 +347,6 @@ fn frames_len(frames: &[Frame<'_>]) -> u64 {
 
 fn full(segment: &Segment, error: std::io::Error) -> AppendFailure {
     AppendFailure::Refused(Error::io("get space in", &segment.name, error))
-}
-
-fn encode<T: serde::Serialize>(said: &T) -> Result<Vec<u8>> {
-    let mut payload = Vec::new();
-    system::encode(said, &mut payload)?;
-    Ok(payload)
-}
-
-/// Bytes the declaration of a record's session takes at most, 0 for a record without session.
-fn declaration_len(record: &Outgoing<'_>) -> u64 {
-    let Some(id) = record.session_id else {
-        return 0;
-    };
-    // Index, length of the id and the extras take at most 16 bytes more.
-    padded(
-        u64::try_from(id.len())
-            .unwrap_or(u64::MAX / 4)
-            .saturating_add(16),
-    )
 }
 
 /// A payload of this size and more is written from where it is, not copied first.

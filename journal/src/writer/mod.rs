@@ -10,6 +10,7 @@ mod frontier;
 mod lane;
 mod next;
 mod open;
+mod outgoing;
 mod refused;
 mod reserve;
 mod run_file;
@@ -23,10 +24,9 @@ mod wait;
 mod waiters;
 mod watermark;
 
-pub(crate) use core::{Core, CoreFacts};
+pub(crate) use core::Core;
 pub(crate) use errors::{ErrorHook, ErrorLog};
 pub(crate) use open::OpenRun;
-pub(crate) use run_file::RunFile;
 pub(crate) use slot::{Reopen, Slot};
 pub use wait::WhenDurable;
 

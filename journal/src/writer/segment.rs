@@ -197,7 +197,7 @@ impl Segment {
     /// Bytes of the committed frame at this place; `None` if there is none yet.
     pub(super) fn committed_len(&self, offset: u64) -> Option<u64> {
         let word = self.region.as_ref()?.word(offset);
-        FrameHeader::committed_len(word)
+        FrameHeader::frame_len_of(word)
     }
 
     pub(super) fn writable_to(&self) -> u64 {

@@ -1,0 +1,92 @@
+//! A record on its way to the disk, and what has to go before it.
+
+use super::refused::Tally;
+use super::segment::{Frame, Segment};
+use crate::error::Result;
+use crate::event::system::{self, Refused, SessionRef};
+use crate::format::{RecordKind, padded};
+
+/// One record on its way to the disk.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outgoing<'a> {
+    pub(super) kind: RecordKind,
+    pub(super) session: u32,
+    /// The session's id, for its declaration.
+    pub(super) session_id: Option<&'a str>,
+    pub(super) payload: &'a [u8],
+}
+
+/// Payloads of the frames that go before a record.
+#[derive(Debug)]
+pub(super) struct Before {
+    refused: Option<Vec<u8>>,
+    declaration: Option<Vec<u8>>,
+}
+
+impl Outgoing<'_> {
+    /// What has to go before this record in a segment.
+    pub(super) fn before(&self, segment: &Segment, refused: &Tally) -> Result<Before> {
+        let refused = refused.pending().map(|(count, bytes, code)| {
+            encode(&Refused {
+                count,
+                bytes,
+                code: code.into(),
+                extras: Vec::new(),
+            })
+        });
+        let is_declared = segment.declared.contains(self.session);
+        let declaration = self.session_id.filter(|_| !is_declared).map(|id| {
+            encode(&SessionRef {
+                index: self.session,
+                id: id.into(),
+                extras: Vec::new(),
+            })
+        });
+        Ok(Before {
+            refused: refused.transpose()?,
+            declaration: declaration.transpose()?,
+        })
+    }
+
+    /// Bytes the declaration of the session takes at most, 0 for a record without session.
+    pub(super) fn declaration_len(&self) -> u64 {
+        let Some(id) = self.session_id else { return 0 };
+        // Index, length of the id and the extras take at most 16 bytes more.
+        padded(
+            u64::try_from(id.len())
+                .unwrap_or(u64::MAX / 4)
+                .saturating_add(16),
+        )
+    }
+}
+
+impl Before {
+    /// The record's frame and those before it, in order.
+    pub(super) fn frames<'a>(&'a self, segment: &Segment, record: &Outgoing<'a>) -> Vec<Frame<'a>> {
+        let frame = |kind, session, payload: &'a Vec<u8>| segment.frame(kind, session, payload);
+        let refused = self
+            .refused
+            .as_ref()
+            .map(|said| frame(RecordKind::REFUSED, 0, said));
+        let declaration = self.declaration.as_ref();
+        let declaration =
+            declaration.map(|said| frame(RecordKind::SESSION_REF, record.session, said));
+        let itself = segment.frame(record.kind, record.session, record.payload);
+        refused
+            .into_iter()
+            .chain(declaration)
+            .chain([itself])
+            .collect()
+    }
+
+    pub(super) fn says_refused(&self) -> bool {
+        self.refused.is_some()
+    }
+}
+
+/// The payload that says this.
+pub(super) fn encode<T: serde::Serialize>(said: &T) -> Result<Vec<u8>> {
+    let mut payload = Vec::new();
+    system::encode(said, &mut payload)?;
+    Ok(payload)
+}
