@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use crate::after_crash::Recovery;
 use crate::error::Result;
 use crate::event::{Event, JsonLine};
 use crate::format::UserKind;
@@ -103,6 +104,18 @@ impl Journal {
         self.door.recorder.crash_note(reason, None)
     }
 
+    /// What this opening found left behind by runs that died.
+    #[must_use]
+    pub fn recovery(&self) -> Recovery {
+        let storage = self
+            .door
+            .slot
+            .current()
+            .ok()
+            .map(|(core, _)| Arc::clone(core.storage()));
+        Recovery::new(storage, self.door.recovered.clone())
+    }
+
     /// Waits until every record up to `seq` is durable.
     ///
     /// # Durability
@@ -163,6 +176,29 @@ impl Journal {
     /// [`Error::Poisoned`] if a sync failed, now or before; [`Error::Forked`].
     pub fn close(&self) -> Result<()> {
         self.door.slot.current()?.0.close(None)
+    }
+}
+
+impl Journal {
+    /// A reference that does not keep the journal open.
+    pub(crate) fn downgrade(&self) -> WeakJournal {
+        WeakJournal(Arc::downgrade(&self.door))
+    }
+
+    /// As [`crash_note`](Journal::crash_note), with the place in the program.
+    pub(crate) fn note_crash(&self, reason: &str, location: Option<&str>) {
+        // The hook that reports errors has heard of any.
+        let _ = self.door.recorder.crash_note(reason, location);
+    }
+}
+
+/// A journal that may have been closed meanwhile.
+#[derive(Debug)]
+pub(crate) struct WeakJournal(Weak<Door>);
+
+impl WeakJournal {
+    pub(crate) fn upgrade(&self) -> Option<Journal> {
+        self.0.upgrade().map(|door| Journal { door })
     }
 }
 

@@ -1,5 +1,6 @@
 //! A crash-safe, append-only journal for the traces of long-running programs.
 
+mod after_crash;
 mod error;
 pub mod event;
 #[cfg(feature = "export")]
@@ -9,6 +10,7 @@ mod info;
 mod journal;
 mod opening;
 mod options;
+mod panic_hook;
 mod reader;
 mod recovery;
 mod segment;
@@ -21,6 +23,7 @@ pub mod storage;
 mod time;
 mod writer;
 
+pub use after_crash::Recovery;
 pub use error::{DamageReason, Error, Result};
 pub use event::{
     Channel, Event, JsonLine, Kind, Level, Link, Map, Model, Number, OtlpKind, SessionStatus,
@@ -30,6 +33,7 @@ pub use format::{RecordKind, UserKind};
 pub use info::{Info, RunInfo};
 pub use journal::Journal;
 pub use options::Options;
+pub use panic_hook::install_panic_hook;
 pub use reader::{Gap, Item, Mode, Reader, Record, Records, SessionReader, Sessions, recover};
 pub use recovery::{
     ByteClasses, DamagedRange, Fate, Liveness, Loss, RecordCounts, Report, RunReport, RunState,

@@ -119,6 +119,7 @@ impl Core {
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn run(&self) -> RunId {
         self.run
     }

@@ -1,7 +1,5 @@
 //! Records that were refused, counted until the journal can say so in a record.
 
-use crate::format::padded;
-
 /// How many records were refused since the last note of it.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -27,15 +25,5 @@ impl Tally {
 
     pub(super) fn clear(&mut self) {
         *self = Tally::default();
-    }
-
-    /// Bytes the note takes at most; 0 if there is nothing to say.
-    pub(super) fn frame_len_max(&self) -> u64 {
-        let code_len = u64::try_from(self.code.len()).unwrap_or(0);
-        if self.count == 0 {
-            0
-        } else {
-            padded(24 + code_len)
-        }
     }
 }

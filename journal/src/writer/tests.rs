@@ -83,7 +83,7 @@ fn records_larger_than_a_segment_get_one_of_their_own() {
         let dir = tempfile::tempdir().unwrap();
         let settings = WriterSettings {
             segment_bytes_max: 64 << 10,
-            ..WriterSettings::default()
+            ..mode
         };
         let core = open(dir.path(), settings);
         let large = vec![7; 3 << 20];
@@ -107,7 +107,7 @@ fn many_threads_rotating_leave_dense_sequences() {
         let dir = tempfile::tempdir().unwrap();
         let settings = WriterSettings {
             segment_bytes_max: 32 << 10,
-            ..WriterSettings::default()
+            ..mode
         };
         let core = open(dir.path(), settings);
         std::thread::scope(|scope| {
@@ -174,7 +174,7 @@ fn an_oversized_record_is_refused_and_noted_before_the_next_one() {
         let dir = tempfile::tempdir().unwrap();
         let settings = WriterSettings {
             record_bytes_max: 10,
-            ..WriterSettings::default()
+            ..mode
         };
         // The run's own records are larger than that, but they are the library's.
         let core = open(dir.path(), settings);
