@@ -1,5 +1,6 @@
 //! The rig: what suites, fuzz targets and benches share.
 
+pub mod agent;
 pub mod command;
 pub mod counting;
 pub mod executor;
@@ -11,6 +12,7 @@ pub mod plain;
 pub mod random;
 pub mod rigs;
 pub mod sample;
+pub mod scribe;
 pub mod source;
 pub mod watched;
 pub mod words;

@@ -79,7 +79,9 @@ impl Fold {
         if session.parent_session.is_none() {
             merge_text(&mut session.parent_session, start.parent_session.as_deref());
         }
-        merge_text(&mut session.name, start.name.as_deref());
+        if session.name.is_none() {
+            merge_text(&mut session.name, start.name.as_deref());
+        }
         session.metadata.merge_filled(&start.metadata);
     }
 
