@@ -23,8 +23,8 @@ pub(super) fn cut(text: &str, max: usize) -> &str {
 
 /// A value whose text has `max` characters at most.
 ///
-/// What is no text is measured by its JSON, and becomes the beginning of that if it is too long; but
-/// an object with nothing but an `error` keeps its form.
+/// What is no text is measured by its JSON, and becomes the beginning of that if it is too long;
+/// but an object with nothing but an `error` keeps its form.
 pub(super) fn cut_value<'s>(value: &'s Value<'static>, max: usize) -> Cow<'s, Value<'static>> {
     if let Some(text) = value.as_str() {
         let short = cut(text, max);

@@ -39,7 +39,8 @@ fn a_finished_session_is_written_field_by_field() {
     let expected = json!({
         "version": 2, "traceId": "tr", "sessionId": "s",
         "startedAt": "2023-11-14T22:13:20.000Z", "endedAt": "2023-11-14T22:13:23.000Z",
-        "metadata": {"title": "T", "model": "p/m", "providerId": "p", "prompt": "Fix it", "owui": {"x": 1}},
+        "metadata": {"title": "T", "model": "p/m", "providerId": "p", "prompt": "Fix it",
+             "owui": {"x": 1}},
         "spans": [
             {"spanId": "root", "parentSpanId": null, "name": "instance", "kind": "session",
              "startTime": 1_700_000_000_000_i64, "endTime": 1_700_000_003_000_i64, "status": "ok",
@@ -47,7 +48,8 @@ fn a_finished_session_is_written_field_by_field() {
             {"spanId": "g", "parentSpanId": "root", "name": "generation-1", "kind": "generation",
              "startTime": 1_700_000_001_000_i64, "endTime": 1_700_000_002_000_i64, "status": "ok",
              "model": {"modelId": "m", "providerId": "p"}, "finishReason": "stop",
-             "tokens": {"input": 1, "output": 2, "reasoning": 3, "cacheRead": 4, "cacheWrite": 5, "total": 15},
+             "tokens": {"input": 1, "output": 2, "reasoning": 3, "cacheRead": 4, "cacheWrite": 5,
+                 "total": 15},
              "cost": 0.005, "output": "hi"},
             {"spanId": "t", "parentSpanId": "g", "name": "bash", "kind": "tool",
              "startTime": 1000, "endTime": 2000, "status": "ok",
