@@ -30,5 +30,7 @@ pub(crate) use open::OpenRun;
 pub(crate) use slot::{Reopen, Slot};
 pub use wait::WhenDurable;
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+mod model;
+#[cfg(all(test, not(loom)))]
 mod tests;
