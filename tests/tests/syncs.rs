@@ -16,7 +16,7 @@ use journal_tests::watched::Operation;
 use tempfile::TempDir;
 use trace_journal::format::FileName;
 use trace_journal::storage::DiskStorage;
-use trace_journal::{Error, Journal, Options, RunId, Seq, UserKind};
+use trace_journal::{Error, Journal, Options, RunId, Seq, UserKind, WriteMode};
 
 const REFUSED: u8 = 8;
 
@@ -285,7 +285,11 @@ fn a_segment_that_cannot_be_made_costs_only_the_records_that_need_it() {
 #[test]
 fn a_write_cut_short_by_a_full_disk_refuses_that_record_only() {
     for part in [0, 1, 8, 16, 20, 500, 990] {
-        let scene = Scene::with(Journal::options().stepped());
+        let scene = Scene::with(
+            Journal::options()
+                .stepped()
+                .write_mode(WriteMode::Positioned),
+        );
         let before = scene.append(1000).unwrap();
         scene.ledger.fail(Failure {
             part,

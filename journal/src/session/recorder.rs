@@ -119,6 +119,7 @@ impl Recorder {
         event: &mut Event<'e>,
         source: Option<RunId>,
     ) -> Result<Seq> {
+        self.sink.check()?;
         if event.session.is_none() {
             event.session = session.map(|session| Cow::Borrowed(session.as_str()));
         }

@@ -10,6 +10,11 @@ use crate::writer::Slot;
 
 /// Where the records of handles go: the runs of a journal, or memory in tests.
 pub(crate) trait Sink: fmt::Debug + Send + Sync {
+    /// Why nothing could be appended now, if that is so; asked before any lock is taken.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Appends one record, to the session if there is one.
     fn append(&self, kind: RecordKind, session: Option<&SessionId>, payload: &[u8]) -> Result<Seq>;
 
@@ -61,8 +66,13 @@ impl SessionId {
 }
 
 impl Sink for Slot {
+    fn check(&self) -> Result<()> {
+        Slot::check(self)
+    }
+
     fn append(&self, kind: RecordKind, session: Option<&SessionId>, payload: &[u8]) -> Result<Seq> {
-        let (core, opening) = self.working()?;
+        let openings = self.working();
+        let (core, opening) = (openings.core()?, openings.number());
         let number = match session {
             None => 0,
             Some(session) => session.number(opening, |id| core.session_index(id))?,

@@ -334,7 +334,7 @@ impl Core {
         }
     }
 
-    pub(super) fn check_open(&self) -> Result<()> {
+    pub(crate) fn check_open(&self) -> Result<()> {
         self.check_process()?;
         match self.poisoned() {
             Some(error) => Err(error),

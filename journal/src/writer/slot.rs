@@ -1,8 +1,10 @@
 //! The run a handle writes to now: replaced by a new one after a failure, where that is wished.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use arc_swap::{ArcSwap, Guard};
 
 use super::core::Core;
 use super::errors::ErrorLog;
@@ -16,14 +18,15 @@ pub(crate) type Reopen = Box<dyn Fn() -> Result<Arc<Core>> + Send + Sync>;
 
 /// The run a handle writes to, and what became of the ones before it.
 pub(crate) struct Slot {
-    state: RwLock<Openings>,
+    state: ArcSwap<Openings>,
     errors: Arc<ErrorLog>,
     /// `None`: a failed run is not followed by another.
     reopen: Option<Reopen>,
     last_attempt: Mutex<Instant>,
 }
 
-struct Openings {
+/// The runs of a handle at one moment.
+pub(crate) struct Openings {
     /// `Err`: the journal could not be opened.
     current: Result<Arc<Core>>,
     /// The runs before the current one, which all failed.
@@ -31,6 +34,7 @@ struct Openings {
 }
 
 /// A run that failed.
+#[derive(Clone)]
 struct Past {
     durable_seq: u64,
     cause: Error,
@@ -45,7 +49,7 @@ impl Slot {
         let current = current.map_err(|cause| Error::Disabled {
             cause: Arc::new(cause),
         });
-        let state = RwLock::new(Openings {
+        let state = ArcSwap::from_pointee(Openings {
             current,
             past: Vec::new(),
         });
@@ -60,21 +64,28 @@ impl Slot {
     /// The run written to now and its number among the runs of this handle.
     pub(crate) fn current(&self) -> Result<(Arc<Core>, u16)> {
         let openings = self.read();
-        let core = Arc::clone(openings.current.as_ref().map_err(Error::clone)?);
-        Ok((core, openings.number()))
+        Ok((Arc::clone(openings.core()?), openings.number()))
     }
 
-    /// As [`current`](Slot::current), but a failed run is first replaced by a new one if this
-    /// handle does that and the last attempt was long enough ago.
-    pub(crate) fn working(&self) -> Result<(Arc<Core>, u16)> {
-        let has_failed = match &self.read().current {
+    /// The runs to write to: a failed one is first replaced by a new one if this handle does that
+    /// and the last attempt was long enough ago.
+    pub(crate) fn working(&self) -> Guard<Arc<Openings>> {
+        let openings = self.read();
+        let has_failed = match &openings.current {
             Ok(core) => core.poisoned().is_some(),
             Err(_) => true,
         };
-        if has_failed {
-            self.try_reopen();
+        if !has_failed || self.reopen.is_none() {
+            return openings;
         }
-        self.current()
+        self.try_reopen();
+        self.read()
+    }
+
+    /// Whether an append could do anything; to be asked before any lock is taken, because a lock
+    /// that another thread held at the moment of a fork stays locked in the child.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.working().core()?.check_open()
     }
 
     pub(crate) fn errors(&self) -> &ErrorLog {
@@ -83,8 +94,11 @@ impl Slot {
 
     /// Appends a record without session or of a session of the current run.
     pub(crate) fn append(&self, kind: RecordKind, payload: &[u8]) -> Result<Seq> {
-        let (core, opening) = self.working()?;
-        Ok(core.append(kind, 0, payload)?.in_opening(opening))
+        let openings = self.working();
+        Ok(openings
+            .core()?
+            .append(kind, 0, payload)?
+            .in_opening(openings.number()))
     }
 
     pub(crate) fn wait_durable(&self, seq: Seq, deadline: Option<Instant>) -> Result<()> {
@@ -146,8 +160,8 @@ impl Slot {
     }
 
     fn replace(&self, core: Arc<Core>) {
-        let mut openings = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        let past = match &openings.current {
+        let openings = self.read();
+        let failed = match &openings.current {
             Ok(failed) => Past {
                 durable_seq: failed.durable().map_or(0, Seq::get),
                 cause: failed.poisoned().unwrap_or(Error::Closed),
@@ -157,17 +171,26 @@ impl Slot {
                 cause: cause.clone(),
             },
         };
-        openings.past.push(past);
-        openings.current = Ok(core);
+        let past = openings.past.iter().cloned().chain([failed]).collect();
+        self.state.store(Arc::new(Openings {
+            current: Ok(core),
+            past,
+        }));
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Openings> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> Guard<Arc<Openings>> {
+        self.state.load()
     }
 }
 
 impl Openings {
-    fn number(&self) -> u16 {
+    /// The run written to now.
+    pub(crate) fn core(&self) -> Result<&Arc<Core>> {
+        self.current.as_ref().map_err(Error::clone)
+    }
+
+    /// Its number among the runs of the handle.
+    pub(crate) fn number(&self) -> u16 {
         u16::try_from(self.past.len()).unwrap_or(u16::MAX)
     }
 }
