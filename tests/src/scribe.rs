@@ -42,12 +42,12 @@ impl Scribe {
     }
 
     /// Has lines written, each an event in its JSON form or an agent's event, and waits for the
-    /// acknowledgement of each.
+    /// acknowledgement of each. A line that begins no object goes on with the one before.
     ///
     /// # Panics
     /// If one is refused.
     pub fn write(&mut self, lines: &str) {
-        for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        for line in events(lines) {
             let stdin = self.stdin.as_mut().expect("it was not closed");
             writeln!(stdin, "{line}").expect("the scribe listens");
             assert_eq!(self.answer(), "written", "{line}");
@@ -81,6 +81,18 @@ impl Scribe {
             .expect("the scribe answers");
         line.trim_end().to_owned()
     }
+}
+
+/// The events of some lines, one line each.
+fn events(lines: &str) -> Vec<String> {
+    let mut events: Vec<String> = Vec::new();
+    for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        match events.last_mut() {
+            Some(last) if !line.starts_with('{') => last.push_str(line),
+            _ => events.push(line.to_owned()),
+        }
+    }
+    events
 }
 
 impl Drop for Scribe {

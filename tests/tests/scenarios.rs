@@ -95,7 +95,8 @@ fn lines(lines: &[&str]) -> String {
 
 fn tool(name: &str, rest: &str) -> String {
     format!(
-        r#"{{"agent":"tool","session":"s","name":"{name}","start":1000,"end":2000,"output":"out"{rest}}}"#
+        r#"{{"agent":"tool","session":"s","name":"{name}","start":1000,"end":2000,
+            "output":"out"{rest}}}"#
     )
 }
 
@@ -113,7 +114,8 @@ fn s1_a_finished_turn() {
         r#"{"agent":"text","message":"a1","text":"I'll look at "}"#,
         r#"{"agent":"text","message":"a1","text":"the code."}"#,
         TOOL,
-        r#"{"agent":"step-finish","session":"s","reason":"stop","cost":0.005,"tokens":[1500,300,100,200,50]}"#,
+        r#"{"agent":"step-finish","session":"s","reason":"stop","cost":0.005,
+            "tokens":[1500,300,100,200,50]}"#,
         END,
     ]));
     let file = scene.file("s");
@@ -155,7 +157,8 @@ fn s1_a_finished_turn() {
 fn s2_killed_after_the_start() {
     let scene = Scene::new();
     scene.killed(
-        r#"{"agent":"start","session":"s","metadata":{"title":"T","prompt":"P","model":"p/m","tags":["a","b"]}}"#,
+        r#"{"agent":"start","session":"s","metadata":{"title":"T","prompt":"P","model":"p/m",
+            "tags":["a","b"]}}"#,
     );
     let file = scene.file("s");
     assert_eq!(file["spans"].as_array().unwrap().len(), 1);
@@ -176,7 +179,8 @@ fn s3_crashed_with_a_reason() {
         START,
         STEP,
         r#"{"agent":"tool","session":"s","name":"sql_execute","start":1000,"end":3000}"#,
-        r#"{"type":"text","session":"s","span":"generation-1","channel":"output","text":"Got results."}"#,
+        r#"{"type":"text","session":"s","span":"generation-1","channel":"output",
+            "text":"Got results."}"#,
         r#"{"agent":"step-finish","session":"s","cost":0.005,"tokens":[1000,200,50,100,25]}"#,
         r#"{"agent":"step-start","session":"s","id":"2"}"#,
         &crash("SIGTERM"),
@@ -506,7 +510,8 @@ fn s21_ids_from_hell() {
 #[test]
 fn s23_a_step_finished_twice() {
     let scene = Scene::new();
-    let finish = r#"{"type":"span.end","session":"s","span":"generation-1","tokens":{"input":100,"output":50}}"#;
+    let finish = r#"{"type":"span.end","session":"s","span":"generation-1","tokens":{"input":100,
+        "output":50}}"#;
     scene.closed(&lines(&[START, STEP, finish, finish]));
     let snapshot = scene.snapshot("s");
     assert_eq!(snapshot.totals().generations, 1);
@@ -547,7 +552,8 @@ fn s24_a_step_left_open_at_the_end() {
 fn three_generations() -> Vec<String> {
     let say = |step: u8, text: &str| {
         format!(
-            r#"{{"type":"text","session":"s","span":"generation-{step}","channel":"output","text":"{text}"}}"#
+            r#"{{"type":"text","session":"s","span":"generation-{step}","channel":"output",
+                "text":"{text}"}}"#
         )
     };
     let begin = |step: u8| format!(r#"{{"agent":"step-start","session":"s","id":"{step}"}}"#);
@@ -632,7 +638,8 @@ fn s32_clocks() {
     scene.killed(
         r#"
         {"type":"session.start","session":"s","at_ms":32503680000000}
-        {"type":"span","session":"s","span":"t1","kind":"tool","name":"x","start_ms":2000,"end_ms":1000}
+        {"type":"span","session":"s","span":"t1","kind":"tool","name":"x","start_ms":2000,
+            "end_ms":1000}
         {"type":"span.start","session":"s","span":"t2","kind":"tool","name":"x","at_ms":0}
         {"type":"span","session":"s","span":"t3","kind":"tool","name":"x","at_ms":32503647600000}
         {"type":"session.end","session":"s","status":"completed","at_ms":32503647600000}

@@ -20,11 +20,13 @@ const SESSION_KINDS: u8 = 16;
 const CRASH_NOTE: u8 = 10;
 
 const FINISHED: &[&str] = &[
-    r#"{"type":"session.start","session":"s","at_ms":1000,"trace_id":"t","metadata":{"title":"T"}}"#,
+    r#"{"type":"session.start","session":"s","at_ms":1000,"trace_id":"t",
+        "metadata":{"title":"T"}}"#,
     r#"{"type":"span.start","session":"s","span":"g","kind":"generation","name":"g","at_ms":2000}"#,
     r#"{"type":"text","session":"s","span":"g","channel":"output","text":"I'll ","at_ms":3000}"#,
     r#"{"type":"text","session":"s","span":"g","channel":"output","text":"look","at_ms":3500}"#,
-    r#"{"type":"span","session":"s","span":"t","parent":"g","kind":"tool","name":"x","at_ms":4000}"#,
+    r#"{"type":"span","session":"s","span":"t","parent":"g","kind":"tool","name":"x",
+        "at_ms":4000}"#,
     r#"{"type":"span.end","session":"s","span":"g","at_ms":5000,"cost":0.5,"tokens":{"input":7}}"#,
     r#"{"type":"session.end","session":"s","at_ms":6000,"status":"completed"}"#,
 ];

@@ -26,10 +26,9 @@ pub(crate) fn killed(generation: u32, lines: &str) -> Run {
         closed: None,
         crash_notes: Vec::new(),
     };
-    let lines = lines.lines().map(str::trim).filter(|line| !line.is_empty());
     Run {
         facts,
-        events: lines.map(event).collect(),
+        events: split(lines).iter().map(|line| event(line)).collect(),
     }
 }
 
@@ -113,7 +112,18 @@ pub(crate) fn fold_one(run: Run) -> Snapshot {
     fold(&[run])
 }
 
-/// One event from its JSON, in which the quotes may be left out around plain words.
+/// Lines that begin no object go on with the one before.
+fn split(lines: &str) -> Vec<String> {
+    let mut events: Vec<String> = Vec::new();
+    for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        match events.last_mut() {
+            Some(last) if !line.starts_with('{') => last.push_str(line),
+            _ => events.push(line.to_owned()),
+        }
+    }
+    events
+}
+
 fn event(line: &str) -> Event<'static> {
     let line =
         JsonLine::parse(line.as_bytes(), Some("s")).unwrap_or_else(|e| panic!("{e} in {line}"));

@@ -28,11 +28,18 @@ fn a_finished_session_is_written_field_by_field() {
     let snapshot = fold_one(live(
         1,
         r#"
-        {"type":"session.start","at_ms":1700000000000,"trace_id":"tr","name":"instance","metadata":{"prompt":"Fix it","title":"T","owui":{"x":1},"model_id":"m","provider_id":"p"}}
-        {"type":"span.start","span":"g","kind":"generation","name":"generation-1","at_ms":1700000001000,"model":{"model_id":"m","provider_id":"p"}}
+        {"type":"session.start","at_ms":1700000000000,"trace_id":"tr","name":"instance",
+            "metadata":{"prompt":"Fix it","title":"T","owui":{"x":1},"model_id":"m",
+            "provider_id":"p"}}
+        {"type":"span.start","span":"g","kind":"generation","name":"generation-1",
+            "at_ms":1700000001000,"model":{"model_id":"m","provider_id":"p"}}
         {"type":"text","span":"g","channel":"output","text":"hi","at_ms":1700000001500}
-        {"type":"span","span":"t","parent":"g","kind":"tool","name":"bash","start_ms":1000,"end_ms":2000,"status":"ok","call_id":"c","input":{"cmd":"ls"},"output":"out","attributes":{"k":null}}
-        {"type":"span.end","span":"g","status":"ok","at_ms":1700000002000.5,"finish_reason":"stop","cost":0.005,"tokens":{"input":1,"output":2,"reasoning":3,"cache_read":4,"cache_write":5}}
+        {"type":"span","span":"t","parent":"g","kind":"tool","name":"bash","start_ms":1000,
+            "end_ms":2000,"status":"ok","call_id":"c","input":{"cmd":"ls"},"output":"out",
+            "attributes":{"k":null}}
+        {"type":"span.end","span":"g","status":"ok","at_ms":1700000002000.5,
+            "finish_reason":"stop","cost":0.005,"tokens":{"input":1,"output":2,"reasoning":3,
+            "cache_read":4,"cache_write":5}}
         {"type":"session.end","status":"completed","at_ms":1700000003000}
         "#,
     ));
@@ -208,7 +215,8 @@ fn long_texts_are_cut_unless_the_file_is_full() {
             r#"{{"type":"span","span":"u","kind":"user-message","name":"user","input":"{long}"}}"#
         ),
         format!(
-            r#"{{"type":"span","span":"o","kind":"span","name":"n","input":"{long}","output":"{long}"}}"#
+            r#"{{"type":"span","span":"o","kind":"span","name":"n","input":"{long}",
+                "output":"{long}"}}"#
         ),
         r#"{"type":"span.start","span":"g","kind":"generation","name":"g"}"#.to_owned(),
     ];

@@ -1,5 +1,6 @@
 //! What sessions become, rule by rule.
 
+mod random;
 mod scenarios;
 mod spans;
 mod status;

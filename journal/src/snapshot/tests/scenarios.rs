@@ -10,8 +10,10 @@ const ONE_TURN: &str = r#"
     {"type":"span.start","span":"generation-1","kind":"generation","name":"generation-1"}
     {"type":"text","span":"generation-1","channel":"output","text":"I'll look "}
     {"type":"text","span":"generation-1","channel":"output","text":"at the code."}
-    {"type":"span","span":"t1","parent":"generation-1","kind":"tool","name":"bash","start_ms":1000,"end_ms":2000,"status":"ok"}
-    {"type":"span.end","span":"generation-1","status":"ok","finish_reason":"stop","cost":0.005,"tokens":{"input":1500,"output":300,"reasoning":100,"cache_read":200,"cache_write":50}}
+    {"type":"span","span":"t1","parent":"generation-1","kind":"tool","name":"bash",
+        "start_ms":1000,"end_ms":2000,"status":"ok"}
+    {"type":"span.end","span":"generation-1","status":"ok","finish_reason":"stop","cost":0.005,
+        "tokens":{"input":1500,"output":300,"reasoning":100,"cache_read":200,"cache_write":50}}
     {"type":"session.end","status":"completed"}
 "#;
 
@@ -53,7 +55,8 @@ fn a_finished_turn_comes_back_whole() {
 fn a_killed_session_is_crashed_and_keeps_its_metadata() {
     let snapshot = fold_one(killed(
         1,
-        r#"{"type":"session.start","metadata":{"title":"T","prompt":"P","model":"m","tags":["a"]}}"#,
+        r#"{"type":"session.start","metadata":{"title":"T","prompt":"P","model":"m",
+            "tags":["a"]}}"#,
     ));
     assert_eq!(snapshot.status(), SessionStatus::Crashed);
     assert_eq!(snapshot.error(), Some("process ended without closing"));
@@ -71,9 +74,11 @@ fn a_crash_with_a_reason_interrupts_what_was_open() {
         r#"
         {"type":"session.start"}
         {"type":"span.start","span":"generation-1","kind":"generation","name":"g"}
-        {"type":"span","span":"t1","parent":"generation-1","kind":"tool","name":"sql_execute","start_ms":1000,"end_ms":3000}
+        {"type":"span","span":"t1","parent":"generation-1","kind":"tool","name":"sql_execute",
+            "start_ms":1000,"end_ms":3000}
         {"type":"text","span":"generation-1","channel":"output","text":"Got results."}
-        {"type":"span.end","span":"generation-1","cost":0.005,"tokens":{"input":1000,"output":200,"reasoning":50,"cache_read":100,"cache_write":25}}
+        {"type":"span.end","span":"generation-1","cost":0.005,"tokens":{"input":1000,
+            "output":200,"reasoning":50,"cache_read":100,"cache_write":25}}
         {"type":"span.start","span":"generation-2","kind":"generation","name":"g"}
         {"type":"crash","reason":"SIGTERM"}
         "#,
@@ -99,7 +104,8 @@ fn tools_of_a_killed_generation_keep_their_parent() {
         .to_owned();
     for tool in 0..5 {
         lines += &format!(
-            "\n{{\"type\":\"span\",\"span\":\"t{tool}\",\"parent\":\"g\",\"kind\":\"tool\",\"name\":\"x\"}}"
+            r#"
+            {{"type":"span","span":"t{tool}","parent":"g","kind":"tool","name":"x"}}"#
         );
     }
     let snapshot = fold_one(killed(1, &lines));
@@ -253,7 +259,8 @@ fn the_first_end_of_a_span_wins() {
         {"type":"session.start"}
         {"type":"span.start","span":"g","kind":"generation","name":"g"}
         {"type":"span.end","span":"g","at_ms":1700001005000,"tokens":{"input":100,"output":50}}
-        {"type":"span.end","span":"g","at_ms":1700001006000,"tokens":{"input":300,"output":50},"status":"error"}
+        {"type":"span.end","span":"g","at_ms":1700001006000,"tokens":{"input":300,"output":50},
+            "status":"error"}
         "#,
     ));
     let totals = snapshot.totals();

@@ -12,10 +12,13 @@ fn updates_merge_last_wins_and_empty_never_overwrites() {
         {"type":"session.start","metadata":{"title":"first","agent":"a","model":"m"}}
         {"type":"session.update","metadata":{"title":"","agent":null,"model":"n","tags":[]}}
         {"type":"session.start","trace_id":"late","metadata":{"title":"second"}}
-        {"type":"span.start","span":"t","kind":"tool","name":"x","input":{"a":1},"attributes":{"k":1,"n":null}}
+        {"type":"span.start","span":"t","kind":"tool","name":"x","input":{"a":1},
+            "attributes":{"k":1,"n":null}}
         {"type":"span.update","span":"t","name":"","call_id":"c","attributes":{"k":2,"l":""}}
-        {"type":"span.end","span":"t","status":"ok","output":"out","input":{},"model":{"model_id":"m"}}
-        {"type":"span.update","span":"t","output":"","call_id":"","attributes":{"k":null},"model":{"provider_id":"p"}}
+        {"type":"span.end","span":"t","status":"ok","output":"out","input":{},
+            "model":{"model_id":"m"}}
+        {"type":"span.update","span":"t","output":"","call_id":"","attributes":{"k":null},
+            "model":{"provider_id":"p"}}
         "#,
     ));
     let metadata = serde_json::to_value(snapshot.metadata()).unwrap();
@@ -331,8 +334,9 @@ fn a_chain_of_a_hundred_thousand_spans_is_no_problem() {
     for i in 0..100_000 {
         let parent = if i == 0 { 99_999 } else { i - 1 };
         lines += &format!(
-            "{{\"type\":\"span.start\",\"span\":\"s{i}\",\"parent\":\"s{parent}\",\"kind\":\"tool\",\"name\":\"n\"}}\n"
+            r#"{{"type":"span.start","span":"s{i}","parent":"s{parent}","kind":"tool","name":"n"}}"#
         );
+        lines.push('\n');
     }
     let snapshot = fold_one(killed(1, &lines));
     assert_eq!(note_kinds(&snapshot), ["parent-cycle"]);
