@@ -92,6 +92,7 @@ impl Core {
             len_max: parts.settings.segment_bytes_max.next_multiple_of(4096),
             is_mapped: parts.lane.active.is_mapped(),
             waiting: None,
+            has_given_up: false,
         };
         Core {
             current: parts.lane.current(),
@@ -232,8 +233,12 @@ impl Core {
             self.wants_segment.store(true, Ordering::SeqCst);
             self.bell.ring();
         }
-        let is_short = segment.is_mapped() && end + WINDOW_SHORT > segment.writable_to();
-        if is_short && !self.wants_window.swap(true, Ordering::SeqCst) {
+        // Under load only: pages made writable and not used cost the next sync time.
+        let is_short = backlog_bytes >= WINDOW_SHORT
+            && segment.is_mapped()
+            && end + WINDOW_SHORT > segment.writable_to();
+        if is_short && !self.wants_window.load(Ordering::SeqCst) {
+            self.wants_window.store(true, Ordering::SeqCst);
             self.bell.ring();
         }
     }

@@ -165,7 +165,7 @@ impl Lane {
             let end = segment.reserve.tail().offset.saturating_add(len);
             if end > segment.writable_to() {
                 segment
-                    .make_writable(len + WRITABLE_AHEAD)
+                    .make_writable_ahead(len)
                     .map_err(|e| full(segment, e))?;
             }
             let limit = limit.min(segment.writable_to());
@@ -351,9 +351,6 @@ fn full(segment: &Segment, error: std::io::Error) -> AppendFailure {
 
 /// A payload of this size and more is written from where it is, not copied first.
 const WRITTEN_IN_PLACE: usize = 256 << 10;
-
-/// What an appender makes writable beyond its own record: short, because it has to wait for it.
-const WRITABLE_AHEAD: u64 = 32 << 10;
 
 /// The longest frame of a mark, segment start or seal: three numbers and the extras.
 const SYSTEM_FRAME_LEN_MAX: u64 = padded(32);

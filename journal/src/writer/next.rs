@@ -20,11 +20,14 @@ pub(super) struct NextSegment {
     pub(super) len_max: u64,
     pub(super) is_mapped: bool,
     pub(super) waiting: Option<Waiting>,
+    /// Making it ahead has failed; whoever needs it tries again.
+    pub(super) has_given_up: bool,
 }
 
 impl NextSegment {
-    pub(super) fn is_made(&self) -> bool {
-        self.waiting.is_some()
+    /// Whether there is nothing to be made ahead.
+    pub(super) fn is_settled(&self) -> bool {
+        self.waiting.is_some() || self.has_given_up
     }
 
     pub(super) fn has_zeroing_left(&self) -> bool {
@@ -34,8 +37,10 @@ impl NextSegment {
 
     /// Makes the next segment ahead of its time.
     pub(super) fn prepare(&mut self, storage: &dyn Storage) -> Result<(), PrepareFailure> {
-        if self.waiting.is_none() {
+        if !self.is_settled() {
+            self.has_given_up = true;
             let segment = self.make(storage, 0)?;
+            self.has_given_up = false;
             self.waiting = Some(Waiting::new(segment));
         }
         Ok(())
@@ -47,6 +52,7 @@ impl NextSegment {
         storage: &dyn Storage,
         needed: u64,
     ) -> Result<Arc<Segment>, PrepareFailure> {
+        self.has_given_up = false;
         let waiting = match self.waiting.take() {
             Some(waiting) if waiting.segment.file_len >= needed => waiting,
             small => {

@@ -31,6 +31,8 @@ pub(super) struct Segment {
     region: Option<Arc<dyn Region>>,
     /// Up to where the region can be stored into without asking for space.
     writable_to: AtomicU64,
+    /// What the next appender to run short makes writable beyond its own record.
+    ahead: AtomicU64,
     /// Sequence number of the first record, and bytes of frames before this segment; both are
     /// set before the segment is handed to appenders.
     first_seq: AtomicU64,
@@ -121,6 +123,7 @@ impl Segment {
             declared: Declared::new(),
             region,
             writable_to: AtomicU64::new(0),
+            ahead: AtomicU64::new(AHEAD_MIN),
             first_seq: AtomicU64::new(0),
             bytes_before: AtomicU64::new(0),
         })
@@ -220,9 +223,20 @@ impl Segment {
         Ok(())
     }
 
+    /// As [`make_writable`](Segment::make_writable), and some more for records to come: the more
+    /// often appenders run short between two syncs, the more. Pages made writable are written by
+    /// the next sync whether they are used or not, and who makes them so has to wait for it.
+    pub(super) fn make_writable_ahead(&self, len: u64) -> std::io::Result<()> {
+        let ahead = self.ahead.load(Ordering::Relaxed);
+        self.ahead
+            .store((ahead * 2).min(AHEAD_MAX), Ordering::Relaxed);
+        self.make_writable(len.saturating_add(ahead))
+    }
+
     /// Says that the region must be made writable anew before anything is stored into it.
     pub(super) fn expire_writable(&self) {
         self.writable_to.store(0, Ordering::Release);
+        self.ahead.store(AHEAD_MIN, Ordering::Relaxed);
     }
 }
 
@@ -258,3 +272,5 @@ fn map(file: &dyn StorageFile, len: u64) -> std::io::Result<Arc<dyn Region>> {
 }
 
 const PAGE_LEN: u64 = 4096;
+const AHEAD_MIN: u64 = PAGE_LEN;
+const AHEAD_MAX: u64 = 8 * PAGE_LEN;

@@ -61,9 +61,9 @@ impl Core {
                 Decision::Sleep(None)
             };
         }
-        let (is_made, has_zeroing_left) = {
+        let (is_settled, has_zeroing_left) = {
             let next = lock(&self.next);
-            (next.is_made(), next.has_zeroing_left())
+            (next.is_settled(), next.has_zeroing_left())
         };
         let is_over = is_dirty && self.backlog_bytes() >= self.settings.sync_bytes;
         decide(&Facts {
@@ -73,7 +73,7 @@ impl Core {
             dirty_since: state.dirty_since,
             is_over_sync_bytes: is_over,
             needs_window: self.wants_window.load(Ordering::SeqCst),
-            needs_segment: self.wants_segment.load(Ordering::SeqCst) && !is_made,
+            needs_segment: self.wants_segment.load(Ordering::SeqCst) && !is_settled,
             has_zeroing_left,
             unwitnessed_since: state.unwitnessed_since,
             sync_interval: self.settings.sync_interval,
@@ -245,7 +245,6 @@ impl Core {
     fn prepare_next(&self) {
         // The lane waits for this lock at a rotation, and then finds the segment made.
         let prepared = lock(&self.next).prepare(&*self.storage);
-        self.wants_segment.store(false, Ordering::SeqCst);
         if let Err(PrepareFailure::Poison(error)) = prepared {
             self.poison(error);
         }
