@@ -10,7 +10,7 @@ use journal_tests::scribe::Scribe;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use trace_journal::export::{self, TraceFileOptions};
-use trace_journal::{Journal, Loss, Number, Reader, SessionStatus, Snapshot};
+use trace_journal::{Item, Journal, Loss, Number, Reader, SessionStatus, Snapshot};
 
 const SCRIBE: &str = env!("CARGO_BIN_EXE_journal-scribe");
 
@@ -141,6 +141,9 @@ fn s1_a_finished_turn() {
         (&tool["tool"]["durationMs"], &tool["parentSpanId"]),
         (&json!(1000), &json!("generation-1"))
     );
+    let snapshot = scene.snapshot("s");
+    assert_eq!((snapshot.totals().records, snapshot.notes().len()), (7, 0));
+    assert_eq!(snapshot.runs()[0].records, 7);
     let root = &file["spans"][0];
     assert_eq!(
         (&root["status"], root.get("statusMessage")),
@@ -787,4 +790,50 @@ fn what_an_agent_enriches_and_annotates_is_merged() {
         json!({"g": true})
     );
     assert_eq!(file["spans"][0]["attributes"], json!({"r": "x"}));
+}
+
+/// The snapshot as JSON, without what tells runs apart.
+fn portable(snapshot: &Snapshot) -> Value {
+    let mut json = serde_json::to_value(snapshot).unwrap();
+    json.as_object_mut().unwrap().remove("runs");
+    for note in json["notes"].as_array_mut().unwrap() {
+        let note = note.as_object_mut().unwrap();
+        note.remove("run");
+        note.remove("seq");
+    }
+    json
+}
+
+#[test]
+fn records_in_their_json_form_fold_into_the_same_snapshot() {
+    let scene = Scene::new();
+    scene.closed(&three_generations().join("\n"));
+    scene.closed(
+        r#"
+        {"type":"session.start","session":"t","name":"n","metadata":{"title":"T"}}
+        {"type":"span.start","session":"t","span":"g","kind":"generation","name":"g"}
+        {"type":"text","session":"t","span":"g","channel":"reasoning","text":"hm"}
+        {"type":"log","session":"t","span":"g","level":"warn","message":{"a":[1,null]}}
+        {"type":"link","session":"t","span":"g","to_session":"s","to_span":"root"}
+        {"type":"counter","session":"t","name":"n","value":2.5,"unit":"By"}
+        {"type":"crash","session":"t","reason":"r"}
+        {"type":"session.end","session":"t","status":"completed"}
+        "#,
+    );
+    let copy = Scene::new();
+    let journal = Journal::open(copy.path()).unwrap();
+    let reader = Reader::open(scene.path()).unwrap();
+    for id in reader.ids() {
+        for item in reader.session(id).records() {
+            let Item::Record(record) = item.unwrap() else {
+                panic!("nothing is missing");
+            };
+            let line = serde_json::to_string(&record.event()).unwrap();
+            journal.append_json(&line).unwrap();
+        }
+    }
+    journal.close().unwrap();
+    for id in ["s", "t"] {
+        assert_eq!(portable(&scene.snapshot(id)), portable(&copy.snapshot(id)));
+    }
 }
