@@ -38,10 +38,9 @@ impl DecimalSum {
 
     /// The sum; at the ends of what a float holds it stays there.
     pub(super) fn finish(self) -> Number {
-        if self.scale == 0 && self.rest == 0.0 {
-            if let Ok(whole) = i64::try_from(self.units) {
-                return Number::I64(whole);
-            }
+        let is_whole = self.scale == 0 && self.rest == 0.0;
+        if let (true, Ok(whole)) = (is_whole, i64::try_from(self.units)) {
+            return Number::I64(whole);
         }
         let text = format!("{}e-{}", self.units, self.scale);
         let sum: f64 = text.parse().unwrap_or(0.0);

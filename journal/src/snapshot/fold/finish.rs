@@ -139,18 +139,15 @@ fn span(draft: Draft, parent: String, branches: &[Branch], notes: &mut Notes) ->
             let text = format!("span {} ends before it starts", span.id);
             notes.add(note::END_BEFORE_START, place, text);
         }
-    } else if let Some(Place {
-        branch,
-        incarnation,
-        ..
-    }) = opened
-    {
-        if let OpenSpan::Interrupted(at) = branches[branch].open_span(incarnation) {
-            span.is_interrupted = true;
-            span.ended_at = Some(at.max(span.started_at));
-        }
+    } else if let Some(OpenSpan::Interrupted(at)) = opened.map(|place| left_open(place, branches)) {
+        span.is_interrupted = true;
+        span.ended_at = Some(at.max(span.started_at));
     }
     span
+}
+
+fn left_open(opened: Place, branches: &[Branch]) -> OpenSpan {
+    branches[opened.branch].open_span(opened.incarnation)
 }
 
 /// Everything of a span that needs no other span.

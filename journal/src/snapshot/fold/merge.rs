@@ -23,7 +23,7 @@ pub(super) fn merge(into: &mut SpanFields<'static>, from: &SpanFields<'_>) {
 }
 
 /// A text that says something replaces what is there.
-pub(super) fn merge_text<'t>(into: &mut Option<Cow<'static, str>>, from: Option<&'t str>) {
+pub(super) fn merge_text(into: &mut Option<Cow<'static, str>>, from: Option<&str>) {
     if let Some(text) = from.filter(|text| !text.is_empty()) {
         *into = Some(Cow::Owned(text.to_owned()));
     }
