@@ -18,7 +18,8 @@ use crate::writer::{Slot, WhenDurable};
 
 /// A journal open for writing; clones share it.
 ///
-/// Dropping the last clone closes it, waiting at most one second; [`close`](Journal::close)
+/// Dropping the last clone closes it, waiting at most one second (while a panic unwinds, it only
+/// makes everything durable); [`close`](Journal::close)
 /// reports what becomes of it. Session and span handles do not keep it open. In a forked child
 /// every operation does nothing, and appends are refused.
 #[derive(Clone, Debug)]
@@ -205,9 +206,17 @@ impl WeakJournal {
 impl Drop for Door {
     fn drop(&mut self) {
         // Whoever wants to know how closing went calls `close`.
-        if let Ok((core, _)) = self.slot.current() {
-            let _ = core.close(deadline(CLOSE_TIME_MAX));
-        }
+        let Ok((core, _)) = self.slot.current() else {
+            return;
+        };
+        // A panic that takes the program down is no orderly close: the run dies with it, and the
+        // panic's note is the reason.
+        let until = deadline(CLOSE_TIME_MAX);
+        let _ = if std::thread::panicking() {
+            core.leave(until)
+        } else {
+            core.close(until)
+        };
     }
 }
 

@@ -158,7 +158,7 @@ fn told_first_seq(header: &FrameHeader, payload: &[u8]) -> Option<u64> {
     }
 }
 
-/// A number as postcard writes it: <https://postcard.jamesmunns.com/wire-format#varint-encoded-integers>.
+/// A number as postcard writes it: a varint, as on <https://postcard.jamesmunns.com/wire-format>.
 pub fn varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {

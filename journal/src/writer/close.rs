@@ -28,6 +28,12 @@ impl Core {
         self.closed.get().cloned().unwrap_or(Err(Error::Timeout))
     }
 
+    /// Makes everything durable, but leaves the run to look as dead as its process will be.
+    pub(crate) fn leave(&self, deadline: Option<Instant>) -> Result<()> {
+        self.is_left.store(true, Ordering::SeqCst);
+        self.close(deadline)
+    }
+
     /// Closes the run on this thread and tells everybody.
     pub(super) fn finish_close(&self) {
         let mut state = lock(&self.sync);
@@ -59,6 +65,10 @@ impl Core {
     fn close_run(&self, state: &mut SyncState) -> Result<()> {
         self.lock_lane().note_refused();
         self.sync_written(state)?;
+        if self.is_left.load(Ordering::SeqCst) {
+            self.lock_lane().is_closed = true;
+            return self.sync_written(state);
+        }
         let durable_seq = self.watermark.durable();
         let close = RunClose {
             reason: "closed".into(),

@@ -50,6 +50,8 @@ pub(crate) struct Core {
     /// Whoever holds this runs the one sync there may be at a time.
     pub(super) sync: Mutex<SyncState>,
     pub(super) is_closing: AtomicBool,
+    /// The run ends without being put on record as closed.
+    pub(super) is_left: AtomicBool,
     pub(super) closed: OnceLock<Result<()>>,
     pub(super) close_batch: Arc<Batch>,
     poison: OnceLock<Arc<Error>>,
@@ -107,6 +109,7 @@ impl Core {
             bell: Bell::default(),
             sync: Mutex::new(SyncState::default()),
             is_closing: AtomicBool::new(false),
+            is_left: AtomicBool::new(false),
             closed: OnceLock::new(),
             close_batch: Arc::default(),
             poison: OnceLock::new(),

@@ -318,7 +318,7 @@ impl Lane {
     }
 }
 
-/// Fills reserved room of a mapped segment, frame by frame; the first to be committed is the first in order.
+/// Fills reserved room of a mapped segment, frame by frame; the first in order is committed first.
 pub(super) fn store(segment: &Segment, frames: &[Frame<'_>], start: Tail) {
     let mut at = start;
     for frame in frames {
