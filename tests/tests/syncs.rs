@@ -68,12 +68,13 @@ impl Scene {
     fn rotate(&self) -> Result<Seq, Error> {
         let segment = || self.journal.info().run.unwrap().segment;
         let before = segment();
-        loop {
+        for _ in 0..100 {
             let seq = self.append(4000)?;
             if segment() != before {
                 return Ok(seq);
             }
         }
+        panic!("no segment is ever full");
     }
 
     fn refused(&self) -> Vec<u64> {
@@ -178,13 +179,12 @@ fn a_failed_sync_poisons_and_is_never_tried_again() {
         let failure = Failure::next(Operation::Sync, ".seg", EIO);
         scene.ledger.fail(Failure { skip, ..failure });
         let mut durable = None;
-        let failed = loop {
+        let failed = (0..100).find_map(|_| {
             let seq = scene.append(100).unwrap();
-            match scene.journal.wait_durable(seq) {
-                Ok(()) => durable = Some(seq),
-                Err(error) => break error,
-            }
-        };
+            let waited = scene.journal.wait_durable(seq);
+            waited.map(|()| durable = Some(seq)).err()
+        });
+        let failed = failed.expect("a sync that fails is noticed");
         let Error::Poisoned { cause } = &failed else {
             panic!("{failed}");
         };
@@ -234,19 +234,21 @@ fn every_waiter_of_a_failed_sync_gets_the_cause() {
 
 #[test]
 fn a_failed_directory_sync_poisons() {
-    let scene = Scene::new();
-    let durable = scene.journal.sync().unwrap();
-    scene.ledger.fail(Failure {
-        times: u64::MAX,
-        ..Failure::next(Operation::SyncDir, "", EIO)
-    });
-    // The segment may be made ahead by the syncer, or here.
-    let failed = scene
-        .rotate()
-        .and_then(|_| scene.journal.sync().map(|_| ()));
-    assert!(matches!(failed, Err(Error::Poisoned { .. })), "{failed:?}");
-    assert!(scene.is_poisoned());
-    scene.journal.wait_durable(durable).unwrap();
+    // Many times: the syncer and an append meet the failure in any order.
+    for _ in 0..30 {
+        let scene = Scene::new();
+        let durable = scene.journal.sync().unwrap();
+        scene.ledger.fail(Failure {
+            times: u64::MAX,
+            ..Failure::next(Operation::SyncDir, "", EIO)
+        });
+        let rotated = scene.rotate();
+        let failed = rotated.and_then(|_| scene.journal.sync()).unwrap_err();
+        assert!(matches!(failed, Error::Poisoned { .. }), "{failed}");
+        assert!(failed.to_string().contains("os error 5"), "{failed}");
+        assert!(scene.is_poisoned());
+        scene.journal.wait_durable(durable).unwrap();
+    }
 }
 
 #[test]

@@ -95,6 +95,7 @@ impl Core {
             is_mapped: parts.lane.active.is_mapped(),
             waiting: None,
             has_given_up: false,
+            failed: None,
         };
         Core {
             current: parts.lane.current(),

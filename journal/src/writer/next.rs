@@ -22,6 +22,8 @@ pub(super) struct NextSegment {
     pub(super) waiting: Option<Waiting>,
     /// Making it ahead has failed; whoever needs it tries again.
     pub(super) has_given_up: bool,
+    /// A failure that poisons the run; whoever comes next gets it too, however soon that is.
+    pub(super) failed: Option<Error>,
 }
 
 impl NextSegment {
@@ -91,6 +93,9 @@ impl NextSegment {
 
     /// Makes a segment of the planned length; on a full disk, a smaller one that will do.
     fn make(&mut self, storage: &dyn Storage, needed: u64) -> Result<Segment, PrepareFailure> {
+        if let Some(error) = &self.failed {
+            return Err(PrepareFailure::Poison(error.clone()));
+        }
         let planned = self.len.max(needed);
         let small = needed.max(SMALL_SEGMENT_LEN);
         let make = |len| Segment::prepare(storage, self.run, self.number, len, self.is_mapped);
@@ -101,8 +106,10 @@ impl NextSegment {
         } else if made.is_ok() {
             self.len = self.len.saturating_mul(2).min(self.len_max);
         }
-        if made.is_ok() {
-            self.number = self.number.next();
+        match &made {
+            Ok(_) => self.number = self.number.next(),
+            Err(PrepareFailure::Poison(error)) => self.failed = Some(error.clone()),
+            Err(PrepareFailure::Discarded(_)) => {}
         }
         made
     }
