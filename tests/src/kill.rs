@@ -28,6 +28,8 @@ pub struct Orders {
     pub segment_bytes_max: u64,
     /// Option of the journal.
     pub sync_interval_ms: u64,
+    /// It writes through a mapping.
+    pub is_mapped: bool,
     /// It answers before it appends: the control that the check can fail.
     pub is_liar: bool,
     /// Where it kills itself, if it does.
@@ -66,6 +68,7 @@ impl Orders {
             wait_once_in: 16,
             segment_bytes_max: 128 << 10,
             sync_interval_ms: 5,
+            is_mapped: false,
             is_liar: false,
             kill_at: None,
         }
@@ -80,6 +83,7 @@ impl Orders {
             self.wait_once_in,
             self.segment_bytes_max,
             self.sync_interval_ms,
+            u64::from(self.is_mapped),
             u64::from(self.is_liar),
         ];
         args.extend(numbers.map(|number| number.to_string()));
@@ -104,6 +108,7 @@ impl Orders {
         orders.wait_once_in = number()?;
         orders.segment_bytes_max = number()?;
         orders.sync_interval_ms = number()?;
+        orders.is_mapped = number()? == 1;
         orders.is_liar = number()? == 1;
         if let Some(call) = number() {
             let moment = match args.next()?.as_str() {

@@ -2,12 +2,14 @@
 
 pub mod agent;
 pub mod command;
+pub mod compare;
 pub mod counting;
 pub mod executor;
 pub mod feeder;
 pub mod foreign;
 pub mod frozen;
 pub mod kill;
+pub mod modes;
 pub mod plain;
 pub mod random;
 pub mod rigs;

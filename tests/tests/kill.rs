@@ -11,13 +11,15 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use journal_tests::compare::compare;
 use journal_tests::frozen::Frozen;
 use journal_tests::kill::{Answers, KillAt, Moment, Orders, Writer, start};
+use journal_tests::modes::modes;
 use journal_tests::plain::{Plain, PlainRecord, varint};
 use journal_tests::random::{Random, from_env, seed};
 use journal_tests::rigs;
 use tempfile::TempDir;
-use trace_journal::{Journal, RunId};
+use trace_journal::{Journal, Loss, Reader, RunId, WriteMode};
 
 const CHILD: &str = env!("CARGO_BIN_EXE_journal-child");
 
@@ -36,10 +38,11 @@ struct Scene {
     random: Random,
     over: Vec<Answers>,
     writers: u64,
+    is_mapped: bool,
 }
 
 impl Scene {
-    fn new(random: Random) -> Scene {
+    fn new(random: Random, mode: WriteMode) -> Scene {
         let dir = tempfile::tempdir().unwrap();
         Scene {
             frozen: Frozen::new(dir.path()),
@@ -47,6 +50,7 @@ impl Scene {
             random,
             over: Vec::new(),
             writers: 0,
+            is_mapped: mode == WriteMode::Mapped,
         }
     }
 
@@ -54,6 +58,7 @@ impl Scene {
         self.writers += 1;
         let mut orders = Orders::new(self.dir.path(), self.writers);
         orders.threads = threads;
+        orders.is_mapped = self.is_mapped;
         orders.wait_once_in = 1 << self.random.below(6);
         orders.segment_bytes_max = 128 << self.random.within(10, 12);
         orders
@@ -79,11 +84,14 @@ impl Scene {
     fn check(mut self) -> u64 {
         let plain = Plain::read(self.dir.path());
         self.compare(&plain);
+        let report = compare(self.dir.path(), &plain).unwrap();
+        assert_ne!(report.loss, Loss::Damage, "{report:?}");
+        assert_eq!(report.counts.lost_durable, 0);
         self.frozen.add(None);
-        let journal = Journal::open(self.dir.path()).unwrap();
-        journal.close().unwrap();
+        open_and_close(self.dir.path());
         self.frozen.check().unwrap();
         let after = Plain::read(self.dir.path());
+        compare(self.dir.path(), &after).unwrap();
         for (run, records) in &plain.runs {
             assert_eq!(after.runs.get(run), Some(records));
         }
@@ -110,17 +118,24 @@ fn is_user(record: &PlainRecord) -> bool {
     record.kind >= 128
 }
 
-/// Runs scenes until the share of kills is reached, and says what was done.
+/// Runs scenes in each write mode until the share of kills is reached, and says what was done.
 fn run(name: &str, percent: u64, mut scene: impl FnMut(Scene) -> u64) {
     let (seed, begun) = (seed(), Instant::now());
-    let (mut done, mut number) = (0, 0);
-    while done < kills(percent) {
-        number += 1;
-        let part = u64::from(name.bytes().map(u32::from).sum::<u32>()) << 32 | number;
-        done += scene(Scene::new(Random::part(seed, part)));
+    let modes = modes();
+    let share = kills(percent).div_ceil(u64::try_from(modes.len()).unwrap());
+    let mut total = 0;
+    for (mode, mode_name) in modes {
+        let (name, begun) = (format!("{name}-{mode_name}"), Instant::now());
+        let (mut done, mut number) = (0, 0);
+        while done < share {
+            number += 1;
+            let part = u64::from(name.bytes().map(u32::from).sum::<u32>()) << 32 | number;
+            done += scene(Scene::new(Random::part(seed, part), mode));
+        }
+        rigs::counted(&name, done, seed, begun.elapsed());
+        total += done;
     }
-    count(done, seed, begun.elapsed());
-    rigs::counted(name, done, seed, begun.elapsed());
+    count(total, seed, begun.elapsed());
 }
 
 /// One journal written and killed ten times, one child after the other.
@@ -160,6 +175,9 @@ fn three_processes_on_one_directory_killed_one_by_one_keep_theirs() {
             let next = start(CHILD, &scene.orders(2));
             let answers = std::mem::replace(&mut writers[which], next).kill();
             scene.add(answers);
+            // The others go on writing while it is read.
+            let report = Reader::open(scene.dir.path()).unwrap().report();
+            assert_ne!(report.loss, Loss::Damage, "{report:?}");
         }
         for mut writer in writers {
             scene.watch(&mut writer);
@@ -187,7 +205,7 @@ fn a_kill_in_the_middle_of_any_call_keeps_what_was_acknowledged() {
 
 #[test]
 fn a_child_that_answers_before_it_appends_is_caught() {
-    let mut scene = Scene::new(Random::part(seed(), 7));
+    let mut scene = Scene::new(Random::part(seed(), 7), WriteMode::Positioned);
     let caught = (0..100).any(|_| {
         let mut orders = scene.orders(1);
         orders.is_liar = true;
@@ -201,7 +219,7 @@ fn a_child_that_answers_before_it_appends_is_caught() {
 
 #[test]
 fn a_lost_a_changed_and_an_invented_record_are_noticed() {
-    let mut scene = Scene::new(Random::part(seed(), 8));
+    let mut scene = Scene::new(Random::part(seed(), 8), WriteMode::Positioned);
     let mut writer = start(CHILD, &scene.orders(1));
     writer.read_to(200);
     let answers = writer.kill();
@@ -244,32 +262,49 @@ fn moment(number: u64) -> Moment {
 #[test]
 fn a_recovery_killed_at_every_call_is_finished_by_the_next_one() {
     let (seed, begun) = (seed(), Instant::now());
-    let mut scene = Scene::new(Random::part(seed, 6));
+    let kills = modes().into_iter().map(|(mode, name)| {
+        let begun = Instant::now();
+        let done = kill_recovery(Scene::new(Random::part(seed, 6), mode));
+        assert!(done > 20, "only {done} calls");
+        rigs::counted(
+            &format!("kill-recovery-{name}"),
+            done,
+            seed,
+            begun.elapsed(),
+        );
+        done
+    });
+    let total = kills.sum();
+    count(total, seed, begun.elapsed());
+}
+
+fn kill_recovery(mut scene: Scene) -> u64 {
     let mut writer = start(CHILD, &scene.orders(2));
-    writer.read_to(2000);
+    writer.read_to(700);
     let answers = writer.kill();
     let dead = answers.run.expect("a run that was opened");
     let whole = copy(scene.dir.path());
-    Journal::open(whole.path()).unwrap().close().unwrap();
+    open_and_close(whole.path());
     let expected = recovered(&Plain::read(whole.path()), dead);
     assert_eq!(expected.len(), 1);
-    let mut done = 0;
     for call in 1.. {
         let dir = copy(scene.dir.path());
         let mut frozen = Frozen::new(dir.path());
         frozen.add(Some(dead));
         let mut orders = Orders::new(dir.path(), 0);
         orders.threads = 0;
+        orders.is_mapped = scene.is_mapped;
         let moment = moment(call);
         orders.kill_at = Some(KillAt { call, moment });
         if !start(CHILD, &orders).finish().was_killed {
-            break;
+            return call - 1;
         }
-        done += 1;
-        Journal::open(dir.path()).unwrap().close().unwrap();
+        open_and_close(dir.path());
         frozen.check().unwrap();
         let plain = Plain::read(dir.path());
         answers.check(&plain).unwrap();
+        let report = compare(dir.path(), &plain).unwrap();
+        assert_ne!(report.loss, Loss::Damage, "call {call}: {report:?}");
         let found = recovered(&plain, dead);
         assert!(!found.is_empty(), "call {call}: the crash is not on record");
         for record in found {
@@ -278,9 +313,7 @@ fn a_recovery_killed_at_every_call_is_finished_by_the_next_one() {
         let signs = names(dir.path());
         assert!(signs.iter().all(|name| name.ends_with(".seg")), "{signs:?}");
     }
-    assert!(done > 20, "only {done} calls");
-    count(done, seed, begun.elapsed());
-    rigs::counted("kill-recovery", done, seed, begun.elapsed());
+    unreachable!("a recovery without end")
 }
 
 /// What later runs put on record about a run that died.
@@ -296,6 +329,11 @@ fn recovered(plain: &Plain, dead: RunId) -> Vec<Vec<u8>> {
         .map(|r| r.payload.clone())
         .filter(is_about)
         .collect()
+}
+
+fn open_and_close(dir: &Path) {
+    let journal = Journal::options().segment_bytes_max(16 << 10).open(dir);
+    journal.unwrap().close().unwrap();
 }
 
 fn names(dir: &Path) -> Vec<String> {

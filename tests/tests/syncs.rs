@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use journal_tests::counting::{EIO, EMFILE, ENOSPC, Failure, Ledger, Made};
+use journal_tests::modes::modes;
 use journal_tests::plain::{Plain, PlainRecord, varint};
 use journal_tests::watched::Operation;
 use tempfile::TempDir;
@@ -34,9 +35,9 @@ struct Scene {
 
 impl Scene {
     /// A journal that syncs only when somebody waits.
-    fn new() -> Scene {
+    fn new(mode: WriteMode) -> Scene {
         let never = Duration::from_secs(3600);
-        Scene::with(Journal::options().sync_interval(never))
+        Scene::with(Journal::options().sync_interval(never).write_mode(mode))
     }
 
     fn with(options: Options) -> Scene {
@@ -89,6 +90,10 @@ impl Scene {
     }
 }
 
+fn in_each_mode(test: fn(WriteMode)) {
+    modes().into_iter().for_each(|(mode, _)| test(mode));
+}
+
 /// Whether a call did what was asked, on these bytes of this file.
 fn covers(made: &Made, name: &str, (from, to): (u64, u64)) -> bool {
     let call = &made.call;
@@ -97,7 +102,11 @@ fn covers(made: &Made, name: &str, (from, to): (u64, u64)) -> bool {
 
 #[test]
 fn a_durable_answer_follows_a_sync_that_began_after_the_append() {
-    let scene = Scene::new();
+    in_each_mode(durable_follows_sync);
+}
+
+fn durable_follows_sync(mode: WriteMode) {
+    let scene = Scene::new(mode);
     let answers = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for writer in 0..4 {
@@ -137,7 +146,11 @@ fn a_durable_answer_follows_a_sync_that_began_after_the_append() {
 
 #[test]
 fn a_segment_and_its_name_are_durable_before_a_record_is_in_it() {
-    let scene = Scene::new();
+    in_each_mode(names_are_durable);
+}
+
+fn names_are_durable(mode: WriteMode) {
+    let scene = Scene::new(mode);
     for _ in 0..5 {
         scene.rotate().unwrap();
     }
@@ -174,8 +187,12 @@ fn a_segment_and_its_name_are_durable_before_a_record_is_in_it() {
 
 #[test]
 fn a_failed_sync_poisons_and_is_never_tried_again() {
+    in_each_mode(sync_fails);
+}
+
+fn sync_fails(mode: WriteMode) {
     for skip in 0..4 {
-        let scene = Scene::new();
+        let scene = Scene::new(mode);
         let failure = Failure::next(Operation::Sync, ".seg", EIO);
         scene.ledger.fail(Failure { skip, ..failure });
         let mut durable = None;
@@ -210,7 +227,11 @@ fn a_failed_sync_poisons_and_is_never_tried_again() {
 
 #[test]
 fn every_waiter_of_a_failed_sync_gets_the_cause() {
-    let scene = Scene::new();
+    in_each_mode(waiters_get_the_cause);
+}
+
+fn waiters_get_the_cause(mode: WriteMode) {
+    let scene = Scene::new(mode);
     let errors = thread::scope(|scope| {
         let failure = Failure::next(Operation::Sync, ".seg", EIO);
         scene.ledger.fail(failure);
@@ -234,9 +255,13 @@ fn every_waiter_of_a_failed_sync_gets_the_cause() {
 
 #[test]
 fn a_failed_directory_sync_poisons() {
+    in_each_mode(directory_sync_fails);
+}
+
+fn directory_sync_fails(mode: WriteMode) {
     // Many times: the syncer and an append meet the failure in any order.
     for _ in 0..30 {
-        let scene = Scene::new();
+        let scene = Scene::new(mode);
         let durable = scene.journal.sync().unwrap();
         scene.ledger.fail(Failure {
             times: u64::MAX,
@@ -253,6 +278,10 @@ fn a_failed_directory_sync_poisons() {
 
 #[test]
 fn a_segment_that_cannot_be_made_costs_only_the_records_that_need_it() {
+    in_each_mode(preparing_fails);
+}
+
+fn preparing_fails(mode: WriteMode) {
     let failing = [
         (Operation::Create, EMFILE),
         (Operation::Allocate, EIO),
@@ -261,7 +290,7 @@ fn a_segment_that_cannot_be_made_costs_only_the_records_that_need_it() {
     ];
     for (operation, error) in failing {
         // Stepped: no syncer makes the segment ahead, or writes anything else meanwhile.
-        let scene = Scene::with(Journal::options().stepped());
+        let scene = Scene::with(Journal::options().stepped().write_mode(mode));
         let mut kept = Vec::new();
         while scene.journal.info().run.unwrap().segment.0 == 1 {
             let next = Failure::next(operation, "-000002.seg", error);
@@ -286,12 +315,9 @@ fn a_segment_that_cannot_be_made_costs_only_the_records_that_need_it() {
 
 #[test]
 fn a_write_cut_short_by_a_full_disk_refuses_that_record_only() {
+    let mode = WriteMode::Positioned;
     for part in [0, 1, 8, 16, 20, 500, 990] {
-        let scene = Scene::with(
-            Journal::options()
-                .stepped()
-                .write_mode(WriteMode::Positioned),
-        );
+        let scene = Scene::with(Journal::options().stepped().write_mode(mode));
         let before = scene.append(1000).unwrap();
         scene.ledger.fail(Failure {
             part,
@@ -314,7 +340,11 @@ fn a_write_cut_short_by_a_full_disk_refuses_that_record_only() {
 
 #[test]
 fn a_full_disk_refuses_until_there_is_space_again() {
-    let scene = Scene::with(Journal::options().stepped());
+    in_each_mode(disk_is_full);
+}
+
+fn disk_is_full(mode: WriteMode) {
+    let scene = Scene::with(Journal::options().stepped().write_mode(mode));
     for operation in [Operation::Create, Operation::Allocate] {
         let next = Failure::next(operation, ".seg", ENOSPC);
         scene.ledger.fail(Failure {
@@ -330,6 +360,31 @@ fn a_full_disk_refuses_until_there_is_space_again() {
     scene.ledger.heal();
     let seq = scene.append(4000).unwrap();
     scene.journal.wait_durable(seq).unwrap();
+    scene.journal.close().unwrap();
+    assert_eq!(scene.refused(), vec![10]);
+    assert!(Plain::read(scene.dir.path()).missing(scene.run).is_empty());
+}
+
+#[test]
+fn pages_that_cannot_be_made_writable_refuse_until_there_is_space_again() {
+    let Some((mode, _)) = modes().into_iter().find(|mode| mode.0 == WriteMode::Mapped) else {
+        return;
+    };
+    let scene = Scene::with(Journal::options().stepped().write_mode(mode));
+    scene.ledger.fail(Failure {
+        times: u64::MAX,
+        ..Failure::next(Operation::MakeWritable, ".seg", ENOSPC)
+    });
+    let mut appended = (0..100).map(|_| scene.append(4000));
+    let full = appended.find_map(Result::err).unwrap();
+    assert_eq!(full.code(), "disk-full", "{full}");
+    for _ in 0..9 {
+        assert_eq!(scene.append(4000).unwrap_err().code(), "disk-full");
+    }
+    scene.ledger.heal();
+    let seq = scene.append(4000).unwrap();
+    scene.journal.wait_durable(seq).unwrap();
+    assert!(!scene.is_poisoned());
     scene.journal.close().unwrap();
     assert_eq!(scene.refused(), vec![10]);
     assert!(Plain::read(scene.dir.path()).missing(scene.run).is_empty());

@@ -14,7 +14,7 @@ use journal_tests::watched::{Call, Operation, Verdict, Watched, Watcher};
 use journal_tests::workload::Sent;
 use rustix::process::{Signal, getpid, kill_process};
 use trace_journal::storage::{DiskStorage, Storage};
-use trace_journal::{Error, Journal};
+use trace_journal::{Error, Journal, WriteMode};
 
 fn main() {
     let orders = Orders::from_args(std::env::args().skip(1)).expect("orders");
@@ -25,7 +25,12 @@ fn main() {
 }
 
 fn work(orders: &Orders) -> Result<(), Error> {
+    let mode = match orders.is_mapped {
+        true => WriteMode::Mapped,
+        false => WriteMode::Positioned,
+    };
     let mut options = Journal::options()
+        .write_mode(mode)
         .segment_bytes_max(orders.segment_bytes_max)
         .sync_interval(Duration::from_millis(orders.sync_interval_ms));
     if let Some(at) = orders.kill_at {

@@ -1,0 +1,68 @@
+//! The library's reader against the plain one.
+
+use std::path::Path;
+
+use trace_journal::format::HEADER_PAGE_LEN;
+use trace_journal::{Item, Reader, Report, SegmentState};
+
+use crate::plain::Plain;
+
+/// Reads a journal that nobody writes both ways, and gives the library's report.
+///
+/// # Errors
+/// The first difference: a record one of them has and the other has not, one out of order, or
+/// byte classes that do not make up a file.
+pub fn compare(dir: &Path, plain: &Plain) -> Result<Report, String> {
+    let reader = Reader::open(dir).map_err(|error| error.to_string())?;
+    check(&reader, plain)?;
+    Ok(reader.report())
+}
+
+/// Compares what a reader gives with what is there.
+///
+/// # Errors
+/// As [`compare`].
+pub fn check(reader: &Reader, plain: &Plain) -> Result<(), String> {
+    let runs = plain.runs.iter();
+    let mut due =
+        runs.flat_map(|(run, records)| records.iter().map(move |(seq, r)| (*run, *seq, r)));
+    for item in reader.records() {
+        let Item::Record(found) = item.map_err(|error| error.to_string())? else {
+            continue;
+        };
+        let (run, seq) = (found.run, found.seq.get());
+        let expected = due.next();
+        let is_same = expected.is_some_and(|(due_run, due_seq, record)| {
+            (due_run, due_seq) == (run, seq)
+                && record.kind == found.kind.0
+                && record.payload == found.payload
+        });
+        if !is_same {
+            let expected = expected.map(|(run, seq, _)| (run.to_string(), seq));
+            return Err(format!(
+                "record {run}:{seq} is given, {expected:?} is there"
+            ));
+        }
+    }
+    if let Some((run, seq, _)) = due.next() {
+        return Err(format!("record {run}:{seq} is there and is not given"));
+    }
+    account(&reader.report())
+}
+
+/// Whether every byte of every file has one class.
+fn account(report: &Report) -> Result<(), String> {
+    for segment in &report.segments {
+        let sum = segment.bytes.sum();
+        if sum != segment.size {
+            let (file, size) = (&segment.file, segment.size);
+            return Err(format!("{file}: {size} bytes, {sum} of them classed"));
+        }
+        let is_sound = matches!(segment.state, SegmentState::Active | SegmentState::Sealed);
+        let header = 2 * u64::try_from(HEADER_PAGE_LEN).unwrap_or(0);
+        if is_sound && segment.bytes.header != header {
+            return Err(format!("{}: sound without its header", segment.file));
+        }
+    }
+    Ok(())
+}
