@@ -96,8 +96,12 @@ impl Reader {
         Reader::of_storage(Arc::new(storage), mode)
     }
 
-    /// Reads a journal in the storage given.
-    pub(crate) fn of_storage(storage: Arc<dyn Storage>, mode: Mode) -> Result<Reader> {
+    /// Reads a journal on another disk than the operating system's, for simulations.
+    ///
+    /// # Errors
+    /// As [`open_mode`](Reader::open_mode).
+    #[doc(hidden)]
+    pub fn of_storage(storage: Arc<dyn Storage>, mode: Mode) -> Result<Reader> {
         let view = Arc::new(View::new(storage, mode)?);
         Ok(Reader { view })
     }

@@ -39,11 +39,10 @@ pub(crate) struct Survey {
 /// # Errors
 /// [`Error::Io`] if the directory cannot be listed. A file that cannot be read is in the result.
 pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>) -> Result<Survey> {
-    let liveness = probe_runs(&list(storage)?, storage, scope);
-    // Listed again: a run seen dead has made all its segments by now.
+    let (liveness, entries) = probe_and_list(storage, scope)?;
     let mut finds = Finds::default();
     let mut poisoned = BTreeSet::new();
-    for entry in list(storage)? {
+    for entry in entries {
         if scope.has_entry(&entry) {
             finds.add(identify(storage, &entry));
         }
@@ -90,15 +89,19 @@ fn look_again(storage: &dyn Storage, first: RunSurvey, witness: Witness) -> RunS
     let in_band_max = first.witness.in_band;
     let segments = first.segments.into_iter();
     let mut files: Vec<SegmentFile> = segments.map(|segment| segment.part.segment).collect();
-    // A listing may leave out files that are made while it is taken.
+    // A listing may leave out files that are made while it is taken, and a header may have been
+    // read before it was written.
     for entry in list(storage).unwrap_or_default() {
         if let Some(FileName::Segment(run, number)) = FileName::parse(&entry.name)
             && run == first.run
-            && files.iter().all(|file| file.number != number)
             && let Found::Segment(file) = identify(storage, &entry)
             && (file.run, file.number) == (run, number)
         {
-            files.push(file);
+            match files.iter_mut().find(|known| known.number == number) {
+                Some(known) if known.name == file.name => *known = file,
+                Some(_) => {}
+                None => files.push(file),
+            }
         }
     }
     let parts = files.into_iter();
@@ -172,24 +175,43 @@ pub(super) fn list(storage: &dyn Storage) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// The liveness of every run that has a file.
-fn probe_runs(
-    entries: &[Entry],
+/// The liveness of every run that has a file, and a listing taken after that was found out: a
+/// run seen dead has made all its segments by then.
+fn probe_and_list(
     storage: &dyn Storage,
     scope: Scope<'_>,
-) -> BTreeMap<RunId, Liveness> {
+) -> Result<(BTreeMap<RunId, Liveness>, Vec<Entry>)> {
+    let mut liveness = BTreeMap::new();
+    let mut entries = list(storage)?;
+    for _ in 0..LISTINGS_MAX {
+        let started = runs_in(&entries, scope);
+        let started = started.filter(|run| !liveness.contains_key(run));
+        let started: BTreeSet<RunId> = started.collect();
+        if started.is_empty() {
+            return Ok((liveness, entries));
+        }
+        for run in started {
+            let found = match scope {
+                Scope::All => probe(storage, run),
+                Scope::Runs(_) => Liveness::Dead,
+            };
+            liveness.insert(run, found);
+        }
+        entries = list(storage)?;
+    }
+    // Runs start faster than they can be looked at.
+    for run in runs_in(&entries, scope) {
+        liveness.entry(run).or_insert(Liveness::Live);
+    }
+    Ok((liveness, entries))
+}
+
+fn runs_in<'a>(entries: &'a [Entry], scope: Scope<'a>) -> impl Iterator<Item = RunId> + 'a {
     let names = entries.iter().filter_map(|e| FileName::parse(&e.name));
-    let runs: BTreeSet<RunId> = names
+    names
         .filter(|name| matches!(name, FileName::Segment(..) | FileName::Run(_)))
         .map(FileName::run)
-        .filter(|run| scope.has_run(*run))
-        .collect();
-    runs.into_iter()
-        .map(|run| match scope {
-            Scope::All => (run, probe(storage, run)),
-            Scope::Runs(_) => (run, Liveness::Dead),
-        })
-        .collect()
+        .filter(move |run| scope.has_run(*run))
 }
 
 /// Files as they are identified.
@@ -306,6 +328,9 @@ fn read_all(
     parts.sort_by_key(|part| (part.segment.run, part.segment.number));
     parts
 }
+
+/// How often the directory is listed at most while new runs keep appearing in it.
+const LISTINGS_MAX: usize = 16;
 
 const WORKERS_MAX: usize = 4;
 
