@@ -203,6 +203,14 @@ impl Segment {
         FrameHeader::frame_len_of(word)
     }
 
+    /// Makes bytes `from..to` durable, all of whose frames are committed.
+    pub(super) fn sync(&self, from: u64, to: u64) -> std::io::Result<()> {
+        if let Some(region) = &self.region {
+            region.release(from, to);
+        }
+        self.file.sync(from, to)
+    }
+
     pub(super) fn writable_to(&self) -> u64 {
         self.writable_to.load(Ordering::Acquire)
     }

@@ -139,7 +139,6 @@ impl Core {
             if from < *end {
                 let path = || self.storage.path().join(&segment.name);
                 segment
-                    .file
                     .sync(from, *end)
                     .map_err(|e| Error::io("sync", path(), e))?;
             }
