@@ -13,6 +13,8 @@ pub(super) struct Facts {
     pub(super) is_over_sync_bytes: bool,
     /// Little of the active segment is still writable.
     pub(super) needs_window: bool,
+    /// Since when part of the active segment is writable and nothing waits to become durable.
+    pub(super) has_idle_window_since: Option<Duration>,
     pub(super) needs_segment: bool,
     pub(super) has_zeroing_left: bool,
     /// Since when everything is durable and only the mark that says so is not.
@@ -27,6 +29,9 @@ pub(super) enum Decision {
     Sync,
     /// Make more of the active segment writable.
     OpenWindow,
+    /// Let nothing more be stored before it was made writable anew: a journal at rest must notice
+    /// that its pages need new space, because somebody made a copy that shares them.
+    CloseWindow,
     PrepareSegment,
     ZeroAhead,
     /// Write one more mark and sync it, so that a later crash shows what was durable.
@@ -39,6 +44,7 @@ pub(super) fn decide(facts: &Facts) -> Decision {
     let sync_at = facts.dirty_since.map(|since| since + facts.sync_interval);
     let is_sync_due = sync_at.is_some_and(|at| at <= facts.now);
     let witness_at = facts.unwitnessed_since.map(|since| since + WITNESS_AFTER);
+    let close_at = facts.has_idle_window_since.map(|at| at + WINDOW_IDLE);
     if facts.wants_close {
         Decision::Close
     } else if facts.wants_sync || is_sync_due || facts.is_over_sync_bytes {
@@ -51,14 +57,20 @@ pub(super) fn decide(facts: &Facts) -> Decision {
         Decision::ZeroAhead
     } else if facts.dirty_since.is_none() && witness_at.is_some_and(|at| at <= facts.now) {
         Decision::Witness
+    } else if facts.dirty_since.is_none() && close_at.is_some_and(|at| at <= facts.now) {
+        Decision::CloseWindow
     } else {
-        let due = sync_at.or(witness_at);
+        let idle = witness_at.into_iter().chain(close_at).min();
+        let due = sync_at.or(idle);
         Decision::Sleep(due.map(|at| at.saturating_sub(facts.now)))
     }
 }
 
 /// How long nothing may happen before the last sync gets a witness of its own.
 const WITNESS_AFTER: Duration = Duration::from_secs(1);
+
+/// How long pages stay writable when nothing is stored into them.
+const WINDOW_IDLE: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {
@@ -71,6 +83,7 @@ mod tests {
         dirty_since: None,
         is_over_sync_bytes: false,
         needs_window: false,
+        has_idle_window_since: None,
         needs_segment: false,
         has_zeroing_left: false,
         unwitnessed_since: None,
@@ -130,5 +143,25 @@ mod tests {
             ..idle
         };
         assert_eq!(decide(&dirty), Decision::Sleep(Some(CALM.sync_interval)));
+    }
+
+    #[test]
+    fn a_window_nobody_stores_into_is_closed() {
+        let since = CALM.now - Duration::from_millis(20);
+        let open = Facts {
+            has_idle_window_since: Some(since),
+            unwitnessed_since: Some(since),
+            ..CALM
+        };
+        let rest = Duration::from_millis(30);
+        assert_eq!(decide(&open), Decision::Sleep(Some(rest)));
+        let now = CALM.now + rest;
+        assert_eq!(decide(&Facts { now, ..open }), Decision::CloseWindow);
+        let dirty_since = Some(since);
+        let dirty = Facts {
+            dirty_since,
+            ..open
+        };
+        assert_eq!(decide(&dirty), Decision::Sleep(Some(rest)));
     }
 }

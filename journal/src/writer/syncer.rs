@@ -22,6 +22,7 @@ pub(super) struct SyncState {
     /// Segments left behind that are not whole on the disk yet, in order.
     pub(super) finished: Vec<Finished>,
     dirty_since: Option<Duration>,
+    calm_since: Option<Duration>,
     /// The last mark and what it says is durable.
     mark: Option<Mark>,
     /// The highest sequence number a durable mark says is durable.
@@ -50,8 +51,10 @@ impl Core {
         let is_dirty = self.is_dirty();
         if is_dirty {
             state.dirty_since.get_or_insert(now);
+            state.calm_since = None;
         } else {
             state.dirty_since = None;
+            state.calm_since.get_or_insert(now);
         }
         if self.poisoned().is_some() {
             let wants_close = self.bell.wants_close();
@@ -73,6 +76,7 @@ impl Core {
             dirty_since: state.dirty_since,
             is_over_sync_bytes: is_over,
             needs_window: self.wants_window.load(Ordering::SeqCst),
+            has_idle_window_since: state.calm_since.filter(|_| self.active().writable_to() > 0),
             needs_segment: self.wants_segment.load(Ordering::SeqCst) && !is_settled,
             has_zeroing_left,
             unwitnessed_since: state.unwitnessed_since,
@@ -85,6 +89,7 @@ impl Core {
         match decision {
             Decision::Sync => self.run_sync(state, now),
             Decision::OpenWindow => self.open_window(WINDOW_MAX),
+            Decision::CloseWindow => self.active().expire_writable(),
             Decision::PrepareSegment => self.prepare_next(),
             Decision::ZeroAhead => self.zero_ahead(),
             Decision::Witness => self.witness(state, now),
@@ -219,7 +224,6 @@ impl Core {
     }
 
     /// After a sync, pages must be made writable anew: as many as were used since the last one.
-    /// A journal at rest keeps none, so that space taken away meanwhile is noticed.
     fn renew_window(&self, bytes_used: u64) {
         let segment = self.active();
         if !segment.is_mapped() {
