@@ -1,6 +1,8 @@
 //! The rig: what suites, fuzz targets and benches share.
 
 pub mod agent;
+pub mod apart;
+pub mod careless;
 pub mod command;
 pub mod compare;
 pub mod counting;
@@ -9,8 +11,10 @@ pub mod feeder;
 pub mod foreign;
 pub mod frozen;
 pub mod kill;
+pub mod loopfs;
 pub mod modes;
 pub mod plain;
+pub mod puppet;
 pub mod random;
 pub mod rigs;
 pub mod sample;

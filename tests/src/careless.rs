@@ -1,0 +1,172 @@
+//! A storage that leaves something out: the control that a rig with real disks can fail.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use trace_journal::storage::{
+    ClockReading, Durability, Entry, FileSystem, Lock, LockOutcome, ProcessFacts, Region, Storage,
+    StorageFile,
+};
+
+/// What is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// Syncs do nothing and succeed.
+    Sync,
+    /// No space is reserved before it is stored into.
+    Space,
+}
+
+/// A storage that leaves something out, and says it did it.
+#[derive(Clone, Debug)]
+pub struct Careless(Arc<dyn Storage>, Lack);
+
+impl Careless {
+    /// The same storage without that.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Storage>, lack: Lack) -> Careless {
+        Careless(inner, lack)
+    }
+}
+
+impl Storage for Careless {
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn list(&self) -> io::Result<Vec<Entry>> {
+        self.0.list()
+    }
+
+    fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        Ok(Arc::new(CarelessFile(self.0.create(name)?, self.1)))
+    }
+
+    fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        Ok(Arc::new(CarelessFile(self.0.open(name)?, self.1)))
+    }
+
+    fn link(&self, from: &str, to: &str) -> io::Result<()> {
+        self.0.link(from, to)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.0.remove(name)
+    }
+
+    fn sync_dir(&self) -> io::Result<()> {
+        match self.1 {
+            Lack::Sync => Ok(()),
+            Lack::Space => self.0.sync_dir(),
+        }
+    }
+
+    fn is_own_process(&self) -> bool {
+        self.0.is_own_process()
+    }
+
+    fn is_linked(&self) -> io::Result<bool> {
+        self.0.is_linked()
+    }
+
+    fn file_system(&self) -> FileSystem {
+        self.0.file_system()
+    }
+
+    fn durability(&self) -> Durability {
+        self.0.durability()
+    }
+
+    fn clocks(&self) -> ClockReading {
+        self.0.clocks()
+    }
+
+    fn random(&self) -> u64 {
+        self.0.random()
+    }
+
+    fn process(&self) -> ProcessFacts {
+        self.0.process()
+    }
+}
+
+#[derive(Debug)]
+struct CarelessFile(Arc<dyn StorageFile>, Lack);
+
+impl StorageFile for CarelessFile {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buffer, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let is_blank = bytes.iter().all(|byte| *byte == 0);
+        match self.1 {
+            Lack::Space if is_blank => Ok(()),
+            _ => self.0.write_at(bytes, offset),
+        }
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        match self.1 {
+            Lack::Sync => self.0.allocate(len),
+            Lack::Space => self.0.set_len(len),
+        }
+    }
+
+    fn map(&self, len: u64) -> io::Result<Arc<dyn Region>> {
+        let region = self.0.map(len)?;
+        Ok(match self.1 {
+            Lack::Sync => region,
+            Lack::Space => Arc::new(Unreserved(region)),
+        })
+    }
+
+    fn sync(&self, from: u64, to: u64) -> io::Result<()> {
+        match self.1 {
+            Lack::Sync => Ok(()),
+            Lack::Space => self.0.sync(from, to),
+        }
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn drop_cache(&self) -> io::Result<()> {
+        self.0.drop_cache()
+    }
+
+    fn is_linked(&self) -> io::Result<bool> {
+        self.0.is_linked()
+    }
+
+    fn try_lock(&self, lock: Lock) -> io::Result<LockOutcome> {
+        self.0.try_lock(lock)
+    }
+}
+
+#[derive(Debug)]
+struct Unreserved(Arc<dyn Region>);
+
+impl Region for Unreserved {
+    fn copy(&self, offset: u64, bytes: &[u8]) {
+        self.0.copy(offset, bytes);
+    }
+
+    fn commit(&self, offset: u64, word: u64) {
+        self.0.commit(offset, word);
+    }
+
+    fn word(&self, offset: u64) -> u64 {
+        self.0.word(offset)
+    }
+
+    fn make_writable(&self, _from: u64, _to: u64) -> io::Result<()> {
+        Ok(())
+    }
+}
