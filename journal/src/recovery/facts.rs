@@ -14,6 +14,18 @@ pub enum Liveness {
     Unknown,
 }
 
+impl Liveness {
+    /// The name used in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Liveness::Live => "live",
+            Liveness::Dead => "dead",
+            Liveness::Unknown => "unverified",
+        }
+    }
+}
+
 /// What was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Loss {

@@ -9,7 +9,6 @@ use super::session::{CounterSnapshot, RunSnapshot, Snapshot};
 use super::span::{LinkSnapshot, LogSnapshot, SpanSnapshot};
 use super::totals::{Totals, tokens_total};
 use crate::event::{Model, Tokens};
-use crate::recovery::Liveness;
 
 /// What the JSON of a snapshot calls itself.
 const SCHEMA: &str = "trace-journal/snapshot/1";
@@ -21,7 +20,7 @@ impl Serialize for Snapshot {
         json.serialize_field("id", &self.id)?;
         json.serialize_field("trace_id", &self.trace_id)?;
         json.serialize_field("status", self.status.as_str())?;
-        json.serialize_field("liveness", liveness_name(self.liveness))?;
+        json.serialize_field("liveness", self.liveness.as_str())?;
         json.serialize_field("error", &self.error)?;
         json.serialize_field("started_at", &Shown(self.started_at))?;
         json.serialize_field("ended_at", &self.ended_at.map(Shown))?;
@@ -122,7 +121,7 @@ impl Serialize for RunSnapshot {
         let mut json = serializer.serialize_struct("RunSnapshot", 6)?;
         json.serialize_field("run", &Shown(self.run))?;
         json.serialize_field("status", &self.status.map(|status| status.as_str()))?;
-        json.serialize_field("liveness", liveness_name(self.liveness))?;
+        json.serialize_field("liveness", self.liveness.as_str())?;
         json.serialize_field("error", &self.error)?;
         json.serialize_field("superseded", &self.is_superseded)?;
         json.serialize_field("records", &self.records)?;
@@ -186,13 +185,5 @@ impl Serialize for TextsJson<'_> {
             json.serialize_entry(channel, text)?;
         }
         json.end()
-    }
-}
-
-fn liveness_name(liveness: Liveness) -> &'static str {
-    match liveness {
-        Liveness::Live => "live",
-        Liveness::Dead => "dead",
-        Liveness::Unknown => "unverified",
     }
 }

@@ -1,0 +1,115 @@
+//! `cat`: the records in order.
+
+use serde::Serialize;
+use trace_journal::event::Action;
+use trace_journal::{Event, Gap, Item, Record, Records};
+
+use super::{finish, open, resolve};
+use crate::args::{CatArgs, CatFormat};
+use crate::escape::one_line;
+use crate::failure::{Exit, Outcome};
+use crate::output::{Output, say};
+
+pub(super) fn run(args: &CatArgs, output: &mut Output) -> Outcome<Exit> {
+    let reader = open(&args.dir)?;
+    let records = match &args.session {
+        Some(typed) => reader.session(&resolve(&reader, typed)?).records(),
+        None => reader.records(),
+    };
+    let has_failed = print(records, args, output)?;
+    let exit = finish(&reader, 1)?;
+    Ok(if has_failed { Exit::CouldNot } else { exit })
+}
+
+/// Prints all of them; whether some could not be read.
+fn print(records: Records, args: &CatArgs, output: &mut Output) -> Outcome<bool> {
+    let mut has_failed = false;
+    for item in records {
+        match item {
+            Ok(Item::Record(record)) if record.kind.is_system() && !args.system => {}
+            Ok(Item::Record(record)) => match args.format {
+                CatFormat::Text => output.line(&text(&record))?,
+                CatFormat::Ndjson => ndjson(&record, output)?,
+                CatFormat::Raw if record.kind.is_user() => {
+                    output.bytes(&record.payload)?;
+                    output.bytes(b"\n")?;
+                }
+                CatFormat::Raw => {}
+            },
+            Ok(Item::Gap(gap)) if args.format == CatFormat::Text => output.line(&words(&gap))?,
+            Ok(Item::Gap(gap)) => say(&format!("trace-recover: {}", words(&gap))),
+            Err(error) => {
+                has_failed = true;
+                say(&format!("trace-recover: {error}"));
+            }
+        }
+    }
+    Ok(has_failed)
+}
+
+/// An event with its address, as `ingest` reads it.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    event: &'a Event<'a>,
+    run: String,
+    seq: u64,
+}
+
+fn ndjson(record: &Record, output: &mut Output) -> Outcome<()> {
+    output.json(&Line {
+        event: &record.event(),
+        run: record.run.to_string(),
+        seq: record.seq.get(),
+    })
+}
+
+/// Generation and sequence number, time, session, type, and the rest as JSON.
+fn text(record: &Record) -> String {
+    let event = record.event();
+    let place = format!("{}:{}", record.run.generation.0, record.seq);
+    let session = record.session.as_deref().unwrap_or("-");
+    let at = event.at.map_or_else(|| "-".to_owned(), |at| at.to_string());
+    let what = match (&event.action, record.kind.system_name()) {
+        (_, Some(name)) => format!("{name}  {} bytes", record.payload.len()),
+        (Action::Unknown { kind, .. }, None) => {
+            format!(
+                "record of kind {kind}  {}",
+                String::from_utf8_lossy(&record.payload)
+            )
+        }
+        _ => typed(&event),
+    };
+    one_line(&format!("{place}  {at}  {session}  {what}")).into_owned()
+}
+
+/// The type of an event and its members, those shown already left out.
+fn typed(event: &Event<'_>) -> String {
+    let mut event = event.clone();
+    (event.session, event.at) = (None, None);
+    let json = serde_json::to_string(&event).unwrap_or_default();
+    // `{"type":"text","span":"g1"}` reads as `text  "span":"g1"`.
+    let members = json
+        .strip_prefix("{\"type\":\"")
+        .and_then(|rest| rest.strip_suffix('}'));
+    match members.and_then(|members| members.split_once('"')) {
+        Some((kind, rest)) => format!("{kind}  {}", rest.trim_start_matches(',')),
+        None => json,
+    }
+}
+
+fn words(gap: &Gap) -> String {
+    let last = gap
+        .last
+        .map_or_else(|| "?".to_owned(), |last| last.to_string());
+    let durable = if gap.is_durable() {
+        "durable"
+    } else {
+        "never seen durable"
+    };
+    let (generation, reason) = (gap.run.generation.0, gap.reason.code());
+    format!(
+        "{generation}:{}..{last}  missing, {durable}: {reason}",
+        gap.first
+    )
+}

@@ -1,0 +1,99 @@
+//! `demo`: a worker does real work, is killed while at it, and is recovered.
+
+mod pipe;
+mod proof;
+mod tools;
+mod tree;
+mod watch;
+pub(super) mod worker;
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anstyle::{AnsiColor, Style};
+use trace_journal::{Reader, Timestamp};
+
+use super::{list, show};
+use crate::failure::{Exit, Failure, Outcome, could_not};
+use crate::output::Output;
+use crate::text::grouped;
+
+const TITLE: Style = Style::new().bold();
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const QUIET: Style = Style::new().dimmed();
+
+pub(super) fn run(dir: Option<&Path>, output: &mut Output) -> Outcome<Exit> {
+    let dir = journal_directory(dir)?;
+    let tree = env::current_dir().map_err(|error| failed("find the current directory", &error))?;
+    let tree = tree::place(tree);
+    let session = format!("demo-{}", Timestamp::now().as_unix_milliseconds());
+
+    let seen = watch::run(&dir, &tree, &session, output)?;
+    let (count, pid) = (grouped(&seen.acknowledged.len().to_string()), seen.pid);
+    let tool = &seen.tool;
+    output.line("")?;
+    output.line(&output.paint(BAD, &format!("kill -9 {pid}")))?;
+    output.line(&format!(
+        "The worker is dead: {count} records acknowledged, \"{tool}\" still running, nothing closed."
+    ))?;
+
+    let reader = Reader::open(&dir).map_err(could_not)?;
+    output.line("")?;
+    heading("What the journal still knows", output)?;
+    list::print(&reader, output)?;
+    output.line("")?;
+    heading("The session, as far as it came", output)?;
+    show::print(&reader, &session, output)?;
+    output.line("")?;
+    heading("The proof", output)?;
+    let proof = proof::compare(&reader, &session, &seen)?;
+    let style = if proof.holds() { GOOD } else { BAD };
+    output.line(&output.paint(style, &proof.line()))?;
+    if let Some(remark) = proof.remark() {
+        output.line(&output.paint(QUIET, &remark))?;
+    }
+    output.line("")?;
+    next_steps(&dir, &session, output)?;
+    Ok(if proof.holds() {
+        Exit::Done
+    } else {
+        Exit::Lost
+    })
+}
+
+/// The directory asked for, or a fresh one that stays.
+fn journal_directory(dir: Option<&Path>) -> Outcome<PathBuf> {
+    if let Some(dir) = dir {
+        fs::create_dir_all(dir).map_err(|error| failed(&dir.display().to_string(), &error))?;
+        return Ok(dir.to_owned());
+    }
+    let kept = tempfile::Builder::new()
+        .prefix("trace-demo-")
+        .tempdir()
+        .map_err(|error| failed("make a temporary directory", &error))?;
+    Ok(kept.keep())
+}
+
+fn heading(words: &str, output: &mut Output) -> Outcome<()> {
+    let line = output.paint(TITLE, words);
+    output.line(&line)
+}
+
+fn next_steps(dir: &Path, session: &str, output: &mut Output) -> Outcome<()> {
+    let command = env::args()
+        .next()
+        .unwrap_or_else(|| "trace-recover".to_owned());
+    let dir = dir.display();
+    output.line(&format!("The journal is in {dir}. Next:"))?;
+    output.line(&format!("  {command} {dir}"))?;
+    output.line(&format!("  {command} cat {dir} --session {session} | less"))?;
+    output.line(&format!(
+        "  {command} recover {dir} -o {dir}-sessions --format tracefile"
+    ))
+}
+
+fn failed(what: &str, error: &std::io::Error) -> Failure {
+    Failure::CouldNot(format!("{what}: {error}"))
+}

@@ -1,0 +1,104 @@
+//! The verbs: each calls the library and renders.
+
+mod cat;
+mod demo;
+mod ingest;
+mod list;
+mod recover;
+mod show;
+
+use std::path::Path;
+
+use trace_journal::{DamageReason, Error, Mode, Reader, Report};
+
+use crate::args::Verb;
+use crate::escape::one_line;
+use crate::failure::{Exit, Failure, Outcome, could_not};
+use crate::output::{Output, say};
+
+/// Runs what was typed.
+pub(crate) fn run(verb: Verb, output: &mut Output) -> Outcome<Exit> {
+    match verb {
+        Verb::Demo { dir } => demo::run(dir.as_deref(), output),
+        Verb::Recover(args) => recover::run(&args, output),
+        Verb::List { dir, json } => list::run(&dir, json, output),
+        Verb::Show { dir, session } => show::run(&dir, &session, output),
+        Verb::Cat(args) => cat::run(&args, output),
+        Verb::Verify { dir, json } => recover::verify(&dir, json, output),
+        Verb::Ingest(args) => ingest::run(&args),
+        Verb::DemoWorker { dir, tree, session } => demo::worker::run(&dir, &tree, &session),
+    }
+}
+
+/// Opens the journal for reading.
+fn open(dir: &Path) -> Outcome<Reader> {
+    open_mode(dir, Mode::Salvage)
+}
+
+fn open_mode(dir: &Path, mode: Mode) -> Outcome<Reader> {
+    Reader::open_mode(dir, mode).map_err(|error| match &error {
+        Error::NotAJournal { .. } => Failure::CouldNot(format!(
+            "{error}; a journal is the directory that holds the .seg files"
+        )),
+        _ => could_not(error),
+    })
+}
+
+/// The session meant by `typed`: its id, or the beginning of only one id.
+fn resolve(reader: &Reader, typed: &str) -> Outcome<String> {
+    if reader.session(typed).is_known() {
+        return Ok(typed.to_owned());
+    }
+    let candidates: Vec<&str> = reader.ids().filter(|id| id.starts_with(typed)).collect();
+    match candidates.as_slice() {
+        [] => Err(Failure::NothingMatched(format!(
+            "no session \"{}\"; `list` shows all there are",
+            one_line(typed)
+        ))),
+        [only] => Ok((*only).to_owned()),
+        several => Err(Failure::Usage(ambiguous(typed, several))),
+    }
+}
+
+fn ambiguous(typed: &str, candidates: &[&str]) -> String {
+    let mut words = format!("\"{}\" may be any of:", one_line(typed));
+    for candidate in candidates.iter().take(CANDIDATES_MAX) {
+        words.push_str("\n  ");
+        words.push_str(&one_line(candidate));
+    }
+    if let Some(left_out) = candidates.len().checked_sub(CANDIDATES_MAX + 1) {
+        words.push_str(&format!("\n  and {} more", left_out + 1));
+    }
+    words
+}
+
+const CANDIDATES_MAX: usize = 20;
+
+/// The exit code of a verb that printed `count` things, and words about what is not well.
+fn finish(reader: &Reader, count: usize) -> Outcome<Exit> {
+    let report = reader.report();
+    say_unread(&report);
+    let exit = Exit::of_number(report.exit_code);
+    if exit == Exit::NothingMatched || exit == Exit::Done && count == 0 {
+        say("trace-recover: no sessions there");
+    }
+    if exit == Exit::Lost {
+        say("trace-recover: the journal is damaged; `recover` says where and what it cost");
+    }
+    if exit == Exit::Done && count == 0 {
+        return Ok(Exit::NothingMatched);
+    }
+    Ok(exit)
+}
+
+/// Names the files that could not be read, whatever else was reported.
+fn say_unread(report: &Report) {
+    for segment in &report.segments {
+        let why = match segment.reason {
+            Some(DamageReason::IoError) => "could not be read",
+            Some(DamageReason::UnknownVersion) => "was written by a newer version of this program",
+            _ => continue,
+        };
+        say(&format!("trace-recover: {} {why}", one_line(&segment.file)));
+    }
+}

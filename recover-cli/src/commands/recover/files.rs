@@ -1,0 +1,103 @@
+//! Files of sessions: written beside their place, synced, then renamed into it.
+
+use std::cell::Cell;
+use std::fs::{DirBuilder, File};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::escape::one_line;
+use crate::failure::{Failure, Outcome};
+
+/// A directory that gets one file per session.
+pub(super) struct Files {
+    dir: PathBuf,
+    names: Vec<String>,
+    written: Cell<u64>,
+    may_overwrite: bool,
+}
+
+impl Files {
+    /// Makes the directory if it is missing; refuses if a file of these names is there already
+    /// and may not be replaced.
+    pub(super) fn prepare(dir: &Path, names: Vec<String>, may_overwrite: bool) -> Outcome<Files> {
+        let files = Files {
+            dir: dir.to_owned(),
+            names,
+            written: Cell::new(0),
+            may_overwrite,
+        };
+        let taken = files
+            .names
+            .iter()
+            .map(|name| dir.join(name))
+            .find(|path| path.exists());
+        if let Some(taken) = taken.filter(|_| !may_overwrite) {
+            let words = refused(&taken);
+            return Err(Failure::Refused(format!("{words}; nothing was written")));
+        }
+        let mut builder = DirBuilder::new();
+        let made = builder.recursive(true).mode(0o700).create(dir);
+        made.map_err(|error| failed("make", dir, &error))?;
+        Ok(files)
+    }
+
+    /// The directory.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Writes the file of this place in the list of names, whole or not at all.
+    pub(super) fn write(
+        &self,
+        place: usize,
+        content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Outcome<()> {
+        let path = self.dir.join(&self.names[place]);
+        let beside = NamedTempFile::new_in(&self.dir);
+        let beside = beside.map_err(|error| failed("write in", &self.dir, &error))?;
+        let mut buffered = BufWriter::new(beside.as_file());
+        content(&mut buffered)
+            .and_then(|()| buffered.flush())
+            .and_then(|()| beside.as_file().sync_all())
+            .map_err(|error| failed("write", &path, &error))?;
+        drop(buffered);
+        let placed = if self.may_overwrite {
+            beside.persist(&path)
+        } else {
+            beside.persist_noclobber(&path)
+        };
+        match placed {
+            Ok(_) => {
+                self.written.set(self.written.get() + 1);
+                Ok(())
+            }
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(Failure::Refused(refused(&path)))
+            }
+            Err(error) => Err(failed("write", &path, &error.error)),
+        }
+    }
+
+    /// Makes the names durable; how many files were written.
+    pub(super) fn finish(&self) -> Outcome<u64> {
+        let synced = File::open(&self.dir).and_then(|dir| dir.sync_all());
+        synced.map_err(|error| failed("sync", &self.dir, &error))?;
+        Ok(self.written.get())
+    }
+}
+
+fn refused(path: &Path) -> String {
+    let path = path.display().to_string();
+    format!(
+        "{} exists and stays as it is; --overwrite replaces it",
+        one_line(&path)
+    )
+}
+
+fn failed(what: &str, path: &Path, error: &io::Error) -> Failure {
+    let path = one_line(&path.display().to_string()).into_owned();
+    Failure::CouldNot(format!("{what} {path}: {error}"))
+}

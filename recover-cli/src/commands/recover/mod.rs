@@ -1,0 +1,130 @@
+//! `recover`: says what was lost, and writes sessions to files.
+
+mod files;
+mod report;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+
+use trace_journal::export::{self, TraceFileOptions};
+use trace_journal::{Loss, Mode, Reader, Snapshot};
+
+use self::files::Files;
+use super::{open_mode, resolve, say_unread};
+use crate::args::{FileFormat, ModeName, RecoverArgs};
+use crate::escape::one_line;
+use crate::failure::{Exit, Outcome, could_not};
+use crate::output::{Output, say};
+use crate::text::counted;
+
+pub(super) fn run(args: &RecoverArgs, output: &mut Output) -> Outcome<Exit> {
+    // Strict reads everything too: the report is to say what is wrong.
+    let mode = match args.mode {
+        ModeName::Prefix => Mode::Prefix,
+        ModeName::Salvage | ModeName::Strict => Mode::Salvage,
+    };
+    let reader = open_mode(&args.dir, mode)?;
+    let ids = chosen(&reader, &args.sessions)?;
+    let is_damaged = reader.report().loss == Loss::Damage;
+    let is_refused = args.mode == ModeName::Strict && is_damaged;
+    let target = args
+        .output
+        .as_deref()
+        .filter(|_| !is_refused && !ids.is_empty());
+    let files = match target {
+        Some(out) => Some(Files::prepare(out, names(&reader, &ids), args.overwrite)?),
+        None => None,
+    };
+    let exit = report(
+        (&reader, &args.dir),
+        &ids,
+        args.json,
+        output,
+        |place, snapshot| match &files {
+            Some(files) => files.write(place, |out| write(snapshot, args.format, out)),
+            None => Ok(()),
+        },
+    )?;
+    if let Some(files) = &files {
+        let written = counted(files.finish()?, "file", "files");
+        say(&format!(
+            "wrote {written} into {}",
+            one_line(&files.dir().display().to_string())
+        ));
+    }
+    if is_refused {
+        say("trace-recover: there is damage and the mode is strict: nothing was written");
+    }
+    Ok(exit)
+}
+
+/// Reads everything and reports it.
+pub(super) fn verify(dir: &Path, json: bool, output: &mut Output) -> Outcome<Exit> {
+    let reader = open_mode(dir, Mode::Salvage)?;
+    let ids = chosen(&reader, &[])?;
+    report((&reader, dir), &ids, json, output, |_, _| Ok(()))
+}
+
+/// The sessions asked for; all of them if none is named.
+fn chosen(reader: &Reader, typed: &[String]) -> Outcome<Vec<String>> {
+    if typed.is_empty() {
+        return Ok(reader.ids().map(str::to_owned).collect());
+    }
+    let mut ids = typed
+        .iter()
+        .map(|typed| resolve(reader, typed))
+        .collect::<Outcome<Vec<String>>>()?;
+    ids.sort();
+    ids.dedup();
+    Ok(ids)
+}
+
+/// The names of the sessions' files; they depend on the journal, not on what was chosen of it.
+fn names(reader: &Reader, chosen: &[String]) -> Vec<String> {
+    let all: Vec<&str> = reader.ids().collect();
+    let names: BTreeMap<&str, String> = all.iter().copied().zip(export::file_names(&all)).collect();
+    let name = |id: &String| names.get(id.as_str()).cloned();
+    let name = |id: &String| name(id).unwrap_or_else(|| export::file_name(id));
+    chosen.iter().map(name).collect()
+}
+
+/// Prints the report of these sessions, each given to `use_it` as it is made.
+fn report(
+    (reader, dir): (&Reader, &Path),
+    ids: &[String],
+    json: bool,
+    output: &mut Output,
+    use_it: impl Fn(usize, &Snapshot) -> Outcome<()>,
+) -> Outcome<Exit> {
+    let mut report = reader.report();
+    for (place, id) in ids.iter().enumerate() {
+        let snapshot = reader.snapshot(id).map_err(could_not);
+        let used = snapshot.and_then(|snapshot| {
+            report.add_session(&snapshot);
+            use_it(place, &snapshot)
+        });
+        if let Err(failure) = used {
+            // One session must not cost the others.
+            report.exit_code = Exit::CouldNot.number();
+            say(&format!(
+                "trace-recover: {}",
+                failure.parts().1.unwrap_or_default()
+            ));
+        }
+    }
+    say_unread(&report);
+    if json {
+        output.json(&report)?;
+    } else {
+        report::print(&report, dir, output)?;
+    }
+    Ok(Exit::of_number(report.exit_code))
+}
+
+fn write(snapshot: &Snapshot, format: FileFormat, out: &mut dyn Write) -> io::Result<()> {
+    match format {
+        FileFormat::Json => export::json(snapshot, out),
+        FileFormat::Tracefile => export::trace_file(snapshot, out, &TraceFileOptions::default()),
+    }
+}
