@@ -1,5 +1,7 @@
 //! Promise: what `wait_durable` and `sync` acknowledge, and what `open` recovers.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::time::Duration;
 
 use trace_journal::{Error, Journal, OnBacklog, UserKind};

@@ -3,6 +3,8 @@
 //! Sessions as coding agents write them, through the library, in a process that is killed; then
 //! what a reader makes of what it left.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::Path;
 
 use journal_tests::agent::Agent;

@@ -255,7 +255,7 @@ fn a_journal_that_is_being_written_never_looks_hurt() {
             let kind = UserKind::new(200).unwrap();
             for number in 0..40_000_u32 {
                 journal
-                    .append(kind, &number.to_le_bytes().repeat(40))
+                    .append(kind, number.to_le_bytes().repeat(40))
                     .unwrap();
             }
         })

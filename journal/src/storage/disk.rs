@@ -264,11 +264,11 @@ fn file_system_of(dir: &File) -> FileSystem {
     let Ok(facts) = rustix::fs::fstatfs(dir) else {
         return FileSystem::Other;
     };
-    match i64::try_from(facts.f_type) {
-        Ok(0xEF53) => FileSystem::Ext4,
-        Ok(0x5846_5342) => FileSystem::Xfs,
-        Ok(0x9123_683E) => FileSystem::Btrfs,
-        Ok(0x0102_1994 | 0x8584_58F6) => FileSystem::Memory,
+    match i128::from(facts.f_type) {
+        0xEF53 => FileSystem::Ext4,
+        0x5846_5342 => FileSystem::Xfs,
+        0x9123_683E => FileSystem::Btrfs,
+        0x0102_1994 | 0x8584_58F6 => FileSystem::Memory,
         _ => FileSystem::Other,
     }
 }

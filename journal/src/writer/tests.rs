@@ -1,5 +1,7 @@
 //! Unit tests of a run being written, on a real directory.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::Path;
 use std::sync::Arc;
 
