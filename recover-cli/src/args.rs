@@ -14,6 +14,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
     name = "trace-recover",
     version,
     arg_required_else_help = true,
+    disable_help_subcommand = true,
     override_usage = "trace-recover DIR\n       trace-recover <COMMAND> …",
     after_help = EXIT_CODES
 )]
@@ -218,6 +219,12 @@ pub(crate) fn with_verb(mut words: Vec<OsString>) -> Result<Vec<OsString>, Strin
     let Some(word) = words.get(1) else {
         return Ok(words);
     };
+    if word == "help" {
+        words.remove(1);
+        words.truncate(2);
+        words.push("--help".into());
+        return Ok(words);
+    }
     match first_word(&word.to_string_lossy(), Path::new(word).exists()) {
         FirstWord::Verb => {}
         FirstWord::Directory => words.insert(1, "recover".into()),

@@ -44,7 +44,6 @@ impl Ran {
     ///
     /// # Panics
     /// If the exit code is another one.
-    #[must_use]
     #[track_caller]
     pub fn code(self, code: i32) -> Ran {
         let printed = String::from_utf8_lossy(&self.stdout);

@@ -180,7 +180,7 @@ impl View {
     /// What cannot be read as a journal at all, or not in this mode.
     fn refuse(&self) -> Result<()> {
         let survey = &self.survey;
-        if survey.runs.is_empty() {
+        if survey.runs.iter().all(|run| run.segments.is_empty()) {
             let mut has_foreign = false;
             for stray in &survey.strays {
                 match &stray.state {
@@ -195,7 +195,7 @@ impl View {
                     _ => has_foreign = true,
                 }
             }
-            if has_foreign {
+            if has_foreign && survey.runs.is_empty() {
                 let path = self.storage.path().to_owned();
                 return Err(Error::NotAJournal { path });
             }

@@ -78,6 +78,9 @@ pub struct SegmentReport {
     /// What is wrong with it first, if anything is.
     #[serde(skip)]
     pub reason: Option<DamageReason>,
+    /// Why it could not be read, or not to its end, in the system's words.
+    #[serde(skip)]
+    pub failure: Option<String>,
 }
 
 /// A place that is not as it should be.
@@ -267,6 +270,10 @@ impl Report {
             state,
             bytes: ByteClasses::foreign(stray.len),
             reason,
+            failure: match &stray.state {
+                StrayState::Unreadable(error) => Some(error.to_string()),
+                _ => None,
+            },
         });
     }
 }
@@ -296,6 +303,7 @@ fn segment_report(run: &RunSurvey, segment: &SegmentSurvey) -> SegmentReport {
         reason: findings
             .find(|finding| matches!(finding.verdict, Verdict::Torn | Verdict::Damage))
             .map(|finding| finding.reason),
+        failure: scanned.error.as_ref().map(ToString::to_string),
     }
 }
 

@@ -51,13 +51,22 @@ fn resolve(reader: &Reader, typed: &str) -> Outcome<String> {
     }
     let candidates: Vec<&str> = reader.ids().filter(|id| id.starts_with(typed)).collect();
     match candidates.as_slice() {
-        [] => Err(Failure::NothingMatched(format!(
-            "no session \"{}\"; `list` shows all there are",
-            one_line(typed)
-        ))),
+        [] => Err(unknown(reader, typed)),
         [only] => Ok((*only).to_owned()),
         several => Err(Failure::Usage(ambiguous(typed, several))),
     }
+}
+
+fn unknown(reader: &Reader, typed: &str) -> Failure {
+    let (typed, report) = (one_line(typed), reader.report());
+    if Exit::of_number(report.exit_code) == Exit::CouldNot {
+        say_unread(&report);
+        let words = format!("no session \"{typed}\" in what could be read");
+        return Failure::CouldNot(words);
+    }
+    Failure::NothingMatched(format!(
+        "no session \"{typed}\"; `list` shows all there are"
+    ))
 }
 
 fn ambiguous(typed: &str, candidates: &[&str]) -> String {
@@ -94,11 +103,14 @@ fn finish(reader: &Reader, count: usize) -> Outcome<Exit> {
 /// Names the files that could not be read, whatever else was reported.
 fn say_unread(report: &Report) {
     for segment in &report.segments {
-        let why = match segment.reason {
-            Some(DamageReason::IoError) => "could not be read",
-            Some(DamageReason::UnknownVersion) => "was written by a newer version of this program",
+        let why = match (&segment.failure, segment.reason) {
+            (Some(failure), _) => failure.as_str(),
+            (_, Some(DamageReason::UnknownVersion)) => {
+                "written by a newer version; update this one"
+            }
             _ => continue,
         };
-        say(&format!("trace-recover: {} {why}", one_line(&segment.file)));
+        let (file, why) = (one_line(&segment.file), one_line(why));
+        say(&format!("trace-recover: {file}: {why}"));
     }
 }
