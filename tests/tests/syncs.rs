@@ -389,3 +389,38 @@ fn pages_that_cannot_be_made_writable_refuse_until_there_is_space_again() {
     assert_eq!(scene.refused(), vec![10]);
     assert!(Plain::read(scene.dir.path()).missing(scene.run).is_empty());
 }
+
+#[test]
+fn segments_a_dead_run_sealed_and_never_synced_are_synced_before_they_are_on_record() {
+    in_each_mode(dead_run_is_synced);
+}
+
+fn dead_run_is_synced(mode: WriteMode) {
+    let scene = Scene::new(mode);
+    for _ in 0..3 {
+        scene.rotate().unwrap();
+    }
+    // Segments without the sign of life: what a process leaves that was killed.
+    let left = tempfile::tempdir().unwrap();
+    let mut names = Vec::new();
+    for found in std::fs::read_dir(scene.dir.path()).unwrap() {
+        let name = found.unwrap().file_name().into_string().unwrap();
+        if name.ends_with(".seg") {
+            std::fs::copy(scene.dir.path().join(&name), left.path().join(&name)).unwrap();
+            names.push(name);
+        }
+    }
+    assert!(names.len() >= 4, "{names:?}");
+    let ledger = Arc::new(Ledger::default());
+    let disk = Arc::new(DiskStorage::open(left.path()).unwrap());
+    let options = Journal::options().storage(ledger.watch(disk));
+    options.open(left.path()).unwrap().close().unwrap();
+    let first = ledger.made(Operation::Create);
+    let begun = first.iter().find(|made| made.call.name.ends_with(".seg"));
+    let begun = begun.unwrap().began;
+    let syncs = ledger.made(Operation::Sync);
+    for name in names {
+        let is_synced = |sync: &Made| covers(sync, &name, (0, 64 << 10)) && sync.began < begun;
+        assert!(syncs.iter().any(is_synced), "{name}");
+    }
+}

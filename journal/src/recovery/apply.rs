@@ -71,10 +71,10 @@ fn take_on(storage: &dyn Storage, run: RunId) -> Result<Option<(Claim, RunRecove
     let Some(found) = survey.runs.into_iter().find(|found| found.run == run) else {
         return Ok(None);
     };
-    let unsealed = found
-        .unsealed()
+    let unproven = found
+        .unproven()
         .map(|segment| segment.part.segment.name.as_str());
-    make_durable(storage, unsealed)?;
+    make_durable(storage, unproven)?;
     let record = found.to_record();
     Ok(Some((claim, record)))
 }
