@@ -6,6 +6,8 @@ pub mod careless;
 pub mod command;
 pub mod compare;
 pub mod counting;
+pub mod crash_image;
+pub mod device;
 pub mod executor;
 pub mod feeder;
 pub mod foreign;

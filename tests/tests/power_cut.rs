@@ -1,0 +1,370 @@
+//! Promises: power-loss, sync-failed.
+//!
+//! Journals are written on real file systems, on a disk that records what happens to it; from the
+//! record, states a power cut may leave are rebuilt, mounted and recovered. `JOURNAL_SEED` and
+//! `JOURNAL_IMAGES`, the number of states, change the cases.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use journal_tests::apart::{Needs, apart};
+use journal_tests::careless::Lack;
+use journal_tests::crash_image::{Bytes, Model, Past};
+use journal_tests::device::{Device, Happened};
+use journal_tests::loopfs::{Loop, Made, Mounted};
+use journal_tests::plain::Plain;
+use journal_tests::puppet::{Puppet, Strings, Told};
+use journal_tests::random::{Random, from_env, seed};
+use journal_tests::rigs;
+use journal_tests::workload::Sent;
+use trace_journal::{Journal, Loss, Reader, WriteMode};
+
+const WRITER: &str = env!("CARGO_BIN_EXE_disk-writer");
+const DEVICE: &str = env!("CARGO_BIN_EXE_block-device");
+
+fn needs(rig: &str, limit: Duration) -> Needs<'_> {
+    Needs {
+        rig,
+        programs: &Made::PROGRAMS,
+        devices: &["/dev/fuse"],
+        limit,
+    }
+}
+
+/// A disk that records what happens to it, with a file system.
+struct Scene {
+    // Dropped in this order: what is mounted before what it is mounted from.
+    mounted: Option<Mounted>,
+    disk: Option<Loop>,
+    device: Device,
+    made: Made,
+    before: Bytes,
+    at: PathBuf,
+}
+
+impl Scene {
+    fn new(dir: &Path, made: Made) -> Scene {
+        let dir = dir.join(made.name());
+        let (image, at) = (dir.join("image"), dir.join("mounted"));
+        fs::create_dir_all(&at).unwrap();
+        made.format(&image);
+        let before = Bytes::read(&File::open(&image).unwrap()).unwrap();
+        let device = Device::start(DEVICE, &dir, &image);
+        let disk = Loop::attach(&device.image());
+        let mounted = disk.mount(made, &at).unwrap();
+        Scene {
+            mounted: Some(mounted),
+            disk: Some(disk),
+            device,
+            made,
+            before,
+            at,
+        }
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.at.join("journal")
+    }
+
+    fn puppet(&self, writer: u64, mode: WriteMode, lack: Option<Lack>) -> Puppet {
+        let mut strings = Strings::new(&self.journal(), writer, mode);
+        strings.segment_bytes_max = 128 << 10;
+        strings.marks = Some(self.device.control());
+        strings.lack = lack;
+        Puppet::start(&mut Command::new(WRITER), &strings)
+    }
+
+    /// Unmounts, as if nothing had happened, and mounts again.
+    fn mount_again(&mut self) {
+        self.mounted = None;
+        let disk = self.disk.as_ref().unwrap();
+        self.mounted = Some(disk.mount(self.made, &self.at).unwrap());
+    }
+}
+
+/// A run of several writers, and all that happened to the disk below it.
+struct Recorded {
+    made: Made,
+    before: Bytes,
+    happened: Vec<Happened>,
+    told: Vec<Told>,
+}
+
+/// Three writers one after the other: killed, closed, closed.
+fn record(dir: &Path, made: Made, lack: Option<Lack>) -> Recorded {
+    let scene = Scene::new(dir, made);
+    let mut told = Vec::new();
+    let mut first = scene.puppet(1, WriteMode::Auto, lack);
+    first.order("threads 2 80 3").unwrap();
+    first.append(20).unwrap();
+    told.push(first.kill());
+    for (writer, mode) in [(2, WriteMode::Auto), (3, WriteMode::Positioned)] {
+        let mut puppet = scene.puppet(writer, mode, lack);
+        puppet.order("threads 2 40 3").unwrap();
+        puppet.sync().unwrap();
+        puppet.append(10).unwrap();
+        told.push(puppet.close().unwrap());
+    }
+    // What unmounting writes is no part of it.
+    let happened = scene.device.happened();
+    Recorded {
+        made,
+        before: scene.before.clone(),
+        happened,
+        told,
+    }
+}
+
+/// Where states of a disk are mounted.
+struct Bench {
+    image: File,
+    disk: Loop,
+    at: PathBuf,
+    made: Made,
+}
+
+impl Bench {
+    fn new(dir: &Path, made: Made) -> Bench {
+        let dir = dir.join(format!("{}-states", made.name()));
+        let (path, at) = (dir.join("image"), dir.join("mounted"));
+        fs::create_dir_all(&at).unwrap();
+        let mut options = File::options();
+        options.read(true).write(true).create_new(true);
+        let image = options.open(&path).unwrap();
+        image.set_len(made.bytes()).unwrap();
+        Bench {
+            disk: Loop::attach(&path),
+            image,
+            at,
+            made,
+        }
+    }
+
+    /// Mounts the state and holds the journal in it against what was told.
+    fn check(&self, told: &[Told], durable: &[u64], is_opened: bool) -> Result<(), String> {
+        self.disk.forget();
+        let mounted = self.disk.mount(self.made, &self.at);
+        let mounted = mounted.map_err(|error| format!("not to be mounted: {error}"))?;
+        let dir = mounted.path().join("journal");
+        if !dir.exists() {
+            let nothing = durable.iter().all(|seq| *seq == 0);
+            return nothing.then_some(()).ok_or("no journal".to_owned());
+        }
+        compare(&dir, told, durable)?;
+        if is_opened {
+            let opened = Journal::open(&dir).and_then(|journal| journal.close());
+            opened.map_err(|error| format!("opening: {error}"))?;
+            compare(&dir, told, durable)?;
+        }
+        Ok(())
+    }
+}
+
+fn compare(dir: &Path, told: &[Told], durable: &[u64]) -> Result<(), String> {
+    let plain = Plain::read(dir);
+    for (told, durable) in told.iter().zip(durable) {
+        told.check(&plain, |seq| seq <= *durable)?;
+    }
+    let is_known = |run| told.iter().any(|told| told.run == Some(run));
+    for (run, records) in plain.runs.iter().filter(|(run, _)| !is_known(**run)) {
+        if records.values().any(|record| record.kind >= 128) {
+            return Err(format!("{run}: records of nobody"));
+        }
+    }
+    let reader = Reader::open(dir).map_err(|error| error.to_string())?;
+    let report = reader.report();
+    if report.loss() == Loss::Damage || report.counts.lost_durable > 0 {
+        return Err(format!("a power cut taken for damage: {report:?}"));
+    }
+    let there: usize = plain.runs.values().map(|records| records.len()).sum();
+    if u64::try_from(there) != Ok(report.counts.recovered) {
+        let counts = report.counts;
+        return Err(format!("{there} intact records, reported {counts:?}"));
+    }
+    Ok(())
+}
+
+/// Rebuilds states and checks each; gives how many there were, and what was wrong.
+fn check_states(
+    dir: &Path,
+    recorded: &Recorded,
+    count: u64,
+    limit: Duration,
+) -> (u64, Vec<String>) {
+    let bench = Bench::new(dir, recorded.made);
+    let mut random = Random::part(seed(), u64::from(recorded.made == Made::Xfs) + count);
+    let cuts = choose_cuts(&recorded.happened, count, &mut random);
+    let mut past = Past::new(recorded.before.clone(), &recorded.happened);
+    let (begun, mut done, mut wrong) = (Instant::now(), 0, Vec::new());
+    for (number, cut) in cuts.into_iter().enumerate() {
+        if begun.elapsed() > limit {
+            break;
+        }
+        let model = Model::ALL[number % Model::ALL.len()];
+        past.cut(cut, model, &mut random, &bench.image).unwrap();
+        let durable = past.durable(cut);
+        let durable = recorded.told.iter().map(|told| durable.get(&told.writer));
+        let durable: Vec<u64> = durable.map(|seq| seq.copied().unwrap_or(0)).collect();
+        if let Err(why) = bench.check(&recorded.told, &durable, number % 5 == 0) {
+            let of = recorded.happened.len();
+            let name = recorded.made.name();
+            wrong.push(format!("{name}, {model:?} at {cut} of {of}: {why}"));
+        }
+        done += 1;
+    }
+    (done, wrong)
+}
+
+/// Places in the record, in order: half of them just after a mark, the others anywhere.
+fn choose_cuts(happened: &[Happened], count: u64, random: &mut Random) -> Vec<usize> {
+    let places = (1..=happened.len()).zip(happened);
+    let marks = places.filter(|(_, what)| matches!(what, Happened::Mark { .. }));
+    let marks: Vec<usize> = marks.map(|(place, _)| place).collect();
+    let end = u64::try_from(happened.len()).unwrap();
+    let mut cuts: Vec<usize> = (0..count)
+        .map(|number| match random.pick(&marks) {
+            Some(mark) if number % 2 == 0 => *mark,
+            _ => usize::try_from(random.below(end + 1)).unwrap(),
+        })
+        .collect();
+    cuts.sort_unstable();
+    cuts
+}
+
+#[test]
+fn after_a_power_cut_everything_that_was_told_durable_is_there() {
+    let wished = from_env("JOURNAL_IMAGES", 1200);
+    let limit = Duration::from_secs(40 + wished / 10);
+    let test = "after_a_power_cut_everything_that_was_told_durable_is_there";
+    apart(needs("power-cut", 4 * limit), test, |dir| {
+        let begun = Instant::now();
+        let mut total = 0;
+        for (made, percent) in [(Made::Ext4, 50), (Made::Xfs, 20), (Made::Btrfs, 30)] {
+            let recorded = record(dir, made, None);
+            let recorded_in = begun.elapsed();
+            let count = (wished * percent).div_ceil(100);
+            let (done, wrong) = check_states(dir, &recorded, count, limit);
+            let happened = recorded.happened.len();
+            let seconds = (begun.elapsed() - recorded_in).as_secs_f64();
+            let name = made.name();
+            rigs::done(
+                "power-cut",
+                &format!("{name} states={done} happened={happened} seconds={seconds:.1}"),
+            );
+            assert!(
+                wrong.is_empty(),
+                "{} of {done}: {:#?}",
+                wrong.len(),
+                &wrong[..1]
+            );
+            total += done;
+        }
+        rigs::counted("power-cut", total, seed(), begun.elapsed());
+        let least = wished.min(MIN_STATES);
+        assert!(total >= least, "only {total} states, {least} are the least");
+    });
+}
+
+#[test]
+fn a_writer_that_never_syncs_is_caught_on_every_file_system() {
+    let test = "a_writer_that_never_syncs_is_caught_on_every_file_system";
+    let needs = needs("power-cut-control", Duration::from_secs(120));
+    apart(needs, test, |dir| {
+        for made in Made::ALL {
+            let recorded = record(dir, made, Some(Lack::Sync));
+            let (done, wrong) = check_states(dir, &recorded, 20, Duration::from_secs(60));
+            let lost = wrong.iter().filter(|why| {
+                why.contains("lost") || why.contains("no journal") || why.contains("damage")
+            });
+            let lost = lost.count();
+            assert!(lost * 3 > 20, "{}: {lost} of {done} caught", made.name());
+        }
+    });
+}
+
+/// Lets the device fail once under a journal, and checks that nothing is claimed afterwards.
+fn fail_once(dir: &Path, made: Made, mode: WriteMode, fail: &dyn Fn(&Device)) {
+    let mut scene = Scene::new(dir, made);
+    let mut puppet = scene.puppet(1, mode, None);
+    assert_eq!(puppet.append(FAILING), Ok(()));
+    assert_eq!(puppet.sync(), Ok(()));
+    let durable = puppet.told.durable;
+    fail(&scene.device);
+    // The journal may notice by itself before it is asked.
+    let appended = puppet.append(20);
+    assert!(
+        ["ok", "poisoned"].contains(&outcome(&appended)),
+        "{appended:?}"
+    );
+    let synced = puppet.sync();
+    assert!(["io", "poisoned"].contains(&outcome(&synced)), "{synced:?}");
+    for _ in 0..3 {
+        assert_eq!(puppet.append(1), Err("poisoned".to_owned()));
+        assert_eq!(puppet.sync(), Err("poisoned".to_owned()));
+    }
+    assert_eq!(puppet.told.durable, durable);
+    let told = puppet.kill();
+    scene.mount_again();
+    compare(&scene.journal(), std::slice::from_ref(&told), &[durable]).unwrap();
+    // The next run is none the worse for it.
+    let mut next = scene.puppet(2, mode, None);
+    assert_eq!(next.append(50), Ok(()));
+    assert_eq!(next.sync(), Ok(()));
+    let next = next.close().unwrap();
+    scene.mount_again();
+    let told = [told, next];
+    compare(&scene.journal(), &told, &[durable, u64::MAX]).unwrap();
+}
+
+fn outcome(done: &Result<(), String>) -> &str {
+    done.as_ref().map_or_else(String::as_str, |()| "ok")
+}
+
+#[test]
+fn one_failed_write_poisons_and_is_never_told_durable() {
+    let test = "one_failed_write_poisons_and_is_never_told_durable";
+    fail_everywhere("failed-write", test, &|device, bytes| {
+        device.fail_write_of(bytes)
+    });
+}
+
+#[test]
+fn one_failed_flush_poisons_and_is_never_told_durable() {
+    let test = "one_failed_flush_poisons_and_is_never_told_durable";
+    fail_everywhere("failed-flush", test, &|device, bytes| {
+        device.fail_flush_of(bytes)
+    });
+}
+
+fn fail_everywhere(rig: &str, test: &str, fail: &dyn Fn(&Device, &[u8])) {
+    apart(needs(rig, Duration::from_secs(120)), test, |dir| {
+        let begun = Instant::now();
+        let modes = [
+            ("auto", WriteMode::Auto),
+            ("positioned", WriteMode::Positioned),
+        ];
+        for (name, mode) in modes {
+            for made in Made::ALL {
+                let first = Sent {
+                    writer: 1,
+                    thread: 0,
+                    counter: FAILING,
+                };
+                let bytes = first.payload();
+                let few = &bytes[..bytes.len().min(12)];
+                fail_once(&dir.join(name), made, mode, &|device| fail(device, few));
+            }
+        }
+        rigs::counted(rig, 6, seed(), begun.elapsed());
+    });
+}
+
+/// Fewer states than this are no proof.
+const MIN_STATES: u64 = 1000;
+
+/// Records before the one that meets a failing disk.
+const FAILING: u64 = 30;
