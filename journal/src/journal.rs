@@ -56,9 +56,11 @@ impl Journal {
     /// power loss once [`durable`](Journal::durable) has reached its number.
     ///
     /// # Errors
-    /// [`Error::LimitExceeded`], [`Error::DiskFull`], [`Error::Backlog`], [`Error::Io`],
-    /// [`Error::Poisoned`], [`Error::Closed`], [`Error::Forked`]; the record is then not part of
-    /// the journal, and no number was given out for it.
+    /// [`Error::LimitExceeded`](crate::Error::LimitExceeded),
+    /// [`Error::DiskFull`](crate::Error::DiskFull), [`Error::Backlog`](crate::Error::Backlog),
+    /// [`Error::Io`](crate::Error::Io), [`Error::Poisoned`](crate::Error::Poisoned),
+    /// [`Error::Closed`](crate::Error::Closed), [`Error::Forked`](crate::Error::Forked); the record
+    /// is then not part of the journal, and no number was given out for it.
     pub fn append(&self, kind: UserKind, payload: impl AsRef<[u8]>) -> Result<Seq> {
         self.door.slot.append(kind.into(), payload.as_ref())
     }
@@ -74,8 +76,8 @@ impl Journal {
     /// As [`append`](Journal::append).
     ///
     /// # Errors
-    /// [`Error::InvalidEvent`] if it names no session and needs one, has no encoding, or the
-    /// redaction hook panics; else as [`append`](Journal::append).
+    /// [`Error::InvalidEvent`](crate::Error::InvalidEvent) if it names no session and needs one,
+    /// has no encoding, or the redaction hook panics; else as [`append`](Journal::append).
     pub fn append_event(&self, event: &Event<'_>) -> Result<Seq> {
         self.door.recorder.append(event)
     }
@@ -86,7 +88,7 @@ impl Journal {
     /// As [`append`](Journal::append).
     ///
     /// # Errors
-    /// [`Error::InvalidEvent`], saying which member is wrong; else as
+    /// [`Error::InvalidEvent`](crate::Error::InvalidEvent), saying which member is wrong; else as
     /// [`append_event`](Journal::append_event).
     pub fn append_json(&self, line: &str) -> Result<Seq> {
         self.door.recorder.append_json(line)
@@ -123,8 +125,9 @@ impl Journal {
     /// After `Ok`, records `..=seq` survive power loss.
     ///
     /// # Errors
-    /// [`Error::Poisoned`] if a sync failed before that, [`Error::UnknownSeq`] for a number that
-    /// was not given out, [`Error::Closed`], [`Error::Forked`].
+    /// [`Error::Poisoned`](crate::Error::Poisoned) if a sync failed before that,
+    /// [`Error::UnknownSeq`](crate::Error::UnknownSeq) for a number that was not given out,
+    /// [`Error::Closed`](crate::Error::Closed), [`Error::Forked`](crate::Error::Forked).
     pub fn wait_durable(&self, seq: Seq) -> Result<()> {
         self.door.slot.wait_durable(seq, None)
     }
@@ -132,8 +135,8 @@ impl Journal {
     /// As [`wait_durable`](Journal::wait_durable), at most for `time`.
     ///
     /// # Errors
-    /// [`Error::Timeout`] when the time is over, which says nothing about the record; else as
-    /// [`wait_durable`](Journal::wait_durable).
+    /// [`Error::Timeout`](crate::Error::Timeout) when the time is over, which says nothing about
+    /// the record; else as [`wait_durable`](Journal::wait_durable).
     pub fn wait_durable_timeout(&self, seq: Seq, time: Duration) -> Result<()> {
         self.door.slot.wait_durable(seq, deadline(time))
     }
@@ -149,7 +152,8 @@ impl Journal {
     /// After `Ok(seq)`, records `..=seq` survive power loss.
     ///
     /// # Errors
-    /// [`Error::Poisoned`] if a sync failed; nothing more is then promised of this run.
+    /// [`Error::Poisoned`](crate::Error::Poisoned) if a sync failed; nothing more is then promised
+    /// of this run.
     pub fn sync(&self) -> Result<Seq> {
         self.door.slot.sync()
     }
@@ -167,14 +171,15 @@ impl Journal {
     }
 
     /// Makes everything durable and closes the journal for all clones and handles; later appends
-    /// give [`Error::Closed`]. Closing again gives the first result again.
+    /// give [`Error::Closed`](crate::Error::Closed). Closing again gives the first result again.
     ///
     /// # Durability
     /// After `Ok`, every record ever acknowledged survives power loss, and the run is on record
     /// as closed.
     ///
     /// # Errors
-    /// [`Error::Poisoned`] if a sync failed, now or before; [`Error::Forked`].
+    /// [`Error::Poisoned`](crate::Error::Poisoned) if a sync failed, now or before;
+    /// [`Error::Forked`](crate::Error::Forked).
     pub fn close(&self) -> Result<()> {
         self.door.slot.current()?.0.close(None)
     }
