@@ -16,7 +16,7 @@ use clap::Parser;
 
 use crate::args::{Typed, with_verb};
 use crate::failure::{Exit, Outcome};
-use crate::output::{Output, say};
+use crate::output::{Output, say, say_failure};
 
 fn main() -> ExitCode {
     let words = match with_verb(env::args_os().collect()) {
@@ -45,11 +45,8 @@ fn exit(outcome: Outcome<Exit>, output: &mut Output) -> Exit {
     match outcome.and_then(|exit| finished.map(|()| exit)) {
         Ok(exit) => exit,
         Err(failure) => {
-            let (exit, words) = failure.parts();
-            if let Some(words) = words {
-                say(&format!("trace-recover: {words}"));
-            }
-            exit
+            say_failure(&failure);
+            failure.parts().0
         }
     }
 }

@@ -82,6 +82,13 @@ pub(crate) fn say(line: &str) {
     let _ = stderr.write_all(format!("{line}\n").as_bytes());
 }
 
+/// Says why something was not done, if there is anything to say.
+pub(crate) fn say_failure(failure: &Failure) {
+    if let (_, Some(words)) = failure.parts() {
+        say(&format!("trace-recover: {words}"));
+    }
+}
+
 fn stdout_failure(error: io::Error) -> Failure {
     if error.kind() == io::ErrorKind::BrokenPipe {
         Failure::ClosedPipe

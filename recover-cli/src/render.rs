@@ -88,7 +88,7 @@ pub(crate) fn span_details(span: &SpanSnapshot, below: &str, output: &mut Output
         details.fact("says", &one_line(words))?;
     }
     if let Some(input) = span.input() {
-        details.fact("input", &value(input))?;
+        details.value("input", input)?;
     }
     for (channel, text) in span.texts() {
         let channel = one_line(channel);
@@ -99,12 +99,12 @@ pub(crate) fn span_details(span: &SpanSnapshot, below: &str, output: &mut Output
         }
     }
     if let Some(result) = span.output() {
-        details.fact("result", &value(result))?;
+        details.value("result", result)?;
     }
     if !span.attributes().is_empty() {
         let pairs = span.attributes().iter();
         let pairs: Vec<String> = pairs
-            .map(|(name, attribute)| format!("{}={}", one_line(name), value(attribute)))
+            .map(|(name, attribute)| format!("{}={}", one_line(name), json(attribute)))
             .collect();
         details.fact("with", &pairs.join(" "))?;
     }
@@ -112,7 +112,7 @@ pub(crate) fn span_details(span: &SpanSnapshot, below: &str, output: &mut Output
 }
 
 /// A value as JSON on one line.
-pub(crate) fn value(value: &Value<'_>) -> String {
+fn json(value: &Value<'_>) -> String {
     let text = serde_json::to_string(value).unwrap_or_default();
     one_line(&text).into_owned()
 }
@@ -134,6 +134,14 @@ impl Details<'_> {
         let fact = cut(fact, self.room(&before));
         let name = self.output.paint(QUIET, &format!("{name}:"));
         self.output.line(&format!("{}   {name} {fact}", self.below))
+    }
+
+    /// Text as its first line, anything else as JSON.
+    fn value(&mut self, name: &str, value: &Value<'_>) -> Outcome<()> {
+        match value.as_str() {
+            Some(text) => self.start_of(name, text),
+            None => self.fact(name, &json(value)),
+        }
     }
 
     /// The first line of a text, and how many follow.
@@ -168,7 +176,7 @@ impl Details<'_> {
         for log in span.logs().iter().take(LOGS_MAX) {
             let words = match log.message.as_str() {
                 Some(words) => one_line(words).into_owned(),
-                None => value(&log.message),
+                None => json(&log.message),
             };
             self.fact(&format!("log {}", level(log.level)), &words)?;
         }

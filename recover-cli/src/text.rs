@@ -66,7 +66,7 @@ pub(crate) fn table(
     all().map(line).collect()
 }
 
-/// A span of time in at most three significant parts: `340µs`, `12.4ms`, `1.25s`, `3m07s`, `26h04m`.
+/// A span of time, short: `340µs`, `12.4ms`, `1.25s`, `3m07s`, `26h04m`.
 pub(crate) fn duration(nanoseconds: u128) -> String {
     let tenths =
         |value: u128, unit: u128| format!("{}.{}", value / unit, value % unit / (unit / 10));
@@ -158,6 +158,6 @@ mod tests {
             "long title".to_owned(),
         ]];
         let lines = table(&["ID", "N", "TITLE"], &rows, &[1], 14);
-        assert_eq!(lines, ["ID   N  TITLE", "a   12  long t…"]);
+        assert_eq!(lines, ["ID   N  TITLE", "a   12  long …"]);
     }
 }

@@ -38,7 +38,7 @@ fn open(dir: &Path) -> Outcome<Reader> {
 fn open_mode(dir: &Path, mode: Mode) -> Outcome<Reader> {
     Reader::open_mode(dir, mode).map_err(|error| match &error {
         Error::NotAJournal { .. } => Failure::CouldNot(format!(
-            "{error}; a journal is the directory that holds the .seg files"
+            "{error}; give the directory that the program opened as its journal"
         )),
         _ => could_not(error),
     })

@@ -36,7 +36,7 @@ pub(super) fn run(dir: Option<&Path>, output: &mut Output) -> Outcome<Exit> {
     output.line("")?;
     output.line(&output.paint(BAD, &format!("kill -9 {pid}")))?;
     output.line(&format!(
-        "The worker is dead: {count} records acknowledged, \"{tool}\" still running, nothing closed."
+        "The worker is dead: {count} records acknowledged, {tool} still running."
     ))?;
 
     let reader = Reader::open(&dir).map_err(could_not)?;

@@ -44,11 +44,6 @@ impl Files {
         Ok(files)
     }
 
-    /// The directory.
-    pub(super) fn dir(&self) -> &Path {
-        &self.dir
-    }
-
     /// Writes the file of this place in the list of names, whole or not at all.
     pub(super) fn write(
         &self,

@@ -8,14 +8,14 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use trace_journal::export::{self, TraceFileOptions};
-use trace_journal::{Loss, Mode, Reader, Snapshot};
+use trace_journal::{Loss, Mode, Reader, Report, Snapshot};
 
 use self::files::Files;
 use super::{open_mode, resolve, say_unread};
 use crate::args::{FileFormat, ModeName, RecoverArgs};
 use crate::escape::one_line;
 use crate::failure::{Exit, Outcome, could_not};
-use crate::output::{Output, say};
+use crate::output::{Output, say, say_failure};
 use crate::text::counted;
 
 pub(super) fn run(args: &RecoverArgs, output: &mut Output) -> Outcome<Exit> {
@@ -36,34 +36,36 @@ pub(super) fn run(args: &RecoverArgs, output: &mut Output) -> Outcome<Exit> {
         Some(out) => Some(Files::prepare(out, names(&reader, &ids), args.overwrite)?),
         None => None,
     };
-    let exit = report(
-        (&reader, &args.dir),
-        &ids,
-        args.json,
-        output,
-        |place, snapshot| match &files {
-            Some(files) => files.write(place, |out| write(snapshot, args.format, out)),
-            None => Ok(()),
-        },
-    )?;
-    if let Some(files) = &files {
-        let written = counted(files.finish()?, "file", "files");
-        say(&format!(
-            "wrote {written} into {}",
-            one_line(&files.dir().display().to_string())
-        ));
+    let mut report = survey(&reader, &ids, |place, snapshot| match &files {
+        Some(files) => files.write(place, |out| write(snapshot, args.format, out)),
+        None => Ok(()),
+    });
+    // Before anything is printed: whoever reads that may go away.
+    let written = match &files {
+        Some(files) => files.finish(),
+        None => Ok(0),
+    };
+    if written.is_err() {
+        report.exit_code = Exit::CouldNot.number();
+    }
+    print(&report, &args.dir, args.json, files.is_some(), output)?;
+    let written = counted(written?, "file", "files");
+    if let Some(out) = target {
+        let out = out.display().to_string();
+        say(&format!("wrote {written} into {}", one_line(&out)));
     }
     if is_refused {
         say("trace-recover: there is damage and the mode is strict: nothing was written");
     }
-    Ok(exit)
+    Ok(Exit::of_number(report.exit_code))
 }
 
 /// Reads everything and reports it.
 pub(super) fn verify(dir: &Path, json: bool, output: &mut Output) -> Outcome<Exit> {
     let reader = open_mode(dir, Mode::Salvage)?;
-    let ids = chosen(&reader, &[])?;
-    report((&reader, dir), &ids, json, output, |_, _| Ok(()))
+    let report = survey(&reader, &chosen(&reader, &[])?, |_, _| Ok(()));
+    print(&report, dir, json, false, output)?;
+    Ok(Exit::of_number(report.exit_code))
 }
 
 /// The sessions asked for; all of them if none is named.
@@ -89,14 +91,12 @@ fn names(reader: &Reader, chosen: &[String]) -> Vec<String> {
     chosen.iter().map(name).collect()
 }
 
-/// Prints the report of these sessions, each given to `use_it` as it is made.
-fn report(
-    (reader, dir): (&Reader, &Path),
+/// The report of these sessions, each given to `use_it` as it is made.
+fn survey(
+    reader: &Reader,
     ids: &[String],
-    json: bool,
-    output: &mut Output,
     use_it: impl Fn(usize, &Snapshot) -> Outcome<()>,
-) -> Outcome<Exit> {
+) -> Report {
     let mut report = reader.report();
     for (place, id) in ids.iter().enumerate() {
         let snapshot = reader.snapshot(id).map_err(could_not);
@@ -107,19 +107,25 @@ fn report(
         if let Err(failure) = used {
             // One session must not cost the others.
             report.exit_code = Exit::CouldNot.number();
-            say(&format!(
-                "trace-recover: {}",
-                failure.parts().1.unwrap_or_default()
-            ));
+            say_failure(&failure);
         }
     }
-    say_unread(&report);
+    report
+}
+
+fn print(
+    report: &Report,
+    dir: &Path,
+    json: bool,
+    is_written: bool,
+    output: &mut Output,
+) -> Outcome<()> {
+    say_unread(report);
     if json {
-        output.json(&report)?;
+        output.json(report)
     } else {
-        report::print(&report, dir, output)?;
+        report::print(report, dir, is_written, output)
     }
-    Ok(Exit::of_number(report.exit_code))
 }
 
 fn write(snapshot: &Snapshot, format: FileFormat, out: &mut dyn Write) -> io::Result<()> {

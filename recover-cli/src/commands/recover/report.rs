@@ -9,7 +9,12 @@ use crate::failure::Outcome;
 use crate::output::Output;
 
 /// One line a segment and a damaged place, then a summary, then what to type next.
-pub(super) fn print(report: &Report, dir: &Path, output: &mut Output) -> Outcome<()> {
+pub(super) fn print(
+    report: &Report,
+    dir: &Path,
+    is_written: bool,
+    output: &mut Output,
+) -> Outcome<()> {
     for segment in &report.segments {
         output.line(&segment_line(segment))?;
     }
@@ -34,7 +39,7 @@ pub(super) fn print(report: &Report, dir: &Path, output: &mut Output) -> Outcome
         None => format!("trace-recover list {dir}"),
     };
     output.line(&format!("next: {hint}"))?;
-    if !sessions.is_empty() {
+    if !sessions.is_empty() && !is_written {
         output.line(&format!(
             "      trace-recover recover {dir} -o OUT   (a file for each session)"
         ))?;
