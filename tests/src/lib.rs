@@ -12,6 +12,7 @@ pub mod executor;
 pub mod feeder;
 pub mod foreign;
 pub mod frozen;
+pub mod fuzz;
 pub mod kill;
 pub mod loopfs;
 pub mod modes;
@@ -27,3 +28,8 @@ pub mod words;
 pub mod workload;
 
 pub use executor::block_on;
+
+/// The README's example is a program that compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

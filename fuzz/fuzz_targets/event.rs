@@ -1,0 +1,4 @@
+//! Any bytes as an event: see the rig function.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| journal_tests::fuzz::event(bytes));
