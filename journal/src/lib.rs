@@ -1,4 +1,5 @@
 //! A crash-safe, append-only journal for the traces of long-running programs.
+#![doc = include_str!("../GUARANTEES.md")]
 
 mod after_crash;
 mod error;

@@ -1,4 +1,5 @@
-//! Promises: hands-off, hostile. Bad input is named, has its exit code, and is not harmed.
+//! Promises: damage, hands-off, hostile, private. Bad input is named, has its exit code, and is not
+//! harmed.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

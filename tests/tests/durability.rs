@@ -1,4 +1,4 @@
-//! Promise: what `wait_durable` and `sync` acknowledge, and what `open` recovers.
+//! Promises: durable, polite. What `wait_durable` and `sync` acknowledge, what `open` recovers.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

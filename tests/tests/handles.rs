@@ -1,4 +1,4 @@
-//! Promise: what a program says through its handles is what the snapshot says, also after a detour
+//! What a program says through its handles is what the snapshot says, also after a detour
 //! through the JSON-lines form.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Promise: a panic loses nothing, and says why its sessions ended.
+//! Promises: killed, polite. A panic loses nothing, and says why its sessions ended.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

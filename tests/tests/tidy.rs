@@ -95,6 +95,23 @@ fn every_file_is_part_of_its_crate() {
     }
 }
 
+#[test]
+fn every_promise_has_its_suites() {
+    let suites = sources("tests/tests").into_iter().filter_map(|source| {
+        let suite = source
+            .path
+            .strip_prefix("tests/tests/")?
+            .strip_suffix(".rs")?
+            .to_owned();
+        let first_line = source.text.lines().next().unwrap_or_default();
+        Some((suite, first_line.to_owned()))
+    });
+    report(promise_findings(
+        &read("journal/GUARANTEES.md"),
+        &suites.collect(),
+    ));
+}
+
 // The rules.
 
 /// Rows of the table: `| 2 | segment, writer | …`; module names in backticks.
@@ -360,7 +377,6 @@ fn byte_findings(source: &Source) -> Vec<Finding> {
             "_be_bytes",
             "4096",
             "8192",
-            ".seg",
             "Crc32",
             "crc32",
         ] {
@@ -370,6 +386,17 @@ fn byte_findings(source: &Source) -> Vec<Finding> {
                     source.path
                 ));
             }
+        }
+    }
+    for (line, text) in &source.strings {
+        if [".seg", ".run", ".idx"]
+            .iter()
+            .any(|name| text.contains(name))
+        {
+            findings.push(format!(
+                "{}:{line}: file names are the library's",
+                source.path
+            ));
         }
     }
     findings
@@ -400,6 +427,52 @@ fn dead_files(sources: &[Source], crate_root: &str) -> Vec<Finding> {
     let dead = paths.iter().filter(|path| !alive.contains(**path));
     dead.map(|path| format!("{path}: no module of its crate"))
         .collect()
+}
+
+/// Every promise names suites, every suite exists and names the promise in its first line.
+///
+/// `suites` are the first lines of `tests/tests`, by the name of the suite.
+fn promise_findings(guarantees: &str, suites: &BTreeMap<String, String>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut promises = BTreeSet::new();
+    for section in guarantees.split("\n## ").skip(1) {
+        let section = section.split("\n# ").next().unwrap_or_default();
+        let promise = section.lines().next().unwrap_or_default();
+        promises.insert(promise.to_owned());
+        let named = section
+            .lines()
+            .find_map(|line| line.strip_prefix("Suites: "));
+        let Some(named) = named else {
+            findings.push(format!("promise {promise} names no suite"));
+            continue;
+        };
+        for suite in named.split(", ") {
+            match suites.get(suite) {
+                None => findings.push(format!("promise {promise}: no suite {suite}")),
+                Some(first_line) if names_promise(first_line, promise) => {}
+                Some(_) => findings.push(format!("suite {suite} does not name {promise} first")),
+            }
+        }
+    }
+    for (suite, first_line) in suites {
+        for promise in promised(first_line).filter(|promise| !promises.contains(*promise)) {
+            findings.push(format!("suite {suite}: no promise {promise}"));
+        }
+    }
+    findings
+}
+
+fn names_promise(first_line: &str, promise: &str) -> bool {
+    promised(first_line).any(|named| named == promise)
+}
+
+/// The names in `//! Promises: killed, clock. What the suite does.`
+fn promised(first_line: &str) -> impl Iterator<Item = &str> {
+    let names = first_line
+        .strip_prefix("//! Promises: ")
+        .unwrap_or_default();
+    let names = names.split('.').next().unwrap_or_default();
+    names.split(", ").filter(|name| !name.is_empty())
 }
 
 // Reading and reporting.
@@ -542,7 +615,29 @@ fn control_bytes() {
     let count = |text| byte_findings(&Source::new("recover-cli/src/x.rs", text)).len();
     assert_eq!(count("use trace_journal::format::VERSION;"), 1);
     assert_eq!(count("let page = 4096;"), 1);
+    assert_eq!(count("name.ends_with(\".seg\")"), 1);
     assert_eq!(count("use trace_journal::export;"), 0);
+}
+
+#[test]
+fn control_promises() {
+    let suites = |first_line: &str| BTreeMap::from([("kill".to_owned(), first_line.to_owned())]);
+    let count = |text, first_line| promise_findings(text, &suites(first_line)).len();
+    let good = "# P\n\n## killed\n\nIt stays.\n\nSuites: kill\n\n# Assumed\n";
+    assert_eq!(count(good, "//! Promises: killed."), 0);
+    assert_eq!(count(good, "//! Kills."), 1);
+    assert_eq!(count(good, "//! Promises: killed, clock."), 1);
+    assert_eq!(
+        count("# P\n\n## killed\n\nIt stays.\n", "//! Promises: killed."),
+        1
+    );
+    assert_eq!(
+        count(
+            "# P\n\n## killed\n\nSuites: none\n",
+            "//! Promises: killed."
+        ),
+        1
+    );
 }
 
 #[test]
