@@ -54,6 +54,7 @@ impl Core {
         let _ = self.closed.set(outcome);
         self.waiters.take().finish();
         self.close_batch.finish();
+        self.tender.ring();
     }
 
     /// Gives up a run that is poisoned: it is dead from now on, and may be recovered.

@@ -47,6 +47,8 @@ pub(crate) struct Core {
     pub(super) watermark: Watermark,
     pub(super) waiters: Waiters,
     pub(super) bell: Bell,
+    /// Wakes the tender.
+    pub(super) tender: Bell,
     /// Whoever holds this runs the one sync there may be at a time.
     pub(super) sync: Mutex<SyncState>,
     pub(super) is_closing: AtomicBool,
@@ -108,6 +110,7 @@ impl Core {
             watermark: Watermark::default(),
             waiters: Waiters::default(),
             bell: Bell::default(),
+            tender: Bell::default(),
             sync: Mutex::new(SyncState::default()),
             is_closing: AtomicBool::new(false),
             is_left: AtomicBool::new(false),
@@ -235,7 +238,7 @@ impl Core {
         let is_half_full = end > segment.file_len / 2;
         if is_half_full && !self.wants_segment.load(Ordering::SeqCst) {
             self.wants_segment.store(true, Ordering::SeqCst);
-            self.bell.ring();
+            self.tender.ring();
         }
         // Under load only: pages made writable and not used cost the next sync time.
         let is_short = backlog_bytes >= WINDOW_SHORT
@@ -243,7 +246,7 @@ impl Core {
             && end + WINDOW_SHORT > segment.writable_to();
         if is_short && !self.wants_window.load(Ordering::SeqCst) {
             self.wants_window.store(true, Ordering::SeqCst);
-            self.bell.ring();
+            self.tender.ring();
         }
     }
 
@@ -323,6 +326,7 @@ impl Core {
         }
         self.waiters.take().finish();
         self.bell.ring();
+        self.tender.ring();
         let error = Error::Poisoned { cause };
         self.errors.report(&error);
         error
@@ -350,6 +354,11 @@ impl Core {
             None if self.is_closing.load(Ordering::SeqCst) => Err(Error::Closed),
             None => Ok(()),
         }
+    }
+
+    /// Whether nothing is written to the run any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.closed.get().is_some() || self.poison.get().is_some()
     }
 
     /// How the run stands.

@@ -19,6 +19,7 @@ mod segment;
 mod sessions;
 mod slot;
 mod syncer;
+mod tender;
 mod thread;
 mod wait;
 mod waiters;

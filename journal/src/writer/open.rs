@@ -62,7 +62,7 @@ impl OpenRun {
         }));
         core.append(RecordKind::RUN_OPEN, 0, &run_open)?;
         if !core.settings.is_stepped {
-            thread::start(Arc::clone(&core))
+            thread::start(&core)
                 .map_err(|e| Error::io("start a thread for", core.storage.path(), e))?;
         }
         Ok(core)

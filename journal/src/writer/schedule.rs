@@ -11,12 +11,8 @@ pub(super) struct Facts {
     /// Since when something waits to become durable.
     pub(super) dirty_since: Option<Duration>,
     pub(super) is_over_sync_bytes: bool,
-    /// Little of the active segment is still writable.
-    pub(super) needs_window: bool,
     /// Since when part of the active segment is writable and nothing waits to become durable.
     pub(super) has_idle_window_since: Option<Duration>,
-    pub(super) needs_segment: bool,
-    pub(super) has_zeroing_left: bool,
     /// Since when everything is durable and only the mark that says so is not.
     pub(super) unwitnessed_since: Option<Duration>,
     pub(super) sync_interval: Duration,
@@ -27,13 +23,9 @@ pub(super) struct Facts {
 pub(super) enum Decision {
     Close,
     Sync,
-    /// Make more of the active segment writable.
-    OpenWindow,
     /// Let nothing more be stored before it was made writable anew: a journal at rest must notice
     /// that its pages need new space, because somebody made a copy that shares them.
     CloseWindow,
-    PrepareSegment,
-    ZeroAhead,
     /// Write one more mark and sync it, so that a later crash shows what was durable.
     Witness,
     Sleep(Option<Duration>),
@@ -49,12 +41,6 @@ pub(super) fn decide(facts: &Facts) -> Decision {
         Decision::Close
     } else if facts.wants_sync || is_sync_due || facts.is_over_sync_bytes {
         Decision::Sync
-    } else if facts.needs_window {
-        Decision::OpenWindow
-    } else if facts.needs_segment {
-        Decision::PrepareSegment
-    } else if facts.has_zeroing_left {
-        Decision::ZeroAhead
     } else if facts.dirty_since.is_none() && witness_at.is_some_and(|at| at <= facts.now) {
         Decision::Witness
     } else if facts.dirty_since.is_none() && close_at.is_some_and(|at| at <= facts.now) {
@@ -82,10 +68,7 @@ mod tests {
         wants_sync: false,
         dirty_since: None,
         is_over_sync_bytes: false,
-        needs_window: false,
         has_idle_window_since: None,
-        needs_segment: false,
-        has_zeroing_left: false,
         unwitnessed_since: None,
         sync_interval: Duration::from_millis(50),
     };
@@ -114,21 +97,13 @@ mod tests {
     }
 
     #[test]
-    fn waiters_come_before_housekeeping() {
-        let busy = Facts {
+    fn waiters_are_not_kept_until_the_interval_is_over() {
+        let waited_for = Facts {
             wants_sync: true,
-            needs_segment: true,
-            has_zeroing_left: true,
+            dirty_since: Some(CALM.now),
             ..CALM
         };
-        assert_eq!(decide(&busy), Decision::Sync);
-        assert_eq!(
-            decide(&Facts {
-                wants_sync: false,
-                ..busy
-            }),
-            Decision::PrepareSegment
-        );
+        assert_eq!(decide(&waited_for), Decision::Sync);
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! The syncer's steps: each is whole in itself, so that one thread can drive them in any order.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::core::{Core, lock};
 use super::frontier::{Frontier, Target};
 use super::lane::Finished;
 use super::schedule::{Decision, Facts, decide};
-use super::segment::{PrepareFailure, Segment};
+use super::segment::Segment;
+use super::tender::WINDOW_LEN;
 use crate::error::{Error, Result};
 use crate::format::FRAMES_OFFSET;
 use crate::seq::SegmentNumber;
@@ -64,10 +64,6 @@ impl Core {
                 Decision::Sleep(None)
             };
         }
-        let (is_settled, has_zeroing_left) = {
-            let next = lock(&self.next);
-            (next.is_settled(), next.has_zeroing_left())
-        };
         let is_over = is_dirty && self.backlog_bytes() >= self.settings.sync_bytes;
         decide(&Facts {
             now,
@@ -75,10 +71,7 @@ impl Core {
             wants_sync: self.bell.wants_sync(),
             dirty_since: state.dirty_since,
             is_over_sync_bytes: is_over,
-            needs_window: self.wants_window.load(Ordering::SeqCst),
             has_idle_window_since: state.calm_since.filter(|_| self.active().writable_to() > 0),
-            needs_segment: self.wants_segment.load(Ordering::SeqCst) && !is_settled,
-            has_zeroing_left,
             unwitnessed_since: state.unwitnessed_since,
             sync_interval: self.settings.sync_interval,
         })
@@ -88,10 +81,7 @@ impl Core {
     pub(super) fn act(&self, state: &mut SyncState, decision: Decision, now: Duration) {
         match decision {
             Decision::Sync => self.run_sync(state, now),
-            Decision::OpenWindow => self.open_window(WINDOW_MAX),
             Decision::CloseWindow => self.active().expire_writable(),
-            Decision::PrepareSegment => self.prepare_next(),
-            Decision::ZeroAhead => self.zero_ahead(),
             Decision::Witness => self.witness(state, now),
             Decision::Close | Decision::Sleep(_) => {}
         }
@@ -231,38 +221,16 @@ impl Core {
         }
         segment.expire_writable();
         if self.is_dirty() || bytes_used > 0 {
-            self.open_window(bytes_used.clamp(PAGE_LEN, WINDOW_MAX));
+            // Where there is no space, the appender finds out and says so.
+            let _ = segment.make_writable(bytes_used.clamp(PAGE_LEN, WINDOW_LEN));
         }
     }
 
-    fn open_window(&self, len: u64) {
-        // Where there is no space, the appender finds out and says so.
-        let _ = self.active().make_writable(len);
-        self.wants_window.store(false, Ordering::SeqCst);
-    }
-
-    fn active(&self) -> Arc<Segment> {
+    pub(super) fn active(&self) -> Arc<Segment> {
         self.current.load_full()
-    }
-
-    fn prepare_next(&self) {
-        // The lane waits for this lock at a rotation, and then finds the segment made.
-        let prepared = lock(&self.next).prepare(&*self.storage);
-        if let Err(PrepareFailure::Poison(error)) = prepared {
-            self.poison(error);
-        }
-    }
-
-    fn zero_ahead(&self) {
-        let part = lock(&self.next).zero_next_part();
-        if let Some((segment, from, to)) = part {
-            // Only a faster sync later depends on it; that sync finds any error again.
-            let _ = segment.file.sync(from, to);
-        }
     }
 }
 
 const MARK_INTERVAL: Duration = Duration::from_millis(10);
 const MARK_BYTES: u64 = 64 << 10;
 const PAGE_LEN: u64 = 4096;
-const WINDOW_MAX: u64 = 256 << 10;

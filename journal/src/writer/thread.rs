@@ -1,4 +1,4 @@
-//! The thread around the syncer's steps.
+//! The threads around the syncer's and the tender's steps.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,10 +6,36 @@ use std::sync::Arc;
 
 use super::core::{Core, lock};
 use super::schedule::Decision;
+use super::tender::{BUSY_PAUSE, Task};
 use crate::error::Error;
 
-/// Starts the syncer of a run; it ends when the run is closed.
-pub(super) fn start(core: Arc<Core>) -> io::Result<()> {
+/// Starts the threads of a run; they end when it is closed.
+pub(super) fn start(core: &Arc<Core>) -> io::Result<()> {
+    start_syncer(Arc::clone(core))?;
+    // Without a tender, appenders make ready what they need.
+    let _ = start_tender(Arc::clone(core));
+    Ok(())
+}
+
+fn start_tender(core: Arc<Core>) -> io::Result<()> {
+    let builder = std::thread::Builder::new().name("trace-journal-2".to_owned());
+    builder.spawn(move || {
+        let _ = catch_unwind(AssertUnwindSafe(|| tend(&core)));
+    })?;
+    Ok(())
+}
+
+fn tend(core: &Core) {
+    while !core.is_over() {
+        match core.next_task() {
+            Task::Rest => core.tender.sleep(None),
+            Task::Wait => core.tender.sleep(Some(BUSY_PAUSE)),
+            task => core.tend(task),
+        }
+    }
+}
+
+fn start_syncer(core: Arc<Core>) -> io::Result<()> {
     let builder = std::thread::Builder::new().name("trace-journal".to_owned());
     builder.spawn(move || {
         if catch_unwind(AssertUnwindSafe(|| run(&core))).is_err() {

@@ -1,0 +1,90 @@
+//! What is made ready ahead of the appenders, so that they need not wait for it: writable pages,
+//! the next segment, zeros in it. Everything here is left to them where it does not keep up.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::core::{Core, lock};
+use super::segment::PrepareFailure;
+
+/// What is to be made ready next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Task {
+    /// More writable pages in the active segment.
+    Window,
+    /// The next segment.
+    Segment,
+    /// The next part of the next segment's zeros.
+    Zeros,
+    /// Nothing, until somebody asks.
+    Rest,
+    /// Nothing now: the device has more important things to write.
+    Wait,
+}
+
+impl Core {
+    /// What is to be made ready next.
+    pub(super) fn next_task(&self) -> Task {
+        if self.wants_window.load(Ordering::SeqCst) {
+            return Task::Window;
+        }
+        let (is_settled, has_zeroing_left) = {
+            let next = lock(&self.next);
+            (next.is_settled(), next.has_zeroing_left())
+        };
+        if self.wants_segment.load(Ordering::SeqCst) && !is_settled {
+            Task::Segment
+        } else if !has_zeroing_left {
+            Task::Rest
+        } else if self.backlog_bytes() < BUSY_BYTES {
+            Task::Zeros
+        } else {
+            Task::Wait
+        }
+    }
+
+    /// Does one task; resting and waiting are the caller's.
+    pub(super) fn tend(&self, task: Task) {
+        match task {
+            Task::Window => {
+                // Where there is no space, the appender finds out and says so.
+                let _ = self.active().make_writable(WINDOW_LEN);
+                self.wants_window.store(false, Ordering::SeqCst);
+            }
+            Task::Segment => self.prepare_next(),
+            Task::Zeros => self.zero_ahead(),
+            Task::Rest | Task::Wait => {}
+        }
+    }
+
+    fn prepare_next(&self) {
+        // The lane waits for this lock at a rotation, and then finds the segment made.
+        let mut next = lock(&self.next);
+        // Closing takes what is made away, and nothing may be made after that.
+        if self.is_closing.load(Ordering::SeqCst) {
+            return;
+        }
+        let prepared = next.prepare(&*self.storage);
+        drop(next);
+        if let Err(PrepareFailure::Poison(error)) = prepared {
+            self.poison(error);
+        }
+    }
+
+    fn zero_ahead(&self) {
+        let part = lock(&self.next).zero_next_part();
+        if let Some((segment, from, to)) = part {
+            // Only a faster sync later depends on it; that sync finds any error again.
+            let _ = segment.file.sync(from, to);
+        }
+    }
+}
+
+/// How much of the active segment is made writable at once.
+pub(super) const WINDOW_LEN: u64 = 256 << 10;
+
+/// With so much waiting for a sync, zeros would only delay it.
+const BUSY_BYTES: u64 = 512 << 10;
+
+/// How long a busy device is left alone.
+pub(super) const BUSY_PAUSE: Duration = Duration::from_millis(5);
