@@ -192,7 +192,7 @@ impl Branch {
         let next = if is_whole {
             Next::Islands(segment.part.scanned.islands.iter().copied().collect())
         } else {
-            Next::Offsets(offsets(segment, &self.places.indices))
+            Next::Offsets(view.offsets(segment, &self.places.indices).into())
         };
         if next.is_empty() {
             return Ok(None);
@@ -267,16 +267,6 @@ impl Next {
             }
         }
     }
-}
-
-/// The offsets of the records of some session indices in a segment, in order.
-fn offsets(segment: &SegmentSurvey, indices: &[u32]) -> VecDeque<u64> {
-    let places = indices
-        .iter()
-        .flat_map(|index| segment.part.places_of(*index));
-    let mut offsets: Vec<u64> = places.map(|place| place.offset()).collect();
-    offsets.sort_unstable();
-    offsets.into()
 }
 
 fn gap_of(run: &RunSurvey, finding: &crate::recovery::Finding) -> Option<Gap> {

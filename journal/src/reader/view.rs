@@ -84,6 +84,20 @@ impl View {
         Ok(FrameReader::new(file, seed))
     }
 
+    /// The offsets of a session's records in a segment, in order.
+    pub(super) fn offsets(&self, segment: &SegmentSurvey, indices: &[u32]) -> Vec<u64> {
+        let mut offsets = Vec::new();
+        for index in indices {
+            if let Some(row) = segment.part.places.row(*index) {
+                offsets.extend(segment.part.places.offsets(row).unwrap_or_default());
+            }
+        }
+        if indices.len() > 1 {
+            offsets.sort_unstable();
+        }
+        offsets
+    }
+
     pub(super) fn failure(&self, name: &str, offset: u64, failure: ReadFailure) -> Error {
         match failure {
             ReadFailure::Io(error) => self.io_error("read", name, error),
@@ -167,14 +181,12 @@ impl View {
                 .into_iter()
                 .flat_map(|run| &run.segments);
             for segment in segments {
-                let places = branch
-                    .indices
-                    .iter()
-                    .map(|i| segment.part.places_of(*i).len());
-                count += places.sum::<usize>();
+                let rows = branch.indices.iter();
+                let rows = rows.filter_map(|index| segment.part.places.row(*index));
+                count += rows.map(|row| row.count).sum::<u64>();
             }
         }
-        u64::try_from(count).unwrap_or(u64::MAX)
+        count
     }
 
     /// What cannot be read as a journal at all, or not in this mode.
@@ -250,11 +262,11 @@ impl View {
     /// gets a name of its own.
     fn undeclared(&self, run: &RunSurvey, index: u32) -> Arc<str> {
         for segment in &run.segments {
-            let places = segment.part.places_of(index);
-            let start = places
-                .iter()
-                .find(|p| p.kind() == RecordKind::SESSION_START);
-            let Some(start) = start else { continue };
+            let turns = segment.part.places.row(index).map(|row| &row.turns);
+            let mut turns = turns.into_iter().flatten();
+            let Some(start) = turns.find(|p| p.kind == RecordKind::SESSION_START) else {
+                continue;
+            };
             let Ok(mut reader) = self.open(run, segment) else {
                 continue;
             };
@@ -274,16 +286,11 @@ impl View {
     }
 }
 
-/// The session indices a run has records of, in order of their first record.
+/// The session indices a run has records of, in order.
 fn indices(run: &RunSurvey) -> Vec<u32> {
     let mut seen = std::collections::BTreeSet::new();
     for segment in &run.segments {
-        let mut rest = segment.part.places.as_slice();
-        while let Some(first) = rest.first() {
-            seen.insert(first.session());
-            let same = rest.partition_point(|place| place.session() == first.session());
-            rest = rest.get(same..).unwrap_or(&[]);
-        }
+        seen.extend(segment.part.places.rows.iter().map(|row| row.index));
     }
     seen.into_iter().collect()
 }
@@ -295,12 +302,11 @@ fn ends(run: &RunSurvey, indices: &[u32]) -> Option<(End, End)> {
     let mut ends: Option<(End, End)> = None;
     for segment in &run.segments {
         for index in indices {
-            let places = segment.part.places_of(*index);
-            let end = |place: &Place| ((segment.part.segment.number, place.offset()), place.kind());
-            let (Some(first), Some(last)) = (places.first(), places.last()) else {
+            let Some(row) = segment.part.places.row(*index) else {
                 continue;
             };
-            let (first, last) = (end(first), end(last));
+            let end = |place: Place| ((segment.part.segment.number, place.offset()), place.kind);
+            let (first, last) = (end(row.first), end(row.last));
             ends = Some(match ends {
                 None => (first, last),
                 Some((was_first, was_last)) => (

@@ -8,6 +8,7 @@ mod files;
 mod finding;
 mod judge;
 mod part;
+mod places;
 pub(crate) mod plan;
 mod probe;
 pub(crate) mod report;
@@ -25,7 +26,7 @@ pub(crate) use facts::RunFacts;
 pub use facts::{Liveness, Loss};
 pub(crate) use files::StrayState;
 pub(crate) use finding::Finding;
-pub(crate) use part::Place;
+pub(crate) use places::Place;
 pub use report::{
     DamagedRange, RecordCounts, Report, RunReport, RunState, SegmentReport, SessionReport,
 };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::files::{HeaderFact, SegmentFile};
+use super::places::{Places, PlacesBuilder};
 use crate::event::system::{self, RunOpen, Seal, SegmentStart, SessionRef, SyncMark};
 use crate::event::system::{Retired, RunClose, RunRecovered};
 use crate::format::{FrameSeed, RecordKind};
@@ -20,8 +21,7 @@ pub(crate) struct Part {
     pub(crate) records: u64,
     pub(crate) claims: Claims,
     pub(crate) notes: Notes,
-    /// Where the records of sessions are, by session index, then offset.
-    pub(crate) places: Vec<Place>,
+    pub(crate) places: Places,
 }
 
 /// How far the bytes of a segment can be trusted to be what they are.
@@ -33,15 +33,6 @@ pub(crate) enum Trust {
     Moving,
     /// A sync failed: only what is on the disk counts, not what is cached.
     DiskOnly,
-}
-
-/// Where a session's record is, and of which kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// Session index in the upper 24 bits, kind in the lower 8.
-    session_and_kind: u32,
-    /// Offset in units of 8 bytes.
-    eighth: u32,
 }
 
 /// What frames say of the segment's first sequence number and of what is durable.
@@ -118,26 +109,22 @@ impl Part {
         let mut records = 0;
         let mut claims = Claims::default();
         let mut notes = Notes::default();
-        let mut places = Vec::new();
+        let mut places = PlacesBuilder::default();
         let scanned = scan(&*file, input, &mut |seen| {
             records += 1;
-            if let Some(place) = Place::new(seen) {
-                places.push(place);
-            }
+            places.add(seen);
             if note(seen, &mut claims, &mut notes).is_none() {
                 let len = seen.header.frame_len();
                 notes.undecodable.push((seen.offset, len));
             }
         });
-        places.sort_unstable_by_key(|place| (place.session(), place.eighth));
-        places.shrink_to_fit();
         Part {
             segment,
             scanned,
             records,
             claims,
             notes,
-            places,
+            places: places.finish(),
         }
     }
 
@@ -149,7 +136,7 @@ impl Part {
             records: 0,
             claims: Claims::default(),
             notes: Notes::default(),
-            places: Vec::new(),
+            places: Places::default(),
         };
         part.segment.header = HeaderFact::Unread;
         part
@@ -159,39 +146,6 @@ impl Part {
     pub(crate) fn told_first_seq(&self) -> Option<u64> {
         let claims = self.claims;
         claims.start.or(claims.mark).or(claims.seal)
-    }
-
-    /// The offsets of the records of a session index, in order.
-    pub(crate) fn places_of(&self, session: u32) -> &[Place] {
-        let from = self.places.partition_point(|p| p.session() < session);
-        let to = self.places.partition_point(|p| p.session() <= session);
-        self.places.get(from..to).unwrap_or(&[])
-    }
-}
-
-impl Place {
-    fn new(seen: &Seen<'_>) -> Option<Place> {
-        let session = seen.header.session;
-        if session == 0 || seen.header.kind.is_system() {
-            return None;
-        }
-        Some(Place {
-            session_and_kind: session << 8 | u32::from(seen.header.kind.0),
-            eighth: u32::try_from(seen.offset / 8).ok()?,
-        })
-    }
-
-    pub(crate) fn session(self) -> u32 {
-        self.session_and_kind >> 8
-    }
-
-    pub(crate) fn kind(self) -> RecordKind {
-        let [kind, ..] = self.session_and_kind.to_le_bytes();
-        RecordKind(kind)
-    }
-
-    pub(crate) fn offset(self) -> u64 {
-        u64::from(self.eighth) * 8
     }
 }
 

@@ -1,9 +1,10 @@
 //! Walks the frames of a segment and accounts for every byte behind its header pages.
 
+use std::borrow::Cow;
 use std::io;
 
 use super::candidate::next_candidate;
-use super::window::{Unreadable, Window};
+use super::window::{Unreadable, WINDOW_LEN, Window};
 use crate::error::DamageReason;
 use crate::format::{
     FRAME_ALIGNMENT, FRAME_HEADER_LEN, FRAMES_OFFSET, FrameHeader, FrameSeed, RecordKind,
@@ -27,7 +28,7 @@ pub(crate) struct ScanInput {
 pub(crate) struct Seen<'a> {
     pub(crate) offset: u64,
     pub(crate) header: &'a FrameHeader,
-    /// The payload of the library's own records; empty for a trace's and a caller's.
+    /// Empty for a caller's own record, and for one that is very long.
     pub(crate) payload: &'a [u8],
 }
 
@@ -178,6 +179,11 @@ impl Scanner<'_> {
             relative: 0,
         };
         while due.offset < self.input.len && !self.scanned.is_sealed {
+            let before = due.offset;
+            due = self.walk_held(due);
+            if due.offset > before {
+                continue;
+            }
             let reason = match self.look_again(due) {
                 Ok(header) => {
                     due = self.accept(due.offset, &header);
@@ -201,6 +207,61 @@ impl Scanner<'_> {
             let search = self.search(nothing);
             self.push_stretch(due, DamageReason::BadCrc, &search);
         }
+    }
+
+    /// Takes in sound frames that are whole in the window, one behind the other; whatever else
+    /// is there is left to a closer look.
+    fn walk_held(&mut self, mut due: Due) -> Due {
+        let len = usize::try_from(self.input.len - due.offset).unwrap_or(usize::MAX);
+        let Ok(front) = self.window.at(due.offset, FRAME_HEADER_LEN) else {
+            return due;
+        };
+        let frame_len = decode(front).and_then(Result::ok);
+        let frame_len = frame_len.map_or(0, |header| header.frame_len());
+        let want = usize::try_from(frame_len).unwrap_or(usize::MAX);
+        let Ok(mut rest) = self.window.at(due.offset, want.min(len).min(WINDOW_LEN)) else {
+            return due;
+        };
+        // The window holds zeros past the end of the file where somebody asked for them.
+        rest = rest.get(..len.min(rest.len())).unwrap_or(rest);
+        let island = Island {
+            offset: due.offset,
+            end: due.offset,
+            first: u32::try_from(due.relative).unwrap_or(u32::MAX),
+            last: 0,
+        };
+        let mut island = match self.scanned.islands.pop_if(|last| last.end == due.offset) {
+            Some(island) => island,
+            None => island,
+        };
+        while let Some((frame, behind)) = split_frame(rest)
+            && u64::from(frame.header.relative_seq) == due.relative
+            && frame
+                .header
+                .fits(self.input.seed, due.offset, frame.payload)
+        {
+            let header = &frame.header;
+            let is_own = header.kind.is_user();
+            (self.visit)(&Seen {
+                offset: due.offset,
+                header,
+                payload: if is_own { &[] } else { frame.payload },
+            });
+            self.scanned.padding += frame.padding_len;
+            island.last = header.relative_seq;
+            due.offset += header.frame_len();
+            due.relative += 1;
+            island.end = due.offset;
+            if header.kind == RecordKind::SEAL {
+                self.scanned.is_sealed = true;
+                break;
+            }
+            rest = behind;
+        }
+        if island.end > island.offset {
+            self.scanned.islands.push(island);
+        }
+        due
     }
 
     /// The frame due at this place; in a file that is being written, a second look decides.
@@ -288,14 +349,6 @@ impl Scanner<'_> {
     fn accept(&mut self, offset: u64, header: &FrameHeader) -> Due {
         let end = offset + header.frame_len();
         let payload_offset = offset + HEADER_LEN;
-        let payload_len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
-        let payload = if is_wanted(header.kind) && payload_len <= OWN_PAYLOAD_MAX {
-            self.window
-                .copy(payload_offset, payload_len)
-                .unwrap_or_default()
-        } else {
-            Vec::new()
-        };
         self.note_padding(payload_offset + u64::from(header.payload_len), end);
         match self.scanned.islands.last_mut() {
             Some(island) if island.end == offset => {
@@ -310,6 +363,12 @@ impl Scanner<'_> {
             }),
         }
         self.scanned.is_sealed = header.kind == RecordKind::SEAL;
+        let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
+        let is_wanted = !header.kind.is_user() && len <= SEEN_PAYLOAD_MAX;
+        let payload = match is_wanted {
+            true => self.window.bytes(payload_offset, len).unwrap_or_default(),
+            false => Cow::Borrowed(&[][..]),
+        };
         (self.visit)(&Seen {
             offset,
             header,
@@ -375,15 +434,35 @@ fn decode(bytes: &[u8]) -> Option<Result<FrameHeader, DamageReason>> {
     Some(FrameHeader::decode(*bytes))
 }
 
-/// Records whose payload recovery reads.
-fn is_wanted(kind: RecordKind) -> bool {
-    kind.is_system() || kind == RecordKind::CRASH_NOTE
+/// A frame that may be at the start of some bytes.
+struct Held<'a> {
+    header: FrameHeader,
+    payload: &'a [u8],
+    padding_len: u64,
+}
+
+/// The frame at the start of `bytes` and what is behind it, if it is whole and its padding clean.
+fn split_frame(bytes: &[u8]) -> Option<(Held<'_>, &[u8])> {
+    let (fields, rest) = bytes.split_first_chunk::<FRAME_HEADER_LEN>()?;
+    let header = FrameHeader::decode(*fields).ok()?;
+    let len = usize::try_from(header.payload_len).ok()?;
+    let (payload, rest) = rest.split_at_checked(len)?;
+    let (padding, rest) = rest.split_at_checked(len.wrapping_neg() % 8)?;
+    let held = Held {
+        header,
+        payload,
+        padding_len: u64::try_from(padding.len()).unwrap_or(0),
+    };
+    padding
+        .iter()
+        .all(|byte| *byte == 0)
+        .then_some((held, rest))
 }
 
 const HEADER_LEN: u64 = 16;
 
-/// Longer payloads of the library's own records are not read: it never writes such.
-const OWN_PAYLOAD_MAX: usize = 16 << 20;
+/// Longer payloads are not shown: the library never writes such records of its own.
+const SEEN_PAYLOAD_MAX: usize = 16 << 20;
 
 /// Checksum work that finds nothing, in file lengths.
 const BUDGET_FACTOR: u64 = 4;

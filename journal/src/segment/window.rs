@@ -1,5 +1,6 @@
 //! Bounded, positioned reads of a segment; bytes past the end of the file are zeros.
 
+use std::borrow::Cow;
 use std::io;
 
 use crate::format::{FrameHeader, FrameSeed};
@@ -57,15 +58,14 @@ impl<'a> Window<'a> {
     }
 
     /// `len` bytes at `offset`; the caller has bounded `len`.
-    pub(super) fn copy(&mut self, offset: u64, len: usize) -> Result<Vec<u8>, Unreadable> {
+    pub(super) fn bytes(&mut self, offset: u64, len: usize) -> Result<Cow<'_, [u8]>, Unreadable> {
         if len <= WINDOW_LEN {
-            let mut bytes = self.at(offset, len)?.to_vec();
-            bytes.truncate(len);
-            return Ok(bytes);
+            let held = self.at(offset, len)?;
+            return Ok(Cow::Borrowed(held.get(..len).unwrap_or(&[])));
         }
         let mut bytes = vec![0; len];
         self.fill(&mut bytes, offset)?;
-        Ok(bytes)
+        Ok(Cow::Owned(bytes))
     }
 
     /// Whether the checksum of the frame at `offset` fits; its header is in the window.
@@ -109,7 +109,7 @@ impl<'a> Window<'a> {
         let left = self.len.saturating_sub(offset);
         let held = usize::try_from(left).unwrap_or(usize::MAX).min(WINDOW_LEN);
         let mut bytes = std::mem::take(&mut self.bytes);
-        bytes.clear();
+        // What is in it is overwritten, so it is not cleared.
         bytes.resize(held.max(want), 0);
         self.start = offset;
         match self.fill(&mut bytes, offset) {

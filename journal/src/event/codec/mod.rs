@@ -1,5 +1,6 @@
 //! Events as payload bytes and back. FORMAT.md states the bytes.
 
+mod activity;
 mod body;
 mod data;
 mod decode;
@@ -8,6 +9,7 @@ mod field;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use activity::activity;
 pub(crate) use decode::decode;
 pub(crate) use encode::encode;
 

@@ -1,0 +1,252 @@
+//! Where the records of each session are in a segment, in a few bytes a record.
+
+use std::collections::BTreeMap;
+
+use crate::event::codec;
+use crate::format::{FRAME_ALIGNMENT, RecordKind};
+use crate::segment::Seen;
+use crate::time::Timestamp;
+
+/// Where the records of sessions are in a segment.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    /// By session index.
+    pub(crate) rows: Vec<SessionRow>,
+    /// The offset lists of all rows; `None` if they are left in the cache beside the segment.
+    pub(crate) lists: Option<Vec<u8>>,
+}
+
+/// What a segment holds of one session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SessionRow {
+    pub(crate) index: u32,
+    /// How many records, at least one.
+    pub(crate) count: u64,
+    pub(crate) first: Place,
+    pub(crate) last: Place,
+    /// The first and the latest time its events tell.
+    pub(crate) times: Option<(Timestamp, Timestamp)>,
+    /// The first record that is work on the session, not only news about it.
+    pub(crate) work: Option<Place>,
+    /// Its records that are about the session as a whole: start, update, end, crash.
+    pub(crate) turns: Vec<Place>,
+    /// Where its offset list is among the lists.
+    pub(crate) list: ListSpan,
+}
+
+/// A part of the bytes of all lists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ListSpan {
+    pub(crate) offset: u64,
+    pub(crate) len: u64,
+}
+
+/// Where a session's record is, and of which kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Offset in units of 8 bytes.
+    pub(crate) eighth: u32,
+    pub(crate) kind: RecordKind,
+}
+
+impl Place {
+    pub(crate) fn offset(self) -> u64 {
+        u64::from(self.eighth) * FRAME_ALIGNMENT
+    }
+}
+
+impl Places {
+    /// What the segment holds of a session, by its index.
+    pub(crate) fn row(&self, session: u32) -> Option<&SessionRow> {
+        let at = self.rows.binary_search_by_key(&session, |row| row.index);
+        self.rows.get(at.ok()?)
+    }
+
+    /// The offsets of a row's records in order; `None` if the lists are not in memory.
+    pub(crate) fn offsets(&self, row: &SessionRow) -> Option<Vec<u64>> {
+        let lists = self.lists.as_ref()?;
+        let from = usize::try_from(row.list.offset).ok()?;
+        let list = lists
+            .get(from..)?
+            .get(..usize::try_from(row.list.len).ok()?)?;
+        decode_list(list, row.count)
+    }
+}
+
+/// Offsets from the bytes of a list; `None` unless they are `count` in order, to the last byte.
+pub(crate) fn decode_list(mut list: &[u8], count: u64) -> Option<Vec<u64>> {
+    // Each takes a byte at least.
+    let capacity = usize::try_from(count).ok().filter(|n| *n <= list.len())?;
+    let mut offsets = Vec::with_capacity(capacity);
+    let mut eighth = 0u64;
+    while let Some(delta) = take_varint(&mut list) {
+        eighth = eighth.checked_add(u64::from(delta))?;
+        offsets.push(eighth.checked_mul(FRAME_ALIGNMENT)?);
+    }
+    let is_whole = list.is_empty() && offsets.len() == capacity;
+    is_whole.then_some(offsets)
+}
+
+fn take_varint(list: &mut &[u8]) -> Option<u32> {
+    let mut value = 0u32;
+    for shift in [0, 7, 14, 21, 28] {
+        let (byte, rest) = list.split_first()?;
+        *list = rest;
+        value |= u32::from(byte & 0x7f).checked_shl(shift)?;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+fn put_varint(list: &mut Vec<u8>, mut value: u32) {
+    while value >= 0x80 {
+        let [low, ..] = value.to_le_bytes();
+        list.push(low | 0x80);
+        value >>= 7;
+    }
+    let [low, ..] = value.to_le_bytes();
+    list.push(low);
+}
+
+/// Places as the frames of a segment are seen one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct PlacesBuilder {
+    drafts: Vec<Draft>,
+    /// Which draft is whose, for indices below [`DIRECT_MAX`]: 1 more than its place, or 0.
+    direct: Vec<u32>,
+    others: BTreeMap<u32, usize>,
+    /// The draft of the record before; sessions come in bursts.
+    newest: Option<(u32, usize)>,
+}
+
+#[derive(Debug)]
+struct Draft {
+    row: SessionRow,
+    list: Vec<u8>,
+}
+
+impl PlacesBuilder {
+    /// Takes in a frame if it is a session's record.
+    pub(crate) fn add(&mut self, seen: &Seen<'_>) {
+        let session = seen.header.session;
+        let kind = seen.header.kind;
+        if session == 0 || kind.is_system() {
+            return;
+        }
+        let Ok(eighth) = u32::try_from(seen.offset / FRAME_ALIGNMENT) else {
+            return;
+        };
+        let place = Place { eighth, kind };
+        let at = self.draft_of(session, place);
+        let Some(draft) = self.drafts.get_mut(at) else {
+            return;
+        };
+        let row = &mut draft.row;
+        let before = if row.count == 0 { 0 } else { row.last.eighth };
+        put_varint(&mut draft.list, eighth.saturating_sub(before));
+        row.count += 1;
+        row.last = place;
+        if let Some(time) = codec::activity(kind, seen.payload) {
+            let (first, latest) = row.times.unwrap_or((time, time));
+            row.times = Some((first, latest.max(time)));
+        }
+        match kind {
+            RecordKind::SESSION_START
+            | RecordKind::SESSION_UPDATE
+            | RecordKind::SESSION_END
+            | RecordKind::CRASH_NOTE => row.turns.push(place),
+            _ => {
+                row.work.get_or_insert(place);
+            }
+        }
+    }
+
+    /// All places seen.
+    pub(crate) fn finish(self) -> Places {
+        let mut drafts = self.drafts;
+        drafts.sort_unstable_by_key(|draft| draft.row.index);
+        let len = drafts.iter().map(|draft| draft.list.len()).sum();
+        let mut lists = Vec::with_capacity(len);
+        let mut rows = Vec::with_capacity(drafts.len());
+        for Draft { mut row, list } in drafts {
+            row.list = ListSpan {
+                offset: u64::try_from(lists.len()).unwrap_or(u64::MAX),
+                len: u64::try_from(list.len()).unwrap_or(u64::MAX),
+            };
+            lists.extend_from_slice(&list);
+            rows.push(row);
+        }
+        Places {
+            rows,
+            lists: Some(lists),
+        }
+    }
+
+    fn draft_of(&mut self, session: u32, first: Place) -> usize {
+        if let Some((_, at)) = self.newest.filter(|(newest, _)| *newest == session) {
+            return at;
+        }
+        let new = self.drafts.len();
+        let direct = usize::try_from(session).ok().filter(|s| *s < DIRECT_MAX);
+        let at = match direct {
+            Some(session) => {
+                if self.direct.len() <= session {
+                    self.direct.resize(session + 1, 0);
+                }
+                let known = self.direct.get_mut(session);
+                known.map_or(new, |known| match known.checked_sub(1) {
+                    Some(at) => usize::try_from(at).unwrap_or(new),
+                    None => {
+                        *known = u32::try_from(new + 1).unwrap_or(0);
+                        new
+                    }
+                })
+            }
+            None => *self.others.entry(session).or_insert(new),
+        };
+        if at == new {
+            self.drafts.push(Draft {
+                row: SessionRow {
+                    index: session,
+                    count: 0,
+                    first,
+                    last: first,
+                    times: None,
+                    work: None,
+                    turns: Vec::new(),
+                    list: ListSpan::default(),
+                },
+                list: Vec::new(),
+            });
+        }
+        self.newest = Some((session, at));
+        at
+    }
+}
+
+/// Session indices below this are looked up directly, which takes 4 bytes each.
+const DIRECT_MAX: usize = 1 << 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_reads_back_and_nothing_else_is_one() {
+        let eighths = [1024, 1025, 2000, 1 << 20, u32::MAX - 1, u32::MAX];
+        let mut list = Vec::new();
+        let mut before = 0;
+        for eighth in eighths {
+            put_varint(&mut list, eighth - before);
+            before = eighth;
+        }
+        let offsets = eighths.map(|eighth| u64::from(eighth) * 8);
+        assert_eq!(decode_list(&list, 6), Some(offsets.to_vec()));
+        assert_eq!(decode_list(&list, 5), None);
+        assert_eq!(decode_list(&list, u64::MAX), None);
+        assert_eq!(decode_list(&list[..list.len() - 1], 6), None);
+        assert_eq!(decode_list(&[0xff; 9], 1), None);
+    }
+}
