@@ -42,59 +42,52 @@ impl FrameChecksum {
     pub fn finish(self, fields: [u8; 12], offset: u64) -> u32 {
         let [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11] = fields;
         let [o0, o1, o2, o3, o4, o5, o6, o7] = offset.to_le_bytes();
-        let mut crc = !self.0.finalize();
-        crc = four_bytes(crc, [f0, f1, f2, f3]);
-        crc = four_bytes(crc, [f4, f5, f6, f7]);
-        crc = four_bytes(crc, [f8, f9, f10, f11]);
-        crc = four_bytes(crc, [o0, o1, o2, o3]);
-        !four_bytes(crc, [o4, o5, o6, o7])
+        // What the last 20 bytes add does not depend on the payload, so it is not waited for.
+        let mut added = 0;
+        for four in [
+            [f0, f1, f2, f3],
+            [f4, f5, f6, f7],
+            [f8, f9, f10, f11],
+            [o0, o1, o2, o3],
+            [o4, o5, o6, o7],
+        ] {
+            added = look(&LAST, added ^ u32::from_le_bytes(four));
+        }
+        !(look(&BEFORE_SIXTEEN, !self.0.finalize()) ^ added)
     }
 }
 
-/// Takes in four bytes with one look into each table: the checksum's library goes byte by byte
-/// for so few, which every frame would pay for.
-fn four_bytes(crc: u32, bytes: [u8; 4]) -> u32 {
-    let [b0, b1, b2, b3] = (crc ^ u32::from_le_bytes(bytes)).to_le_bytes();
-    let [last, third, second, first] = &TABLES;
-    let look = |table: &[u32; 256], byte: u8| table.get(usize::from(byte)).copied().unwrap_or(0);
-    look(first, b0) ^ look(second, b1) ^ look(third, b2) ^ look(last, b3)
+/// What four bytes add to the checksum: the checksum's library goes byte by byte for so few,
+/// which every frame would pay for.
+fn look([fourth, third, second, first]: &[[u32; 256]; 4], bytes: u32) -> u32 {
+    let of = |table: &[u32; 256], byte: u8| table.get(usize::from(byte)).copied().unwrap_or(0);
+    let [b0, b1, b2, b3] = bytes.to_le_bytes();
+    of(first, b0) ^ of(second, b1) ^ of(third, b2) ^ of(fourth, b3)
 }
 
-/// What a byte adds to the checksum when it is followed by 0 to 3 others.
-static TABLES: [[u32; 256]; 4] = tables();
+/// What a byte adds when nothing, or one to three bytes, follow.
+static LAST: [[u32; 256]; 4] = [table(0), table(1), table(2), table(3)];
 
-const fn tables() -> [[u32; 256]; 4] {
-    let mut tables = [[0; 256]; 4];
-    let mut byte = 0;
+/// What a byte adds when 16 bytes more follow.
+static BEFORE_SIXTEEN: [[u32; 256]; 4] = [table(16), table(17), table(18), table(19)];
+
+/// What each value of a byte adds to the checksum when this many bytes follow it.
+const fn table(following: usize) -> [u32; 256] {
+    let mut table = [0; 256];
+    let mut at = 0;
     let mut value = 0u32;
-    while byte < 256 {
+    while at < 256 {
         let mut crc = value;
         let mut bit = 0;
-        while bit < 8 {
+        while bit < 8 * (following + 1) {
             crc = (crc >> 1) ^ (POLYNOMIAL * (crc & 1));
             bit += 1;
         }
-        tables[0][byte] = crc;
-        byte += 1;
+        table[at] = crc;
+        at += 1;
         value += 1;
     }
-    let mut behind = 1;
-    while behind < 4 {
-        byte = 0;
-        while byte < 256 {
-            let crc = tables[behind - 1][byte];
-            let mut step = 0;
-            let mut shifted = crc;
-            while step < 8 {
-                shifted = (shifted >> 1) ^ (POLYNOMIAL * (shifted & 1));
-                step += 1;
-            }
-            tables[behind][byte] = shifted;
-            byte += 1;
-        }
-        behind += 1;
-    }
-    tables
+    table
 }
 
 /// Of CRC-32/ISO-HDLC, bits reversed.
