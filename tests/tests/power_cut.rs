@@ -1,4 +1,4 @@
-//! Promises: power-loss, sync-failed.
+//! Promises: durable, poisoned, unwaited.
 //!
 //! Journals are written on real file systems, on a disk that records what happens to it; from the
 //! record, states a power cut may leave are rebuilt, mounted and recovered. `JOURNAL_SEED` and
