@@ -53,7 +53,7 @@ impl Recovery {
     fn reader(&self) -> Result<Option<Reader>> {
         let storage = self.storage.as_ref().filter(|_| !self.runs.is_empty());
         storage
-            .map(|storage| Reader::of_storage(Arc::clone(storage), Mode::Salvage))
+            .map(|storage| Reader::with_caches(Arc::clone(storage), Mode::Salvage))
             .transpose()
     }
 }

@@ -13,6 +13,7 @@ pub use records::Records;
 pub use sessions::Sessions;
 
 use crate::error::{Error, Result};
+use crate::recovery::survey::Depth;
 use crate::recovery::{Loss, Report};
 use crate::seq::RunId;
 use crate::snapshot::Snapshot;
@@ -31,7 +32,8 @@ pub enum Mode {
     Strict,
 }
 
-/// Everything a journal holds: its sessions, made one by one, and what is missing.
+/// Everything a journal holds: its sessions, made one by one, and what is missing. Every byte is
+/// read.
 ///
 /// # Errors
 /// As [`Reader::open_mode`].
@@ -54,7 +56,7 @@ pub enum Mode {
 /// # }
 /// ```
 pub fn recover(dir: impl AsRef<Path>, mode: Mode) -> Result<(Sessions, Report)> {
-    let reader = Reader::open_mode(dir, mode)?;
+    let reader = Reader::open_verified(dir, mode)?;
     let mut report = reader.report();
     for snapshot in reader.sessions() {
         match snapshot {
@@ -75,8 +77,11 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads what the journal in `dir` holds, in [`Mode::Salvage`]; an empty directory is a
+    /// Looks at what the journal in `dir` holds, in [`Mode::Salvage`]; an empty directory is a
     /// journal without sessions.
+    ///
+    /// Finished segments that have a cache beside them are not read, only the records that are
+    /// asked for, each of which is checked. [`open_verified`](Reader::open_verified) reads all.
     ///
     /// # Errors
     /// [`Error::Io`] if the directory is missing, is a file or cannot be read,
@@ -86,23 +91,40 @@ impl Reader {
         Reader::open_mode(dir, Mode::default())
     }
 
-    /// As [`open`](Reader::open), in the mode given.
+    /// As [`open`](Reader::open), in the mode given. Other modes than [`Mode::Salvage`] depend on
+    /// what is missing and read everything.
     ///
     /// # Errors
     /// As [`open`](Reader::open), and [`Error::Damage`] in [`Mode::Strict`] if there is any.
     pub fn open_mode(dir: impl AsRef<Path>, mode: Mode) -> Result<Reader> {
-        let dir = dir.as_ref();
-        let storage = DiskStorage::open(dir).map_err(|e| Error::io("open", dir, e))?;
-        Reader::of_storage(Arc::new(storage), mode)
+        Reader::with_caches(on_disk(dir.as_ref())?, mode)
     }
 
-    /// Reads a journal on another disk than the operating system's, for simulations.
+    /// As [`open_mode`](Reader::open_mode), with every byte of every segment read and checked.
+    ///
+    /// # Errors
+    /// As [`open_mode`](Reader::open_mode).
+    pub fn open_verified(dir: impl AsRef<Path>, mode: Mode) -> Result<Reader> {
+        Reader::of_storage(on_disk(dir.as_ref())?, mode)
+    }
+
+    /// Reads every byte of a journal on another disk than the operating system's, for simulations.
     ///
     /// # Errors
     /// As [`open_mode`](Reader::open_mode).
     #[doc(hidden)]
     pub fn of_storage(storage: Arc<dyn Storage>, mode: Mode) -> Result<Reader> {
-        let view = Arc::new(View::new(storage, mode)?);
+        let view = Arc::new(View::new(storage, mode, Depth::Everything)?);
+        Ok(Reader { view })
+    }
+
+    /// Looks at a journal in the storage given, in the caches where that is enough.
+    pub(crate) fn with_caches(storage: Arc<dyn Storage>, mode: Mode) -> Result<Reader> {
+        let depth = match mode {
+            Mode::Salvage => Depth::Caches,
+            Mode::Prefix | Mode::Strict => Depth::Everything,
+        };
+        let view = Arc::new(View::new(storage, mode, depth)?);
         Ok(Reader { view })
     }
 
@@ -144,7 +166,8 @@ impl Reader {
     /// All records, the library's own included, and all gaps, in order of generation, run and
     /// sequence number.
     pub fn records(&self) -> Records {
-        Records::of_all(self.view.clone())
+        // All of it is read anyway, and then gaps are better than errors.
+        Records::of_all(self.view.verified().unwrap_or_else(|_| self.view.clone()))
     }
 
     /// What is missing, and why. It names no sessions: [`Report::add_session`] does.
@@ -152,6 +175,11 @@ impl Reader {
     pub fn report(&self) -> Report {
         Report::new(&self.view.survey)
     }
+}
+
+fn on_disk(dir: &Path) -> Result<Arc<dyn Storage>> {
+    let storage = DiskStorage::open(dir).map_err(|e| Error::io("open", dir, e))?;
+    Ok(Arc::new(storage))
 }
 
 /// One session of a journal.

@@ -86,7 +86,7 @@ fn a_full_backlog_is_an_error_or_a_wait_as_the_option_says() {
 }
 
 #[test]
-fn closing_leaves_segments_only_and_a_later_open_finds_nothing_to_recover() {
+fn closing_leaves_segments_with_caches_and_a_later_open_finds_nothing_to_recover() {
     let dir = tempfile::tempdir().unwrap();
     for _ in 0..3 {
         let journal = Journal::open(dir.path()).unwrap();
@@ -94,12 +94,12 @@ fn closing_leaves_segments_only_and_a_later_open_finds_nothing_to_recover() {
         journal.close().unwrap();
     }
     let names = names(dir.path());
-    assert_eq!(names.len(), 3);
-    assert!(
-        names.iter().all(|name| name.ends_with("-000001.seg")),
-        "{names:?}"
-    );
-    assert!(names[2].starts_with("00000003-"));
+    assert_eq!(names.len(), 6);
+    for pair in names.chunks(2) {
+        assert!(pair[0].ends_with("-000001.idx"), "{names:?}");
+        assert!(pair[1].ends_with("-000001.seg"), "{names:?}");
+    }
+    assert!(names[4].starts_with("00000003-"));
 }
 
 #[test]
@@ -109,5 +109,9 @@ fn dropping_the_last_clone_closes() {
     drop(journal.clone());
     journal.append(kind(), b"one").unwrap();
     drop(journal);
-    assert!(names(dir.path()).iter().all(|name| name.ends_with(".seg")));
+    let names = names(dir.path());
+    assert!(
+        !names.iter().any(|name| name.ends_with(".run")),
+        "{names:?}"
+    );
 }

@@ -11,7 +11,7 @@ mod names;
 mod number;
 mod owned;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 mod serialize;
 pub(crate) mod system;
 mod value;

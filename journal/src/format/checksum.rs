@@ -93,9 +93,9 @@ const fn table(following: usize) -> [u32; 256] {
 /// Of CRC-32/ISO-HDLC, bits reversed.
 const POLYNOMIAL: u32 = 0xEDB8_8320;
 
-/// The checksum of a header page.
-pub(super) fn page_checksum(page: &[u8]) -> u32 {
-    crc32fast::hash(page)
+/// The checksum of bytes that are no frame: of a header page or a cache.
+pub(crate) fn checksum(bytes: &[u8]) -> u32 {
+    crc32fast::hash(bytes)
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ pub enum FileName {
     Segment(RunId, SegmentNumber),
     /// `<run>-000001.idx`: the cache beside a finished segment.
     Index(RunId, SegmentNumber),
+    /// `<run>-000001.idx.tmp`: such a cache in the making.
+    IndexTemporary(RunId, SegmentNumber),
     /// `<run>.run`: locked while the run lives.
     Run(RunId),
     /// `<run>.run.tmp`: a `.run` file in the making.
@@ -30,6 +32,9 @@ impl FileName {
             "poisoned" => stem.parse().ok().map(FileName::Poisoned),
             "seg" => parse_segment(stem).map(|(run, number)| FileName::Segment(run, number)),
             "idx" => parse_segment(stem).map(|(run, number)| FileName::Index(run, number)),
+            "idx.tmp" => {
+                parse_segment(stem).map(|(run, number)| FileName::IndexTemporary(run, number))
+            }
             _ => None,
         }
     }
@@ -38,7 +43,9 @@ impl FileName {
     #[must_use]
     pub fn run(self) -> RunId {
         match self {
-            FileName::Segment(run, _) | FileName::Index(run, _) => run,
+            FileName::Segment(run, _)
+            | FileName::Index(run, _)
+            | FileName::IndexTemporary(run, _) => run,
             FileName::Run(run) | FileName::RunTemporary(run) | FileName::Poisoned(run) => run,
         }
     }
@@ -49,6 +56,7 @@ impl fmt::Display for FileName {
         match self {
             FileName::Segment(run, number) => write!(f, "{run}-{number}.seg"),
             FileName::Index(run, number) => write!(f, "{run}-{number}.idx"),
+            FileName::IndexTemporary(run, number) => write!(f, "{run}-{number}.idx.tmp"),
             FileName::Run(run) => write!(f, "{run}.run"),
             FileName::RunTemporary(run) => write!(f, "{run}.run.tmp"),
             FileName::Poisoned(run) => write!(f, "{run}.poisoned"),
@@ -74,6 +82,7 @@ mod tests {
             "00000001-00000000000000ff-000001.seg",
             "00000001-00000000000000ff-1234567.seg",
             "00000001-00000000000000ff-000002.idx",
+            "00000001-00000000000000ff-000002.idx.tmp",
             "00000001-00000000000000ff.run",
             "00000001-00000000000000ff.run.tmp",
             "00000001-00000000000000ff.poisoned",

@@ -1,6 +1,6 @@
 //! The two identical pages at the start of a segment.
 
-use super::checksum::page_checksum;
+use super::checksum::checksum;
 use super::{HEADER_PAGE_LEN, MAGIC, VERSION};
 use crate::seq::{Generation, RunId, SegmentNumber};
 
@@ -45,7 +45,7 @@ impl SegmentHeader {
         for (to, from) in page.iter_mut().zip(fields.into_iter().flatten()) {
             *to = *from;
         }
-        let crc = page_checksum(page.split_at(CRC_OFFSET).0);
+        let crc = checksum(page.split_at(CRC_OFFSET).0);
         page.split_at_mut(CRC_OFFSET)
             .1
             .copy_from_slice(&crc.to_le_bytes());
@@ -95,7 +95,7 @@ impl Page {
             return Page::Broken;
         }
         let (covered, crc) = page.split_at(CRC_OFFSET);
-        let is_intact = page_checksum(covered).to_le_bytes() == crc;
+        let is_intact = checksum(covered).to_le_bytes() == crc;
         if version > VERSION {
             return if is_intact {
                 Page::Newer(version)
@@ -183,7 +183,7 @@ mod tests {
     fn a_newer_version_is_not_damage() {
         let mut page = header().encode_page();
         page[8] = 9;
-        let crc = page_checksum(&page[..CRC_OFFSET]);
+        let crc = checksum(&page[..CRC_OFFSET]);
         page[CRC_OFFSET..].copy_from_slice(&crc.to_le_bytes());
         assert_eq!(
             SegmentHeader::decode(&page.repeat(2)),

@@ -9,6 +9,7 @@ mod frame;
 mod header;
 mod kind;
 
+pub(crate) use checksum::checksum;
 pub use checksum::{FrameChecksum, FrameSeed};
 pub use file_name::FileName;
 pub use frame::{FrameHeader, FrameLen, FramePlace, padded};

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::record::{Gap, Item, Record};
 use super::view::{BranchPlaces, View};
-use crate::error::{Error, Result};
+use crate::error::{DamageReason, Error, Result};
 use crate::format::FrameHeader;
 use crate::recovery::{RunSurvey, SegmentSurvey, Verdict};
-use crate::segment::{FrameReader, Island};
+use crate::segment::{FrameReader, Island, ReadFailure};
 use crate::seq::Seq;
 
 /// Records of a session, or of a whole journal, in order of generation, run and sequence number.
@@ -47,6 +47,8 @@ struct Source {
     file: String,
     first_seq: u64,
     next: Next,
+    /// Session indices its records are of; empty for any.
+    indices: Vec<u32>,
 }
 
 /// Where the next frames of a segment are.
@@ -202,11 +204,12 @@ impl Branch {
             file: segment.part.segment.name.clone(),
             first_seq: segment.first_seq,
             next,
+            indices: self.places.indices.clone(),
         }))
     }
 }
 
-type ReadResult = Result<(FrameHeader, bytes::Bytes), (u64, crate::segment::ReadFailure)>;
+type ReadResult = Result<(FrameHeader, bytes::Bytes), (u64, ReadFailure)>;
 
 impl Source {
     fn read(&mut self) -> Option<ReadResult> {
@@ -214,7 +217,16 @@ impl Source {
         let frame = self.reader.frame(offset, || self.next.ahead());
         let len = frame.as_ref().ok().map(|(header, _)| header.frame_len());
         self.next.advance(len);
-        Some(frame.map_err(|failure| (offset, failure)))
+        let is_own = |header: &FrameHeader| {
+            self.indices.is_empty() || self.indices.contains(&header.session)
+        };
+        Some(match frame {
+            // The list of offsets was wrong.
+            Ok((header, _)) if !is_own(&header) => {
+                Err((offset, ReadFailure::Damage(DamageReason::SeqGap)))
+            }
+            frame => frame.map_err(|failure| (offset, failure)),
+        })
     }
 }
 

@@ -68,10 +68,28 @@ impl Report {
     }
 }
 
-/// Folds all records of a session.
+/// Folds all records of a session. Damage that a cache did not know of is looked into by reading
+/// everything.
 pub(super) fn snapshot(view: &Arc<View>, session: &SessionPlaces) -> Result<Snapshot> {
+    let (snapshot, is_as_told) = fold(view, session)?;
+    if is_as_told {
+        return Ok(snapshot);
+    }
+    let verified = view.verified()?;
+    if Arc::ptr_eq(&verified, view) {
+        return Ok(snapshot);
+    }
+    match verified.session(&session.id) {
+        Some(session) => Ok(fold(&verified, session)?.0),
+        None => Ok(snapshot),
+    }
+}
+
+/// The snapshot, and whether all records were where the survey says.
+fn fold(view: &Arc<View>, session: &SessionPlaces) -> Result<(Snapshot, bool)> {
     let mut fold = Fold::new(&session.id);
     let mut loss = view.loss(session);
+    let mut is_as_told = true;
     for branch in &session.branches {
         let Some(run) = view.run(branch.run) else {
             continue;
@@ -85,10 +103,13 @@ pub(super) fn snapshot(view: &Arc<View>, session: &SessionPlaces) -> Result<Snap
                 Ok(Item::Record(record)) => fold.record(record.seq, &record.event()),
                 Ok(Item::Gap(_)) => {}
                 // It was intact when the journal was opened: damage since then is damage.
-                Err(Error::Damage { .. }) => loss = Loss::Damage,
+                Err(Error::Damage { .. }) => {
+                    loss = Loss::Damage;
+                    is_as_told = false;
+                }
                 Err(error) => return Err(error),
             }
         }
     }
-    Ok(fold.finish(loss))
+    Ok((fold.finish(loss), is_as_told))
 }

@@ -6,7 +6,7 @@ use crate::error::DamageReason;
 use crate::recovery::{Fate, MemoryStorage, SegmentBuilder, segment_name};
 
 fn reader(storage: &MemoryStorage, mode: Mode) -> Result<Reader> {
-    Reader::of_storage(Arc::new(storage.clone()), mode)
+    Reader::with_caches(Arc::new(storage.clone()), mode)
 }
 
 /// Two sessions taking turns, in one run of two segments, with one durable record zeroed.
@@ -276,4 +276,46 @@ fn a_journal_that_is_being_written_never_looks_hurt() {
     let report = Reader::open(dir.path()).unwrap().report();
     let last = report.runs[0].last_seq.unwrap().get();
     assert_eq!((report.loss(), report.counts.recovered), (Loss::None, last));
+}
+
+/// A journal of one finished segment with its cache.
+fn cached_journal() -> (MemoryStorage, SegmentBuilder) {
+    let mut storage = MemoryStorage::default();
+    let mut builder = SegmentBuilder::new(1, 1, 1, 0);
+    builder.declare(1, "a").declare(2, "b");
+    for number in 0..6 {
+        builder.raw(1 + number % 2, b"record");
+    }
+    storage.put(&builder, builder.sealed(None));
+    storage.add_caches();
+    (storage, builder)
+}
+
+#[test]
+fn finished_segments_are_not_read_if_they_have_a_cache() {
+    let (mut storage, builder) = cached_journal();
+    // A record of the other session that cannot be read.
+    let at = u64::try_from(builder.offsets[4]).unwrap();
+    storage.bad = Some((at, at + 8));
+    let quick = reader(&storage, Mode::Salvage).unwrap();
+    assert_eq!(quick.ids().collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(quick.session("a").record_count(), 3);
+    let report = quick.report();
+    assert_eq!((report.loss(), report.is_verified()), (Loss::None, false));
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["segments"][0]["verified"], false);
+    let strict = reader(&storage, Mode::Strict);
+    assert!(matches!(strict, Err(Error::Damage { .. })), "{strict:?}");
+}
+
+#[test]
+fn damage_that_a_cache_does_not_know_of_is_found_when_it_matters() {
+    let (mut storage, builder) = cached_journal();
+    let file = storage.files.get_mut(&segment_name(1, 1)).unwrap();
+    file[builder.offsets[4] + 17] ^= 1;
+    let reader = reader(&storage, Mode::Salvage).unwrap();
+    assert_eq!(reader.snapshot("a").unwrap().loss(), Loss::None);
+    let damaged = reader.snapshot("b").unwrap();
+    assert_eq!(damaged.loss(), Loss::Damage);
+    assert_eq!(steps(reader.records()), [1, 2, 3, 4, -5, 6, 7, 8, 9, 10]);
 }

@@ -1,13 +1,14 @@
 //! A surveyed journal with its sessions sorted out; readers of all sorts share one.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::Mode;
 use crate::error::{Error, Result};
 use crate::event::{Action, codec};
 use crate::format::{FrameSeed, RecordKind};
-use crate::recovery::survey::{Scope, Survey, survey};
+use crate::recovery::cache;
+use crate::recovery::survey::{Depth, Scope, Survey, survey};
 use crate::recovery::{
     Finding, Loss, Place, RunFacts, RunSurvey, SegmentSurvey, StrayState, Verdict,
 };
@@ -26,6 +27,9 @@ pub(super) struct View {
     by_id: BTreeMap<Arc<str>, usize>,
     /// The id of each session index, for each run.
     ids: Vec<BTreeMap<u32, Arc<str>>>,
+    depth: Depth,
+    /// The same journal with every byte read, once somebody needed that.
+    verified: OnceLock<Arc<View>>,
 }
 
 /// Where the records of a session are.
@@ -46,8 +50,8 @@ pub(super) struct BranchPlaces {
 }
 
 impl View {
-    pub(super) fn new(storage: Arc<dyn Storage>, mode: Mode) -> Result<View> {
-        let survey = survey(&*storage, Scope::All)?;
+    pub(super) fn new(storage: Arc<dyn Storage>, mode: Mode, depth: Depth) -> Result<View> {
+        let survey = survey(&*storage, Scope::All, depth)?;
         let mut view = View {
             storage,
             survey,
@@ -55,12 +59,33 @@ impl View {
             sessions: Vec::new(),
             by_id: BTreeMap::new(),
             ids: Vec::new(),
+            depth,
+            verified: OnceLock::new(),
         };
         view.refuse()?;
         for at in 0..view.survey.runs.len() {
             view.add_run(at);
         }
         Ok(view)
+    }
+
+    /// This journal with every byte read.
+    pub(super) fn verified(self: &Arc<View>) -> Result<Arc<View>> {
+        if self.depth == Depth::Everything || self.is_verified() {
+            return Ok(self.clone());
+        }
+        if let Some(view) = self.verified.get() {
+            return Ok(view.clone());
+        }
+        let storage = Arc::clone(&self.storage);
+        let view = Arc::new(View::new(storage, self.mode, Depth::Everything)?);
+        Ok(self.verified.get_or_init(|| view).clone())
+    }
+
+    /// Whether no segment was taken as its cache tells it.
+    fn is_verified(&self) -> bool {
+        let segments = self.survey.runs.iter().flat_map(|run| &run.segments);
+        segments.into_iter().all(|segment| segment.part.is_verified)
     }
 
     pub(super) fn session(&self, id: &str) -> Option<&SessionPlaces> {
@@ -89,7 +114,7 @@ impl View {
         let mut offsets = Vec::new();
         for index in indices {
             if let Some(row) = segment.part.places.row(*index) {
-                offsets.extend(segment.part.places.offsets(row).unwrap_or_default());
+                offsets.extend(cache::offsets(&*self.storage, &segment.part, row));
             }
         }
         if indices.len() > 1 {

@@ -2,7 +2,7 @@
 
 use super::claim::{Claim, make_durable, remove_temporaries};
 use super::plan::Plan;
-use super::survey::{Scope, survey};
+use super::tail::survey_tail;
 use crate::error::{Error, Result};
 use crate::event::system::RunRecovered;
 use crate::seq::RunId;
@@ -67,8 +67,7 @@ fn take_on(storage: &dyn Storage, run: RunId) -> Result<Option<(Claim, RunRecove
         return Ok(None);
     };
     claim.distrust_cache(storage)?;
-    let survey = survey(storage, Scope::Runs(&[run]))?;
-    let Some(found) = survey.runs.into_iter().find(|found| found.run == run) else {
+    let Some(found) = survey_tail(storage, run)? else {
         return Ok(None);
     };
     let unproven = found

@@ -4,6 +4,8 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Liveness;
+use super::probe::probe;
 use crate::error::{Error, Result};
 use crate::format::FileName;
 use crate::seq::RunId;
@@ -105,7 +107,7 @@ pub(crate) fn make_durable<'a>(
         .map_err(|e| Error::io("sync", storage.path(), e))
 }
 
-/// Removes `.run` files in the making whose makers are dead.
+/// Removes `.run` files and caches in the making whose makers are dead.
 pub(crate) fn remove_temporaries(storage: &dyn Storage) {
     for name in storage
         .list()
@@ -113,7 +115,13 @@ pub(crate) fn remove_temporaries(storage: &dyn Storage) {
         .into_iter()
         .map(|entry| entry.name)
     {
-        let is_temporary = matches!(FileName::parse(&name), Some(FileName::RunTemporary(_)));
+        let parsed = FileName::parse(&name);
+        if let Some(FileName::IndexTemporary(run, _)) = parsed
+            && probe(storage, run) == Liveness::Dead
+        {
+            let _ = storage.remove(&name);
+        }
+        let is_temporary = matches!(parsed, Some(FileName::RunTemporary(_)));
         let Some(file) = is_temporary.then(|| storage.open(&name).ok()).flatten() else {
             continue;
         };

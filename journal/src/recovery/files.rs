@@ -18,6 +18,8 @@ pub(crate) struct SegmentFile {
     /// The system could read the header pages.
     pub(crate) is_header_read: bool,
     pub(crate) naming: Naming,
+    /// Where its records end at the latest, if the segment behind it says so.
+    pub(crate) frames_max: u64,
 }
 
 /// What became of the header pages.
@@ -100,6 +102,7 @@ pub(crate) fn identify(storage: &dyn Storage, entry: &Entry) -> Found {
                     told_len: None,
                     is_header_read: false,
                     naming: Naming::Own,
+                    frames_max: u64::MAX,
                 });
             }
             let error = Error::io("read", storage.path().join(&entry.name), error);
@@ -150,6 +153,7 @@ fn look(
         told_len: header.map(|header| header.file_len),
         is_header_read: is_read,
         naming,
+        frames_max: u64::MAX,
     }))
 }
 

@@ -1,8 +1,10 @@
 //! Recovery: survey, verdict, plan, apply.
 
 pub(crate) mod apply;
+pub(crate) mod cache;
 mod claim;
 mod classes;
+mod ends;
 mod facts;
 mod files;
 mod finding;
@@ -16,6 +18,7 @@ mod run;
 pub(crate) mod survey;
 #[cfg(test)]
 mod survey_tests;
+mod tail;
 #[cfg(test)]
 mod testing;
 mod verdict;

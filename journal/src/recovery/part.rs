@@ -7,7 +7,7 @@ use super::files::{HeaderFact, SegmentFile};
 use super::places::{Places, PlacesBuilder};
 use crate::event::system::{self, RunOpen, Seal, SegmentStart, SessionRef, SyncMark};
 use crate::event::system::{Retired, RunClose, RunRecovered};
-use crate::format::{FrameSeed, RecordKind};
+use crate::format::{FRAMES_OFFSET, FrameSeed, RecordKind};
 use crate::segment::{ScanInput, Scanned, Seen, scan};
 use crate::seq::{Generation, RunId};
 use crate::storage::Storage;
@@ -22,6 +22,8 @@ pub(crate) struct Part {
     pub(crate) claims: Claims,
     pub(crate) notes: Notes,
     pub(crate) places: Places,
+    /// Its bytes were read; otherwise this is what the cache beside it says.
+    pub(crate) is_verified: bool,
 }
 
 /// How far the bytes of a segment can be trusted to be what they are.
@@ -40,6 +42,8 @@ pub(crate) enum Trust {
 pub(crate) struct Claims {
     /// From its `SegmentStart`.
     pub(crate) start: Option<u64>,
+    /// Where its `SegmentStart` says that the segment before ends.
+    pub(crate) predecessor_end: Option<u64>,
     /// From a `SyncMark`.
     pub(crate) mark: Option<u64>,
     /// From its `Seal`.
@@ -84,7 +88,17 @@ pub(crate) struct Recovered {
 
 impl Part {
     /// Reads the whole segment.
-    pub(crate) fn read(storage: &dyn Storage, mut segment: SegmentFile, trust: Trust) -> Part {
+    pub(crate) fn read(storage: &dyn Storage, segment: SegmentFile, trust: Trust) -> Part {
+        Part::read_seen(storage, segment, trust, &mut |_| {})
+    }
+
+    /// Reads the whole segment and shows its frames.
+    pub(crate) fn read_seen(
+        storage: &dyn Storage,
+        mut segment: SegmentFile,
+        trust: Trust,
+        visit: &mut dyn FnMut(&Seen<'_>),
+    ) -> Part {
         let file = match storage.open(&segment.name).and_then(|file| {
             let len = file.len()?;
             Ok((file, len))
@@ -104,6 +118,7 @@ impl Part {
             seed: FrameSeed::new(segment.run, segment.number),
             len: segment.len,
             told_len: segment.told_len.unwrap_or(segment.len),
+            frames_max: segment.frames_max,
             is_moving,
         };
         let mut records = 0;
@@ -112,6 +127,7 @@ impl Part {
         let mut places = PlacesBuilder::default();
         let scanned = scan(&*file, input, &mut |seen| {
             records += 1;
+            visit(seen);
             places.add(seen);
             if note(seen, &mut claims, &mut notes).is_none() {
                 let len = seen.header.frame_len();
@@ -125,6 +141,7 @@ impl Part {
             claims,
             notes,
             places: places.finish(),
+            is_verified: true,
         }
     }
 
@@ -137,6 +154,7 @@ impl Part {
             claims: Claims::default(),
             notes: Notes::default(),
             places: Places::default(),
+            is_verified: true,
         };
         part.segment.header = HeaderFact::Unread;
         part
@@ -150,14 +168,19 @@ impl Part {
 }
 
 /// Takes in one of the library's own records; `None` if its payload cannot be decoded.
-fn note(seen: &Seen<'_>, claims: &mut Claims, notes: &mut Notes) -> Option<()> {
+pub(super) fn note(seen: &Seen<'_>, claims: &mut Claims, notes: &mut Notes) -> Option<()> {
     let relative = seen.header.relative_seq;
     let payload = seen.payload;
     match seen.header.kind {
         RecordKind::SEGMENT_START => {
             let start: SegmentStart = system::decode(payload)?;
             let first_seq = first_seq(start.first_seq, relative)?;
-            claims.start.get_or_insert(first_seq);
+            if claims.start.is_none() {
+                claims.start = Some(first_seq);
+                // Nothing ends among the header pages: such an end is not known.
+                let end = Some(start.predecessor_end);
+                claims.predecessor_end = end.filter(|end| *end >= FRAMES_OFFSET);
+            }
             claims.witness(start.durable_seq, first_seq, relative);
         }
         RecordKind::SYNC_MARK => {

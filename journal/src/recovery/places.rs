@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::event::codec;
-use crate::format::{FRAME_ALIGNMENT, RecordKind};
+use crate::format::{FRAME_ALIGNMENT, RecordKind, checksum};
 use crate::segment::Seen;
 use crate::time::Timestamp;
 
@@ -34,11 +34,12 @@ pub(crate) struct SessionRow {
     pub(crate) list: ListSpan,
 }
 
-/// A part of the bytes of all lists.
+/// A part of the bytes of all lists: those in memory, or those in the cache's file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ListSpan {
     pub(crate) offset: u64,
     pub(crate) len: u64,
+    pub(crate) crc: u32,
 }
 
 /// Where a session's record is, and of which kind.
@@ -174,6 +175,7 @@ impl PlacesBuilder {
             row.list = ListSpan {
                 offset: u64::try_from(lists.len()).unwrap_or(u64::MAX),
                 len: u64::try_from(list.len()).unwrap_or(u64::MAX),
+                crc: checksum(&list),
             };
             lists.extend_from_slice(&list);
             rows.push(row);

@@ -72,6 +72,10 @@ pub struct SegmentReport {
     /// What it is.
     #[serde(serialize_with = "state_name")]
     pub state: SegmentState,
+    /// Its bytes were read and checked; otherwise this is what the cache beside it says. Serialised
+    /// only if it is false.
+    #[serde(skip_serializing_if = "is_true")]
+    pub verified: bool,
     /// What its bytes are.
     #[serde(skip)]
     pub bytes: ByteClasses,
@@ -186,6 +190,13 @@ impl Report {
             .saturating_add(self.counts.lost_unwitnessed)
     }
 
+    /// Whether every segment was read; otherwise some were taken as the caches beside them tell
+    /// them.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        self.segments.iter().all(|segment| segment.verified)
+    }
+
     fn add_run(&mut self, run: &RunSurvey) {
         self.runs.push(RunReport {
             run: run.run,
@@ -268,6 +279,7 @@ impl Report {
             first_seq: None,
             last_seq: None,
             state,
+            verified: true,
             bytes: ByteClasses::foreign(stray.len),
             reason,
             failure: match &stray.state {
@@ -299,6 +311,7 @@ fn segment_report(run: &RunSurvey, segment: &SegmentSurvey) -> SegmentReport {
         first_seq: first.and_then(|island| seq(island.first)),
         last_seq: scanned.last().and_then(seq),
         state: segment.state,
+        verified: part.is_verified,
         bytes: segment.classes,
         reason: findings
             .find(|finding| matches!(finding.verdict, Verdict::Torn | Verdict::Damage))
@@ -318,6 +331,14 @@ fn exit_code(survey: &Survey) -> u8 {
     } else {
         4
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_true(flag: &bool) -> bool {
+    *flag
 }
 
 fn loss_name<S: Serializer>(loss: &Loss, serializer: S) -> Result<S::Ok, S::Error> {

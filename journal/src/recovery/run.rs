@@ -87,6 +87,20 @@ impl RunSurvey {
     pub(crate) fn assemble(
         run: RunId,
         liveness: Liveness,
+        parts: Vec<Part>,
+        witness: Witness,
+        in_band_max: Option<u64>,
+    ) -> RunSurvey {
+        let begin = (1, SegmentNumber::FIRST);
+        RunSurvey::assemble_from(begin, run, liveness, parts, witness, in_band_max)
+    }
+
+    /// As [`assemble`](RunSurvey::assemble), for the end of a run that begins with this sequence
+    /// number and segment.
+    pub(crate) fn assemble_from(
+        begin: (u64, SegmentNumber),
+        run: RunId,
+        liveness: Liveness,
         mut parts: Vec<Part>,
         mut witness: Witness,
         in_band_max: Option<u64>,
@@ -107,8 +121,8 @@ impl RunSurvey {
             findings: Vec::new(),
         };
         let mut due = Due {
-            seq: 1,
-            segment: SegmentNumber::FIRST,
+            seq: begin.0,
+            segment: begin.1,
             is_promised: false,
         };
         let follows: Vec<_> = parts

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::cache;
+use super::ends::settle;
 use super::files::{Found, Naming, SegmentFile, Stray, StrayState, identify};
 use super::part::{Part, Trust};
 use super::probe::probe;
@@ -25,6 +27,15 @@ pub(crate) enum Scope<'a> {
     Runs(&'a [RunId]),
 }
 
+/// How closely to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Read every byte of every segment.
+    Everything,
+    /// Take finished segments as the caches beside them tell them.
+    Caches,
+}
+
 /// Everything found.
 #[derive(Debug)]
 pub(crate) struct Survey {
@@ -38,7 +49,7 @@ pub(crate) struct Survey {
 ///
 /// # Errors
 /// [`Error::Io`] if the directory cannot be listed. A file that cannot be read is in the result.
-pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>) -> Result<Survey> {
+pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> Result<Survey> {
     let (liveness, entries) = probe_and_list(storage, scope)?;
     let mut finds = Finds::default();
     let mut poisoned = BTreeSet::new();
@@ -57,7 +68,8 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>) -> Result<Survey> 
         _ if poisoned.contains(&run) => Trust::DiskOnly,
         _ => Trust::Final,
     };
-    for part in read_all(storage, chosen, &trust) {
+    let read = read_all(storage, chosen, &trust, depth);
+    for part in settle(storage, read, &trust) {
         parts.entry(part.segment.run).or_default().push(part);
     }
     for run in liveness.keys() {
@@ -106,7 +118,9 @@ fn look_again(storage: &dyn Storage, first: RunSurvey, witness: Witness) -> RunS
     }
     let parts = files.into_iter();
     let parts = parts.map(|file| Part::read(storage, file, Trust::Moving));
-    let parts = parts.collect();
+    let mut parts: Vec<Part> = parts.collect();
+    parts.sort_by_key(|part| part.segment.number);
+    let parts = settle(storage, parts, &|_| Trust::Moving);
     RunSurvey::assemble(first.run, first.liveness, parts, witness, Some(in_band_max))
 }
 
@@ -292,10 +306,14 @@ fn read_all(
     storage: &dyn Storage,
     files: Vec<SegmentFile>,
     trust: &(dyn Fn(RunId) -> Trust + Sync),
+    depth: Depth,
 ) -> Vec<Part> {
     let read = |file: SegmentFile| {
         let trust = trust(file.run);
-        Part::read(storage, file, trust)
+        // What a failed sync left behind is read from the disk in any case.
+        let may_use_cache = depth == Depth::Caches && trust != Trust::DiskOnly;
+        let cached = may_use_cache.then(|| cache::load(storage, &file)).flatten();
+        cached.unwrap_or_else(|| Part::read(storage, file, trust))
     };
     let bytes: u64 = files.iter().map(|file| file.len).sum();
     let processors = std::thread::available_parallelism().map_or(1, usize::from);

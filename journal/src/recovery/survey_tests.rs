@@ -3,7 +3,7 @@
 use super::finding::{Finding, MissingRange};
 use super::plan::plan;
 use super::run::{RunSurvey, SegmentState};
-use super::survey::{Scope, Survey, survey};
+use super::survey::{Depth, Scope, Survey, survey};
 use super::testing::{MemoryStorage, SegmentBuilder, run, segment_name};
 use super::verdict::Verdict;
 use super::witness::Fate;
@@ -27,7 +27,7 @@ fn small() -> SegmentBuilder {
 }
 
 fn look(storage: &MemoryStorage) -> Survey {
-    let survey = survey(storage, Scope::All).unwrap();
+    let survey = survey(storage, Scope::All, Depth::Everything).unwrap();
     for run in &survey.runs {
         for segment in &run.segments {
             assert_eq!(segment.classes.sum(), segment.part.segment.len);
@@ -312,6 +312,33 @@ fn a_failed_append_whose_segment_could_not_be_sealed_cost_nothing() {
     let run = look(&storage).runs.remove(0);
     assert_eq!(run.findings, []);
     assert_eq!(run.segments[0].classes.torn, 40);
+}
+
+#[test]
+fn frames_behind_the_end_that_the_next_segment_tells_are_no_records() {
+    for is_sealed in [false, true] {
+        let mut storage = MemoryStorage::default();
+        let mut first = SegmentBuilder::new(1, 1, 1, 0);
+        first.declare(1, "a").raw(1, b"whole");
+        let (end, next_seq) = (first.end(), first.next_seq());
+        // Its append failed, though its bytes reached the file; so did sealing.
+        first.declare(2, "b").raw(2, b"failed");
+        let bytes = match is_sealed {
+            true => first.sealed(Some(2)),
+            false => first.file(),
+        };
+        storage.put(&first, bytes);
+        let second = SegmentBuilder::behind(1, 2, next_seq, end);
+        storage.put(&second, second.file());
+        let run = look(&storage).runs.remove(0);
+        assert_eq!(run.segments[0].part.records, 3);
+        assert_eq!(run.segments[0].part.scanned.frames_end(), end);
+        assert!(run.segments[0].part.places.row(2).is_none());
+        assert_eq!(run.segments[1].first_seq, next_seq);
+        if !is_sealed {
+            assert_eq!(run.findings, []);
+        }
+    }
 }
 
 #[test]

@@ -177,6 +177,16 @@ pub(crate) struct SegmentBuilder {
 impl SegmentBuilder {
     /// A segment of 16 KiB whose first record, a `SegmentStart`, has this sequence number.
     pub(crate) fn new(generation: u32, number: u32, first_seq: u64, durable: u64) -> Self {
+        SegmentBuilder::begin(generation, number, first_seq, (0, durable))
+    }
+
+    /// As [`new`](SegmentBuilder::new), saying where the segment before ends.
+    pub(crate) fn behind(generation: u32, number: u32, first_seq: u64, end: u64) -> Self {
+        SegmentBuilder::begin(generation, number, first_seq, (end, 0))
+    }
+
+    fn begin(generation: u32, number: u32, first_seq: u64, told: (u64, u64)) -> Self {
+        let (predecessor_end, durable) = told;
         let file_len = 16 << 10;
         let header = SegmentHeader {
             run: run(generation),
@@ -197,7 +207,7 @@ impl SegmentBuilder {
             RecordKind::SEGMENT_START,
             &SegmentStart {
                 first_seq,
-                predecessor_end: 0,
+                predecessor_end,
                 durable_seq: durable,
                 extras: Vec::new(),
             },
@@ -294,11 +304,16 @@ impl SegmentBuilder {
 
     /// The file, sealed and cut.
     pub(crate) fn sealed(&self, next: Option<u32>) -> Vec<u8> {
+        self.sealed_telling(next, self.next_seq() - 1)
+    }
+
+    /// As [`sealed`](SegmentBuilder::sealed), with what the seal says is durable.
+    pub(crate) fn sealed_telling(&self, next: Option<u32>, durable_seq: u64) -> Vec<u8> {
         let mut builder = self.clone();
         let seal = Seal {
             last_seq: self.next_seq(),
             next_segment: next,
-            durable_seq: self.next_seq() - 1,
+            durable_seq,
             extras: Vec::new(),
         };
         builder.system(RecordKind::SEAL, &seal);
@@ -314,6 +329,19 @@ impl SegmentBuilder {
 }
 
 impl MemoryStorage {
+    /// Puts a cache beside every segment that can have one.
+    pub(crate) fn add_caches(&mut self) {
+        let names: Vec<String> = self.files.keys().cloned().collect();
+        for name in names {
+            if let Some(FileName::Segment(run, number)) = FileName::parse(&name)
+                && let Some(bytes) = super::cache::make(self, run, number)
+            {
+                let name = FileName::Index(run, number).to_string();
+                self.files.insert(name, bytes);
+            }
+        }
+    }
+
     pub(crate) fn put(&mut self, builder: &SegmentBuilder, bytes: Vec<u8>) -> String {
         let name = FileName::Segment(builder.run, builder.number).to_string();
         self.files.insert(name.clone(), bytes);

@@ -19,6 +19,8 @@ pub(crate) struct ScanInput {
     pub(crate) len: u64,
     /// Bytes its header says it has; frames may lie there, made of zeros past the end.
     pub(crate) told_len: u64,
+    /// Frames end here at the latest; what is behind is none.
+    pub(crate) frames_max: u64,
     /// Somebody may be writing: look twice at a place before believing that it is bad.
     pub(crate) is_moving: bool,
 }
@@ -178,7 +180,8 @@ impl Scanner<'_> {
             offset: FRAMES_OFFSET,
             relative: 0,
         };
-        while due.offset < self.input.len && !self.scanned.is_sealed {
+        let end = self.input.len.min(self.input.frames_max);
+        while due.offset < end && !self.scanned.is_sealed {
             let before = due.offset;
             due = self.walk_held(due);
             if due.offset > before {
@@ -198,8 +201,8 @@ impl Scanner<'_> {
                 None => return,
             }
         }
-        if self.scanned.is_sealed && due.offset < self.input.len {
-            // Only zeros or a failed append may be behind a seal: nothing there can be a frame.
+        if due.offset < self.input.len {
+            // Only zeros or a failed append may be behind the end: nothing there can be a frame.
             let nothing = Due {
                 relative: u64::MAX,
                 ..due
@@ -212,7 +215,8 @@ impl Scanner<'_> {
     /// Takes in sound frames that are whole in the window, one behind the other; whatever else
     /// is there is left to a closer look.
     fn walk_held(&mut self, mut due: Due) -> Due {
-        let len = usize::try_from(self.input.len - due.offset).unwrap_or(usize::MAX);
+        let end = self.input.len.min(self.input.frames_max);
+        let len = usize::try_from(end - due.offset).unwrap_or(usize::MAX);
         let Ok(front) = self.window.at(due.offset, FRAME_HEADER_LEN) else {
             return due;
         };
@@ -289,7 +293,8 @@ impl Scanner<'_> {
     fn check(&mut self, offset: u64, header: &FrameHeader) -> Result<(), DamageReason> {
         let end = offset + header.frame_len();
         let past = end.saturating_sub(self.input.len);
-        if end > self.input.told_len.next_multiple_of(FRAME_ALIGNMENT) {
+        let told_len = self.input.told_len.next_multiple_of(FRAME_ALIGNMENT);
+        if end > told_len.min(self.input.frames_max) {
             return Err(DamageReason::BadLength);
         }
         if past > FRAME_ALIGNMENT && past > self.budget {

@@ -93,7 +93,9 @@ impl Core {
         {
             let lane = self.lock_lane();
             let _ = lane.active.file.set_len(lane.active.reserve.tail().offset);
+            state.indexing.add(lane.active.number);
         }
+        state.indexing.finish(&self.storage, self.run);
         if let Some(waiting) = lock(&self.next).take_waiting() {
             let _ = self.storage.remove(&waiting.name);
         }

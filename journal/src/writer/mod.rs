@@ -7,6 +7,7 @@ mod core;
 mod declared;
 mod errors;
 mod frontier;
+mod indexing;
 mod lane;
 mod next;
 mod open;

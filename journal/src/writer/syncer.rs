@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::core::{Core, lock};
 use super::frontier::{Frontier, Target};
+use super::indexing::Indexing;
 use super::lane::Finished;
 use super::schedule::{Decision, Facts, decide};
 use super::segment::Segment;
@@ -28,6 +29,7 @@ pub(super) struct SyncState {
     /// The highest sequence number a durable mark says is durable.
     witnessed: u64,
     unwitnessed_since: Option<Duration>,
+    pub(super) indexing: Indexing,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -201,6 +203,7 @@ impl Core {
         let Some((synced, synced_to)) = state.synced else {
             return;
         };
+        let indexing = &mut state.indexing;
         state.finished.retain(|left| {
             let end = left.segment.reserve.tail().offset;
             let is_whole =
@@ -208,9 +211,13 @@ impl Core {
             if is_whole && left.is_sealed {
                 // Space that is not given back costs nothing but space.
                 let _ = left.segment.file.set_len(end);
+                indexing.add(left.segment.number);
             }
             !is_whole
         });
+        if !self.settings.is_stepped {
+            indexing.step(&self.storage, self.run);
+        }
     }
 
     /// After a sync, pages must be made writable anew: as many as were used since the last one.

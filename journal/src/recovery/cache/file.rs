@@ -1,0 +1,237 @@
+//! The bytes of a cache.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Binding, OwnRecord};
+use crate::event::system;
+use crate::event::system::Extras;
+use crate::format::{FRAME_ALIGNMENT, RecordKind, checksum};
+use crate::recovery::part::Part;
+use crate::recovery::places::{ListSpan, Place, SessionRow};
+use crate::seq::{Generation, RunId, SegmentNumber};
+use crate::storage::StorageFile;
+use crate::time::Timestamp;
+
+/// A cache as it is read, without its offset lists.
+pub(super) struct CacheFile {
+    pub(super) binding: Binding,
+    pub(super) records: u64,
+    pub(super) durable_seq: u64,
+    pub(super) padding: u64,
+    pub(super) declared: Vec<(u32, String)>,
+    pub(super) own: Vec<OwnRecord>,
+    /// Their lists' offsets are those in the cache's file.
+    pub(super) rows: Vec<SessionRow>,
+}
+
+/// What is between the front and the lists.
+#[derive(Serialize, Deserialize)]
+struct Body {
+    records: u64,
+    durable_seq: u64,
+    padding: u64,
+    own: Vec<OwnRecord>,
+    declared: Vec<(u32, String)>,
+    rows: Vec<Row>,
+    extras: Extras,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Row {
+    index: u32,
+    count: u64,
+    first: (u32, u8),
+    last: (u32, u8),
+    first_at: Option<(i64, u32)>,
+    last_at: Option<(i64, u32)>,
+    work: Option<(u32, u8)>,
+    turns: Vec<(u32, u8)>,
+    list_len: u64,
+    list_crc: u32,
+}
+
+/// The bytes of the cache of a flawless segment; `None` if they would be too many.
+pub(super) fn encode(binding: Binding, part: &Part, own: Vec<OwnRecord>) -> Option<Vec<u8>> {
+    let lists = part.places.lists.as_deref()?;
+    let declared = part.notes.sessions.iter();
+    let body = Body {
+        records: part.records,
+        durable_seq: part.claims.durable,
+        padding: part.scanned.padding,
+        own,
+        declared: declared
+            .map(|(index, id)| (*index, (**id).to_owned()))
+            .collect(),
+        rows: part.places.rows.iter().map(to_row).collect(),
+        extras: Vec::new(),
+    };
+    let mut encoded = Vec::new();
+    system::encode(&body, &mut encoded).ok()?;
+    let body_len = u32::try_from(encoded.len())
+        .ok()
+        .filter(|l| *l <= BODY_LEN_MAX)?;
+    let mut covered = Vec::with_capacity(FRONT_LEN + encoded.len());
+    covered.extend_from_slice(&binding.run.generation.0.to_le_bytes());
+    covered.extend_from_slice(&binding.segment.0.to_le_bytes());
+    covered.extend_from_slice(&binding.run.random.to_le_bytes());
+    covered.extend_from_slice(&binding.segment_len.to_le_bytes());
+    covered.extend_from_slice(&binding.seal_offset.to_le_bytes());
+    covered.extend_from_slice(&binding.seal_crc.to_le_bytes());
+    covered.extend_from_slice(&body_len.to_le_bytes());
+    covered.extend_from_slice(&u64::try_from(lists.len()).ok()?.to_le_bytes());
+    covered.extend_from_slice(&encoded);
+    let mut bytes = Vec::with_capacity(FRONT_LEN + encoded.len() + lists.len());
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&VERSION.to_le_bytes());
+    bytes.extend_from_slice(&checksum(&covered).to_le_bytes());
+    bytes.extend_from_slice(&covered);
+    bytes.extend_from_slice(lists);
+    Some(bytes)
+}
+
+impl CacheFile {
+    /// Reads all but the offset lists; `None` unless everything fits.
+    pub(super) fn read(file: &dyn StorageFile) -> Option<CacheFile> {
+        let len = file.len().ok()?;
+        let mut bytes = vec![0; usize::try_from(len.min(FIRST_READ)).ok()?];
+        let count = file.read_at(&mut bytes, 0).ok()?;
+        bytes.truncate(count);
+        let mut front = Fields(&bytes);
+        let is_known = front.take::<8>()? == MAGIC && front.u32()? == VERSION;
+        let crc = front.u32()?;
+        let generation = Generation(front.u32()?);
+        let segment = SegmentNumber(front.u32()?);
+        let run = RunId {
+            generation,
+            random: front.u64()?,
+        };
+        let binding = Binding {
+            run,
+            segment,
+            segment_len: front.u64()?,
+            seal_offset: front.u64()?,
+            seal_crc: front.u32()?,
+        };
+        let body_len = front.u32().filter(|len| *len <= BODY_LEN_MAX)?;
+        let lists_len = front.u64()?;
+        let lists_at = u64::try_from(FRONT_LEN).ok()? + u64::from(body_len);
+        if !is_known || lists_at.checked_add(lists_len)? != len {
+            return None;
+        }
+        let covered_end = usize::try_from(lists_at).ok()?;
+        if bytes.len() < covered_end {
+            let held = bytes.len();
+            bytes.resize(covered_end, 0);
+            let rest = bytes.get_mut(held..)?;
+            let count = file.read_at(rest, u64::try_from(held).ok()?).ok()?;
+            (count == rest.len()).then_some(())?;
+        }
+        let covered = bytes.get(COVERED_FROM..covered_end)?;
+        if checksum(covered) != crc {
+            return None;
+        }
+        let body: Body = system::decode(bytes.get(FRONT_LEN..covered_end)?)?;
+        let rows = rows(body.rows, (lists_at, len), binding.segment_len)?;
+        (body.records > 0).then_some(CacheFile {
+            binding,
+            records: body.records,
+            durable_seq: body.durable_seq,
+            padding: body.padding,
+            declared: body.declared,
+            own: body.own,
+            rows,
+        })
+    }
+}
+
+fn to_row(row: &SessionRow) -> Row {
+    let place = |place: Place| (place.eighth, place.kind.0);
+    let time = |time: Timestamp| (time.seconds(), time.nanoseconds());
+    Row {
+        index: row.index,
+        count: row.count,
+        first: place(row.first),
+        last: place(row.last),
+        first_at: row.times.map(|(first, _)| time(first)),
+        last_at: row.times.map(|(_, last)| time(last)),
+        work: row.work.map(place),
+        turns: row.turns.iter().copied().map(place).collect(),
+        list_len: row.list.len,
+        list_crc: row.list.crc,
+    }
+}
+
+/// The rows with the places of their lists; `None` if they cannot be those of such a segment.
+fn rows(rows: Vec<Row>, lists: (u64, u64), segment_len: u64) -> Option<Vec<SessionRow>> {
+    let (mut list_at, lists_end) = lists;
+    let place = |(eighth, kind): (u32, u8)| Place {
+        eighth,
+        kind: RecordKind(kind),
+    };
+    let time = |(seconds, nanoseconds)| Timestamp::new(seconds, nanoseconds);
+    let mut before = 0;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        let is_inside = u64::from(row.last.0) * FRAME_ALIGNMENT < segment_len;
+        let is_in_order = row.index > before && row.first.0 <= row.last.0;
+        if !is_inside || !is_in_order || row.count == 0 {
+            return None;
+        }
+        before = row.index;
+        let list = ListSpan {
+            offset: list_at,
+            len: row.list_len,
+            crc: row.list_crc,
+        };
+        list_at = list_at
+            .checked_add(row.list_len)
+            .filter(|at| *at <= lists_end)?;
+        found.push(SessionRow {
+            index: row.index,
+            count: row.count,
+            first: place(row.first),
+            last: place(row.last),
+            times: row.first_at.map(time).zip(row.last_at.map(time)),
+            work: row.work.map(place),
+            turns: row.turns.into_iter().map(place).collect(),
+            list,
+        });
+    }
+    (list_at == lists_end).then_some(found)
+}
+
+/// Reads numbers one behind the other.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (field, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*field)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.take().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.take().map(u64::from_le_bytes)
+    }
+}
+
+/// As a segment's, but for the letter behind its name.
+const MAGIC: [u8; 8] = [0x8a, b'T', b'R', b'I', b'\r', b'\n', 0x1a, b'\n'];
+
+/// Another version is ignored, and the cache made anew.
+const VERSION: u32 = 0;
+
+/// Bytes in front of the body.
+const FRONT_LEN: usize = 64;
+
+/// The checksum covers everything behind itself up to the lists, which have their own.
+const COVERED_FROM: usize = 16;
+
+const FIRST_READ: u64 = 64 << 10;
+
+/// A cache of more than this is not written, and not read.
+const BODY_LEN_MAX: u32 = 256 << 20;

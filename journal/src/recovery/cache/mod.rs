@@ -1,0 +1,239 @@
+//! Caches beside finished segments: what a survey finds in a segment, and where its sessions'
+//! records are, without reading it.
+//!
+//! A cache can always be made again. One that does not fit its segment to the last bit is as good
+//! as none; it is never damage.
+
+mod file;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+use file::CacheFile;
+
+use super::files::{Found, HeaderFact, Naming, SegmentFile, identify};
+use super::part::{Claims, Notes, Part, Trust};
+use super::places::{Places, SessionRow, decode_list};
+use crate::event::system;
+use crate::format::{
+    FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, RecordKind, checksum,
+};
+use crate::segment::{Island, Scanned, Seen};
+use crate::seq::{RunId, SegmentNumber};
+use crate::storage::{Entry, Storage};
+
+/// One of the segment's own records, as it is in the segment.
+type OwnRecord = (u32, u8, Vec<u8>);
+
+/// What ties a cache to the bytes it was made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Binding {
+    run: RunId,
+    segment: SegmentNumber,
+    segment_len: u64,
+    seal_offset: u64,
+    seal_crc: u32,
+}
+
+/// Writes the cache of a segment whose owner has finished it; nothing is written for one that is
+/// not sealed or not flawless.
+///
+/// # Errors
+/// As the system says; there is no cache then, or still the old one.
+pub(crate) fn write(storage: &dyn Storage, run: RunId, number: SegmentNumber) -> io::Result<()> {
+    let Some(bytes) = make(storage, run, number) else {
+        return Ok(());
+    };
+    let name = FileName::Index(run, number).to_string();
+    let temporary = FileName::IndexTemporary(run, number).to_string();
+    // Left behind by a process that was killed here.
+    let _ = storage.remove(&temporary);
+    let file = storage.create(&temporary)?;
+    let written = file.write_at(&bytes, 0).and_then(|()| {
+        // A link takes no name that is in use; between the two there is no cache, which is fine.
+        let _ = storage.remove(&name);
+        storage.link(&temporary, &name)
+    });
+    storage.remove(&temporary).and(written)
+}
+
+/// The bytes of a segment's cache.
+pub(super) fn make(storage: &dyn Storage, run: RunId, number: SegmentNumber) -> Option<Vec<u8>> {
+    let entry = Entry {
+        name: FileName::Segment(run, number).to_string(),
+        len: 0,
+        is_file: true,
+    };
+    let Found::Segment(segment) = identify(storage, &entry) else {
+        return None;
+    };
+    let mut own = Vec::<OwnRecord>::new();
+    let mut last = (0, 0);
+    let part = Part::read_seen(storage, segment, Trust::Final, &mut |seen| {
+        last = (seen.offset, seen.header.crc);
+        if is_kept(seen) {
+            let header = seen.header;
+            own.push((header.relative_seq, header.kind.0, seen.payload.to_vec()));
+        }
+    });
+    if !may_have_cache(&part.segment) || !is_flawless(&part) {
+        return None;
+    }
+    let binding = Binding {
+        run,
+        segment: number,
+        segment_len: part.segment.len,
+        seal_offset: last.0,
+        seal_crc: last.1,
+    };
+    file::encode(binding, &part, own)
+}
+
+/// A segment as its cache tells it; `None` if it has none that fits.
+pub(crate) fn load(storage: &dyn Storage, segment: &SegmentFile) -> Option<Part> {
+    if !may_have_cache(segment) {
+        return None;
+    }
+    let name = FileName::Index(segment.run, segment.number).to_string();
+    let cache = CacheFile::read(&*storage.open(&name).ok()?)?;
+    let binding = cache.binding;
+    let is_of_it = (binding.run, binding.segment) == (segment.run, segment.number)
+        && binding.segment_len == segment.len;
+    if !is_of_it || !is_bound(storage, segment, &cache)? {
+        return None;
+    }
+    let mut claims = Claims::default();
+    let mut notes = Notes::default();
+    for (relative_seq, kind, payload) in &cache.own {
+        let header = FrameHeader {
+            payload_len: u32::try_from(payload.len()).ok()?,
+            crc: 0,
+            relative_seq: *relative_seq,
+            kind: RecordKind(*kind),
+            session: 0,
+        };
+        let seen = Seen {
+            offset: FRAMES_OFFSET,
+            header: &header,
+            payload,
+        };
+        super::part::note(&seen, &mut claims, &mut notes)?;
+    }
+    claims.start?;
+    claims.seal?;
+    claims.durable = claims.durable.max(cache.durable_seq);
+    let declared = cache.declared.into_iter();
+    notes.sessions = declared.map(|(index, id)| (index, id.into())).collect();
+    let island = Island {
+        offset: FRAMES_OFFSET,
+        end: segment.len,
+        first: 0,
+        last: u32::try_from(cache.records - 1).ok()?,
+    };
+    Some(Part {
+        segment: segment.clone(),
+        scanned: Scanned {
+            islands: vec![island],
+            is_sealed: true,
+            padding: cache.padding,
+            ..Scanned::default()
+        },
+        records: cache.records,
+        claims,
+        notes,
+        places: Places {
+            rows: cache.rows,
+            lists: None,
+        },
+        is_verified: false,
+    })
+}
+
+/// The offsets of a session's records in a segment, whose lists may be in its cache only; they
+/// are found again in the segment if that cache is not what it was.
+pub(crate) fn offsets(storage: &dyn Storage, part: &Part, row: &SessionRow) -> Vec<u64> {
+    let places = &part.places;
+    if places.lists.is_some() {
+        return places.offsets(row).unwrap_or_default();
+    }
+    if let Some(offsets) = cached_offsets(storage, part, row) {
+        return offsets;
+    }
+    let read = Part::read(storage, part.segment.clone(), Trust::Final).places;
+    let row = read.row(row.index);
+    row.and_then(|row| read.offsets(row)).unwrap_or_default()
+}
+
+fn cached_offsets(storage: &dyn Storage, part: &Part, row: &SessionRow) -> Option<Vec<u64>> {
+    let segment = &part.segment;
+    let name = FileName::Index(segment.run, segment.number).to_string();
+    let file = storage.open(&name).ok()?;
+    let mut list = vec![0; usize::try_from(row.list.len).ok()?];
+    let count = file.read_at(&mut list, row.list.offset).ok()?;
+    let is_whole = count == list.len() && checksum(&list) == row.list.crc;
+    is_whole.then(|| decode_list(&list, row.count))?
+}
+
+/// Whether the segment ends in the very seal that the cache was made with.
+fn is_bound(storage: &dyn Storage, segment: &SegmentFile, cache: &CacheFile) -> Option<bool> {
+    let binding = cache.binding;
+    let len = segment.len.checked_sub(binding.seal_offset)?;
+    let mut frame = vec![0; usize::try_from(len).ok().filter(|l| *l <= SEAL_LEN_MAX)?];
+    let file = storage.open(&segment.name).ok()?;
+    let count = file.read_at(&mut frame, binding.seal_offset).ok()?;
+    let (fields, payload) = frame.split_first_chunk::<FRAME_HEADER_LEN>()?;
+    let header = FrameHeader::decode(*fields).ok()?;
+    let payload = payload.get(..usize::try_from(header.payload_len).ok()?)?;
+    let seed = FrameSeed::new(segment.run, segment.number);
+    Some(
+        count == frame.len()
+            && header.kind == RecordKind::SEAL
+            && header.crc == binding.seal_crc
+            && header.frame_len() == len
+            && u64::from(header.relative_seq) + 1 == cache.records
+            && header.fits(seed, binding.seal_offset, payload)
+            && system::decode::<system::Seal>(payload).is_some(),
+    )
+}
+
+/// Records about the run that are kept word for word.
+fn is_kept(seen: &Seen<'_>) -> bool {
+    match seen.header.kind {
+        RecordKind::SEGMENT_START
+        | RecordKind::SEAL
+        | RecordKind::RUN_OPEN
+        | RecordKind::RUN_CLOSE
+        | RecordKind::RUN_RECOVERED
+        | RecordKind::RETIRED => true,
+        RecordKind::CRASH_NOTE => seen.header.session == 0,
+        _ => false,
+    }
+}
+
+fn may_have_cache(segment: &SegmentFile) -> bool {
+    segment.naming == Naming::Own && segment.header == HeaderFact::Intact
+}
+
+/// Nothing but intact frames from the first to a seal at the end of the file.
+fn is_flawless(part: &Part) -> bool {
+    let scanned = &part.scanned;
+    let is_one_island = matches!(
+        scanned.islands.as_slice(),
+        [island] if island.offset == FRAMES_OFFSET
+            && island.first == 0
+            && island.end == part.segment.len
+    );
+    is_one_island
+        && scanned.is_sealed
+        && scanned.stretches.is_empty()
+        && scanned.unread.is_empty()
+        && scanned.dirty_padding.is_empty()
+        && scanned.error.is_none()
+        && part.notes.undecodable.is_empty()
+        && part.claims.start.is_some()
+        && part.claims.start == part.claims.seal
+}
+
+/// A seal takes far less; the rest is for fields added later.
+const SEAL_LEN_MAX: usize = 4096;

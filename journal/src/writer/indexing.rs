@@ -1,0 +1,50 @@
+//! Caches of segments that the run has finished, written out of everybody's way.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crate::recovery::cache;
+use crate::seq::{RunId, SegmentNumber};
+use crate::storage::Storage;
+
+/// Segments whose caches are still to be written. That a cache could not be written costs a
+/// reader time, and nothing else.
+#[derive(Debug, Default)]
+pub(super) struct Indexing {
+    waiting: Vec<SegmentNumber>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Indexing {
+    /// Takes in a segment that is whole on the disk and cut behind its seal.
+    pub(super) fn add(&mut self, number: SegmentNumber) {
+        self.waiting.push(number);
+    }
+
+    /// Writes what is waiting on a thread of its own, one at a time.
+    pub(super) fn step(&mut self, storage: &Arc<dyn Storage>, run: RunId) {
+        let is_busy = self.thread.as_ref().is_some_and(|t| !t.is_finished());
+        if self.waiting.is_empty() || is_busy {
+            return;
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        let storage = Arc::clone(storage);
+        let builder = std::thread::Builder::new().name("trace-journal-index".to_owned());
+        self.thread = builder.spawn(move || write(&*storage, run, waiting)).ok();
+    }
+
+    /// Writes everything that is left; to be called when the run is over.
+    pub(super) fn finish(&mut self, storage: &Arc<dyn Storage>, run: RunId) {
+        if let Some(thread) = self.thread.take() {
+            // It panicked at worst, and left no cache.
+            let _ = thread.join();
+        }
+        write(&**storage, run, std::mem::take(&mut self.waiting));
+    }
+}
+
+fn write(storage: &dyn Storage, run: RunId, segments: Vec<SegmentNumber>) {
+    for number in segments {
+        let _ = cache::write(storage, run, number);
+    }
+}
