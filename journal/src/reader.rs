@@ -173,7 +173,7 @@ impl Reader {
     /// What is missing, and why. It names no sessions: [`Report::add_session`] does.
     #[must_use]
     pub fn report(&self) -> Report {
-        Report::new(&self.view.survey)
+        Report::new(&self.view.best_known().survey)
     }
 }
 

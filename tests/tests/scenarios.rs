@@ -738,14 +738,16 @@ fn s37_a_hundred_quick_sessions_on_ten_threads() {
     let names = std::fs::read_dir(scene.path()).unwrap();
     assert_eq!(
         names
-            .filter(|name| !is_segment(&name.as_ref().unwrap().path()))
+            .filter(|name| !is_kept(&name.as_ref().unwrap().path()))
             .count(),
         0
     );
 }
 
-fn is_segment(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "seg")
+/// Whether a file stays when a journal is closed: a segment or its cache.
+fn is_kept(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "seg" || extension == "idx")
 }
 
 #[test]

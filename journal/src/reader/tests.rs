@@ -317,5 +317,7 @@ fn damage_that_a_cache_does_not_know_of_is_found_when_it_matters() {
     assert_eq!(reader.snapshot("a").unwrap().loss(), Loss::None);
     let damaged = reader.snapshot("b").unwrap();
     assert_eq!(damaged.loss(), Loss::Damage);
+    let report = reader.report();
+    assert_eq!((report.loss(), report.is_verified()), (Loss::Damage, true));
     assert_eq!(steps(reader.records()), [1, 2, 3, 4, -5, 6, 7, 8, 9, 10]);
 }

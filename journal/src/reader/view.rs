@@ -82,6 +82,11 @@ impl View {
         Ok(self.verified.get_or_init(|| view).clone())
     }
 
+    /// The view that read everything, if there is one already, else this one.
+    pub(super) fn best_known(&self) -> &View {
+        self.verified.get().map_or(self, |view| view)
+    }
+
     /// Whether no segment was taken as its cache tells it.
     fn is_verified(&self) -> bool {
         let segments = self.survey.runs.iter().flat_map(|run| &run.segments);

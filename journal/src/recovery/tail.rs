@@ -128,7 +128,7 @@ mod tests {
         storage.files.remove(&segment_name(1, 1));
         let (numbers, found) = read(&storage);
         assert_eq!(numbers, [2, 3, 4]);
-        assert_eq!(found.to_record().missing, [(1, 4), (15, 15)]);
+        assert_eq!(found.to_record().missing, [(1, 3), (4, 4), (15, 15)]);
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! One file of frames.
 
 mod candidate;
+mod held;
 mod read;
 mod scan;
+mod scanned;
 mod window;
 
 pub(crate) use read::{FrameReader, ReadFailure};
-pub(crate) use scan::{Island, ScanInput, Scanned, Seen, Stretch, Unread, scan};
+pub(crate) use scan::{ScanInput, Seen, scan};
+pub(crate) use scanned::{Island, Scanned, Stretch, Unread};

@@ -1,9 +1,10 @@
 //! Walks the frames of a segment and accounts for every byte behind its header pages.
 
 use std::borrow::Cow;
-use std::io;
 
 use super::candidate::next_candidate;
+use super::held::split_frame;
+use super::scanned::{Island, Scanned, Stretch, Unread};
 use super::window::{Unreadable, WINDOW_LEN, Window};
 use crate::error::DamageReason;
 use crate::format::{
@@ -32,94 +33,6 @@ pub(crate) struct Seen<'a> {
     pub(crate) header: &'a FrameHeader,
     /// Empty for a caller's own record, and for one that is very long.
     pub(crate) payload: &'a [u8],
-}
-
-/// What the file turned out to hold.
-#[derive(Debug, Default)]
-pub(crate) struct Scanned {
-    pub(crate) islands: Vec<Island>,
-    /// Everything between the islands and behind the last one, in order.
-    pub(crate) stretches: Vec<Stretch>,
-    /// Parts of stretches nobody looked at.
-    pub(crate) unread: Vec<Unread>,
-    /// The last frame is a `Seal`.
-    pub(crate) is_sealed: bool,
-    /// Zeros that fill up frames.
-    pub(crate) padding: u64,
-    /// Offsets of padding that is not zero.
-    pub(crate) dirty_padding: Vec<(u64, u64)>,
-    /// What a failed read said.
-    pub(crate) error: Option<io::Error>,
-}
-
-/// Intact frames that touch each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Island {
-    pub(crate) offset: u64,
-    pub(crate) end: u64,
-    pub(crate) first: u32,
-    pub(crate) last: u32,
-}
-
-/// Bytes that are no frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stretch {
-    pub(crate) offset: u64,
-    pub(crate) end: u64,
-    /// Behind its last byte that is not zero, to 8 bytes; `offset` if all are.
-    pub(crate) content_end: u64,
-    pub(crate) reason: DamageReason,
-    /// Relative sequence number due at its start.
-    pub(crate) due: u64,
-    /// Relative sequence number of the frame behind it; `None` at the end of the file.
-    pub(crate) next: Option<u32>,
-    /// Part of it could not be, or was not, read.
-    pub(crate) has_unread: bool,
-}
-
-/// Bytes nobody looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Unread {
-    pub(crate) offset: u64,
-    pub(crate) end: u64,
-    /// [`DamageReason::IoError`] or [`DamageReason::Unsearched`].
-    pub(crate) reason: DamageReason,
-}
-
-impl Scanned {
-    /// What is known of a file that cannot be opened: nothing.
-    pub(crate) fn unread(len: u64, error: io::Error) -> Scanned {
-        let len = len.max(FRAMES_OFFSET);
-        let reason = DamageReason::IoError;
-        Scanned {
-            stretches: vec![Stretch {
-                offset: FRAMES_OFFSET,
-                end: len,
-                content_end: len,
-                reason,
-                due: 0,
-                next: None,
-                has_unread: true,
-            }],
-            unread: vec![Unread {
-                offset: FRAMES_OFFSET,
-                end: len,
-                reason,
-            }],
-            error: Some(error),
-            ..Scanned::default()
-        }
-    }
-
-    /// Where the last intact frame ends.
-    pub(crate) fn frames_end(&self) -> u64 {
-        self.islands.last().map_or(FRAMES_OFFSET, |last| last.end)
-    }
-
-    /// Relative sequence number of the last intact frame.
-    pub(crate) fn last(&self) -> Option<u32> {
-        self.islands.last().map(|last| last.last)
-    }
 }
 
 /// Walks the frames of `file` from its header pages to its end.
@@ -437,31 +350,6 @@ impl Scanner<'_> {
 fn decode(bytes: &[u8]) -> Option<Result<FrameHeader, DamageReason>> {
     let (bytes, _) = bytes.split_first_chunk::<FRAME_HEADER_LEN>()?;
     Some(FrameHeader::decode(*bytes))
-}
-
-/// A frame that may be at the start of some bytes.
-struct Held<'a> {
-    header: FrameHeader,
-    payload: &'a [u8],
-    padding_len: u64,
-}
-
-/// The frame at the start of `bytes` and what is behind it, if it is whole and its padding clean.
-fn split_frame(bytes: &[u8]) -> Option<(Held<'_>, &[u8])> {
-    let (fields, rest) = bytes.split_first_chunk::<FRAME_HEADER_LEN>()?;
-    let header = FrameHeader::decode(*fields).ok()?;
-    let len = usize::try_from(header.payload_len).ok()?;
-    let (payload, rest) = rest.split_at_checked(len)?;
-    let (padding, rest) = rest.split_at_checked(len.wrapping_neg() % 8)?;
-    let held = Held {
-        header,
-        payload,
-        padding_len: u64::try_from(padding.len()).unwrap_or(0),
-    };
-    padding
-        .iter()
-        .all(|byte| *byte == 0)
-        .then_some((held, rest))
 }
 
 const HEADER_LEN: u64 = 16;

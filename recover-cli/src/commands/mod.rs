@@ -30,18 +30,23 @@ pub(crate) fn run(verb: Verb, output: &mut Output) -> Outcome<Exit> {
     }
 }
 
-/// Opens the journal for reading.
+/// Opens the journal for reading what is asked for.
 fn open(dir: &Path) -> Outcome<Reader> {
-    open_mode(dir, Mode::Salvage)
+    Reader::open(dir).map_err(explain)
 }
 
-fn open_mode(dir: &Path, mode: Mode) -> Outcome<Reader> {
-    Reader::open_mode(dir, mode).map_err(|error| match &error {
+/// Opens the journal for a verdict on all of it.
+fn open_verified(dir: &Path, mode: Mode) -> Outcome<Reader> {
+    Reader::open_verified(dir, mode).map_err(explain)
+}
+
+fn explain(error: Error) -> Failure {
+    match &error {
         Error::NotAJournal { .. } => Failure::CouldNot(format!(
             "{error}; give the directory that the program opened as its journal"
         )),
         _ => could_not(error),
-    })
+    }
 }
 
 /// The session meant by `typed`: its id, or the beginning of only one id.

@@ -210,13 +210,13 @@ fn fork(scene: &Scene) {
     journal.close().expect("the journal closes");
     acknowledged.sort();
     scene.check(&acknowledged, 0);
-    let is_segment = |name: &Path| name.extension().is_some_and(|end| end == "seg");
+    let is_kept = |name: &Path| {
+        name.extension()
+            .is_some_and(|end| end == "seg" || end == "idx")
+    };
     let listed = fs::read_dir(&scene.dir).expect("a directory");
     let mut paths = listed.map(|found| found.expect("an entry").path());
-    assert!(
-        paths.all(|path| is_segment(&path)),
-        "signs of life are left"
-    );
+    assert!(paths.all(|path| is_kept(&path)), "signs of life are left");
 }
 
 #[expect(unsafe_code, reason = "there is no safe way to fork, and hosts do it")]

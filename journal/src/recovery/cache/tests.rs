@@ -30,7 +30,7 @@ fn journal() -> MemoryStorage {
         Action::SessionStart(SessionStart::default()),
     );
     for number in 0..20 {
-        first.raw(1 + number % 2 * 69_999, &vec![7; 100]);
+        first.raw(1 + number % 2 * 69_999, &[7; 100]);
         first.mark(first.next_seq() - 1);
     }
     storage.put(&first, first.sealed(Some(2)));

@@ -11,7 +11,7 @@ use trace_journal::export::{self, TraceFileOptions};
 use trace_journal::{Loss, Mode, Reader, Report, Snapshot};
 
 use self::files::Files;
-use super::{open_mode, resolve, say_unread};
+use super::{open_verified, resolve, say_unread};
 use crate::args::{FileFormat, ModeName, RecoverArgs};
 use crate::escape::one_line;
 use crate::failure::{Exit, Outcome, could_not};
@@ -24,7 +24,7 @@ pub(super) fn run(args: &RecoverArgs, output: &mut Output) -> Outcome<Exit> {
         ModeName::Prefix => Mode::Prefix,
         ModeName::Salvage | ModeName::Strict => Mode::Salvage,
     };
-    let reader = open_mode(&args.dir, mode)?;
+    let reader = open_verified(&args.dir, mode)?;
     let ids = chosen(&reader, &args.sessions)?;
     let is_damaged = reader.report().loss == Loss::Damage;
     let is_refused = args.mode == ModeName::Strict && is_damaged;
@@ -62,7 +62,7 @@ pub(super) fn run(args: &RecoverArgs, output: &mut Output) -> Outcome<Exit> {
 
 /// Reads everything and reports it.
 pub(super) fn verify(dir: &Path, json: bool, output: &mut Output) -> Outcome<Exit> {
-    let reader = open_mode(dir, Mode::Salvage)?;
+    let reader = open_verified(dir, Mode::Salvage)?;
     let report = survey(&reader, &chosen(&reader, &[])?, |_, _| Ok(()));
     print(&report, dir, json, false, output)?;
     Ok(Exit::of_number(report.exit_code))

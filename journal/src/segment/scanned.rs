@@ -1,0 +1,94 @@
+//! What a scan finds: frames that touch each other, and what is between them.
+
+use std::io;
+
+use crate::error::DamageReason;
+use crate::format::FRAMES_OFFSET;
+
+/// What the file turned out to hold.
+#[derive(Debug, Default)]
+pub(crate) struct Scanned {
+    pub(crate) islands: Vec<Island>,
+    /// Everything between the islands and behind the last one, in order.
+    pub(crate) stretches: Vec<Stretch>,
+    /// Parts of stretches nobody looked at.
+    pub(crate) unread: Vec<Unread>,
+    /// The last frame is a `Seal`.
+    pub(crate) is_sealed: bool,
+    /// Zeros that fill up frames.
+    pub(crate) padding: u64,
+    /// Offsets of padding that is not zero.
+    pub(crate) dirty_padding: Vec<(u64, u64)>,
+    /// What a failed read said.
+    pub(crate) error: Option<io::Error>,
+}
+
+/// Intact frames that touch each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Island {
+    pub(crate) offset: u64,
+    pub(crate) end: u64,
+    pub(crate) first: u32,
+    pub(crate) last: u32,
+}
+
+/// Bytes that are no frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    pub(crate) offset: u64,
+    pub(crate) end: u64,
+    /// Behind its last byte that is not zero, to 8 bytes; `offset` if all are.
+    pub(crate) content_end: u64,
+    pub(crate) reason: DamageReason,
+    /// Relative sequence number due at its start.
+    pub(crate) due: u64,
+    /// Relative sequence number of the frame behind it; `None` at the end of the file.
+    pub(crate) next: Option<u32>,
+    /// Part of it could not be, or was not, read.
+    pub(crate) has_unread: bool,
+}
+
+/// Bytes nobody looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unread {
+    pub(crate) offset: u64,
+    pub(crate) end: u64,
+    /// [`DamageReason::IoError`] or [`DamageReason::Unsearched`].
+    pub(crate) reason: DamageReason,
+}
+
+impl Scanned {
+    /// What is known of a file that cannot be opened: nothing.
+    pub(crate) fn unread(len: u64, error: io::Error) -> Scanned {
+        let len = len.max(FRAMES_OFFSET);
+        let reason = DamageReason::IoError;
+        Scanned {
+            stretches: vec![Stretch {
+                offset: FRAMES_OFFSET,
+                end: len,
+                content_end: len,
+                reason,
+                due: 0,
+                next: None,
+                has_unread: true,
+            }],
+            unread: vec![Unread {
+                offset: FRAMES_OFFSET,
+                end: len,
+                reason,
+            }],
+            error: Some(error),
+            ..Scanned::default()
+        }
+    }
+
+    /// Where the last intact frame ends.
+    pub(crate) fn frames_end(&self) -> u64 {
+        self.islands.last().map_or(FRAMES_OFFSET, |last| last.end)
+    }
+
+    /// Relative sequence number of the last intact frame.
+    pub(crate) fn last(&self) -> Option<u32> {
+        self.islands.last().map(|last| last.last)
+    }
+}
