@@ -156,7 +156,16 @@ pub struct Writer {
 /// If it cannot be started.
 #[must_use]
 pub fn start(program: &str, orders: &Orders) -> Writer {
-    let child = Command::new(program)
+    start_under(&mut Command::new(program), orders)
+}
+
+/// Starts a child under another program; `command` ends in the path of `journal-child`.
+///
+/// # Panics
+/// If it cannot be started.
+#[must_use]
+pub fn start_under(command: &mut Command, orders: &Orders) -> Writer {
+    let child = command
         .args(orders.to_args())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
