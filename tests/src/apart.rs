@@ -31,8 +31,8 @@ pub struct Needs<'a> {
 /// the test that calls this, which is run again there.
 ///
 /// # Panics
-/// If the process apart fails, takes too long or leaves a loop device behind; in strict rigs also
-/// if this machine cannot do it, which is else only said.
+/// If the process apart fails, takes too long or leaves a loop device behind. If this machine
+/// cannot do it, that is only said.
 pub fn apart(needs: Needs<'_>, test: &str, body: impl FnOnce(&Path)) {
     if let Some(dir) = env::var_os(APART) {
         let dir = PathBuf::from(dir);
@@ -65,12 +65,25 @@ fn lacks(needs: &Needs<'_>) -> Option<String> {
     if let Some(missing) = missing {
         return Some(format!("{missing} is not installed"));
     }
+    let made = needs.programs.iter();
+    let made = made.filter_map(|name| name.strip_prefix("mkfs."));
+    if let Some(unknown) = made.into_iter().find(|name| !is_known(name)) {
+        return Some(format!("this kernel has no {unknown}"));
+    }
     let tried = Command::new("unshare").args(OWN_WORLD).arg("true").output();
     match tried {
         Ok(output) if output.status.success() => None,
         Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
         Err(error) => Some(format!("unshare: {error}")),
     }
+}
+
+/// Whether the kernel can mount a kind of file system.
+fn is_known(kind: &str) -> bool {
+    let known = fs::read_to_string("/proc/filesystems").unwrap_or_default();
+    let loaded = || Command::new("modprobe").arg(kind).output();
+    known.split_whitespace().any(|name| name == kind)
+        || loaded().is_ok_and(|output| output.status.success())
 }
 
 fn is_installed(name: &str) -> bool {

@@ -92,7 +92,8 @@ pub struct Device {
 }
 
 impl Device {
-    /// Serves the bytes of `image`. `program` is the path of the `block-device` binary.
+    /// Serves the bytes of `image`. `program` is the path of the `block-device` binary. What is
+    /// mounted already stays mounted as long as the device is there.
     ///
     /// # Panics
     /// If that cannot be done.

@@ -120,6 +120,8 @@ pub struct Told {
     pub written: BTreeMap<(u8, u64), u64>,
     /// The last sequence number it was told is durable.
     pub durable: u64,
+    /// Records that it was refused.
+    pub refused: u64,
 }
 
 impl Puppet {
@@ -225,6 +227,7 @@ impl Puppet {
                     let before = self.told.written.insert((thread, counter), seq);
                     assert_eq!(before, None, "record {counter} twice");
                 }
+                ["refused"] => self.told.refused += 1,
                 ["d", seq] => self.told.durable = self.told.durable.max(number(seq)),
                 _ => panic!("the puppet said: {line}"),
             }
@@ -341,3 +344,61 @@ fn is_like(record: &PlainRecord, sent: Sent) -> bool {
 
 /// How long one order may take.
 const STEP_MAX: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(sent: Sent) -> PlainRecord {
+        PlainRecord {
+            segment: trace_journal::SegmentNumber::FIRST,
+            offset: 0,
+            end: 0,
+            kind: 140 + sent.thread,
+            session: 0,
+            payload: sent.payload(),
+        }
+    }
+
+    /// Two records told, of which the first is durable, and a third that was not told any more.
+    fn told() -> (Told, Plain) {
+        let mut told = Told {
+            run: "00000001-0000000000000001".parse().ok(),
+            durable: 3,
+            ..Told::default()
+        };
+        told.written = BTreeMap::from([((0, 0), 3), ((0, 1), 5)]);
+        let counters = [(3, 0), (5, 1), (6, 2)];
+        let records = counters.map(|(seq, counter)| (seq, record(told.sent(0, counter))));
+        let runs = BTreeMap::from([(told.run.unwrap(), BTreeMap::from(records))]);
+        (told, Plain { runs })
+    }
+
+    fn check(change: impl FnOnce(&mut BTreeMap<u64, PlainRecord>)) -> Result<(), String> {
+        let (told, mut plain) = told();
+        change(plain.runs.values_mut().next().unwrap());
+        told.check(&plain, |seq| seq <= told.durable)
+    }
+
+    #[test]
+    fn only_what_was_not_durable_may_be_missing() {
+        assert_eq!(check(|_| {}), Ok(()));
+        assert_eq!(check(|records| drop(records.remove(&5))), Ok(()));
+        assert!(check(|records| drop(records.remove(&3))).is_err());
+    }
+
+    #[test]
+    fn changed_and_invented_records_are_noticed() {
+        let change = |seq| {
+            move |records: &mut BTreeMap<u64, PlainRecord>| {
+                records.get_mut(&seq).unwrap().payload.push(0);
+            }
+        };
+        assert!(check(change(5)).is_err());
+        assert!(check(change(6)).is_err());
+        let invent = |records: &mut BTreeMap<u64, PlainRecord>| {
+            records.insert(9, records[&3].clone());
+        };
+        assert!(check(invent).is_err());
+    }
+}

@@ -36,11 +36,10 @@ fn needs<'a>(rig: &'a str, programs: &'a [&'a str]) -> Needs<'a> {
     }
 }
 
-/// A puppet and what it was refused.
+/// A puppet and its journal.
 struct Scene {
     dir: PathBuf,
     puppet: Puppet,
-    refused: u64,
 }
 
 impl Scene {
@@ -51,23 +50,19 @@ impl Scene {
     fn with(program: &mut Command, dir: &Path, mode: WriteMode) -> Scene {
         let dir = dir.join("journal");
         let puppet = Puppet::start(program, &Strings::new(&dir, random::seed(), mode));
-        Scene {
-            dir,
-            puppet,
-            refused: 0,
-        }
+        Scene { dir, puppet }
     }
 
     /// Appends; a full disk is the only reason not to.
     fn append(&mut self, count: u64) -> bool {
-        match self.puppet.append(count) {
-            Ok(()) => true,
-            Err(code) => {
-                assert_eq!(code, FULL);
-                self.refused += 1;
-                false
-            }
-        }
+        self.order(&format!("append {count}"))
+    }
+
+    fn order(&mut self, words: &str) -> bool {
+        let done = self.puppet.order(words);
+        let code = done.as_ref().err();
+        assert!(code.is_none_or(|code| code == FULL), "{done:?}");
+        done.is_ok()
     }
 
     /// Appends until the disk is full, and then some more.
@@ -98,7 +93,7 @@ impl Scene {
         let counts = notes.map(|(_, record)| varint(&mut record.payload.as_slice()).unwrap());
         assert_eq!(
             counts.sum::<u64>(),
-            self.refused,
+            told.refused,
             "records said to be refused"
         );
         let report = Reader::open(&self.dir).unwrap().report();
@@ -122,6 +117,7 @@ fn fill(on: &Path, mode: WriteMode) {
     scene.append_until_full();
     eater.eat();
     scene.append(300);
+    scene.order("threads 4 50 8");
     drop(eater);
     sleep(Duration::from_millis(10));
     while !scene.append(20) {}

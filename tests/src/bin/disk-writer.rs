@@ -81,7 +81,7 @@ impl Hand {
     fn append(&mut self, count: u64) -> Result<(), Error> {
         for _ in 0..count {
             let sent = self.sent(0, self.counter);
-            let seq = self.journal.append(sent.kind(), sent.payload())?;
+            let seq = self.send(sent)?;
             answer(&format!("w 0 {} {seq}", self.counter));
             self.counter += 1;
         }
@@ -95,7 +95,7 @@ impl Hand {
                 let mut random = Random::part(self.writer, u64::from(thread));
                 for counter in 0..count {
                     let sent = self.sent(thread, counter);
-                    let seq = self.journal.append(sent.kind(), sent.payload())?;
+                    let seq = self.send(sent)?;
                     answer(&format!("w {thread} {counter} {seq}"));
                     if random.once_in(wait_once_in) {
                         self.journal.wait_durable(seq)?;
@@ -117,6 +117,14 @@ impl Hand {
             thread,
             counter,
         }
+    }
+
+    fn send(&self, sent: Sent) -> Result<Seq, Error> {
+        let appended = self.journal.append(sent.kind(), sent.payload());
+        if appended.is_err() {
+            answer("refused");
+        }
+        appended
     }
 
     /// Says that everything up to here is durable, in the device's log first.
