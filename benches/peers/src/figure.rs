@@ -34,6 +34,11 @@ impl Figure {
         }
     }
 
+    /// Whether others hardly used the processors meanwhile.
+    pub fn is_quiet(&self) -> bool {
+        self.others < QUIET
+    }
+
     /// Adds the percentiles of single operations.
     pub fn with(mut self, histogram: &Histogram<u64>) -> Figure {
         self.percentiles = Some([
@@ -160,3 +165,6 @@ fn peak_mib() -> Outcome<f64> {
 }
 
 const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Others use less than this many cores.
+const QUIET: f64 = 0.25;

@@ -43,6 +43,9 @@ struct Arguments {
     /// Where to write; a new directory in it is used and removed.
     #[arg(long, default_value = ".")]
     dir: PathBuf,
+    /// Seconds to wait before each measurement for others to leave the processors alone.
+    #[arg(long, default_value_t = 5)]
+    patience: u64,
     /// Only cases whose name, contender or mode contains this.
     #[arg(long, default_value = "")]
     only: String,

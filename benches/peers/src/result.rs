@@ -32,7 +32,7 @@ impl CaseResult {
     }
 
     fn quiet(&self) -> impl Iterator<Item = &Figure> {
-        self.figures.iter().filter(|figure| figure.others < QUIET)
+        self.figures.iter().filter(|figure| figure.is_quiet())
     }
 
     /// The measurements that count: the quiet ones, and where they are fewer than three, the
@@ -183,6 +183,3 @@ fn print_result(results: &[CaseResult], result: &CaseResult) {
         println!("  {:<17}   failed: {error}", "");
     }
 }
-
-/// Others used less than this many cores.
-const QUIET: f64 = 0.25;

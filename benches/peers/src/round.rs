@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::Arguments;
 use crate::engine::Outcome;
-use crate::figure::Figure;
+use crate::figure::{Figure, Watch};
 use crate::result::CaseResult;
 use crate::row::{Case, Filling, Row};
 
@@ -60,7 +61,9 @@ fn fresh(home: &TempDir) -> Outcome<TempDir> {
 
 fn measure(arguments: &Arguments, result: &mut CaseResult, dir: &Path) {
     // What earlier measurements left dirty must not reach the device during this one.
-    let measured = sync(dir).and_then(|()| child(arguments, result, "measure", dir));
+    let measured = sync(dir)
+        .and_then(|()| wait_for_quiet(arguments.patience))
+        .and_then(|()| child(arguments, result, "measure", dir));
     match measured.and_then(|output| figure_in(&output)) {
         Ok(figure) => result.figures.push(figure),
         Err(error) => result.error = Some(error.to_string()),
@@ -69,6 +72,19 @@ fn measure(arguments: &Arguments, result: &mut CaseResult, dir: &Path) {
 
 fn sync(dir: &Path) -> Outcome<()> {
     Ok(rustix::fs::syncfs(fs::File::open(dir)?)?)
+}
+
+/// Waits until others hardly use the processors, but not for ever.
+fn wait_for_quiet(patience_s: u64) -> Outcome<()> {
+    let over = Instant::now() + Duration::from_secs(patience_s);
+    while Instant::now() < over {
+        let watch = Watch::start();
+        std::thread::sleep(Duration::from_millis(200));
+        if watch.stop(1)?.is_quiet() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn figure_in(output: &str) -> Outcome<Figure> {
