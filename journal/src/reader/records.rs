@@ -256,7 +256,7 @@ impl Next {
                     }
                     ahead = *next;
                 }
-                ahead + FAR
+                ahead + FRAME_LEN_GUESS
             }
             Next::Islands(islands) => islands.front().map_or(0, |island| island.end),
         }
@@ -296,7 +296,10 @@ fn gap_of(run: &RunSurvey, finding: &crate::recovery::Finding) -> Option<Gap> {
 }
 
 /// Frames further apart than this are not read together.
-const FAR: u64 = 8 << 10;
+const FAR: u64 = 2 << 10;
+
+/// Most frames are shorter than this; what is behind them need not be read.
+const FRAME_LEN_GUESS: u64 = 1 << 10;
 
 /// Places looked at to decide how much to read at once.
 const AHEAD_MAX: usize = 1024;

@@ -16,6 +16,8 @@ pub(crate) struct FrameReader {
     seed: FrameSeed,
     held: Bytes,
     held_at: u64,
+    /// Bytes of the file when it was last asked.
+    file_len: u64,
 }
 
 /// Why a frame that was there cannot be read now.
@@ -32,6 +34,7 @@ impl FrameReader {
             seed,
             held: Bytes::new(),
             held_at: 0,
+            file_len: 0,
         }
     }
 
@@ -65,9 +68,13 @@ impl FrameReader {
         if let Some(held) = self.slice(offset, len) {
             return Ok(held);
         }
-        let file_len = self.file.len().map_err(ReadFailure::Io)?;
-        let in_file = usize::try_from(file_len.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let ahead = usize::try_from(ahead()).unwrap_or(usize::MAX).min(in_file);
+        let ahead = usize::try_from(ahead()).unwrap_or(usize::MAX);
+        let want = u64::try_from(len.max(ahead)).unwrap_or(u64::MAX);
+        if offset.saturating_add(want) > self.file_len {
+            self.file_len = self.file.len().map_err(ReadFailure::Io)?;
+        }
+        let in_file = usize::try_from(self.file_len.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let ahead = ahead.min(in_file);
         if len > in_file.saturating_add(PAST_END_MAX) {
             return Err(ReadFailure::Damage(DamageReason::ShortFrame));
         }
@@ -87,7 +94,7 @@ impl FrameReader {
 }
 
 /// Bytes read at once, at least and at most, unless a frame is longer.
-const READ_MIN: u64 = 4 << 10;
+const READ_MIN: u64 = 1 << 10;
 const READ_MAX: u64 = 256 << 10;
 
 /// Zeros past the end of a file that are made for a frame; the survey saw no more of them.
