@@ -1,6 +1,6 @@
-//! How fast a journal is read: `reading survey`, `reading snapshots`, `reading list`.
+//! How fast a journal is read: `reading survey`, `snapshots`, `list` or `runs`.
 //!
-//! Options: size in MiB (1024), sessions (1,000). Rounds of this journal and of plain loops over
+//! Options: size in MiB (1024), sessions or runs (1,000). Rounds of this journal and of plain loops over
 //! the same files take turns; the medians are printed, with the peak of memory in use.
 
 use std::error::Error;
@@ -33,7 +33,8 @@ fn main() -> Outcome<()> {
         "survey" => survey(dir.path(), mib << 20, &mut out),
         "snapshots" => snapshots(dir.path(), mib << 20, sessions, &mut out),
         "list" => list(dir.path(), mib << 20, sessions, &mut out),
-        _ => Err("survey, snapshots or list?".into()),
+        "runs" => runs(dir.path(), sessions, &mut out),
+        _ => Err("survey, snapshots, list or runs?".into()),
     }
 }
 
@@ -97,6 +98,33 @@ fn list(dir: &Path, bytes: u64, sessions: u64, out: &mut dyn Write) -> Outcome<(
         })?);
     }
     report(&["open", "open and one snapshot"], &mut times, out)
+}
+
+/// A journal that was opened many times: opening it once more, and reading it.
+fn runs(dir: &Path, count: u64, out: &mut dyn Write) -> Outcome<()> {
+    for at in 0..count {
+        let journal = Journal::options().open(dir)?;
+        journal.session(format!("session-{at}")).start().end();
+        journal.close()?;
+    }
+    let mut times = [const { Vec::new() }; 3];
+    for _ in 0..ROUNDS {
+        let empty = tempfile::tempdir_in(std::env::temp_dir())?;
+        for (place, dir) in [empty.path(), dir].into_iter().enumerate() {
+            let begun = Instant::now();
+            let journal = Journal::options().open(dir)?;
+            if let Some(times) = times.get_mut(place) {
+                times.push(begun.elapsed());
+            }
+            journal.close()?;
+        }
+        times[2].push(timed(|| {
+            black_box(Reader::open(dir)?);
+            Ok(())
+        })?);
+    }
+    let names = ["open, no run before", "open", "open for reading"];
+    report(&names, &mut times, out)
 }
 
 fn verify(dir: &Path) -> Outcome<()> {
