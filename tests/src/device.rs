@@ -140,12 +140,21 @@ impl Device {
         self.order(&[FAIL_WRITE, bytes].concat());
     }
 
-    /// Lets the first flush fail after a write that has these bytes in it.
+    /// Lets every flush fail after a write that has these bytes in it: the first alone may be one
+    /// of the file system's own, which tells nobody.
     ///
     /// # Panics
     /// If the device does not answer.
     pub fn fail_flush_of(&self, bytes: &[u8]) {
         self.order(&[FAIL_FLUSH, bytes].concat());
+    }
+
+    /// Lets nothing fail any more.
+    ///
+    /// # Panics
+    /// If the device does not answer.
+    pub fn heal(&self) {
+        self.order(HEAL);
     }
 
     fn order(&self, words: &[u8]) {
@@ -183,7 +192,10 @@ pub const CONTROL: &str = "control";
 /// Begins the order to fail a write; the bytes follow.
 pub const FAIL_WRITE: &[u8] = b"fail-write ";
 
-/// Begins the order to fail a flush after a write; its bytes follow.
+/// The order to let nothing fail.
+pub const HEAL: &[u8] = b"heal";
+
+/// Begins the order to fail flushes after a write; its bytes follow.
 pub const FAIL_FLUSH: &[u8] = b"fail-flush ";
 
 #[cfg(test)]

@@ -129,7 +129,9 @@ fn segment(run: RunId, number: SegmentNumber, mut bytes: Vec<u8>) -> Vec<(u64, P
         found.push((u64::from(header.relative_seq), record));
         offset = usize::try_from(end).expect("an offset");
     }
-    let Some(first_seq) = first_seq else {
+    // Where the first segment begins needs no telling.
+    let is_first = number == SegmentNumber::FIRST;
+    let Some(first_seq) = first_seq.or(is_first.then_some(1)) else {
         return Vec::new();
     };
     let number = |(relative, record)| (first_seq + relative, record);

@@ -1,4 +1,4 @@
-//! Promises: disk-full, hands-off.
+//! Promises: disk-full, polite.
 //!
 //! Small real file systems run out of space under a process that writes a journal: it is never
 //! killed, its appends fail with the typed error, and go on when there is space again.

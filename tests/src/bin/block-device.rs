@@ -15,7 +15,7 @@ use fuser::{
     LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyWrite,
     Request, WriteFlags,
 };
-use journal_tests::device::{CONTROL, FAIL_FLUSH, FAIL_WRITE, Happened, IMAGE};
+use journal_tests::device::{CONTROL, FAIL_FLUSH, FAIL_WRITE, HEAL, Happened, IMAGE};
 
 fn main() -> io::Result<()> {
     let mut args = std::env::args_os().skip(1);
@@ -105,6 +105,11 @@ impl Disk {
             state.failing_flush = Some(bytes.to_vec());
             return Ok(());
         }
+        if order == HEAL {
+            (state.failing_write, state.failing_flush) = (None, None);
+            state.is_flush_failing = false;
+            return Ok(());
+        }
         let words = std::str::from_utf8(order).map_err(io::Error::other)?;
         let (writer, seq) = words.split_once(' ').ok_or(io::ErrorKind::InvalidInput)?;
         let writer = writer.parse().map_err(io::Error::other)?;
@@ -114,7 +119,7 @@ impl Disk {
 
     fn flush_image(&self) -> io::Result<()> {
         let mut state = self.state();
-        if std::mem::take(&mut state.is_flush_failing) {
+        if state.is_flush_failing {
             return Err(io::ErrorKind::Other.into());
         }
         Happened::Flush.write(&mut state.record)
