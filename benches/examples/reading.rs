@@ -1,6 +1,7 @@
 //! How fast a journal is read: `reading survey`, `snapshots`, `list` or `runs`.
 //!
-//! Options: size in MiB (1024), sessions or runs (1,000). Rounds of this journal and of plain loops over
+//! Options: size in MiB (1024), sessions or runs (1,000). Rounds of this journal and of plain
+//! loops over
 //! the same files take turns; the medians are printed, with the peak of memory in use.
 
 use std::error::Error;
