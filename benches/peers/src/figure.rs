@@ -110,10 +110,13 @@ impl Watch {
     /// The figure of `count` operations since the start.
     pub fn stop(self, count: u32) -> Outcome<Figure> {
         let time = self.begun.elapsed().as_secs_f64();
+        // The kernel counts in hundredths of a second: a short stretch says nothing about others,
+        // so they are watched a little longer than the work took.
+        std::thread::sleep(Duration::from_secs_f64((WATCHED_S - time).max(0.0)));
+        let watched = self.begun.elapsed().as_secs_f64();
         let own = own_seconds()? - self.own;
         let busy = busy_seconds()? - self.busy;
-        // The kernel counts in hundredths of a second: a shorter stretch says nothing.
-        let others = if time < 0.1 { 0.0 } else { (busy - own) / time };
+        let others = (busy - own) / watched;
         Ok(Figure {
             ns_per_op: time * 1e9 / f64::from(count),
             percentiles: None,
@@ -165,6 +168,9 @@ fn peak_mib() -> Outcome<f64> {
 }
 
 const TICKS_PER_SECOND: f64 = 100.0;
+
+/// How long others are watched at least.
+const WATCHED_S: f64 = 0.2;
 
 /// Others use less than this many cores.
 const QUIET: f64 = 0.25;
