@@ -44,5 +44,6 @@ pub use seq::{Address, Generation, RunId, SegmentNumber, Seq};
 pub use session::{Session, SessionBuilder, Span, SpanBuilder, SpanFinish, Written};
 pub use settings::{OnBacklog, WriteMode};
 pub use snapshot::Snapshot;
+pub use storage::Durability;
 pub use time::Timestamp;
 pub use writer::WhenDurable;

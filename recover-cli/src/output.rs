@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::escape;
 use crate::failure::{Failure, Outcome};
+use crate::text::quoted;
 
 /// Where results go, and how wide and colourful they may be.
 pub(crate) struct Output {
@@ -80,6 +81,15 @@ impl Output {
 pub(crate) fn say(line: &str) {
     let mut stderr = io::stderr().lock();
     let _ = stderr.write_all(format!("{line}\n").as_bytes());
+}
+
+/// This program, as it was typed.
+pub(crate) fn program() -> String {
+    let typed = env::args_os().next();
+    typed.map_or_else(
+        || "trace-recover".to_owned(),
+        |typed| quoted(&typed.to_string_lossy()),
+    )
 }
 
 /// Says why something was not done, if there is anything to say.

@@ -3,6 +3,8 @@
 use trace_journal::Number;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::escape::one_line;
+
 /// Columns that `text` takes in a terminal.
 pub(crate) fn columns(text: &str) -> usize {
     text.width()
@@ -47,6 +49,7 @@ pub(crate) fn table(
     let all = || std::iter::once(&header).chain(rows);
     let widths: Vec<usize> = (0..header.len())
         .map(|column| all().map(|row| columns(&row[column])).max().unwrap_or(0))
+        .map(|needed| needed.min(COLUMN_WIDTH_MAX))
         .collect();
     let line = |row: &Vec<String>| {
         let mut line = String::new();
@@ -112,6 +115,19 @@ pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{} {noun}", grouped(&count.to_string()))
 }
 
+/// Text as one word for a shell; what a terminal would obey is spelled out.
+pub(crate) fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !text.is_empty() && !text.starts_with('-') && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    let dashes = if text.starts_with('-') { "-- " } else { "" };
+    format!("{dashes}'{}'", one_line(text).replace('\'', "'\\''"))
+}
+
+/// Cells may be longer: they push only their own row aside.
+const COLUMN_WIDTH_MAX: usize = 48;
+
 const MICROSECOND: u128 = 1_000;
 const MILLISECOND: u128 = 1_000_000;
 const SECOND: u128 = 1_000_000_000;
@@ -148,6 +164,12 @@ mod tests {
             shown,
             ["0", "999", "1,000", "-1,234,567", "1,234.56789", "1e30"]
         );
+    }
+
+    #[test]
+    fn words_are_safe_to_paste() {
+        let shown = ["ses_1", "a b", "it's", "-rf", ""].map(quoted);
+        assert_eq!(shown, ["ses_1", "'a b'", "'it'\\''s'", "-- '-rf'", "''"]);
     }
 
     #[test]

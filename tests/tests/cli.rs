@@ -436,6 +436,44 @@ fn recover_writes_a_file_per_session_and_overwrites_none() {
 }
 
 #[test]
+fn nothing_is_written_into_the_journal_itself() {
+    let dir = killed("s");
+    let before = contents(dir.path());
+    let ran = verb("recover", dir.path(), &["-o", dir.path().to_str().unwrap()]).code(2);
+    assert!(ran.stderr.contains("journal itself"), "{}", ran.stderr);
+    assert_eq!(contents(dir.path()), before);
+}
+
+#[test]
+fn strict_writes_nothing_if_there_is_damage_and_prefix_stops_at_the_gap() {
+    let dir = journal();
+    ingest(dir.path(), &completed("s"));
+    let holds = |bytes: &[u8]| bytes.windows(9).any(|w| w == b"I'll look");
+    let mut files = contents(dir.path()).into_iter();
+    let (segment, mut bytes) = files.find(|(_, bytes)| holds(bytes)).unwrap();
+    let at = bytes.windows(9).position(|w| w == b"I'll look").unwrap();
+    bytes[at] ^= 1;
+    fs::write(&segment, bytes).unwrap();
+    let place = journal();
+    let out = place.path().join("out");
+    let recover = |mode: &str| {
+        let more = ["--mode", mode, "-o", out.to_str().unwrap(), "--json"];
+        verb("recover", dir.path(), &more).code(3)
+    };
+    let strict = recover("strict");
+    assert!(strict.stderr.contains("nothing was written") && !out.exists());
+    assert_eq!(strict.json()["exit_code"], 3);
+    let spans = |mode: &str| {
+        recover(mode);
+        let file = fs::read(out.join("s.json")).unwrap();
+        fs::remove_dir_all(&out).unwrap();
+        let snapshot: Value = serde_json::from_slice(&file).unwrap();
+        snapshot["spans"].as_array().unwrap().len()
+    };
+    assert_eq!((spans("salvage"), spans("prefix")), (3, 2));
+}
+
+#[test]
 fn ids_from_hell_stay_apart_and_inside() {
     let dir = journal();
     let long = "x".repeat(10_000);

@@ -10,11 +10,14 @@ use super::{finish, open};
 use crate::escape::one_line;
 use crate::failure::{Exit, Outcome, could_not};
 use crate::output::Output;
-use crate::text::{duration, grouped, number, table};
+use crate::text::{cut, duration, grouped, number, table};
 
 const HEADER: [&str; 8] = [
     "ID", "STATUS", "STARTED", "DURATION", "SPANS", "TOKENS", "COST", "TITLE",
 ];
+
+/// Of a longer id a person sees the beginning, which is enough to name the session.
+const ID_COLUMNS_MAX: usize = 40;
 
 /// Columns of numbers.
 const RIGHT: [usize; 4] = [3, 4, 5, 6];
@@ -63,8 +66,13 @@ fn rows<T>(reader: &Reader, make: impl Fn(&Snapshot) -> T) -> Outcome<Vec<T>> {
 
 fn row(snapshot: &Snapshot, is_terminal: bool) -> Vec<String> {
     let totals = snapshot.totals();
+    let id = one_line(snapshot.id()).into_owned();
     vec![
-        one_line(snapshot.id()).into_owned(),
+        if is_terminal {
+            cut(&id, ID_COLUMNS_MAX)
+        } else {
+            id
+        },
         snapshot.status().as_str().to_owned(),
         time(snapshot.started_at(), is_terminal),
         duration(snapshot.duration_nanoseconds()),

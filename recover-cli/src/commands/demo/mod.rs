@@ -5,6 +5,7 @@ mod proof;
 mod tools;
 mod tree;
 mod watch;
+mod work;
 pub(super) mod worker;
 
 use std::env;
@@ -16,8 +17,8 @@ use trace_journal::{Reader, Timestamp};
 
 use super::{list, show};
 use crate::failure::{Exit, Failure, Outcome, could_not};
-use crate::output::Output;
-use crate::text::grouped;
+use crate::output::{Output, program};
+use crate::text::{grouped, quoted};
 
 const TITLE: Style = Style::new().bold();
 const GOOD: Style = AnsiColor::Green.on_default().bold();
@@ -82,15 +83,14 @@ fn heading(words: &str, output: &mut Output) -> Outcome<()> {
 }
 
 fn next_steps(dir: &Path, session: &str, output: &mut Output) -> Outcome<()> {
-    let command = env::args()
-        .next()
-        .unwrap_or_else(|| "trace-recover".to_owned());
-    let dir = dir.display();
-    output.line(&format!("The journal is in {dir}. Next:"))?;
+    let command = program();
+    output.line(&format!("The journal is in {}. Next:", dir.display()))?;
+    let sessions = quoted(&format!("{}-sessions", dir.display()));
+    let dir = quoted(&dir.display().to_string());
     output.line(&format!("  {command} {dir}"))?;
     output.line(&format!("  {command} cat {dir} --session {session} | less"))?;
     output.line(&format!(
-        "  {command} recover {dir} -o {dir}-sessions --format tracefile"
+        "  {command} recover {dir} -o {sessions} --format tracefile"
     ))
 }
 

@@ -9,13 +9,16 @@ use std::time::Instant;
 use serde_json::json;
 use trace_journal::{Channel, Span, Status, Value};
 
-use super::worker::Work;
+use super::work::Work;
 use super::{failed, tree};
 use crate::failure::Outcome;
-use crate::text::{counted, duration};
+use crate::text::{counted, cut, duration};
 
 /// Larger files are listed, not read: the demo is to be over soon.
 const FILE_LEN_MAX: u64 = 4 << 20;
+
+/// Columns of a command shown while it runs.
+const COMMAND_COLUMNS_MAX: usize = 40;
 
 /// Lines of a command's output that are kept.
 const OUTPUT_LINES_MAX: usize = 200;
@@ -46,8 +49,8 @@ pub(super) fn run_command(work: &Work, parent: &Span, name: &str, args: &[&str])
     };
     work.noted(|| span.end(status, None))?;
     let took = duration(started.elapsed().as_nanos());
-    let line = format!("say ✓ {name} {}  {took}", args.join(" "));
-    work.watcher.send(&line)
+    let typed = cut(&format!("{name} {}", args.join(" ")), COMMAND_COLUMNS_MAX);
+    work.watcher.send(&format!("say ✓ {typed}  {took}"))
 }
 
 /// Reads the files of a folder as one tool span, and says of each what it counted.

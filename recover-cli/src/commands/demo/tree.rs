@@ -1,17 +1,22 @@
 //! A real directory tree, walked and counted.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Walking stops here: the demo is to be over soon, even in a home directory.
 const FILE_COUNT_MAX: usize = 2_000;
+
+/// Folders read one by one; the others are read as one.
+const FOLDER_COUNT_MAX: usize = 10;
+const REST: &str = "the rest";
 
 /// Generated or huge by habit.
 const LEFT_OUT: [&str; 3] = [".git", "node_modules", "target"];
 
 /// The first of the places worth showing: the wanted one, else one that every machine has.
 pub(super) fn place(wanted: PathBuf) -> PathBuf {
-    let fallbacks = ["/usr/share", "/etc", "/"].map(PathBuf::from);
+    let fallbacks = ["/usr/share", "/etc"].map(PathBuf::from);
     let mut places = std::iter::once(wanted).chain(fallbacks);
     places
         .find(|place| files_below(place, 3).len() == 3)
@@ -28,6 +33,8 @@ pub(super) fn files(root: &Path) -> Vec<PathBuf> {
 fn files_below(root: &Path, count_max: usize) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_owned()];
+    // Other file systems, /proc above all, hold files that never end.
+    let device = device_of(root);
     while let Some(folder) = folders.pop() {
         let mut paths: Vec<_> = fs::read_dir(&folder)
             .into_iter()
@@ -38,7 +45,12 @@ fn files_below(root: &Path, count_max: usize) -> Vec<PathBuf> {
         for found in paths {
             let is_left_out = LEFT_OUT.iter().any(|name| found.file_name() == *name);
             match found.file_type() {
-                Ok(kind) if kind.is_dir() && !is_left_out => folders.push(found.path()),
+                Ok(kind) if kind.is_dir() && !is_left_out => {
+                    let path = found.path();
+                    if device_of(&path) == device {
+                        folders.push(path);
+                    }
+                }
                 Ok(kind) if kind.is_file() => files.push(found.path()),
                 _ => {}
             }
@@ -50,12 +62,20 @@ fn files_below(root: &Path, count_max: usize) -> Vec<PathBuf> {
     files
 }
 
+fn device_of(path: &Path) -> Option<u64> {
+    fs::metadata(path).ok().map(|facts| facts.dev())
+}
+
 /// The files by the folder right below the root that they are in.
 pub(super) fn by_folder<'f>(root: &Path, files: &'f [PathBuf]) -> Vec<(String, Vec<&'f PathBuf>)> {
     let mut folders: Vec<(String, Vec<&PathBuf>)> = Vec::new();
     for path in files {
         let relative = relative(root, path);
-        let folder = relative.split_once('/').map_or(".", |(folder, _)| folder);
+        let mut folder = relative.split_once('/').map_or(".", |(folder, _)| folder);
+        let is_known = folders.iter().any(|(name, _)| name == folder);
+        if !is_known && folders.len() >= FOLDER_COUNT_MAX {
+            folder = REST;
+        }
         match folders.iter_mut().find(|(name, _)| name == folder) {
             Some((_, files)) => files.push(path),
             None => folders.push((folder.to_owned(), vec![path])),

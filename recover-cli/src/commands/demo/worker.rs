@@ -1,13 +1,14 @@
 //! The demo's working side: reads a real tree with real commands, and journals what it does.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::json;
-use trace_journal::{Channel, Journal, Kind, Session, Span, Status, Tokens, Written};
+use trace_journal::{Channel, Journal};
 
 use super::pipe::Watcher;
 use super::tools::{self, Counted};
+use super::work::Work;
 use super::{failed, tree};
 use crate::failure::{Exit, Failure, Outcome, could_not};
 
@@ -41,23 +42,22 @@ pub(crate) fn run(dir: &Path, tree: &Path, session: &str) -> Outcome<Exit> {
     work.count_for_ever()
 }
 
-/// The worker's session and what it works on.
-pub(super) struct Work {
-    session: Session,
-    pub(super) watcher: Watcher,
-    pub(super) tree: PathBuf,
-    files: Vec<PathBuf>,
-}
-
 impl Work {
     /// First generation: what a person would type first.
     fn look_around(&self) -> Outcome<()> {
         let plan = "I'll look at the tree first, then read it folder by folder.";
         let generation = self.generation("look around", plan)?;
+        let some = self
+            .files
+            .iter()
+            .take(20)
+            .map(|path| tree::relative(&self.tree, path));
+        let some: Vec<String> = some.collect();
+        let some: Vec<&str> = some.iter().map(String::as_str).collect();
         for (command, args) in [
             ("ls", &["-A"][..]),
-            ("du", &["-sk"][..]),
-            ("find", &["-maxdepth", "1", "-type", "d"][..]),
+            ("df", &["-k", "."]),
+            ("wc", &[&["-l", "--"], &some[..]].concat()),
         ] {
             tools::run_command(self, &generation, command, args)?;
         }
@@ -101,46 +101,5 @@ impl Work {
             }
         }
         Ok(Exit::Done)
-    }
-
-    fn generation(&self, name: &str, says: &str) -> Outcome<Span> {
-        self.watcher.begin()?;
-        let span = self.session.span(name).kind(Kind::GENERATION);
-        let span = span.model("local", "walker-1").start();
-        self.watcher.ack_start(&span)?;
-        for word in says.split_inclusive(' ') {
-            self.noted(|| span.text(word))?;
-        }
-        Ok(span)
-    }
-
-    fn end_generation(&self, span: &Span, read: usize) -> Outcome<()> {
-        let count = |len: usize| i64::try_from(len).unwrap_or(i64::MAX);
-        let tokens = Tokens {
-            input: count(read / 4).into(),
-            output: count(read / 40).into(),
-            ..Tokens::default()
-        };
-        let finish = span.finish().tokens(tokens).reason("tool-calls");
-        self.noted(|| finish.end(Status::Ok))
-    }
-
-    /// Starts a tool span below `parent`.
-    pub(super) fn start_tool(
-        &self,
-        parent: &Span,
-        name: &str,
-        input: &serde_json::Value,
-    ) -> Outcome<Span> {
-        self.watcher.begin()?;
-        let span = parent.child(name).kind(Kind::TOOL).input(input).start();
-        self.watcher.ack_start(&span)?;
-        Ok(span)
-    }
-
-    /// Says that a record begins, appends it, and says that it was acknowledged.
-    pub(super) fn noted(&self, append: impl FnOnce() -> Written) -> Outcome<()> {
-        self.watcher.begin()?;
-        self.watcher.ack(append())
     }
 }

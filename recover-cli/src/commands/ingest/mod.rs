@@ -2,18 +2,19 @@
 
 mod acks;
 mod lines;
+mod target;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::time::Duration;
 
-use trace_journal::event::JsonLine;
-use trace_journal::{Error, Journal, OnBacklog, Seq, Session, UserKind};
+use trace_journal::{Durability, Error, Journal, OnBacklog};
 
 use self::acks::Acks;
 use self::lines::{Lines, Next};
-use crate::args::{IngestArgs, LineForm};
+use self::target::Target;
+use crate::args::{Ack, IngestArgs};
 use crate::escape::one_line;
 use crate::failure::{Exit, Failure, Outcome, could_not};
 use crate::output::say;
@@ -33,6 +34,7 @@ pub(crate) fn run(args: &IngestArgs) -> Outcome<Exit> {
         .on_backlog(OnBacklog::Wait(BACKLOG_WAIT))
         .open(&args.dir)
         .map_err(could_not)?;
+    say_durability(&journal, args);
     let mut acks = Acks::start(args.ack, &journal)
         .map_err(|error| Failure::CouldNot(format!("start a thread: {error}")))?;
     let mut target = Target::new(&journal, args);
@@ -67,46 +69,23 @@ fn open_input(file: Option<&Path>) -> Outcome<Box<dyn BufRead>> {
     }
 }
 
-/// Where lines go.
-enum Target<'a> {
-    Events {
-        journal: &'a Journal,
-        session: Option<&'a str>,
-    },
-    Lines(Session),
-}
-
-impl<'a> Target<'a> {
-    fn new(journal: &'a Journal, args: &'a IngestArgs) -> Target<'a> {
-        let session = args.session.as_deref();
-        match args.from {
-            LineForm::Events => Target::Events { journal, session },
-            LineForm::Lines => Target::Lines(journal.session(session.unwrap_or_default()).start()),
+/// On some file systems "durable" means little: it is said, not left to be found out.
+fn say_durability(journal: &Journal, args: &IngestArgs) {
+    let durability = journal.info().run.map(|run| run.durability);
+    let what = match durability {
+        Some(Durability::None) if args.ack == Ack::Durable => {
+            "is in memory: nothing in it survives"
         }
-    }
-
-    /// Appends the line; `None` if there is nothing to append.
-    fn append(&self, number: u64, line: &[u8]) -> Result<Option<Seq>, Error> {
-        match self {
-            Target::Lines(session) => session.append_raw(UserKind::LINE, line).map(Some),
-            Target::Events { .. } if line.trim_ascii().is_empty() => Ok(None),
-            Target::Events { journal, session } => {
-                let line = JsonLine::parse(line, *session)?;
-                for warning in &line.warnings {
-                    say(&format!("line {number}: warning: {}", one_line(warning)));
-                }
-                journal.append_line(line).map(Some)
-            }
+        Some(Durability::Unknown) if args.ack == Ack::Durable => {
+            "may be on a network: who knows what survives"
         }
-    }
-
-    /// All lines are in: a session of lines is complete.
-    fn finish(self) -> Result<(), Error> {
-        match self {
-            Target::Events { .. } => Ok(()),
-            Target::Lines(session) => session.end().result().map(|_| ()),
-        }
-    }
+        _ => return,
+    };
+    let dir = args.dir.display().to_string();
+    say(&format!(
+        "trace-recover: {} {what} power loss",
+        one_line(&dir)
+    ));
 }
 
 /// How the lines fared.

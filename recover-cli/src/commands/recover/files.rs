@@ -1,12 +1,14 @@
 //! Files of sessions: written beside their place, synced, then renamed into it.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
+use trace_journal::{Reader, export};
 
 use crate::escape::one_line;
 use crate::failure::{Failure, Outcome};
@@ -20,9 +22,17 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Makes the directory if it is missing; refuses if a file of these names is there already
-    /// and may not be replaced.
-    pub(super) fn prepare(dir: &Path, names: Vec<String>, may_overwrite: bool) -> Outcome<Files> {
+    /// Makes the directory if it is missing; refuses if it is the journal, or if a file of these
+    /// names is there already and may not be replaced.
+    pub(super) fn prepare(
+        (dir, journal): (&Path, &Path),
+        names: Vec<String>,
+        may_overwrite: bool,
+    ) -> Outcome<Files> {
+        if is_same(dir, journal) {
+            let words = "OUT is the journal itself; give another directory";
+            return Err(Failure::Usage(words.to_owned()));
+        }
         let files = Files {
             dir: dir.to_owned(),
             names,
@@ -81,6 +91,22 @@ impl Files {
         let synced = File::open(&self.dir).and_then(|dir| dir.sync_all());
         synced.map_err(|error| failed("sync", &self.dir, &error))?;
         Ok(self.written.get())
+    }
+}
+
+/// The names of the sessions' files; they depend on the journal, not on what was chosen of it.
+pub(super) fn names(reader: &Reader, chosen: &[String]) -> Vec<String> {
+    let all: Vec<&str> = reader.ids().collect();
+    let names: BTreeMap<&str, String> = all.iter().copied().zip(export::file_names(&all)).collect();
+    let name = |id: &String| names.get(id.as_str()).cloned();
+    let name = |id: &String| name(id).unwrap_or_else(|| export::file_name(id));
+    chosen.iter().map(name).collect()
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
     }
 }
 

@@ -3,14 +3,13 @@
 mod files;
 mod report;
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
 use trace_journal::export::{self, TraceFileOptions};
 use trace_journal::{Loss, Mode, Reader, Report, Snapshot};
 
-use self::files::Files;
+use self::files::{Files, names};
 use super::{open_verified, resolve, say_unread};
 use crate::args::{FileFormat, ModeName, RecoverArgs};
 use crate::escape::one_line;
@@ -33,7 +32,11 @@ pub(super) fn run(args: &RecoverArgs, output: &mut Output) -> Outcome<Exit> {
         .as_deref()
         .filter(|_| !is_refused && !ids.is_empty());
     let files = match target {
-        Some(out) => Some(Files::prepare(out, names(&reader, &ids), args.overwrite)?),
+        Some(out) => Some(Files::prepare(
+            (out, &args.dir),
+            names(&reader, &ids),
+            args.overwrite,
+        )?),
         None => None,
     };
     let mut report = survey(&reader, &ids, |place, snapshot| match &files {
@@ -80,15 +83,6 @@ fn chosen(reader: &Reader, typed: &[String]) -> Outcome<Vec<String>> {
     ids.sort();
     ids.dedup();
     Ok(ids)
-}
-
-/// The names of the sessions' files; they depend on the journal, not on what was chosen of it.
-fn names(reader: &Reader, chosen: &[String]) -> Vec<String> {
-    let all: Vec<&str> = reader.ids().collect();
-    let names: BTreeMap<&str, String> = all.iter().copied().zip(export::file_names(&all)).collect();
-    let name = |id: &String| names.get(id.as_str()).cloned();
-    let name = |id: &String| name(id).unwrap_or_else(|| export::file_name(id));
-    chosen.iter().map(name).collect()
 }
 
 /// The report of these sessions, each given to `use_it` as it is made.

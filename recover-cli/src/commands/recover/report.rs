@@ -6,7 +6,8 @@ use trace_journal::{DamagedRange, Report, SegmentReport, Seq, SessionReport, Ses
 
 use crate::escape::one_line;
 use crate::failure::Outcome;
-use crate::output::Output;
+use crate::output::{Output, program};
+use crate::text::quoted;
 
 /// One line a segment and a damaged place, then a summary, then what to type next.
 pub(super) fn print(
@@ -32,16 +33,16 @@ pub(super) fn print(
         sessions.len(),
         crashed.len()
     ))?;
-    let dir = one_line(&dir.display().to_string()).into_owned();
+    let (program, dir) = (program(), quoted(&dir.display().to_string()));
     let hint = match crashed.last() {
-        _ if sessions.is_empty() => format!("trace-recover cat {dir} --system"),
-        Some(crashed) => format!("trace-recover show {dir} {}", quoted(&crashed.id)),
-        None => format!("trace-recover list {dir}"),
+        _ if sessions.is_empty() => format!("{program} cat {dir} --system"),
+        Some(crashed) => format!("{program} show {dir} {}", quoted(&crashed.id)),
+        None => format!("{program} list {dir}"),
     };
     output.line(&format!("next: {hint}"))?;
     if !sessions.is_empty() && !is_written {
         output.line(&format!(
-            "      trace-recover recover {dir} -o OUT   (a file for each session)"
+            "      {program} recover {dir} -o OUT   (a file for each session)"
         ))?;
     }
     Ok(())
@@ -77,13 +78,4 @@ fn range_line(range: &DamagedRange) -> String {
         range.reason.code(),
         range.durable
     )
-}
-
-/// An id as one word for a shell.
-fn quoted(id: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if !id.is_empty() && id.chars().all(is_plain) {
-        return id.to_owned();
-    }
-    format!("'{}'", one_line(id).replace('\'', "'\\''"))
 }

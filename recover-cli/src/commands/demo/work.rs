@@ -1,0 +1,61 @@
+//! The worker's session, and how its records are announced and acknowledged.
+
+use std::path::PathBuf;
+
+use trace_journal::{Kind, Session, Span, Status, Tokens, Written};
+
+use super::pipe::Watcher;
+use crate::failure::Outcome;
+
+/// The worker's session and what it works on.
+pub(super) struct Work {
+    pub(super) session: Session,
+    pub(super) watcher: Watcher,
+    pub(super) tree: PathBuf,
+    pub(super) files: Vec<PathBuf>,
+}
+
+impl Work {
+    /// Starts a generation that says something first.
+    pub(super) fn generation(&self, name: &str, says: &str) -> Outcome<Span> {
+        self.watcher.begin()?;
+        let span = self.session.span(name).kind(Kind::GENERATION);
+        let span = span.model("local", "walker-1").start();
+        self.watcher.ack_start(&span)?;
+        for word in says.split_inclusive(' ') {
+            self.noted(|| span.text(word))?;
+        }
+        Ok(span)
+    }
+
+    /// Ends a generation that read that many bytes.
+    pub(super) fn end_generation(&self, span: &Span, read: usize) -> Outcome<()> {
+        let count = |len: usize| i64::try_from(len).unwrap_or(i64::MAX);
+        let tokens = Tokens {
+            input: count(read / 4).into(),
+            output: count(read / 40).into(),
+            ..Tokens::default()
+        };
+        let finish = span.finish().tokens(tokens).reason("tool-calls");
+        self.noted(|| finish.end(Status::Ok))
+    }
+
+    /// Starts a tool span below `parent`.
+    pub(super) fn start_tool(
+        &self,
+        parent: &Span,
+        name: &str,
+        input: &serde_json::Value,
+    ) -> Outcome<Span> {
+        self.watcher.begin()?;
+        let span = parent.child(name).kind(Kind::TOOL).input(input).start();
+        self.watcher.ack_start(&span)?;
+        Ok(span)
+    }
+
+    /// Says that a record begins, appends it, and says that it was acknowledged.
+    pub(super) fn noted(&self, append: impl FnOnce() -> Written) -> Outcome<()> {
+        self.watcher.begin()?;
+        self.watcher.ack(append())
+    }
+}
