@@ -204,6 +204,9 @@ fn damage_is_reported_and_costs_only_what_it_hit() {
     verb("show", dir.path(), &["s"]).code(3);
     // Nothing of another session is read where caches say that it need not be.
     verb("show", dir.path(), &["t"]).code(0);
+    verb("cat", dir.path(), &["--session", "s"]).code(3);
+    verb("cat", dir.path(), &["--format", "ndjson"]).code(3);
+    verb("verify", dir.path(), &[]).code(3);
     let out = tempfile::tempdir().unwrap();
     verb("recover", dir.path(), &["-o", out.path().to_str().unwrap()]).code(3);
     assert_eq!(fs::read_dir(out.path()).unwrap().count(), 2);

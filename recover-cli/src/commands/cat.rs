@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 use trace_journal::event::Action;
-use trace_journal::{Event, Gap, Item, Record, Records};
+use trace_journal::{Error, Event, Gap, Item, Record, Records};
 
 use super::{finish, open, resolve};
 use crate::args::{CatArgs, CatFormat};
 use crate::escape::one_line;
-use crate::failure::{Exit, Outcome};
-use crate::output::{Output, say};
+use crate::failure::{Exit, Outcome, could_not};
+use crate::output::{Output, say, say_failure};
 
 pub(super) fn run(args: &CatArgs, output: &mut Output) -> Outcome<Exit> {
     let reader = open(&args.dir)?;
@@ -16,14 +16,18 @@ pub(super) fn run(args: &CatArgs, output: &mut Output) -> Outcome<Exit> {
         Some(typed) => reader.session(&resolve(&reader, typed)?).records(),
         None => reader.records(),
     };
-    let has_failed = print(records, args, output)?;
+    let printed = print(records, args, output)?;
     let exit = finish(&reader, 1)?;
-    Ok(if has_failed { Exit::CouldNot } else { exit })
+    Ok(match (printed, exit) {
+        (Exit::CouldNot, _) | (_, Exit::CouldNot) => Exit::CouldNot,
+        (Exit::Lost, _) => Exit::Lost,
+        _ => exit,
+    })
 }
 
-/// Prints all of them; whether some could not be read.
-fn print(records: Records, args: &CatArgs, output: &mut Output) -> Outcome<bool> {
-    let mut has_failed = false;
+/// Prints all of them; whether some could not be read, or were damaged.
+fn print(records: Records, args: &CatArgs, output: &mut Output) -> Outcome<Exit> {
+    let mut exit = Exit::Done;
     for item in records {
         match item {
             Ok(Item::Record(record)) if record.kind.is_system() && !args.system => {}
@@ -39,12 +43,15 @@ fn print(records: Records, args: &CatArgs, output: &mut Output) -> Outcome<bool>
             Ok(Item::Gap(gap)) if args.format == CatFormat::Text => output.line(&words(&gap))?,
             Ok(Item::Gap(gap)) => say(&format!("trace-recover: {}", words(&gap))),
             Err(error) => {
-                has_failed = true;
-                say(&format!("trace-recover: {error}"));
+                exit = match error {
+                    Error::Damage { .. } if exit != Exit::CouldNot => Exit::Lost,
+                    _ => Exit::CouldNot,
+                };
+                say_failure(&could_not(error));
             }
         }
     }
-    Ok(has_failed)
+    Ok(exit)
 }
 
 /// An event with its address, as `ingest` reads it.
