@@ -60,7 +60,10 @@ fn lacks(needs: &Needs<'_>) -> Option<String> {
     if let Some(device) = devices.into_iter().find(|path| !Path::new(path).exists()) {
         return Some(format!("no {device}"));
     }
-    let programs = needs.programs.iter().chain(&["unshare", "losetup"]);
+    let programs = needs
+        .programs
+        .iter()
+        .chain(&["setpriv", "unshare", "losetup"]);
     let missing = programs.into_iter().find(|name| !is_installed(name));
     if let Some(missing) = missing {
         return Some(format!("{missing} is not installed"));
@@ -94,7 +97,9 @@ fn is_installed(name: &str) -> bool {
 
 fn run_again(needs: &Needs<'_>, test: &str, dir: &Path) {
     let own = env::current_exe().expect("the path of this program");
-    let mut child = Command::new("unshare")
+    // Should this process be killed, that one is, too.
+    let mut child = Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", "unshare"])
         .args(OWN_WORLD)
         .arg(own)
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
@@ -102,7 +107,7 @@ fn run_again(needs: &Needs<'_>, test: &str, dir: &Path) {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
-        .expect("unshare can be started");
+        .expect("setpriv can be started");
     let begun = Instant::now();
     let status = loop {
         if let Some(status) = child.try_wait().expect("a child to wait for") {

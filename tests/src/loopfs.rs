@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
 
 use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate, syncfs};
 use rustix::io::Errno;
@@ -227,10 +229,16 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        if unmount(&self.0, UnmountFlags::empty()).is_err() {
-            // Somebody still uses it: it goes when they do.
-            let _ = unmount(&self.0, UnmountFlags::DETACH);
+        // A thread that is about to end may still hold a file; what is unmounted only in name
+        // would go on changing the device.
+        for _ in 0..500 {
+            match unmount(&self.0, UnmountFlags::empty()) {
+                Err(Errno::BUSY) => sleep(Duration::from_millis(10)),
+                Err(_) => break,
+                Ok(()) => return,
+            }
         }
+        let _ = unmount(&self.0, UnmountFlags::DETACH);
     }
 }
 
