@@ -266,7 +266,8 @@ fn run_id((generation, random): (u32, u64)) -> RunId {
     }
 }
 
-const SEQ_MAX: u64 = 1 << 62;
+// Half of what a `Seq` can be, so that numbers counted on from here can be one, too.
+const SEQ_MAX: u64 = 1 << 47;
 
 /// Crash notes of a run kept for its reason; the first ones matter.
 const CRASH_NOTES_MAX: usize = 64;

@@ -508,3 +508,14 @@ fn searching_costs_no_more_than_a_few_file_lengths() {
     assert!(reasons.contains(&DamageReason::Unsearched));
     assert_eq!(run.segments[0].state, SegmentState::Damaged);
 }
+
+#[test]
+fn a_first_number_no_run_can_reach_is_not_believed() {
+    let mut storage = MemoryStorage::default();
+    let mut builder = SegmentBuilder::new(1, 1, (1 << 48) - 1, 0);
+    builder.raw(0, b"x");
+    storage.put(&builder, builder.file());
+    let run = look(&storage).runs.remove(0);
+    assert_eq!((run.segments[0].first_seq, records(&run)), (1, 2));
+    assert_eq!(run.segments[0].state, SegmentState::Damaged);
+}
