@@ -15,6 +15,7 @@ pub mod frozen;
 pub mod fuzz;
 pub mod kill;
 pub mod loopfs;
+pub mod metered;
 pub mod modes;
 pub mod plain;
 pub mod puppet;

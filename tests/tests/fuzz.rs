@@ -1,126 +1,111 @@
-//! Promises: hostile. Random and recorded bytes through the bodies of the fuzz targets.
+//! Promises: hostile. The fuzz targets' bodies on their corpus and on inputs made from a seed.
+//!
+//! `JOURNAL_SEED` chooses the inputs, `JOURNAL_CASES` their number for each target.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::{Duration, Instant};
 
-use journal_tests::fuzz::{event, frame};
-use journal_tests::random::{Random, seed};
-use journal_tests::rigs::done;
-use journal_tests::sample::{completed, opened};
+use journal_tests::fuzz::{TARGETS, Target, generate};
+use journal_tests::metered::{Metered, usage_of};
+use journal_tests::random::{Random, from_env, seed};
+use journal_tests::rigs::{counted, is_strict};
 use journal_tests::source::root;
-use trace_journal::Journal;
 
-/// What a fuzz target does with its input.
-type Body = fn(&[u8]);
+#[global_allocator]
+static ALLOCATOR: Metered = Metered;
 
-fn rounds(few: u64, many: u64) -> u64 {
-    if journal_tests::rigs::is_strict() {
-        many
-    } else {
-        few
-    }
+/// One input within its limits.
+///
+/// Memory, and all that was ever allocated as a measure of work, may grow no faster than the
+/// input, whatever it says of itself.
+fn run(target: &Target, input: &[u8]) {
+    let len = u64::try_from(input.len()).unwrap();
+    let (size, usage) = usage_of(|| (target.body)(input));
+    let size = size.max(len);
+    let (peak, total) = (
+        PEAK_FREE + PEAK_FACTOR * size,
+        TOTAL_FREE + TOTAL_FACTOR * size,
+    );
+    assert!(usage.peak <= peak, "{usage:?} for {size} bytes");
+    assert!(usage.total <= total, "{usage:?} for {size} bytes");
 }
 
-/// What a real segment holds, header pages left out, without the zeros at its end.
-fn real_segment() -> Vec<u8> {
-    let dir = tempfile::tempdir().unwrap();
-    let journal = Journal::open(dir.path()).unwrap();
-    for line in completed("a").iter().chain(&opened("b")) {
-        journal.append_json(line).unwrap();
+/// Generated inputs: as many as asked for, or as many as the time allows, but not too few.
+fn batch(name: &str) {
+    let target = TARGETS.iter().find(|target| target.name == name).unwrap();
+    let seed = seed();
+    let few = if is_strict() { 3_000 } else { 500 };
+    let count = from_env("JOURNAL_CASES", few);
+    let start = Instant::now();
+    let mut done = 0;
+    while done < count && (done < CASES_MIN || start.elapsed() < TIME_MAX) {
+        let mut random = Random::part(seed, done);
+        let input = generate(target.generate, &mut random);
+        let ran = catch_unwind(AssertUnwindSafe(|| run(target, &input)));
+        if let Err(panic) = ran {
+            let path = std::env::temp_dir().join(format!("fuzz-{name}-{seed}-{done}"));
+            fs::write(&path, &input).unwrap();
+            let place = path.display();
+            let known = format!("{name}: case {done} of seed {seed}, its input is {place}");
+            journal_tests::rigs::done("fuzz", &known);
+            resume_unwind(panic);
+        }
+        done += 1;
     }
-    journal.close().unwrap();
-    let mut paths = fs::read_dir(dir.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let segment = paths
-        .find(|path| path.extension().is_some_and(|e| e == "seg"))
-        .unwrap();
-    fs::read(segment).unwrap()
-}
-
-fn bytes(random: &mut Random, len_max: u64) -> Vec<u8> {
-    let len = random.below(len_max);
-    (0..len).map(|_| random.draw().to_le_bytes()[0]).collect()
+    counted(&format!("fuzz-{name}"), done, seed, start.elapsed());
 }
 
 #[test]
-fn random_bytes_as_a_segment_are_read_without_harm() {
-    let seed = seed();
-    let count = rounds(200, 1_000);
-    for round in 0..count {
-        let mut random = Random::part(seed, round);
-        // Few different bytes: more of them mean something.
-        let mut bytes = bytes(&mut random, 600);
-        if random.below(2) == 0 {
-            bytes.iter_mut().for_each(|byte| *byte %= 33);
-        }
-        bytes.insert(0, random.draw().to_le_bytes()[0]);
-        frame(&bytes);
-    }
-    done("fuzz frame", &format!("{count} random segments"));
+fn hostile_segments_are_read_without_harm() {
+    batch("frame");
 }
 
 #[test]
-fn a_real_segment_with_bytes_changed_is_read_without_harm() {
-    let seed = seed();
-    let real = real_segment();
-    let count = rounds(200, 1_000);
-    for round in 0..count {
-        let mut random = Random::part(seed, round);
-        let mut bytes = [vec![0], real.clone()].concat();
-        for _ in 0..=random.below(4) {
-            let len = u64::try_from(bytes.len()).unwrap();
-            let at = usize::try_from(1 + random.below(len - 1)).unwrap();
-            match random.below(4) {
-                0 => bytes[at] ^= 1 << random.below(8),
-                1 => bytes[at] = random.draw().to_le_bytes()[0],
-                2 => bytes.truncate(at + 1),
-                _ => {
-                    let end = (at + 64).min(bytes.len());
-                    bytes[at..end].fill(0);
-                }
-            }
-            if bytes.len() < 2 {
-                break;
-            }
-        }
-        frame(&bytes);
-    }
-    done("fuzz frame", &format!("{count} changed segments"));
+fn headers_are_taken_whole_or_not_at_all() {
+    batch("header");
 }
 
 #[test]
-fn changed_lines_are_refused_or_kept_as_they_are() {
-    let seed = seed();
-    let lines = [completed("a"), opened("b")].concat();
-    let words = [
-        "null", "-1", "1e400", "\"\"", "{}", "[[[[", "1.5", "true", "\\ud800", "\u{0}",
-    ];
-    let count = rounds(300, 1_500);
-    let mut random = Random::new(seed);
-    for _ in 0..count {
-        let at = random.below(u64::try_from(lines.len()).unwrap());
-        let mut line = lines[usize::try_from(at).unwrap()].clone().into_bytes();
-        for _ in 0..random.below(3) {
-            let at = random.below(u64::try_from(line.len()).unwrap());
-            let at = usize::try_from(at).unwrap();
-            let word = words[usize::try_from(random.below(10)).unwrap()];
-            let end = (at + usize::try_from(random.below(6)).unwrap()).min(line.len());
-            line.splice(at..end, word.bytes());
-        }
-        event(&line);
-    }
-    done("fuzz event", &format!("{count} changed lines"));
+fn payloads_are_events_that_read_back_or_stay_bytes() {
+    batch("event");
+}
+
+#[test]
+fn hostile_directories_are_read_and_opened_without_harm() {
+    batch("directory");
+}
+
+#[test]
+fn operations_keep_what_was_acknowledged() {
+    batch("ops");
+}
+
+#[test]
+fn lines_are_refused_or_kept_as_they_are() {
+    batch("ingest");
 }
 
 #[test]
 fn the_corpus_is_read_without_harm() {
-    let bodies: [(&str, Body); 2] = [("frame", frame), ("event", event)];
-    for (target, body) in bodies {
-        let folder = root().join("fuzz").join("corpus").join(target);
+    for target in &TARGETS {
+        let folder = root().join("fuzz").join("corpus").join(target.name);
+        let mut count = 0;
         for input in fs::read_dir(folder).unwrap() {
-            body(&fs::read(input.unwrap().path()).unwrap());
+            run(target, &fs::read(input.unwrap().path()).unwrap());
+            count += 1;
         }
+        assert!(count > 0, "{} has no corpus", target.name);
     }
 }
+
+/// How long one target is at it, at most, once it has had its least number of cases.
+const TIME_MAX: Duration = Duration::from_secs(6);
+const CASES_MIN: u64 = 50;
+
+const PEAK_FREE: u64 = 4 << 20;
+const PEAK_FACTOR: u64 = 64;
+const TOTAL_FREE: u64 = 64 << 20;
+const TOTAL_FACTOR: u64 = 1024;

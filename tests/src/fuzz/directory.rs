@@ -1,0 +1,43 @@
+//! A whole directory of hostile files.
+
+use trace_journal::{Error, Journal};
+
+use super::craft;
+use super::look::{Kept, Place, look};
+use super::pool::SEGMENT_LEN;
+
+/// The directory the bytes describe is read in every way; then a journal is opened on it, which
+/// must neither fail nor change what is there, and must keep its own records.
+///
+/// # Panics
+/// If it is not so.
+pub fn directory(bytes: &[u8]) -> u64 {
+    let memory = craft::directory(bytes);
+    let size = memory.size();
+    let before = look(&memory);
+    let options = Journal::options().storage(memory.storage()).stepped();
+    let journal = match options.segment_bytes_max(SEGMENT_LEN).open("memory") {
+        Ok(journal) => journal,
+        // The last generation of all may be taken.
+        Err(Error::LimitExceeded { .. }) => return size,
+        Err(error) => panic!("{error}"),
+    };
+    let line = r#"{"type":"mine","session":"new"}"#;
+    let seq = journal.append_json(line).expect("memory does not fail");
+    assert!(journal.sync().expect("memory does not fail") >= seq);
+    journal.close().expect("memory does not fail");
+    let after = look(&memory);
+    for (address, record) in &before.records {
+        assert_eq!(after.records.get(address), Some(record), "{address:?}");
+    }
+    let is_new = |(address, _): &(&Place, &Vec<Kept>)| !before.records.contains_key(*address);
+    let new = after.records.iter().filter(is_new);
+    let of_mine = new
+        .flat_map(|(_, kept)| kept)
+        .filter(|(kind, _)| *kind == CUSTOM);
+    assert_eq!(of_mine.count(), 1, "the new run's own record");
+    memory.size()
+}
+
+/// The kind of record a line of an unknown type becomes.
+const CUSTOM: u8 = 27;

@@ -1,0 +1,63 @@
+//! Any bytes as JSON lines.
+
+use trace_journal::event::Action;
+use trace_journal::{Error, Event, Item, JsonLine, Mode, Reader};
+
+use super::look::{json, look};
+use super::memory::Memory;
+use super::pool::open;
+
+/// Lines as `ingest` reads them: what is taken is written as it is read, and survives the journal.
+///
+/// # Panics
+/// If an event that was taken changes on its way.
+pub fn ingest(bytes: &[u8]) -> u64 {
+    let memory = Memory::new(1);
+    let journal = open(&memory);
+    let mut told = Vec::new();
+    for line in bytes.split(|byte| *byte == b'\n').take(LINES_MAX) {
+        let Ok(read) = JsonLine::parse(line, Some("s")) else {
+            continue;
+        };
+        let written = json(&read.event);
+        let again = JsonLine::parse(written.as_bytes(), None).expect(&written);
+        assert_eq!(read.event, again.event, "{written}");
+        assert_eq!(written, json(&again.event));
+        let event = read.event.clone().into_owned();
+        match journal.append_line(read) {
+            Ok(_) => told.push(without_additions(&event)),
+            Err(Error::InvalidEvent { .. }) => {}
+            Err(error) => panic!("{error}: {written}"),
+        }
+    }
+    let reader = Reader::of_storage(memory.storage(), Mode::Strict).expect("an intact journal");
+    let mut kept = Vec::new();
+    for item in reader.records() {
+        match item {
+            Ok(Item::Record(record)) if record.kind.is_system() => {}
+            Ok(Item::Record(record)) => kept.push(without_additions(&record.event())),
+            other => panic!("{other:?} in an intact journal"),
+        }
+    }
+    assert_eq!(kept, told);
+    drop(journal);
+    let _ = look(&memory);
+    memory.size() + u64::try_from(bytes.len()).expect("lengths fit")
+}
+
+/// An event without what the journal adds where it is left out.
+fn without_additions(event: &Event<'_>) -> Event<'static> {
+    let mut event = event.clone().into_owned();
+    event.at = None;
+    if event.session.as_deref() == Some("") {
+        event.session = Some("unknown".into());
+    }
+    match &mut event.action {
+        Action::SessionStart(start) => start.trace_id = None,
+        Action::Text(text) => text.offset = None,
+        _ => {}
+    }
+    event
+}
+
+const LINES_MAX: usize = 64;

@@ -1,0 +1,396 @@
+//! A directory in memory, for cases of which there are to be millions.
+//!
+//! Reading is counted and has a limit, so that work out of proportion ends as a failed case.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use trace_journal::Timestamp;
+use trace_journal::storage::{
+    ClockReading, Durability, Entry, FileSystem, Lock, LockOutcome, ProcessFacts, Storage,
+    StorageFile,
+};
+
+use crate::random::Random;
+
+/// Files by name; clones are the same directory.
+#[derive(Clone, Debug)]
+pub(super) struct Memory {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    names: Mutex<BTreeMap<String, Arc<Inode>>>,
+    /// Names as they are after a power cut.
+    durable_names: Mutex<BTreeMap<String, Arc<Inode>>>,
+    meter: Arc<Meter>,
+    random: Mutex<Random>,
+}
+
+/// What was done to a directory.
+#[derive(Debug)]
+struct Meter {
+    read: AtomicU64,
+    read_max: AtomicU64,
+    changes: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Inode {
+    state: Mutex<Contents>,
+    lock: Mutex<Locked>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Contents {
+    bytes: Vec<u8>,
+    /// The bytes as they are after a power cut.
+    durable: Vec<u8>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Locked {
+    #[default]
+    Not,
+    /// By this many.
+    Shared(u64),
+    Exclusive,
+}
+
+#[derive(Debug)]
+struct Handle {
+    inode: Arc<Inode>,
+    meter: Arc<Meter>,
+    held: Mutex<Option<Lock>>,
+}
+
+impl Memory {
+    /// An empty directory whose random numbers are those of a seed.
+    #[must_use]
+    pub(super) fn new(seed: u64) -> Memory {
+        let meter = Meter {
+            read: AtomicU64::new(0),
+            read_max: AtomicU64::new(u64::MAX),
+            changes: AtomicU64::new(0),
+        };
+        let shared = Shared {
+            names: Mutex::default(),
+            durable_names: Mutex::default(),
+            meter: Arc::new(meter),
+            random: Mutex::new(Random::new(seed)),
+        };
+        Memory {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Puts a durable file there, instead of any of its name.
+    pub(super) fn put(&self, name: &str, bytes: Vec<u8>) {
+        let inode = Inode::default();
+        *lock(&inode.state) = Contents {
+            durable: bytes.clone(),
+            bytes,
+        };
+        let inode = Arc::new(inode);
+        lock(&self.shared.durable_names).insert(name.to_owned(), Arc::clone(&inode));
+        lock(&self.shared.names).insert(name.to_owned(), inode);
+    }
+
+    /// Changes the bytes of a file as no program would.
+    pub(super) fn harm(&self, name: &str, harm: impl FnOnce(&mut Vec<u8>)) {
+        if let Some(inode) = lock(&self.shared.names).get(name) {
+            harm(&mut lock(&inode.state).bytes);
+        }
+    }
+
+    /// Takes the lock another process would hold; it stays for ever.
+    pub(super) fn lock_for_ever(&self, name: &str) {
+        if let Some(inode) = lock(&self.shared.names).get(name) {
+            *lock(&inode.lock) = Locked::Exclusive;
+        }
+    }
+
+    /// All files.
+    #[must_use]
+    pub(super) fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let names = lock(&self.shared.names);
+        let files = names.iter();
+        files
+            .map(|(name, inode)| (name.clone(), lock(&inode.state).bytes.clone()))
+            .collect()
+    }
+
+    /// Bytes of all files.
+    #[must_use]
+    pub(super) fn size(&self) -> u64 {
+        let names = lock(&self.shared.names);
+        let sizes = names
+            .values()
+            .map(|inode| len_of(&lock(&inode.state).bytes));
+        sizes.sum()
+    }
+
+    /// The directory once every process that had files open is dead.
+    #[must_use]
+    pub(super) fn after_kill(&self, seed: u64) -> Memory {
+        let after = Memory::new(seed);
+        for (name, bytes) in self.files() {
+            after.put(&name, bytes);
+        }
+        after
+    }
+
+    /// The directory after a power cut: of names, and of un-synced bytes of whole files, `keeps`
+    /// decides one by one.
+    #[must_use]
+    pub(super) fn after_power_cut(&self, seed: u64, mut keeps: impl FnMut() -> bool) -> Memory {
+        let after = Memory::new(seed);
+        let durable = lock(&self.shared.durable_names).clone();
+        let now = lock(&self.shared.names).clone();
+        let names = durable.iter().chain(&now);
+        for name in names.map(|(name, _)| name) {
+            let source = if keeps() { &now } else { &durable };
+            // A name of both is met twice, and what the second says stays.
+            lock(&after.shared.names).remove(name);
+            if let Some(inode) = source.get(name) {
+                let contents = lock(&inode.state).clone();
+                let Contents { bytes, durable } = contents;
+                after.put(name, if keeps() { bytes } else { durable });
+            }
+        }
+        after
+    }
+
+    /// Lets `count` more bytes be read; a request counts as [`REQUEST`] more.
+    pub(super) fn let_read(&self, count: u64) {
+        let meter = &self.shared.meter;
+        let read = meter.read.load(Ordering::Relaxed);
+        let max = read.saturating_add(count);
+        meter.read_max.store(max, Ordering::Relaxed);
+    }
+
+    /// Changes made so far, to files or names.
+    #[must_use]
+    pub(super) fn change_count(&self) -> u64 {
+        self.shared.meter.changes.load(Ordering::Relaxed)
+    }
+
+    /// The storage to open journals on.
+    #[must_use]
+    pub(super) fn storage(&self) -> Arc<dyn Storage> {
+        Arc::new(self.clone())
+    }
+
+    fn handle(&self, inode: Arc<Inode>) -> Arc<dyn StorageFile> {
+        Arc::new(Handle {
+            inode,
+            meter: Arc::clone(&self.shared.meter),
+            held: Mutex::new(None),
+        })
+    }
+}
+
+impl Meter {
+    fn change(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Storage for Memory {
+    fn path(&self) -> &Path {
+        Path::new("memory")
+    }
+
+    fn list(&self) -> io::Result<Vec<Entry>> {
+        let names = lock(&self.shared.names);
+        let entries = names.iter().map(|(name, inode)| Entry {
+            name: name.clone(),
+            len: len_of(&lock(&inode.state).bytes),
+            is_file: true,
+        });
+        Ok(entries.collect())
+    }
+
+    fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        let mut names = lock(&self.shared.names);
+        if names.contains_key(name) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        self.shared.meter.change();
+        let inode = Arc::new(Inode::default());
+        names.insert(name.to_owned(), Arc::clone(&inode));
+        Ok(self.handle(inode))
+    }
+
+    fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        let names = lock(&self.shared.names);
+        let inode = names.get(name).ok_or(io::ErrorKind::NotFound)?;
+        Ok(self.handle(Arc::clone(inode)))
+    }
+
+    fn link(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut names = lock(&self.shared.names);
+        if names.contains_key(to) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let inode = names.get(from).cloned().ok_or(io::ErrorKind::NotFound)?;
+        names.insert(to.to_owned(), inode);
+        self.shared.meter.change();
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let removed = lock(&self.shared.names).remove(name);
+        self.shared.meter.change();
+        removed.map(|_| ()).ok_or(io::ErrorKind::NotFound.into())
+    }
+
+    fn sync_dir(&self) -> io::Result<()> {
+        let names = lock(&self.shared.names).clone();
+        *lock(&self.shared.durable_names) = names;
+        Ok(())
+    }
+
+    fn is_linked(&self) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    fn file_system(&self) -> FileSystem {
+        FileSystem::Other
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Disk
+    }
+
+    fn clocks(&self) -> ClockReading {
+        ClockReading {
+            wall: Timestamp::new(1_700_000_000, 0),
+            boot_nanoseconds: 1,
+        }
+    }
+
+    fn random(&self) -> u64 {
+        lock(&self.shared.random).draw()
+    }
+
+    fn process(&self) -> ProcessFacts {
+        ProcessFacts::default()
+    }
+}
+
+impl StorageFile for Handle {
+    fn len(&self) -> io::Result<u64> {
+        Ok(len_of(&lock(&self.inode.state).bytes))
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let contents = lock(&self.inode.state);
+        let from = usize::try_from(offset).unwrap_or(usize::MAX);
+        let there = contents.bytes.get(from..).unwrap_or_default();
+        let count = there.len().min(buffer.len());
+        let (into, there) = (buffer.get_mut(..count), there.get(..count));
+        if let (Some(into), Some(there)) = (into, there) {
+            into.copy_from_slice(there);
+        }
+        let meter = &self.meter;
+        let cost = REQUEST + u64::try_from(count).unwrap_or(u64::MAX);
+        let read = meter.read.fetch_add(cost, Ordering::Relaxed) + cost;
+        let max = meter.read_max.load(Ordering::Relaxed);
+        drop(contents);
+        assert!(read <= max, "more reading than the size explains");
+        Ok(count)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let from = usize::try_from(offset).map_err(io::Error::other)?;
+        let end = from.saturating_add(bytes.len());
+        let contents = &mut lock(&self.inode.state).bytes;
+        if contents.len() < end {
+            contents.resize(end, 0);
+        }
+        if let Some(there) = contents.get_mut(from..end) {
+            there.copy_from_slice(bytes);
+        }
+        self.meter.change();
+        Ok(())
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        self.set_len(len.max(self.len()?))
+    }
+
+    fn sync(&self, from: u64, to: u64) -> io::Result<()> {
+        let mut contents = lock(&self.inode.state);
+        let Contents { bytes, durable } = &mut *contents;
+        durable.resize(bytes.len(), 0);
+        let end = usize::try_from(to).unwrap_or(usize::MAX).min(bytes.len());
+        let range = usize::try_from(from).unwrap_or(usize::MAX).min(end)..end;
+        if let (Some(durable), Some(bytes)) = (durable.get_mut(range.clone()), bytes.get(range)) {
+            durable.copy_from_slice(bytes);
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let len = usize::try_from(len).map_err(io::Error::other)?;
+        lock(&self.inode.state).bytes.resize(len, 0);
+        self.meter.change();
+        Ok(())
+    }
+
+    fn drop_cache(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn is_linked(&self) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    fn try_lock(&self, wanted: Lock) -> io::Result<LockOutcome> {
+        let mut held = lock(&self.held);
+        self.inode.unlock(held.take());
+        let mut locked = lock(&self.inode.lock);
+        let next = match (&*locked, wanted) {
+            (Locked::Not, Lock::Exclusive) => Locked::Exclusive,
+            (Locked::Not, Lock::Shared) => Locked::Shared(1),
+            (Locked::Shared(count), Lock::Shared) => Locked::Shared(count + 1),
+            _ => return Ok(LockOutcome::Contended),
+        };
+        *locked = next;
+        *held = Some(wanted);
+        Ok(LockOutcome::Held)
+    }
+}
+
+impl Inode {
+    fn unlock(&self, held: Option<Lock>) {
+        let mut locked = lock(&self.lock);
+        *locked = match (held, &*locked) {
+            (None, _) => return,
+            (Some(_), Locked::Shared(count)) if *count > 1 => Locked::Shared(count - 1),
+            (Some(_), _) => Locked::Not,
+        };
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.inode.unlock(lock(&self.held).take());
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn len_of(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+/// What a request to read costs besides its bytes.
+const REQUEST: u64 = 64;
