@@ -189,7 +189,8 @@ impl RunSurvey {
         if number > due.segment {
             let last = (first_seq > due.seq).then(|| first_seq - 1);
             self.miss_segment(due, last);
-        } else if first_seq < due.seq {
+        }
+        if first_seq < due.seq {
             let at = (FRAMES_OFFSET, 0);
             let reason = DamageReason::SeqGap;
             let finding = Finding::costless(&part.segment, at, reason);

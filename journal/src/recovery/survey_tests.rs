@@ -519,3 +519,15 @@ fn a_first_number_no_run_can_reach_is_not_believed() {
     assert_eq!((run.segments[0].first_seq, records(&run)), (1, 2));
     assert_eq!(run.segments[0].state, SegmentState::Damaged);
 }
+
+#[test]
+fn numbers_given_again_behind_a_missing_segment_are_reported() {
+    let mut storage = small().storage();
+    let third = SegmentBuilder::new(1, 3, 2, 0);
+    storage.put(&third, third.file());
+    let run = look(&storage).runs.remove(0);
+    let again = run.findings.iter().filter(|finding| {
+        finding.segment == SegmentNumber(3) && finding.reason == DamageReason::SeqGap
+    });
+    assert_eq!(again.count(), 1);
+}
