@@ -89,7 +89,8 @@ pub(super) fn look_once(memory: &Memory, mode: Mode) -> Seen {
                 let address = record.address();
                 assert!(
                     is_disordered || last.is_none_or(|last| place(last) < place(address)),
-                    "{last:?} is before {address:?}"
+                    "{last:?} is before {address:?}: {}",
+                    json(&report)
                 );
                 last = Some(address);
                 let line = json(&record.event());
