@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::core::{Core, lock};
+use super::frontier::STUCK_AFTER;
 use super::syncer::SyncState;
 use crate::error::{Error, Result};
 use crate::event::system::{Clocks, RunClose};
@@ -65,10 +66,10 @@ impl Core {
 
     fn close_run(&self, state: &mut SyncState) -> Result<()> {
         self.lock_lane().note_refused();
-        self.sync_written(state)?;
+        self.sync_all(state)?;
         if self.is_left.load(Ordering::SeqCst) {
             self.lock_lane().is_closed = true;
-            return self.sync_written(state);
+            return self.sync_all(state);
         }
         let durable_seq = self.watermark.durable();
         let close = RunClose {
@@ -77,14 +78,27 @@ impl Core {
             clocks: clocks(self.storage.clocks()),
             extras: Vec::new(),
         };
-        let closed = {
-            let mut lane = self.lock_lane();
-            lane.close(&close, durable_seq)
-        };
-        self.sync_written(state)?;
+        let closed = self.lock_lane().close(&close, durable_seq);
+        self.sync_all(state)?;
         closed?;
         self.tidy(state);
         Ok(())
+    }
+
+    /// Syncs until everything written is durable. One sync leaves out what is behind an appender
+    /// that has not finished; one that stays so is given up.
+    fn sync_all(&self, state: &mut SyncState) -> Result<()> {
+        let until = Instant::now() + STUCK_AFTER;
+        loop {
+            self.sync_written(state)?;
+            if self.watermark.durable() >= self.written() {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                let stuck = std::io::Error::other("an append has begun and does not end");
+                return Err(Error::io("close", self.storage.path(), stuck));
+            }
+        }
     }
 
     /// Gives back space and takes down the signs of life; the records do not depend on it.

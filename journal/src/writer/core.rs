@@ -388,4 +388,4 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// So much writable room is left when the syncer is asked for more.
-const WINDOW_SHORT: u64 = 64 << 10;
+const WINDOW_SHORT: u64 = 192 << 10;

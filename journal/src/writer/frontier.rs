@@ -109,12 +109,13 @@ impl Frontier {
                     self.offset += len;
                     self.relative_seq += 1;
                 }
-                None if Instant::now() >= patience => return false,
-                // An appender between reserve and commit needs a moment, or the processor.
-                None if rounds < YIELDS => {
+                // An appender between reserve and commit needs a moment, or the processor. To
+                // yield would give it to anybody, for long.
+                None if rounds < SPINS => {
                     rounds += 1;
-                    std::thread::yield_now();
+                    std::hint::spin_loop();
                 }
+                None if Instant::now() >= patience => return false,
                 None => std::thread::sleep(PAUSE),
             }
         }
@@ -123,9 +124,10 @@ impl Frontier {
 }
 
 /// How long an uncommitted frame counts as merely being written.
-const STUCK_AFTER: Duration = Duration::from_secs(1);
+pub(super) const STUCK_AFTER: Duration = Duration::from_secs(1);
 
-/// How long a sync waits for an appender that has room and has not committed.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// How long a sync waits for an appender that has room and has not committed; what is behind it
+/// is left to the next sync.
+const PATIENCE: Duration = Duration::from_micros(300);
 const PAUSE: Duration = Duration::from_micros(50);
-const YIELDS: u32 = 100;
+const SPINS: u32 = 100;

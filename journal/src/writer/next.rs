@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::segment::{PrepareFailure, Segment};
+use super::segment::{PrepareFailure, Segment, zero};
 use crate::error::Error;
 use crate::format::FRAMES_OFFSET;
 use crate::seq::{RunId, SegmentNumber};
@@ -98,7 +98,8 @@ impl NextSegment {
         }
         let planned = self.len.max(needed);
         let small = needed.max(SMALL_SEGMENT_LEN);
-        let make = |len| Segment::prepare(storage, self.run, self.number, len, self.is_mapped);
+        let kind = (self.is_mapped, false);
+        let make = |len| Segment::prepare(storage, self.run, self.number, len, kind);
         let mut made = make(planned);
         let is_full = matches!(made, Err(PrepareFailure::Discarded(Error::DiskFull { .. })));
         if is_full && small < planned {
@@ -142,17 +143,10 @@ impl Waiting {
         if from >= to {
             return None;
         }
-        let mut at = from;
-        while at < to {
-            let len = to.min(at + PAGE_LEN) - at;
-            let page = ZEROS.get(..usize::try_from(len).ok()?)?;
-            // Single pages keep the page cache in small pieces, so a later sync of one record
-            // does not write a large one. A failure only means a slower sync later.
-            if self.segment.file.write_at(page, at).is_err() {
-                self.zeroed_to = self.segment.file_len;
-                return None;
-            }
-            at += len;
+        // A failure only means a slower sync later.
+        if zero(&*self.segment.file, from, to).is_err() {
+            self.zeroed_to = self.segment.file_len;
+            return None;
         }
         self.zeroed_to = to;
         Some((Arc::clone(&self.segment), from, to))
@@ -170,7 +164,6 @@ pub(super) fn segment_len_for(room: u64) -> u64 {
 
 const PAGE_LEN: u64 = 4096;
 const ZEROED_AT_ONCE: u64 = 64 * PAGE_LEN;
-const ZEROS: [u8; 4096] = [0; 4096];
 
 /// The length of a segment made when the planned one does not fit on the disk.
 const SMALL_SEGMENT_LEN: u64 = 64 << 10;

@@ -6,7 +6,6 @@ use super::close::clocks;
 use super::core::{Core, Parts};
 use super::errors::ErrorLog;
 use super::lane::Lane;
-use super::next::Waiting;
 use super::run_file::RunFile;
 use super::segment::{PrepareFailure, Segment};
 use super::thread;
@@ -126,20 +125,15 @@ fn prepare_first(
     len: u64,
     is_mapped: bool,
 ) -> Result<Arc<Segment>> {
-    let prepared = Segment::prepare(storage, run, SegmentNumber::FIRST, len, is_mapped);
+    let kind = (is_mapped, true);
+    let prepared = Segment::prepare(storage, run, SegmentNumber::FIRST, len, kind);
     let segment = prepared.map_err(|failure| match failure {
         PrepareFailure::Discarded(error) | PrepareFailure::Poison(error) => error,
     })?;
-    let mut waiting = Waiting::new(segment);
-    while waiting.zero_next_part().is_some() {}
-    let segment = waiting.segment;
     let path = || storage.path().join(&segment.name);
-    segment
-        .file
-        .sync(0, len)
-        .and_then(|()| segment.make_writable(WRITABLE_AT_FIRST))
-        .map_err(|e| Error::io("prepare", path(), e))?;
-    Ok(segment)
+    let writable = segment.make_writable(WRITABLE_AT_FIRST);
+    writable.map_err(|e| Error::io("prepare", path(), e))?;
+    Ok(Arc::new(segment))
 }
 
 /// Enough for the first records of a run.

@@ -68,12 +68,13 @@ pub(super) struct FrameWords {
 impl Segment {
     /// Makes a segment of `file_len` bytes: space first, so that a full disk shows here and not
     /// in the middle of an append, then the header pages, then both synced with the directory.
+    /// With `is_zeroed`, all of its space is overwritten with zeros before that.
     pub(super) fn prepare(
         storage: &dyn Storage,
         run: RunId,
         number: SegmentNumber,
         file_len: u64,
-        is_mapped: bool,
+        (is_mapped, is_zeroed): (bool, bool),
     ) -> Result<Segment, PrepareFailure> {
         let name = FileName::Segment(run, number).to_string();
         let path = || storage.path().join(&name);
@@ -89,7 +90,14 @@ impl Segment {
         let filled = file
             .allocate(file_len)
             .and_then(|()| file.write_at(&pages, 0))
-            .and_then(|()| file.sync(0, FRAMES_OFFSET))
+            .and_then(|()| {
+                if is_zeroed {
+                    zero(&*file, FRAMES_OFFSET, file_len)
+                } else {
+                    Ok(())
+                }
+            })
+            .and_then(|()| file.sync(0, if is_zeroed { file_len } else { FRAMES_OFFSET }))
             .and_then(|()| {
                 if is_mapped {
                     map(&*file, file_len).map(Some)
@@ -271,6 +279,21 @@ impl FrameWords {
     }
 }
 
+/// Overwrites a part of a file with zeros, in single pages: that keeps the page cache in small
+/// pieces, so that a later sync of one record does not write a large one.
+pub(super) fn zero(file: &dyn StorageFile, from: u64, to: u64) -> std::io::Result<()> {
+    let mut at = from;
+    while at < to {
+        let len = to.min(at + PAGE_LEN) - at;
+        let page = ZEROS
+            .get(..usize::try_from(len).unwrap_or(ZEROS.len()))
+            .unwrap_or(&ZEROS);
+        file.write_at(page, at)?;
+        at += len;
+    }
+    Ok(())
+}
+
 /// Maps a file, if its pages can be made writable ahead: without that, a store could kill the
 /// process on a full disk.
 fn map(file: &dyn StorageFile, len: u64) -> std::io::Result<Arc<dyn Region>> {
@@ -280,5 +303,6 @@ fn map(file: &dyn StorageFile, len: u64) -> std::io::Result<Arc<dyn Region>> {
 }
 
 const PAGE_LEN: u64 = 4096;
+const ZEROS: [u8; 4096] = [0; 4096];
 const AHEAD_MIN: u64 = PAGE_LEN;
 const AHEAD_MAX: u64 = 8 * PAGE_LEN;

@@ -81,7 +81,7 @@ impl Core {
 }
 
 /// How much of the active segment is made writable at once.
-pub(super) const WINDOW_LEN: u64 = 256 << 10;
+pub(super) const WINDOW_LEN: u64 = 512 << 10;
 
 /// With so much waiting for a sync, zeros would only delay it.
 const BUSY_BYTES: u64 = 512 << 10;
