@@ -21,9 +21,11 @@ impl Core {
                 self.finish_close();
             } else {
                 self.bell.want_close();
-                if !self.close_batch.wait(deadline) {
+                // The error hook is called by the very thread that would have to be waited for.
+                if self.is_own_thread() || !self.close_batch.wait(deadline) {
                     return Err(Error::Timeout);
                 }
+                self.join_threads();
             }
         }
         self.closed.get().cloned().unwrap_or(Err(Error::Timeout))
@@ -38,12 +40,14 @@ impl Core {
     /// Closes the run on this thread and tells everybody.
     pub(super) fn finish_close(&self) {
         let mut state = lock(&self.sync);
-        if self.closed.get().is_none() {
-            let outcome = self.close_run(&mut state);
-            if let Err(error) = &outcome {
-                self.errors.report(error);
-            }
-            self.end(outcome);
+        if self.closed.get().is_some() {
+            return;
+        }
+        let outcome = self.close_run(&mut state);
+        drop(state);
+        self.end(outcome.clone());
+        if let Err(error) = &outcome {
+            self.errors.report(error);
         }
     }
 
@@ -60,8 +64,11 @@ impl Core {
 
     /// Gives up a run that is poisoned: it is dead from now on, and may be recovered.
     pub(super) fn abandon(&self) {
+        self.is_closing.store(true, Ordering::SeqCst);
         self.lock_lane().is_closed = true;
         lock(&self.run_file).take();
+        // Its threads have nothing left to do.
+        self.bell.want_close();
     }
 
     fn close_run(&self, state: &mut SyncState) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use super::bell::Bell;
@@ -56,6 +57,7 @@ pub(crate) struct Core {
     pub(super) is_left: AtomicBool,
     pub(super) closed: OnceLock<Result<()>>,
     pub(super) close_batch: Arc<Batch>,
+    pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
     poison: OnceLock<Arc<Error>>,
     /// Since when an appender is stuck between reserve and commit.
     pub(super) stuck_since: Mutex<Option<Instant>>,
@@ -116,6 +118,7 @@ impl Core {
             is_left: AtomicBool::new(false),
             closed: OnceLock::new(),
             close_batch: Arc::default(),
+            threads: Mutex::default(),
             poison: OnceLock::new(),
             stuck_since: Mutex::new(None),
             storage: parts.storage,

@@ -3,6 +3,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use super::core::{Core, lock};
 use super::schedule::Decision;
@@ -11,18 +12,36 @@ use crate::error::Error;
 
 /// Starts the threads of a run; they end when it is closed.
 pub(super) fn start(core: &Arc<Core>) -> io::Result<()> {
-    start_syncer(Arc::clone(core))?;
+    let syncer = start_syncer(Arc::clone(core))?;
     // Without a tender, appenders make ready what they need.
-    let _ = start_tender(Arc::clone(core));
+    let tender = start_tender(Arc::clone(core)).ok();
+    lock(&core.threads).extend([syncer].into_iter().chain(tender));
     Ok(())
 }
 
-fn start_tender(core: Arc<Core>) -> io::Result<()> {
+impl Core {
+    /// Whether this is one of the run's own threads, which call the error hook.
+    pub(super) fn is_own_thread(&self) -> bool {
+        let this = std::thread::current().id();
+        lock(&self.threads)
+            .iter()
+            .any(|thread| thread.thread().id() == this)
+    }
+
+    /// Waits for the threads of a run that is closed, so that none of its files stays open.
+    pub(super) fn join_threads(&self) {
+        for thread in std::mem::take(&mut *lock(&self.threads)) {
+            // A panic of theirs has poisoned the run already.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn start_tender(core: Arc<Core>) -> io::Result<JoinHandle<()>> {
     let builder = std::thread::Builder::new().name("trace-journal-2".to_owned());
     builder.spawn(move || {
         let _ = catch_unwind(AssertUnwindSafe(|| tend(&core)));
-    })?;
-    Ok(())
+    })
 }
 
 fn tend(core: &Core) {
@@ -35,7 +54,7 @@ fn tend(core: &Core) {
     }
 }
 
-fn start_syncer(core: Arc<Core>) -> io::Result<()> {
+fn start_syncer(core: Arc<Core>) -> io::Result<JoinHandle<()>> {
     let builder = std::thread::Builder::new().name("trace-journal".to_owned());
     builder.spawn(move || {
         if catch_unwind(AssertUnwindSafe(|| run(&core))).is_err() {
@@ -44,8 +63,7 @@ fn start_syncer(core: Arc<Core>) -> io::Result<()> {
             let poisoned = core.poison(Error::io("sync", core.storage().path(), cause));
             core.end(Err(poisoned));
         }
-    })?;
-    Ok(())
+    })
 }
 
 fn run(core: &Core) {
