@@ -83,7 +83,7 @@ fn payload(random: &mut Random) -> Vec<u8> {
 fn lines(random: &mut Random) -> Vec<u8> {
     let mut text = Vec::new();
     for _ in 0..=random.below(6) {
-        let Some(line) = random.pick(&LINES) else {
+        let Some(line) = random.pick(&LINES[..]) else {
             continue;
         };
         let mut line = line.as_bytes().to_vec();
