@@ -21,6 +21,8 @@ const SYNC_MARK: u8 = 3;
 pub struct Plain {
     /// The records.
     pub runs: BTreeMap<RunId, BTreeMap<u64, PlainRecord>>,
+    /// Records of segments that nothing intact tells the first number of.
+    pub unnumbered: Vec<(RunId, PlainRecord)>,
 }
 
 /// An intact record.
@@ -66,9 +68,31 @@ impl Plain {
     #[must_use]
     pub fn of(files: BTreeMap<(RunId, SegmentNumber), Vec<u8>>) -> Plain {
         let mut plain = Plain::default();
+        let mut sealed: Option<(RunId, SegmentNumber, u64)> = None;
         for ((run, number), bytes) in files {
+            // Known for certain without a word of the segment itself: of the first one of a run,
+            // and of one whose predecessor ends in its seal.
+            let certain = match number {
+                SegmentNumber::FIRST => Some(1),
+                _ => sealed
+                    .take()
+                    .filter(|s| (s.0, s.1) == (run, number))
+                    .map(|s| s.2),
+            };
+            let (found, told) = segment(run, number, bytes);
+            let Some(first) = told.or(certain) else {
+                let records = found.into_iter().map(|(_, record)| (run, record));
+                plain.unnumbered.extend(records);
+                continue;
+            };
+            let found = found
+                .into_iter()
+                .map(|(relative, record)| (first + relative, record));
+            let found: Vec<(u64, PlainRecord)> = found.collect();
+            let sealed_at = found.last().filter(|(_, record)| record.kind == SEAL);
+            sealed = sealed_at.map(|(seq, _)| (run, number.next(), seq + 1));
             let records = plain.runs.entry(run).or_default();
-            for (seq, record) in segment(run, number, bytes) {
+            for (seq, record) in found {
                 let before = records.insert(seq, record);
                 assert!(before.is_none(), "{run}: two records have number {seq}");
             }
@@ -92,8 +116,12 @@ impl Plain {
     }
 }
 
-/// The records of a segment; one that does not tell its first number holds none.
-fn segment(run: RunId, number: SegmentNumber, mut bytes: Vec<u8>) -> Vec<(u64, PlainRecord)> {
+/// The records of a segment by relative number, and the first number if one of them tells it.
+fn segment(
+    run: RunId,
+    number: SegmentNumber,
+    mut bytes: Vec<u8>,
+) -> (Vec<(u64, PlainRecord)>, Option<u64>) {
     let told = match SegmentHeader::decode(&bytes) {
         HeaderState::Intact(header) | HeaderState::OnePage(header, _) => header.file_len,
         _ => 0,
@@ -129,13 +157,7 @@ fn segment(run: RunId, number: SegmentNumber, mut bytes: Vec<u8>) -> Vec<(u64, P
         found.push((u64::from(header.relative_seq), record));
         offset = usize::try_from(end).expect("an offset");
     }
-    // Where the first segment begins needs no telling.
-    let is_first = number == SegmentNumber::FIRST;
-    let Some(first_seq) = first_seq.or(is_first.then_some(1)) else {
-        return Vec::new();
-    };
-    let number = |(relative, record)| (first_seq + relative, record);
-    found.into_iter().map(number).collect()
+    (found, first_seq)
 }
 
 /// The intact frame that begins here.

@@ -1,0 +1,205 @@
+//! A simulated disk behind the storage seam: everything a power loss or a failing call may do,
+//! decided by one seed.
+
+mod calls;
+mod fault;
+mod file;
+mod handle;
+
+pub use fault::{Bug, Fault, Faults};
+pub use file::{SECTOR, Style};
+pub use handle::Process;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use trace_journal::RunId;
+use trace_journal::SegmentNumber;
+use trace_journal::format::FileName;
+
+use crate::random::Random;
+use file::File;
+
+/// A disk that programs share.
+#[derive(Clone)]
+pub struct SimDisk {
+    state: Arc<Mutex<State>>,
+    watcher: Option<Watcher>,
+}
+
+/// Is called before every change of a disk.
+pub type Watcher = Arc<dyn Fn(&SimDisk) + Send + Sync>;
+
+type FileId = u64;
+
+#[derive(Clone, Debug)]
+struct State {
+    files: BTreeMap<FileId, File>,
+    names: BTreeMap<String, FileId>,
+    /// Names that survive power loss for certain.
+    disk_names: BTreeMap<String, FileId>,
+    /// Names made (`Some`) and removed since the directory was synced.
+    name_changes: Vec<(String, Option<FileId>)>,
+    /// Files locked by whom: file, handle, alone.
+    locks: Vec<(FileId, u64, bool)>,
+    next_id: u64,
+    random: Random,
+    nanoseconds: u64,
+    faults: Faults,
+    bug: Option<Bug>,
+    /// A sync of a file failed: what is cached may be neither on the disk nor ever come there.
+    has_failed_sync: bool,
+    /// A program broke a rule of the seam.
+    foul: Option<String>,
+    /// The range a delayed sync is still to make durable.
+    delayed: Option<(FileId, usize, usize)>,
+}
+
+impl SimDisk {
+    /// An empty disk.
+    #[must_use]
+    pub fn new(random: Random) -> SimDisk {
+        SimDisk {
+            state: Arc::new(Mutex::new(State {
+                files: BTreeMap::new(),
+                names: BTreeMap::new(),
+                disk_names: BTreeMap::new(),
+                name_changes: Vec::new(),
+                locks: Vec::new(),
+                next_id: 1,
+                random,
+                nanoseconds: 0,
+                faults: Faults::default(),
+                bug: None,
+                has_failed_sync: false,
+                foul: None,
+                delayed: None,
+            })),
+            watcher: None,
+        }
+    }
+
+    /// The same disk, for a program whose every change is watched: `watcher` is called before it.
+    #[must_use]
+    pub fn watched(&self, watcher: Watcher) -> SimDisk {
+        SimDisk {
+            state: Arc::clone(&self.state),
+            watcher: Some(watcher),
+        }
+    }
+
+    /// Makes calls fail from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        self.lock().faults = faults;
+    }
+
+    /// Makes the disk break its word from now on.
+    pub fn set_bug(&self, bug: Option<Bug>) {
+        self.lock().bug = bug;
+    }
+
+    /// The first rule of the seam that a program broke.
+    #[must_use]
+    pub fn foul(&self) -> Option<String> {
+        self.lock().foul.clone()
+    }
+
+    /// Whether a sync of a file failed since power was lost the last time.
+    #[must_use]
+    pub fn has_failed_sync(&self) -> bool {
+        self.lock().has_failed_sync
+    }
+
+    /// The disk as it is found after power loss: all programs are gone.
+    #[must_use]
+    pub fn after_power_loss(&self, mut random: Random, style: Style) -> SimDisk {
+        let state = self.lock();
+        let mut names = state.disk_names.clone();
+        for (name, change) in &state.name_changes {
+            let is_kept = match style {
+                Style::Nothing => false,
+                Style::Everything => true,
+                Style::Most => !random.once_in(12),
+                Style::Some | Style::Torn => random.once_in(2),
+            };
+            match change {
+                _ if !is_kept => {}
+                Some(id) => drop(names.insert(name.clone(), *id)),
+                None => drop(names.remove(name)),
+            }
+        }
+        let lose = |(id, file): (&FileId, &File)| (*id, file.after_power_loss(&mut random, style));
+        let files = state.files.iter().map(lose).collect();
+        let after = SimDisk::new(random);
+        {
+            let mut found = after.lock();
+            found.files = files;
+            found.disk_names = names.clone();
+            found.names = names;
+            found.next_id = state.next_id;
+            found.nanoseconds = state.nanoseconds;
+            found.bug = state.bug;
+        }
+        after
+    }
+
+    /// The disk as it is found after all programs were killed: nothing is lost, but what was not
+    /// synced still is not.
+    #[must_use]
+    pub fn after_kill(&self, random: Random) -> SimDisk {
+        let mut state = self.lock().clone();
+        state.locks.clear();
+        state.random = random;
+        state.faults = Faults::default();
+        SimDisk {
+            state: Arc::new(Mutex::new(state)),
+            watcher: None,
+        }
+    }
+
+    /// All segments as programs see them.
+    #[must_use]
+    pub fn segments(&self) -> BTreeMap<(RunId, SegmentNumber), Vec<u8>> {
+        let state = self.lock();
+        let segments = state.names.iter().filter_map(|(name, id)| {
+            let Some(FileName::Segment(run, number)) = FileName::parse(name) else {
+                return None;
+            };
+            Some(((run, number), Vec::clone(&state.files.get(id)?.cached)))
+        });
+        segments.collect()
+    }
+
+    /// All names as programs see them.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.lock().names.keys().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be called before every change.
+    fn about_to_change(&self) {
+        if let Some(watcher) = &self.watcher {
+            watcher(&SimDisk {
+                state: Arc::clone(&self.state),
+                watcher: None,
+            });
+        }
+    }
+}
+
+impl fmt::Debug for SimDisk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names = f.debug_map();
+        let state = self.lock();
+        for (name, id) in &state.names {
+            let len = state.files.get(id).map_or(0, |file| file.cached.len());
+            names.entry(name, &len);
+        }
+        names.finish()
+    }
+}
