@@ -15,7 +15,7 @@ use crate::failure::Outcome;
 use crate::text::{counted, cut, duration};
 
 /// Larger files are listed, not read: the demo is to be over soon.
-const FILE_LEN_MAX: u64 = 4 << 20;
+const FILE_LEN_MAX: u64 = 1 << 20;
 
 /// Columns of a command shown while it runs.
 const COMMAND_COLUMNS_MAX: usize = 40;

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Walking stops here: the demo is to be over soon, even in a home directory.
-const FILE_COUNT_MAX: usize = 2_000;
+const FILE_COUNT_MAX: usize = 1_000;
 
 /// Folders read one by one; the others are read as one.
 const FOLDER_COUNT_MAX: usize = 10;

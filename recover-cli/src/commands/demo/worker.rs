@@ -88,6 +88,8 @@ impl Work {
         let mut stdin = child.stdin.take().expect("the pipe was asked for");
         let mut fed = Counted::default();
         for pass in 1_u32.. {
+            // Also where no file can be read: whoever watches waits for records.
+            self.noted(|| tool.set("passes", i64::from(pass)))?;
             for path in &self.files {
                 let Ok((bytes, counted)) = tools::count(path) else {
                     continue;
