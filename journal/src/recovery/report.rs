@@ -239,10 +239,16 @@ impl Report {
             _ => {}
         }
         let missing = finding.missing;
+        // Bytes past the end of a file count as zeros, so a frame may end behind it.
+        let size = self
+            .segments
+            .iter()
+            .find(|segment| segment.file == finding.file);
+        let len_max = size.map_or(finding.len, |s| s.size.saturating_sub(finding.offset));
         self.ranges.push(DamagedRange {
             file: finding.file.clone(),
             offset: finding.offset,
-            len: finding.len,
+            len: finding.len.min(len_max),
             reason: finding.reason,
             first_missing: missing.and_then(|missing| Seq::new(missing.first)),
             last_missing: missing.and_then(|missing| missing.last).and_then(Seq::new),
