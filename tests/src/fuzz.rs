@@ -16,13 +16,15 @@ mod memory;
 mod ops;
 mod pool;
 
-pub use directory::directory;
-pub use event::event;
-pub use frame::frame;
+use directory::directory;
+use event::event;
+use frame::frame;
 pub use generate::{Generate, generate};
-pub use header::header;
-pub use ingest::ingest;
-pub use ops::ops;
+use header::header;
+use ingest::ingest;
+use ops::ops;
+
+use crate::metered::usage_of;
 
 /// What the suite knows of a fuzz target.
 #[derive(Clone, Copy, Debug)]
@@ -35,8 +37,41 @@ pub struct Target {
     pub generate: Generate,
 }
 
+impl Target {
+    /// The target of this name.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn named(name: &str) -> &'static Target {
+        let target = TARGETS.iter().find(|target| target.name == name);
+        target.expect("a target of this name")
+    }
+
+    /// Does with an input what the target does, within limits: memory, and all that is ever
+    /// allocated as a measure of work, grow no faster than the input, whatever it says of itself.
+    ///
+    /// # Panics
+    /// If the property does not hold, or a limit is passed; limits need [`crate::metered::Metered`]
+    /// as the allocator.
+    pub fn check(&self, input: &[u8]) {
+        let len = u64::try_from(input.len()).expect("lengths fit");
+        let (size, usage) = usage_of(|| (self.body)(input));
+        let size = size.max(len);
+        let peak = PEAK_FREE + PEAK_FACTOR * size;
+        let total = TOTAL_FREE + TOTAL_FACTOR * size;
+        assert!(usage.peak <= peak, "{usage:?} for {size} bytes");
+        assert!(usage.total <= total, "{usage:?} for {size} bytes");
+    }
+}
+
+const PEAK_FREE: u64 = 4 << 20;
+const PEAK_FACTOR: u64 = 64;
+const TOTAL_FREE: u64 = 64 << 20;
+const TOTAL_FACTOR: u64 = 1024;
+
 /// All fuzz targets.
-pub const TARGETS: [Target; 6] = [
+pub static TARGETS: [Target; 6] = [
     Target {
         name: "frame",
         body: frame,

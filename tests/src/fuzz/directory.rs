@@ -11,7 +11,7 @@ use super::pool::SEGMENT_LEN;
 ///
 /// # Panics
 /// If it is not so.
-pub fn directory(bytes: &[u8]) -> u64 {
+pub(super) fn directory(bytes: &[u8]) -> u64 {
     let memory = craft::directory(bytes);
     let size = memory.size();
     let before = look(&memory);

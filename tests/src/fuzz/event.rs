@@ -15,7 +15,7 @@ use super::pool::open;
 ///
 /// # Panics
 /// If it is not so.
-pub fn event(bytes: &[u8]) -> u64 {
+pub(super) fn event(bytes: &[u8]) -> u64 {
     let Some((kind, payload)) = bytes.split_first() else {
         return 0;
     };

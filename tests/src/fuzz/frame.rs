@@ -12,7 +12,7 @@ use super::memory::Memory;
 ///
 /// # Panics
 /// If reading it does not keep its promises.
-pub fn frame(bytes: &[u8]) -> u64 {
+pub(super) fn frame(bytes: &[u8]) -> u64 {
     let mut input = Cursor::new(bytes);
     let form = input.below(4);
     let (run, number) = (run(0), SegmentNumber::FIRST);

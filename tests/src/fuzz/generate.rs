@@ -135,7 +135,7 @@ fn put_word(line: &mut Vec<u8>, random: &mut Random) {
 /// Few different bytes, so that more of them mean something; a random stretch now and then.
 fn choices(random: &mut Random, len_max: u64) -> Vec<u8> {
     let len = random.below(len_max);
-    let limit = [256, 256, 33, 17].get(place(&[0; 4], random)).copied();
+    let limit = [256, 97, 33, 17].get(place(&[0; 4], random)).copied();
     let limit = limit.unwrap_or(256);
     let mut byte = || random.below(limit).to_le_bytes()[0];
     (0..len).map(|_| byte()).collect()

@@ -10,7 +10,7 @@ use super::cursor::Cursor;
 ///
 /// # Panics
 /// If it is not so.
-pub fn header(bytes: &[u8]) -> u64 {
+pub(super) fn header(bytes: &[u8]) -> u64 {
     pages(bytes);
     frames(bytes);
     name(bytes);

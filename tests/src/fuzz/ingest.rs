@@ -11,7 +11,7 @@ use super::pool::open;
 ///
 /// # Panics
 /// If an event that was taken changes on its way.
-pub fn ingest(bytes: &[u8]) -> u64 {
+pub(super) fn ingest(bytes: &[u8]) -> u64 {
     let memory = Memory::new(1);
     let journal = open(&memory);
     let mut told = Vec::new();

@@ -2,7 +2,10 @@
 //!
 //! Reading is counted and has a limit, so that work out of proportion ends as a failed case.
 
-use std::collections::BTreeMap;
+mod locked;
+mod region;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,11 +13,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use trace_journal::Timestamp;
 use trace_journal::storage::{
-    ClockReading, Durability, Entry, FileSystem, Lock, LockOutcome, ProcessFacts, Storage,
+    ClockReading, Durability, Entry, FileSystem, Lock, LockOutcome, ProcessFacts, Region, Storage,
     StorageFile,
 };
 
 use crate::random::Random;
+use locked::Locked;
+use region::{Mapping, PAGE};
 
 /// Files by name; clones are the same directory.
 #[derive(Clone, Debug)]
@@ -50,15 +55,8 @@ struct Contents {
     bytes: Vec<u8>,
     /// The bytes as they are after a power cut.
     durable: Vec<u8>,
-}
-
-#[derive(Debug, Default, PartialEq, Eq)]
-enum Locked {
-    #[default]
-    Not,
-    /// By this many.
-    Shared(u64),
-    Exclusive,
+    /// Pages that can be stored into through a mapping.
+    writable: BTreeSet<u64>,
 }
 
 #[derive(Debug)]
@@ -94,6 +92,7 @@ impl Memory {
         *lock(&inode.state) = Contents {
             durable: bytes.clone(),
             bytes,
+            writable: BTreeSet::new(),
         };
         let inode = Arc::new(inode);
         lock(&self.shared.durable_names).insert(name.to_owned(), Arc::clone(&inode));
@@ -158,7 +157,7 @@ impl Memory {
             lock(&after.shared.names).remove(name);
             if let Some(inode) = source.get(name) {
                 let contents = lock(&inode.state).clone();
-                let Contents { bytes, durable } = contents;
+                let Contents { bytes, durable, .. } = contents;
                 after.put(name, if keeps() { bytes } else { durable });
             }
         }
@@ -324,9 +323,19 @@ impl StorageFile for Handle {
         self.set_len(len.max(self.len()?))
     }
 
+    fn map(&self, len: u64) -> io::Result<Arc<dyn Region>> {
+        Mapping::of(self, len)
+    }
+
     fn sync(&self, from: u64, to: u64) -> io::Result<()> {
         let mut contents = lock(&self.inode.state);
-        let Contents { bytes, durable } = &mut *contents;
+        let Contents {
+            bytes,
+            durable,
+            writable,
+        } = &mut *contents;
+        // What is clean may need space again when it is next stored into.
+        writable.retain(|page| *page < from / PAGE || *page >= to.div_ceil(PAGE));
         durable.resize(bytes.len(), 0);
         let end = usize::try_from(to).unwrap_or(usize::MAX).min(bytes.len());
         let range = usize::try_from(from).unwrap_or(usize::MAX).min(end)..end;
@@ -353,34 +362,17 @@ impl StorageFile for Handle {
 
     fn try_lock(&self, wanted: Lock) -> io::Result<LockOutcome> {
         let mut held = lock(&self.held);
-        self.inode.unlock(held.take());
         let mut locked = lock(&self.inode.lock);
-        let next = match (&*locked, wanted) {
-            (Locked::Not, Lock::Exclusive) => Locked::Exclusive,
-            (Locked::Not, Lock::Shared) => Locked::Shared(1),
-            (Locked::Shared(count), Lock::Shared) => Locked::Shared(count + 1),
-            _ => return Ok(LockOutcome::Contended),
-        };
-        *locked = next;
-        *held = Some(wanted);
-        Ok(LockOutcome::Held)
-    }
-}
-
-impl Inode {
-    fn unlock(&self, held: Option<Lock>) {
-        let mut locked = lock(&self.lock);
-        *locked = match (held, &*locked) {
-            (None, _) => return,
-            (Some(_), Locked::Shared(count)) if *count > 1 => Locked::Shared(count - 1),
-            (Some(_), _) => Locked::Not,
-        };
+        locked.give_back(held.take());
+        let outcome = locked.take(wanted);
+        *held = (outcome == LockOutcome::Held).then_some(wanted);
+        Ok(outcome)
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.inode.unlock(lock(&self.held).take());
+        lock(&self.inode.lock).give_back(lock(&self.held).take());
     }
 }
 

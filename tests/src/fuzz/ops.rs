@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use trace_journal::{Journal, Loss, Mode, Reader, RunId, Seq, UserKind};
+use trace_journal::{Journal, Loss, Mode, Reader, RunId, Seq, UserKind, WriteMode};
 
 use super::cursor::Cursor;
 use super::look::{Seen, look, look_once};
 use super::memory::Memory;
-use super::pool::open;
+use super::pool::open_mode;
 
 /// Each byte is an operation of one of two writers, or what befalls them: kill, power cut, damage.
-/// After each such thing, and at the end, what is there is compared with what was acknowledged.
+/// A writer is opened by its first operation, which also chooses its write mode. After each
+/// thing that befalls them, and at the end, what is there is compared with what was acknowledged.
 ///
 /// # Panics
 /// If a promise is broken.
-pub fn ops(bytes: &[u8]) -> u64 {
+pub(super) fn ops(bytes: &[u8]) -> u64 {
     let mut world = World::new();
     let mut input = Cursor::new(bytes);
     for _ in 0..OPERATIONS_MAX {
@@ -37,6 +38,13 @@ struct World {
     told: BTreeMap<RunId, Told>,
     kills: u64,
     fate: Fate,
+}
+
+/// A writer, and how it writes if it is opened now.
+#[derive(Clone, Copy)]
+struct Who {
+    number: usize,
+    mode: WriteMode,
 }
 
 struct Writer {
@@ -72,7 +80,13 @@ impl World {
 
     fn step(&mut self, input: &mut Cursor<'_>) {
         let operation = input.byte();
-        let who = usize::from(operation >> 7);
+        let who = Who {
+            number: usize::from(operation >> 7),
+            mode: match operation & 0x40 {
+                0 => WriteMode::Positioned,
+                _ => WriteMode::Mapped,
+            },
+        };
         match operation & 0x0F {
             0..=4 => self.append(who, usize::from(input.byte())),
             5 => self.append(who, usize::from(input.byte()) * 100),
@@ -96,24 +110,26 @@ impl World {
         }
     }
 
-    fn open(&mut self, who: usize) -> Option<&Writer> {
-        let writer = self.writers.get_mut(who)?;
+    fn open(&mut self, who: Who) -> Option<&Writer> {
+        let writer = self.writers.get_mut(who.number)?;
         if writer.is_none() {
-            let journal = open(&self.memory);
-            let run = journal.info().run.expect("it is open").run;
+            let journal = open_mode(&self.memory, who.mode);
+            let info = journal.info().run.expect("it is open");
+            assert_eq!(info.write_mode, who.mode);
+            let run = info.run;
             self.told.entry(run).or_default();
             *writer = Some(Writer { journal, run });
         }
         writer.as_ref()
     }
 
-    fn write(&mut self, who: usize, write: impl FnOnce(&Journal)) {
+    fn write(&mut self, who: Who, write: impl FnOnce(&Journal)) {
         if let Some(writer) = self.open(who) {
             write(&writer.journal);
         }
     }
 
-    fn append(&mut self, who: usize, len: usize) {
+    fn append(&mut self, who: Who, len: usize) {
         let count = self
             .told
             .values()
@@ -132,7 +148,7 @@ impl World {
         assert_eq!(told.written.insert(seq, payload), None, "{run} {seq}");
     }
 
-    fn sync(&mut self, who: usize) {
+    fn sync(&mut self, who: Who) {
         let Some(writer) = self.open(who) else {
             return;
         };
@@ -145,8 +161,8 @@ impl World {
         told.durable = Some(durable);
     }
 
-    fn close(&mut self, who: usize) {
-        let Some(writer) = self.writers.get_mut(who).and_then(Option::take) else {
+    fn close(&mut self, who: Who) {
+        let Some(writer) = self.writers.get_mut(who.number).and_then(Option::take) else {
             return;
         };
         writer.journal.close().expect("memory does not fail");

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use trace_journal::{Item, Journal, Mode, Reader};
+use trace_journal::{Item, Journal, Mode, Reader, WriteMode};
 
 use super::memory::Memory;
 
@@ -21,9 +21,18 @@ pub(super) struct Sample {
 /// If it cannot be opened.
 #[must_use]
 pub(super) fn open(memory: &Memory) -> Journal {
+    open_mode(memory, WriteMode::Positioned)
+}
+
+/// As [`open`], written in this mode.
+///
+/// # Panics
+/// If it cannot be opened.
+#[must_use]
+pub(super) fn open_mode(memory: &Memory, mode: WriteMode) -> Journal {
     let options = Journal::options().storage(memory.storage()).stepped();
-    let opened = options.segment_bytes_max(SEGMENT_LEN).open("memory");
-    opened.expect("nothing is in the way")
+    let options = options.segment_bytes_max(SEGMENT_LEN).write_mode(mode);
+    options.open("memory").expect("nothing is in the way")
 }
 
 /// Size of the segments of [`open`].
