@@ -14,6 +14,7 @@ mod options;
 mod panic_hook;
 mod reader;
 mod recovery;
+mod seeded;
 mod segment;
 mod seq;
 mod session;

@@ -9,6 +9,7 @@ use crate::format::RecordKind;
 use crate::options::Options;
 use crate::recovery::apply::Applied;
 use crate::recovery::plan::plan;
+use crate::seeded::{self, Bug};
 use crate::seq::{Generation, RunId};
 use crate::session::{Recorder, Sink};
 use crate::settings::WriterSettings;
@@ -94,9 +95,11 @@ fn open_run(
     errors: Arc<ErrorLog>,
 ) -> Result<(Arc<Core>, Vec<RunId>)> {
     let plan = plan(&*storage)?;
+    let is_first = plan.generation_max == 0;
+    let step = u32::from(is_first || !seeded::has(Bug::GenerationReused));
     let generation = plan
         .generation_max
-        .checked_add(1)
+        .checked_add(step)
         .ok_or(Error::LimitExceeded {
             what: "generation",
             size: u64::from(plan.generation_max) + 1,
@@ -108,7 +111,7 @@ fn open_run(
         settings,
         errors,
         generation: Generation(generation),
-        live_runs: plan.live.clone(),
+        live_runs: seeded::either(Bug::LiveRunsNotListed, Vec::new(), plan.live.clone()),
     }
     .open()?;
     let recovered = applied.runs();

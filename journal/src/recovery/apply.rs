@@ -5,6 +5,7 @@ use super::plan::Plan;
 use super::tail::survey_tail;
 use crate::error::{Error, Result};
 use crate::event::system::RunRecovered;
+use crate::seeded::{self, Bug};
 use crate::seq::RunId;
 use crate::storage::Storage;
 
@@ -73,7 +74,13 @@ fn take_on(storage: &dyn Storage, run: RunId) -> Result<Option<(Claim, RunRecove
     let unproven = found
         .unproven()
         .map(|segment| segment.part.segment.name.as_str());
-    make_durable(storage, unproven)?;
+    if !seeded::has(Bug::DeadRunNotSynced) {
+        make_durable(storage, unproven)?;
+    }
+    if seeded::has(Bug::EmptySegmentRemoved) {
+        let empty = found.segments.iter().filter(|s| s.part.records == 0);
+        empty.for_each(|s| drop(storage.remove(&s.part.segment.name)));
+    }
     let record = found.to_record();
     Ok(Some((claim, record)))
 }

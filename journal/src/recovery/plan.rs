@@ -11,6 +11,7 @@ use crate::event::system::{self, Seal};
 use crate::format::{
     FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, RecordKind, padded,
 };
+use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::{Entry, Storage};
 
@@ -141,7 +142,7 @@ fn ends_in_last_seal(storage: &dyn Storage, run: RunId, number: SegmentNumber, l
 
 /// Which of `runs` a later run has recovered.
 fn covered(storage: &dyn Storage, listing: &Listing, runs: &[RunId]) -> BTreeSet<RunId> {
-    let Some(oldest) = runs.first() else {
+    let Some(oldest) = runs.first().filter(|_| !seeded::has(Bug::RecoveredTwice)) else {
         return BTreeSet::new();
     };
     let mut covered = BTreeSet::new();

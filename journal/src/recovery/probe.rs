@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 
 use super::Liveness;
 use crate::format::FileName;
+use crate::seeded::{self, Bug};
 use crate::seq::RunId;
 use crate::storage::{Lock, LockOutcome, Storage};
 
@@ -16,6 +17,7 @@ pub(crate) fn probe(storage: &dyn Storage, run: RunId) -> Liveness {
     };
     match file.try_lock(Lock::Shared) {
         Ok(LockOutcome::Held) => Liveness::Dead,
+        Ok(LockOutcome::Contended) if seeded::has(Bug::LiveRunTakenForDead) => Liveness::Dead,
         Ok(LockOutcome::Contended) => Liveness::Live,
         Ok(LockOutcome::Unsupported) | Err(_) => Liveness::Unknown,
     }

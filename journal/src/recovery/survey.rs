@@ -15,6 +15,7 @@ use super::witness::Witness;
 use super::{Liveness, Loss};
 use crate::error::{Error, Result};
 use crate::format::FileName;
+use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::{Entry, Storage};
 
@@ -87,6 +88,9 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
         let witness = witnesses.remove(&run).unwrap_or_default();
         let found = RunSurvey::assemble(run, liveness, parts, witness.clone(), None);
         runs.push(look_again(storage, found, witness));
+    }
+    if seeded::has(Bug::RunsByClock) {
+        runs.sort_by_key(|run| run.opened.as_ref().map(|opened| opened.at));
     }
     strays.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Survey { runs, strays })

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io;
 
 use crate::format::{FrameHeader, FrameSeed};
+use crate::seeded::{self, Bug};
 use crate::storage::StorageFile;
 
 /// A moving window over a file.
@@ -94,7 +95,8 @@ impl<'a> Window<'a> {
             self.scratch = scratch;
             filled?;
         }
-        Ok(checksum.finish(header.fields(), offset) == header.crc)
+        let fits = checksum.finish(header.fields(), offset) == header.crc;
+        Ok(fits || seeded::has(Bug::ChecksumNotCompared))
     }
 
     fn covers(&self, offset: u64, want: usize) -> bool {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::map::{ForkGuard, MappedFile};
 use super::{ClockReading, Durability, Entry, FileSystem, Lock, LockOutcome};
 use super::{ProcessFacts, Region, Storage, StorageFile, process};
+use crate::seeded::{self, Bug};
 use crate::time::Timestamp;
 
 /// A directory of the operating system.
@@ -82,11 +83,12 @@ impl Storage for DiskStorage {
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
         let path = self.path.join(name);
+        let mode = seeded::either(Bug::FilesForEverybody, 0o644, 0o600);
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create_new(true)
-            .mode(0o600)
+            .mode(mode)
             .open(path)?;
         Ok(Arc::new(DiskFile(file)))
     }

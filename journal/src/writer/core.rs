@@ -9,7 +9,7 @@ use super::bell::Bell;
 use super::errors::ErrorLog;
 use arc_swap::ArcSwap;
 
-use super::lane::{self, AppendFailure, CLOSING_ROOM, Lane};
+use super::lane::{self, AppendFailure, Lane, closing_room};
 use super::next::{NextSegment, segment_len_for};
 use super::outgoing::Outgoing;
 use super::run_file::RunFile;
@@ -20,6 +20,7 @@ use super::waiters::{Batch, Waiters};
 use super::watermark::Watermark;
 use crate::error::{Error, Result};
 use crate::format::{FileName, PAYLOAD_LEN_MAX, RecordKind, padded};
+use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber, Seq};
 use crate::settings::{OnBacklog, WriterSettings};
 use crate::storage::Storage;
@@ -148,6 +149,9 @@ impl Core {
     /// Appends one record; when this returns `Ok`, the record survives the death of the process.
     pub(crate) fn append(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
         self.check_open()?;
+        if seeded::has(Bug::AppendWaitsForSync) {
+            drop(lock(&self.sync));
+        }
         let appended = self.try_append(kind, session, payload);
         if let Err(error) = &appended {
             self.note_refused(payload.len(), error.code());
@@ -222,7 +226,7 @@ impl Core {
         let frame = segment.frame(kind, session, payload);
         let limit = segment
             .file_len
-            .saturating_sub(CLOSING_ROOM)
+            .saturating_sub(closing_room())
             .min(segment.writable_to());
         let start = segment.reserve.reserve(1, frame.frame_len(), limit)?;
         let end = start.offset + frame.frame_len();
@@ -318,9 +322,10 @@ impl Core {
     pub(super) fn poison(&self, cause: Error) -> Error {
         let cause = Arc::clone(self.poison.get_or_init(|| Arc::new(cause)));
         // The marker tells recovery to distrust cached pages; without it only that is lost.
-        if let Ok(marker) = self
-            .storage
-            .create(&FileName::Poisoned(self.run).to_string())
+        if !seeded::has(Bug::PoisonNotMarked)
+            && let Ok(marker) = self
+                .storage
+                .create(&FileName::Poisoned(self.run).to_string())
         {
             let _ = marker.write_at(format!("{cause}\n").as_bytes(), 0);
             let _ = marker
@@ -353,9 +358,9 @@ impl Core {
     pub(crate) fn check_open(&self) -> Result<()> {
         self.check_process()?;
         match self.poisoned() {
-            Some(error) => Err(error),
-            None if self.is_closing.load(Ordering::SeqCst) => Err(Error::Closed),
-            None => Ok(()),
+            Some(error) if !seeded::has(Bug::PoisonIgnored) => Err(error),
+            _ if self.is_closing.load(Ordering::SeqCst) => Err(Error::Closed),
+            _ => Ok(()),
         }
     }
 

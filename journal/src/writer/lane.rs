@@ -12,6 +12,7 @@ use super::segment::{Frame, PrepareFailure, Segment};
 use crate::error::{Error, Result};
 use crate::event::system::{Refused, RunClose, Seal, SegmentStart, SyncMark};
 use crate::format::{RecordKind, padded};
+use crate::seeded::{self, Bug};
 use crate::seq::Seq;
 
 /// Why a record was not written.
@@ -84,6 +85,12 @@ impl Lane {
                 .before(&segment, &self.refused)
                 .map_err(AppendFailure::Refused)?;
             let frames = before.frames(&segment, &record);
+            if seeded::has(Bug::RefusedForgotten) {
+                self.refused.clear();
+            }
+            if seeded::has(Bug::DeclaredTooEarly) {
+                segment.declared.add(record.session);
+            }
             if let Some(seq) = self.put(&segment, &frames)? {
                 if before.says_refused() {
                     self.refused.clear();
@@ -148,7 +155,7 @@ impl Lane {
         frames: &[Frame<'_>],
     ) -> Result<Option<u64>, AppendFailure> {
         let len = frames_len(frames);
-        let limit = segment.file_len.saturating_sub(CLOSING_ROOM);
+        let limit = segment.file_len.saturating_sub(closing_room());
         let has_room = |tail: Tail| tail.offset.checked_add(len).is_some_and(|end| end <= limit);
         if self.must_rotate || !has_room(segment.reserve.tail()) {
             return Ok(None);
@@ -262,7 +269,8 @@ impl Lane {
         loop {
             // The seal says its own number, which is known only when its room is taken.
             let tail = segment.reserve.tail();
-            let last_seq = segment.seq_at(tail) + u64::from(last.is_some());
+            let last_seq = segment.seq_at(tail)
+                + u64::from(last.is_some() && !seeded::has(Bug::SealMiscounts));
             let seal = Seal {
                 last_seq,
                 next_segment,
@@ -311,8 +319,12 @@ impl Lane {
         }
         written
             .and_then(|()| segment.file.write_at(&self.buffer, start.offset))
+            .or_else(|error| match seeded::has(Bug::HalfFrameTaken) {
+                true => Ok(()),
+                false => Err(error),
+            })
             .map_err(|error| {
-                self.must_rotate = true;
+                self.must_rotate = !seeded::has(Bug::HalfFrameLeft);
                 Error::io("write", &segment.name, error)
             })
     }
@@ -323,6 +335,9 @@ pub(super) fn store(segment: &Segment, frames: &[Frame<'_>], start: Tail) {
     let mut at = start;
     for frame in frames {
         let words = segment.words(frame, at);
+        if seeded::has(Bug::CommitBeforeCopy) {
+            segment.commit(words);
+        }
         segment.copy(words, frame.payload);
         segment.commit(words);
         at.offset += frame.frame_len();
@@ -345,6 +360,11 @@ fn frames_len(frames: &[Frame<'_>]) -> u64 {
     frames.iter().map(Frame::frame_len).sum()
 }
 
+/// Room no other record may take: for the record that closes the run and for a seal.
+pub(super) fn closing_room() -> u64 {
+    seeded::either(Bug::SealRoomNotKept, 0, CLOSING_ROOM)
+}
+
 fn full(segment: &Segment, error: std::io::Error) -> AppendFailure {
     AppendFailure::Refused(Error::io("get space in", &segment.name, error))
 }
@@ -358,5 +378,5 @@ const SYSTEM_FRAME_LEN_MAX: u64 = padded(32);
 /// The longest payload of the record that closes a run: a short reason and four numbers.
 const RUN_CLOSE_LEN_MAX: u64 = 104;
 
-/// Room no other record may take: for the record that closes the run and for a seal.
-pub(super) const CLOSING_ROOM: u64 = padded(RUN_CLOSE_LEN_MAX) + SYSTEM_FRAME_LEN_MAX;
+/// The longest frames of the record that closes the run and of a seal.
+const CLOSING_ROOM: u64 = padded(RUN_CLOSE_LEN_MAX) + SYSTEM_FRAME_LEN_MAX;

@@ -5,6 +5,8 @@ use super::segment::{Frame, Segment};
 use crate::error::Result;
 use crate::event::system::{self, Refused, SessionRef};
 use crate::format::{RecordKind, padded};
+use crate::seeded::{self, Bug};
+use crate::seq::SegmentNumber;
 
 /// One record on its way to the disk.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +36,8 @@ impl Outgoing<'_> {
                 extras: Vec::new(),
             })
         });
-        let is_declared = segment.declared.contains(self.session);
+        let is_declared = segment.declared.contains(self.session)
+            || (seeded::has(Bug::DeclaredOnce) && segment.number > SegmentNumber::FIRST);
         let declaration = self.session_id.filter(|_| !is_declared).map(|id| {
             encode(&SessionRef {
                 index: self.session,

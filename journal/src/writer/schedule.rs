@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::seeded::{self, Bug};
+
 /// What the syncer sees when it looks around.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts {
@@ -33,7 +35,10 @@ pub(super) enum Decision {
 
 /// The first thing that is due.
 pub(super) fn decide(facts: &Facts) -> Decision {
-    let sync_at = facts.dirty_since.map(|since| since + facts.sync_interval);
+    let dirty_since = facts
+        .dirty_since
+        .filter(|_| !seeded::has(Bug::IntervalForgotten));
+    let sync_at = dirty_since.map(|since| since + facts.sync_interval);
     let is_sync_due = sync_at.is_some_and(|at| at <= facts.now);
     let witness_at = facts.unwitnessed_since.map(|since| since + WITNESS_AFTER);
     let close_at = facts.has_idle_window_since.map(|at| at + WINDOW_IDLE);

@@ -10,6 +10,7 @@ use crate::format::{
     FRAMES_OFFSET, FileName, FrameChecksum, FrameHeader, FramePlace, FrameSeed, RecordKind,
     SegmentHeader, padded,
 };
+use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::{Region, Storage, StorageFile};
 
@@ -118,9 +119,11 @@ impl Segment {
             }
         };
         // The name must be durable too: without it a fully synced segment is lost after a crash.
-        storage
-            .sync_dir()
-            .map_err(|e| PrepareFailure::Poison(Error::io("sync", storage.path(), e)))?;
+        let synced = match seeded::has(Bug::DirectorySyncLeftOut) {
+            true => Ok(()),
+            false => storage.sync_dir(),
+        };
+        synced.map_err(|e| PrepareFailure::Poison(Error::io("sync", storage.path(), e)))?;
         Ok(Segment {
             number,
             name,

@@ -12,6 +12,7 @@ use super::segment::Segment;
 use super::tender::WINDOW_LEN;
 use crate::error::{Error, Result};
 use crate::format::FRAMES_OFFSET;
+use crate::seeded::{self, Bug};
 use crate::seq::SegmentNumber;
 
 /// What the syncer remembers from step to step.
@@ -114,8 +115,15 @@ impl Core {
         }
         let bytes_before = self.watermark.durable_bytes();
         let target = self.choose_target(state);
+        if seeded::has(Bug::DurableBeforeSync) {
+            self.watermark.synced(target.last_seq, target.total_bytes);
+        }
         match self.sync_files(state, &target) {
             Ok(()) => {
+                let target = match seeded::has(Bug::DurableAfterSyncBegan) {
+                    true => self.choose_target(state),
+                    false => target,
+                };
                 self.watermark.synced(target.last_seq, target.total_bytes);
                 if let Some(mark) = state.mark.filter(|mark| mark.seq <= target.last_seq) {
                     state.witnessed = state.witnessed.max(mark.durable_seq);
@@ -134,11 +142,16 @@ impl Core {
                 Some((number, synced_to)) if number == segment.number => synced_to,
                 _ => FRAMES_OFFSET,
             };
-            if from < *end {
+            let from = from.next_multiple_of(seeded::either(Bug::SyncFromNextPage, PAGE_LEN, 1));
+            let is_left_out =
+                seeded::has(Bug::FullSegmentNotSynced) && segment.reserve.tail().is_closed;
+            if from < *end && !is_left_out {
                 let path = || self.storage.path().join(&segment.name);
-                segment
-                    .sync(from, *end)
-                    .map_err(|e| Error::io("sync", path(), e))?;
+                let mut synced = segment.sync(from, *end);
+                if synced.is_err() && seeded::has(Bug::SyncTriedAgain) {
+                    synced = segment.sync(from, *end);
+                }
+                synced.map_err(|e| Error::io("sync", path(), e))?;
             }
             state.synced = Some((segment.number, *end));
         }
@@ -170,7 +183,10 @@ impl Core {
     }
 
     fn write_mark(&self, state: &mut SyncState, now: Duration) {
-        let durable_seq = self.watermark.durable();
+        let durable_seq = match seeded::has(Bug::MarkOfTheWritten) {
+            true => self.written(),
+            false => self.watermark.durable(),
+        };
         // A mark that does not fit is left out: the syncer must not wait for itself.
         let Some(seq) = self.lock_lane().mark(durable_seq) else {
             return;
@@ -209,7 +225,7 @@ impl Core {
             let end = left.segment.reserve.tail().offset;
             let is_whole =
                 left.segment.number < synced || (left.segment.number == synced && synced_to >= end);
-            if is_whole && left.is_sealed {
+            if is_whole && (left.is_sealed || seeded::has(Bug::CutWithoutSeal)) {
                 // Space that is not given back costs nothing but space.
                 let _ = left.segment.file.set_len(end);
                 indexing.add(left.segment.number);

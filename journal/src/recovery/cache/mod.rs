@@ -19,6 +19,7 @@ use crate::event::system;
 use crate::format::{
     FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, RecordKind, checksum,
 };
+use crate::seeded::{self, Bug};
 use crate::segment::{Island, Scanned, Seen};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::{Entry, Storage};
@@ -100,7 +101,8 @@ pub(crate) fn load(storage: &dyn Storage, segment: &SegmentFile) -> Option<Part>
     let binding = cache.binding;
     let is_of_it = (binding.run, binding.segment) == (segment.run, segment.number)
         && binding.segment_len == segment.len;
-    if !is_of_it || !is_bound(storage, segment, &cache)? {
+    let is_bound = || Some(is_of_it && is_bound(storage, segment, &cache)?);
+    if !seeded::has(Bug::CacheNotBound) && !is_bound()? {
         return None;
     }
     let mut claims = Claims::default();

@@ -11,6 +11,7 @@ use super::verdict::{Role, Verdict, verdict};
 use super::{Fold, Place};
 use crate::event::{Kind, SessionStatus, SpanFields, Status};
 use crate::recovery::Loss;
+use crate::seeded::{self, Bug};
 use crate::seq::Seq;
 use crate::snapshot::children::Children;
 use crate::snapshot::fnv_1a_128;
@@ -140,7 +141,7 @@ fn span(draft: Draft, parent: String, branches: &[Branch], notes: &mut Notes) ->
             notes.add(note::END_BEFORE_START, place, text);
         }
     } else if let Some(OpenSpan::Interrupted(at)) = opened.map(|place| left_open(place, branches)) {
-        span.is_interrupted = true;
+        span.is_interrupted = !seeded::has(Bug::InterruptionNotTold);
         span.ended_at = Some(at.max(span.started_at));
     }
     span

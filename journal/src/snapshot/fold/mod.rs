@@ -22,6 +22,7 @@ use super::session::Snapshot;
 use crate::event::{Action, Event};
 use crate::format::RecordKind;
 use crate::recovery::{Loss, RunFacts};
+use crate::seeded::{self, Bug};
 use crate::seq::{RunId, Seq};
 use crate::time::Timestamp;
 
@@ -131,6 +132,9 @@ impl Fold {
     fn work(&mut self, place: Place) {
         let branch = &mut self.branches[place.branch];
         branch.has_work = true;
+        if seeded::has(Bug::EndReopened) {
+            branch.start();
+        }
         let current = branch.current();
         if current.terminal.is_some() && !current.has_late_work {
             current.has_late_work = true;

@@ -1,0 +1,133 @@
+//! Bugs on purpose, one at a time, so that it can be shown which suite notices each.
+//!
+//! Only a library built with `--cfg seeded_bugs` has any: there `JOURNAL_SEEDED_BUG` names the one
+//! to have. Everywhere else [`has`] is `false` when the library is compiled.
+
+macro_rules! bugs {
+    ($($(#[$says:meta])+ $name:ident,)+) => {
+        /// A mistake that a change could make.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Bug {
+            $($(#[$says])+ $name,)+
+        }
+
+        #[cfg(seeded_bugs)]
+        const NAMES: &[(&str, Bug)] = &[$((stringify!($name), Bug::$name),)+];
+    };
+}
+
+bugs! {
+    /// Records count as durable when their sync begins.
+    DurableBeforeSync,
+    /// Records appended during a sync count as durable when it ends.
+    DurableAfterSyncBegan,
+    /// A frame's commit word is stored before its payload.
+    CommitBeforeCopy,
+    /// The name of a new segment is not synced.
+    DirectorySyncLeftOut,
+    /// A sync leaves out the end of a segment that was full before it began.
+    FullSegmentNotSynced,
+    /// A sync begins at a whole page.
+    SyncFromNextPage,
+    /// A sync mark speaks of all that is written.
+    MarkOfTheWritten,
+    /// Nothing is synced unless somebody waits for it.
+    IntervalForgotten,
+    /// A sync that failed is tried again, and believed.
+    SyncTriedAgain,
+    /// A failed sync leaves no `.poisoned` file.
+    PoisonNotMarked,
+    /// A poisoned run goes on taking records.
+    PoisonIgnored,
+    /// A write that failed half-way counts as done.
+    HalfFrameTaken,
+    /// After a write that failed half-way the next record goes to the same place.
+    HalfFrameLeft,
+    /// A note of refused records is forgotten if it could not be written.
+    RefusedForgotten,
+    /// No room is kept for the end of a segment.
+    SealRoomNotKept,
+    /// A seal's last number is one too low.
+    SealMiscounts,
+    /// A session counts as declared before its declaration is written.
+    DeclaredTooEarly,
+    /// A session is declared in the first segment of a run only.
+    DeclaredOnce,
+    /// A segment without a seal is cut at its end.
+    CutWithoutSeal,
+    /// An append waits for the sync that is going on.
+    AppendWaitsForSync,
+    /// Files can be read by everybody.
+    FilesForEverybody,
+    /// A new run has the generation of the newest one there is.
+    GenerationReused,
+    /// A new run does not say which others were alive.
+    LiveRunsNotListed,
+    /// A run whose lock is held counts as dead.
+    LiveRunTakenForDead,
+    /// What runs recovered is not looked at before a run is recovered.
+    RecoveredTwice,
+    /// Whoever gets the lock of a dead run recovers it, also after somebody else did.
+    ClaimedTwice,
+    /// A dead run is put on record before what it left is synced.
+    DeadRunNotSynced,
+    /// What a poisoned run left in the page cache is believed.
+    PoisonedCacheBelieved,
+    /// Recovery removes segments without records.
+    EmptySegmentRemoved,
+    /// A frame's checksum is not compared.
+    ChecksumNotCompared,
+    /// A frame's checksum does not cover the place of the frame.
+    OffsetNotCovered,
+    /// Reading a segment ends at the first bad frame.
+    SearchGivenUp,
+    /// Nobody is told of what is missing between two frames.
+    GapNotTold,
+    /// A missing segment is passed over.
+    MissingSegmentPassedOver,
+    /// A witness is believed about records behind itself.
+    WitnessOfTheFuture,
+    /// The last durable record does not count as durable.
+    LastDurableForgotten,
+    /// What retention removed does not count as removed.
+    RetiredMissed,
+    /// Searching for frames may cost any amount of work.
+    SearchUnbounded,
+    /// A cache is believed whatever became of its segment.
+    CacheNotBound,
+    /// Runs are put in order by the clock.
+    RunsByClock,
+    /// Work after the end of a session takes it up again.
+    EndReopened,
+    /// A span that was open in a crash does not say so.
+    InterruptionNotTold,
+}
+
+/// The wrong value in a library that has this bug, else the right one.
+pub(crate) fn either<T>(bug: Bug, wrong: T, right: T) -> T {
+    if has(bug) { wrong } else { right }
+}
+
+/// Whether the library has this bug.
+#[cfg(not(seeded_bugs))]
+pub(crate) const fn has(_: Bug) -> bool {
+    false
+}
+
+/// Whether the library has this bug.
+#[cfg(seeded_bugs)]
+pub(crate) fn has(bug: Bug) -> bool {
+    use std::sync::OnceLock;
+
+    static CHOSEN: OnceLock<Option<Bug>> = OnceLock::new();
+    let choose = || {
+        let chosen = std::env::var("JOURNAL_SEEDED_BUG").ok()?;
+        let known = NAMES.iter().find(|(name, _)| *name == chosen);
+        Some(
+            known
+                .expect("JOURNAL_SEEDED_BUG names a bug that there is")
+                .1,
+        )
+    };
+    *CHOSEN.get_or_init(choose) == Some(bug)
+}
