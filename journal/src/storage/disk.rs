@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::map::{ForkGuard, MappedFile};
 use super::{ClockReading, Durability, Entry, FileSystem, Lock, LockOutcome};
@@ -90,7 +90,7 @@ impl Storage for DiskStorage {
             .create_new(true)
             .mode(mode)
             .open(path)?;
-        Ok(Arc::new(DiskFile(file)))
+        Ok(Arc::new(DiskFile::new(file)))
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
@@ -101,7 +101,7 @@ impl Storage for DiskStorage {
             .read(true)
             .custom_flags(flags)
             .open(self.path.join(name))?;
-        Ok(Arc::new(DiskFile(file)))
+        Ok(Arc::new(DiskFile::new(file)))
     }
 
     fn link(&self, from: &str, to: &str) -> io::Result<()> {
@@ -157,11 +157,22 @@ impl Storage for DiskStorage {
 
 /// A file of the operating system.
 #[derive(Debug)]
-struct DiskFile(File);
+struct DiskFile {
+    file: File,
+    /// Its mapping, once it has one: through it, a part of the file can be synced by itself.
+    mapped: OnceLock<Arc<MappedFile>>,
+}
+
+impl DiskFile {
+    fn new(file: File) -> DiskFile {
+        let mapped = OnceLock::new();
+        DiskFile { file, mapped }
+    }
+}
 
 impl StorageFile for DiskFile {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -170,7 +181,7 @@ impl StorageFile for DiskFile {
             let at = u64::try_from(done)
                 .map_err(io::Error::other)?
                 .saturating_add(offset);
-            match self.0.read_at(rest, at) {
+            match self.file.read_at(rest, at) {
                 Ok(0) => break,
                 Ok(read) => done += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -181,34 +192,39 @@ impl StorageFile for DiskFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.0.write_all_at(bytes, offset)
+        self.file.write_all_at(bytes, offset)
     }
 
     fn allocate(&self, len: u64) -> io::Result<()> {
         let none = rustix::fs::FallocateFlags::empty();
-        match rustix::fs::fallocate(&self.0, none, 0, len) {
-            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => self.0.set_len(len),
+        match rustix::fs::fallocate(&self.file, none, 0, len) {
+            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => self.file.set_len(len),
             other => Ok(other?),
         }
     }
 
     fn map(&self, len: u64) -> io::Result<Arc<dyn Region>> {
-        Ok(Arc::new(MappedFile::new(&self.0, len)?))
+        let mapped = Arc::new(MappedFile::new(&self.file, len)?);
+        let _ = self.mapped.set(Arc::clone(&mapped));
+        Ok(mapped)
     }
 
-    fn sync(&self, _from: u64, _to: u64) -> io::Result<()> {
+    fn sync(&self, from: u64, to: u64) -> io::Result<()> {
+        // Pages of a mapping that were made writable ahead count as changed: syncing the whole
+        // file would write them now, and once more when they have been used.
+        let part = self.mapped.get().and_then(|mapped| mapped.sync(from, to));
         // fdatasync also writes what is needed to read the data back, the length included:
         // https://man7.org/linux/man-pages/man2/fdatasync.2.html
-        self.0.sync_data()
+        part.unwrap_or_else(|| self.file.sync_data())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.file.set_len(len)
     }
 
     fn drop_cache(&self) -> io::Result<()> {
         Ok(rustix::fs::fadvise(
-            &self.0,
+            &self.file,
             0,
             None,
             rustix::fs::Advice::DontNeed,
@@ -216,13 +232,13 @@ impl StorageFile for DiskFile {
     }
 
     fn is_linked(&self) -> io::Result<bool> {
-        Ok(self.0.metadata()?.nlink() > 0)
+        Ok(self.file.metadata()?.nlink() > 0)
     }
 
     fn try_lock(&self, lock: Lock) -> io::Result<LockOutcome> {
         let tried = match lock {
-            Lock::Shared => fs2::FileExt::try_lock_shared(&self.0),
-            Lock::Exclusive => fs2::FileExt::try_lock_exclusive(&self.0),
+            Lock::Shared => fs2::FileExt::try_lock_shared(&self.file),
+            Lock::Exclusive => fs2::FileExt::try_lock_exclusive(&self.file),
         };
         match tried {
             Ok(()) => Ok(LockOutcome::Held),

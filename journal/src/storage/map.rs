@@ -14,7 +14,8 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::io::Errno;
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
+use rustix::mm::{Advice, MapFlags, MsyncFlags, ProtFlags};
+use rustix::mm::{madvise, mmap, mmap_anonymous, msync, munmap};
 
 use super::Region;
 
@@ -53,6 +54,30 @@ impl MappedFile {
         };
         let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(MappedFile { base, len })
+    }
+
+    /// Makes bytes `from..to` durable, and what it takes to read them back, as `fdatasync` does
+    /// for a whole file: <https://man7.org/linux/man-pages/man2/msync.2.html>. `None`, and nothing
+    /// is done, if they are not all mapped.
+    pub(super) fn sync(&self, from: u64, to: u64) -> Option<io::Result<()>> {
+        let from = from - from % PAGE_LEN;
+        let to = to.checked_next_multiple_of(PAGE_LEN)?;
+        if from >= to || to > self.len {
+            return None;
+        }
+        let index = usize::try_from(from / WORD_LEN).ok()?;
+        let len = usize::try_from(to - from).ok()?;
+        loop {
+            // SAFETY: the range lies inside the mapping; syncing changes no byte of it.
+            let synced = unsafe {
+                let start: *mut c_void = self.base.add(index).as_ptr().cast();
+                msync(start, len, MsyncFlags::SYNC)
+            };
+            match synced {
+                Err(Errno::INTR) => {}
+                other => return Some(other.map_err(Into::into)),
+            }
+        }
     }
 
     /// The word at a byte offset; `None` outside the mapping or between two words.
