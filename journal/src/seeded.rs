@@ -71,7 +71,7 @@ bugs! {
     ClaimedTwice,
     /// A dead run is put on record before what it left is synced.
     DeadRunNotSynced,
-    /// What a poisoned run left in the page cache is believed.
+    /// What a dead run left in the page cache is believed, not read back from the disk.
     PoisonedCacheBelieved,
     /// Recovery removes segments without records.
     EmptySegmentRemoved,

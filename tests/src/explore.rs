@@ -146,15 +146,14 @@ impl Explorer {
         end: End,
         before: &Plain,
     ) -> Result<(), String> {
-        let was_marked = disk.names().iter().any(|name| name.ends_with(".poisoned"));
-        // Killed after a sync failed and before that was put on the disk: nobody can know, and
-        // what is only cached is taken for what is there.
-        let is_unknown = disk.has_failed_sync() && !was_marked;
+        // After a failed sync what is cached may not be on the disk: what was read before a
+        // recovery may be gone after it, and what it reports is what it leaves.
+        let may_shrink = disk.has_failed_sync();
         let (explorer, oracle) = (Arc::clone(self), oracle.clone());
         let of_first = oracle.clone();
         let watcher = move |disk: &SimDisk| {
             let mut random = explorer.part();
-            if is_unknown || explorer.has_failed() || !random.once_in(3) {
+            if explorer.has_failed() || !random.once_in(3) {
                 return;
             }
             explorer.recoveries.fetch_add(1, Ordering::Relaxed);
@@ -170,24 +169,27 @@ impl Explorer {
         let process = Process::start(&disk.watched(Arc::new(watcher)));
         let journal = open(&process, self.plan.mode)?;
         let now = disk.segments();
+        let whole = Plain::of(now);
+        let reported = match may_shrink {
+            true => &whole,
+            false => before,
+        };
         let mut settled = oracle;
-        settled.settle(before);
+        settled.settle(reported);
         process.kill();
         drop(journal);
         self.recoveries.fetch_add(1, Ordering::Relaxed);
-        if is_unknown {
-            return Ok(());
-        }
         let lost = disk.after_power_loss(self.part(), Style::Nothing);
         let after = self.check(&settled, &lost, End::PowerLoss);
         let after = after.map_err(|wrong| format!("after a recovery: {wrong}"))?;
-        for (run, records) in &before.runs {
-            if after.runs.get(run) != Some(records) {
+        let none = BTreeMap::new();
+        for run in before.runs.keys() {
+            let records = reported.runs.get(run).unwrap_or(&none);
+            if after.runs.get(run).unwrap_or(&none) != records {
                 return Err(format!("{run}: what a recovery reported is not durable"));
             }
         }
-        let whole = Plain::of(now);
-        for (run, records) in &before.runs {
+        for (run, records) in &reported.runs {
             if whole.runs.get(run) != Some(records) {
                 return Err(format!("{run}: recovery changed what was there"));
             }

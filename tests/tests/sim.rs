@@ -14,7 +14,9 @@ use journal_tests::explore::{self, Outcome, explore};
 use journal_tests::plain::Plain;
 use journal_tests::random::{Random, from_env, seed};
 use journal_tests::rigs;
-use journal_tests::simdisk::{Process, SimDisk, Style};
+use journal_tests::simdisk::{Fault, Faults, Process, SimDisk, Style};
+use trace_journal::format::FileName;
+use trace_journal::storage::Storage;
 use trace_journal::{Journal, UserKind, WriteMode};
 
 /// Explores workloads on two threads until so many crash states were checked.
@@ -116,6 +118,50 @@ fn what_a_recovery_reports_is_durable_in_sealed_segments_too() {
             missing.is_empty(),
             "{mode:?}: {missing:?} were reported and are lost"
         );
+    }
+}
+
+/// A process that dies before it can leave a marker of its failed sync: what only the cache still
+/// has must not be put on record as durable.
+#[test]
+fn a_recovery_reports_what_the_disk_has_and_not_the_cache() {
+    for mode in [WriteMode::Positioned, WriteMode::Mapped] {
+        let mut lost = 0;
+        for number in 0..8 {
+            let disk = SimDisk::new(Random::new(number));
+            let first = Process::start(&disk);
+            let journal = open(&first, mode);
+            let kind = UserKind::new(200).unwrap();
+            let run = journal.info().run.unwrap().run;
+            journal.sync().unwrap();
+            let seqs: Vec<u64> = (0..20)
+                .map(|_| journal.append(kind, [7; 1000]).unwrap().get())
+                .collect();
+            disk.set_faults(Faults {
+                fault: Some(Fault::Sync),
+                skip: 0,
+                times: 1,
+            });
+            journal.sync().unwrap_err();
+            first.kill();
+            drop(journal);
+            let marker = FileName::Poisoned(run).to_string();
+            Process::start(&disk).remove(&marker).unwrap();
+
+            let second = Process::start(&disk);
+            drop(open(&second, mode));
+            second.kill();
+            let has = |disk: &SimDisk, seq: &u64| {
+                let plain = Plain::of(disk.segments());
+                plain.runs.get(&run).is_some_and(|r| r.contains_key(seq))
+            };
+            let after = disk.after_power_loss(Random::new(2), Style::Nothing);
+            let reported = seqs.iter().filter(|seq| has(&disk, seq)).count();
+            let kept = seqs.iter().filter(|seq| has(&after, seq)).count();
+            assert_eq!(kept, reported, "{mode:?}: reported, and not on the disk");
+            lost += seqs.len() - kept;
+        }
+        assert!(lost > 0, "{mode:?}: the failed sync lost nothing");
     }
 }
 

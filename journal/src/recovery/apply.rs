@@ -1,6 +1,6 @@
 //! Carrying out a plan: dead runs are taken on, made durable and put on record.
 
-use super::claim::{Claim, make_durable, remove_temporaries};
+use super::claim::{Claim, remove_temporaries};
 use super::plan::Plan;
 use super::tail::survey_tail;
 use crate::error::{Error, Result};
@@ -67,16 +67,9 @@ fn take_on(storage: &dyn Storage, run: RunId) -> Result<Option<(Claim, RunRecove
     let Some(claim) = Claim::take(storage, run)? else {
         return Ok(None);
     };
-    claim.distrust_cache(storage)?;
     let Some(found) = survey_tail(storage, run)? else {
         return Ok(None);
     };
-    let unproven = found
-        .unproven()
-        .map(|segment| segment.part.segment.name.as_str());
-    if !seeded::has(Bug::DeadRunNotSynced) {
-        make_durable(storage, unproven)?;
-    }
     if seeded::has(Bug::EmptySegmentRemoved) {
         let empty = found.segments.iter().filter(|s| s.part.records == 0);
         empty.for_each(|s| drop(storage.remove(&s.part.segment.name)));

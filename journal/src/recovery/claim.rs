@@ -60,54 +60,12 @@ impl Claim {
         self.run
     }
 
-    /// Makes sure that reading shows what the disk has: after a failed sync the page cache shows
-    /// bytes that the disk may not have and never will.
-    pub(crate) fn distrust_cache(&self, storage: &dyn Storage) -> Result<()> {
-        if seeded::has(Bug::PoisonedCacheBelieved)
-            || storage
-                .open(&FileName::Poisoned(self.run).to_string())
-                .is_err()
-        {
-            return Ok(());
-        }
-        for entry in storage
-            .list()
-            .map_err(|e| Error::io("list", storage.path(), e))?
-        {
-            if let Some(FileName::Segment(run, _)) = FileName::parse(&entry.name)
-                && run == self.run
-            {
-                let path = || storage.path().join(&entry.name);
-                let file = storage.open(&entry.name);
-                let dropped = file.and_then(|file| file.drop_cache());
-                dropped.map_err(|e| Error::io("drop the cache of", path(), e))?;
-            }
-        }
-        Ok(())
-    }
-
     /// Takes down the run's signs of life; to be called when its end is on durable record.
     pub(crate) fn release(self, storage: &dyn Storage) {
         // A name that stays is looked at once more by the next opening, nothing worse.
         let _ = storage.remove(&FileName::Poisoned(self.run).to_string());
         let _ = storage.remove(&FileName::Run(self.run).to_string());
     }
-}
-
-/// Makes these segments of dead runs durable: after a kill they may be in the page cache only.
-pub(crate) fn make_durable<'a>(
-    storage: &dyn Storage,
-    segments: impl Iterator<Item = &'a str>,
-) -> Result<()> {
-    for name in segments {
-        let synced = storage
-            .open(name)
-            .and_then(|file| file.sync(0, file.len()?));
-        synced.map_err(|e| Error::io("sync", storage.path().join(name), e))?;
-    }
-    storage
-        .sync_dir()
-        .map_err(|e| Error::io("sync", storage.path(), e))
 }
 
 /// Removes `.run` files and caches in the making whose makers are dead.

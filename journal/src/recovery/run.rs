@@ -146,18 +146,6 @@ impl RunSurvey {
         verdicts.into_iter().any(|v| v == Verdict::Damage)
     }
 
-    /// The segments whose bytes have to be synced before this run counts as recovered: all but
-    /// those whose every record the run itself proves durable. A seal proves nothing: the process
-    /// may have died before it was synced.
-    pub(crate) fn unproven(&self) -> impl Iterator<Item = &SegmentSurvey> {
-        let nexts = self.segments.iter().skip(1).map(Some).chain([None]);
-        let is_proven = |next: Option<&SegmentSurvey>| {
-            next.is_some_and(|next| (1..=self.witness.in_band + 1).contains(&next.first_seq))
-        };
-        let segments = self.segments.iter().zip(nexts);
-        segments.filter_map(move |(segment, next)| (!is_proven(next)).then_some(segment))
-    }
-
     /// What a later run writes down after it has synced them.
     pub(crate) fn to_record(&self) -> RunRecovered {
         let missing = self.findings.iter().filter_map(|finding| finding.missing);

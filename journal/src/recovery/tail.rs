@@ -1,4 +1,8 @@
 //! What opening a journal has to know of a dead run: its end, as far as nothing proves it durable.
+//!
+//! What is read here goes on record as durable, so it is read from the disk: the process may have
+//! died between a sync that failed and the marker that says so, and a second sync would succeed
+//! though the bytes are only cached.
 
 use super::Liveness;
 use super::ends::settle;
@@ -7,24 +11,23 @@ use super::part::{Part, Trust};
 use super::run::RunSurvey;
 use super::survey::{Depth, Scope, list, survey};
 use super::witness::Witness;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::FileName;
+use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::Storage;
 
 /// Surveys the newest segments of a dead run, back to the last one behind which everything is
-/// proved durable; `None` if the run has no files.
+/// proved durable; `None` if the run has no files. What is found in them is on the disk.
 ///
 /// Segments before that are not read: what is missing there is damage, which any reader finds.
 ///
 /// # Errors
-/// [`crate::Error::Io`] if the directory cannot be listed.
+/// [`crate::Error::Io`] if the directory cannot be listed, or a segment cannot be synced.
 pub(super) fn survey_tail(storage: &dyn Storage, run: RunId) -> Result<Option<RunSurvey>> {
     let mut files = Vec::new();
-    let mut is_poisoned = false;
     for entry in list(storage)? {
         match FileName::parse(&entry.name) {
-            Some(FileName::Poisoned(poisoned)) => is_poisoned |= poisoned == run,
             Some(FileName::Segment(of, number)) if of == run => {
                 match identify(storage, &entry) {
                     Found::Segment(file) if file.naming == Naming::Own => files.push(file),
@@ -37,13 +40,10 @@ pub(super) fn survey_tail(storage: &dyn Storage, run: RunId) -> Result<Option<Ru
             _ => {}
         }
     }
-    let trust = match is_poisoned {
-        true => Trust::DiskOnly,
-        false => Trust::Final,
-    };
     files.sort_by_key(|file| file.number);
-    let (parts, begin) = read_back(storage, files, trust);
-    let parts = settle(storage, parts, &|_| trust);
+    let (parts, begin) = read_back(storage, files)?;
+    let parts = settle(storage, parts, &|_| Trust::Final);
+    sync_dir(storage)?;
     let witness = Witness::default();
     let found = RunSurvey::assemble_from(begin, run, Liveness::Dead, parts, witness, None);
     Ok(Some(found))
@@ -54,14 +54,14 @@ pub(super) fn survey_tail(storage: &dyn Storage, run: RunId) -> Result<Option<Ru
 fn read_back(
     storage: &dyn Storage,
     files: Vec<SegmentFile>,
-    trust: Trust,
-) -> (Vec<Part>, (u64, SegmentNumber)) {
+) -> Result<(Vec<Part>, (u64, SegmentNumber))> {
     let mut parts = Vec::new();
     let mut begin = (1, SegmentNumber::FIRST);
     let mut durable = 0;
     for file in files.into_iter().rev() {
         let number = file.number;
-        let part = Part::read(storage, file, trust);
+        write_out(storage, &file.name)?;
+        let part = Part::read(storage, file, Trust::DiskOnly);
         durable = durable.max(part.claims.durable);
         let first_seq = part.told_first_seq();
         parts.push(part);
@@ -71,10 +71,37 @@ fn read_back(
         }
     }
     parts.reverse();
-    (parts, begin)
+    Ok((parts, begin))
+}
+
+/// Brings to the disk what a killed process left in the page cache only.
+fn write_out(storage: &dyn Storage, name: &str) -> Result<()> {
+    if seeded::has(Bug::DeadRunNotSynced) {
+        return Ok(());
+    }
+    let synced = storage
+        .open(name)
+        .and_then(|file| file.sync(0, file.len()?));
+    synced.map_err(|e| Error::io("sync", storage.path().join(name), e))
+}
+
+fn sync_dir(storage: &dyn Storage) -> Result<()> {
+    let synced = storage.sync_dir();
+    synced.map_err(|e| Error::io("sync", storage.path(), e))
 }
 
 fn survey_whole(storage: &dyn Storage, run: RunId) -> Result<Option<RunSurvey>> {
+    for entry in list(storage)? {
+        if let Found::Segment(file) = identify(storage, &entry)
+            && file.run == run
+        {
+            write_out(storage, &file.name)?;
+            let dropped = storage.open(&file.name).and_then(|file| file.drop_cache());
+            dropped
+                .map_err(|e| Error::io("drop the cache of", storage.path().join(&file.name), e))?;
+        }
+    }
+    sync_dir(storage)?;
     let survey = survey(storage, Scope::Runs(&[run]), Depth::Everything)?;
     Ok(survey.runs.into_iter().find(|found| found.run == run))
 }
