@@ -6,7 +6,7 @@ use std::env;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::source;
 
@@ -34,6 +34,50 @@ pub fn counted(what: &str, cases: u64, seed: u64, time: Duration) {
     ));
 }
 
+/// The time a rig may take and the cases it must reach.
+///
+/// A rig begins no case when its time is over, and fails if it has done too few by then: a rig
+/// that does next to nothing would be believed like one that does much.
+#[derive(Debug)]
+pub struct Budget {
+    rig: String,
+    limit: Duration,
+    least: u64,
+    begun: Instant,
+}
+
+impl Budget {
+    /// Begins now; `least` cases are the fewest that count as a proof.
+    #[must_use]
+    pub fn new(rig: &str, limit: Duration, least: u64) -> Budget {
+        Budget {
+            rig: rig.to_owned(),
+            limit,
+            least,
+            begun: Instant::now(),
+        }
+    }
+
+    /// Whether no further case is to be begun.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.begun.elapsed() > self.limit
+    }
+
+    /// Says what was done, as [`counted`].
+    ///
+    /// # Panics
+    /// If that is less than the least.
+    pub fn done(&self, cases: u64, seed: u64) {
+        counted(&self.rig, cases, seed, self.begun.elapsed());
+        let (rig, least) = (&self.rig, self.least);
+        assert!(
+            cases >= least,
+            "{rig}: {cases} cases, {least} are the least"
+        );
+    }
+}
+
 /// The recorded sessions beside the project, or `None` after a word about their absence.
 #[must_use]
 pub fn real_data(what: &str) -> Option<PathBuf> {
@@ -54,5 +98,20 @@ fn note(line: &str) {
     if let Some(path) = env::var_os("JOURNAL_RIG_NOTES") {
         let file = File::options().append(true).create(true).open(path);
         let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_ends_with_its_time_and_fails_below_its_least() {
+        assert!(!Budget::new("budget", Duration::MAX, 0).is_over());
+        let budget = Budget::new("budget", Duration::ZERO, 2);
+        while !budget.is_over() {}
+        budget.done(2, 1);
+        let too_few = std::panic::catch_unwind(|| budget.done(1, 1));
+        assert!(too_few.is_err());
     }
 }
