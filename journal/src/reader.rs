@@ -1,5 +1,6 @@
 //! Reading a journal: nothing is written, and nobody who writes it is disturbed.
 
+mod gather;
 mod record;
 mod records;
 mod sessions;
@@ -18,6 +19,7 @@ use crate::recovery::{Loss, Report};
 use crate::seq::RunId;
 use crate::snapshot::Snapshot;
 use crate::storage::{DiskStorage, Storage};
+use gather::Gatherer;
 use view::{SessionPlaces, View};
 
 /// What to do about damage and gaps.
@@ -160,7 +162,7 @@ impl Reader {
     pub fn snapshot(&self, id: &str) -> Result<Snapshot> {
         let session = self.view.session(id);
         let session = session.ok_or_else(|| Error::UnknownSession { id: id.to_owned() })?;
-        sessions::snapshot(&self.view, session)
+        sessions::snapshot(&self.view, session, &mut Gatherer::default())
     }
 
     /// All records, the library's own included, and all gaps, in order of generation, run and

@@ -7,7 +7,7 @@ use super::record::{Gap, Item, Record};
 use super::view::{BranchPlaces, View};
 use crate::error::{DamageReason, Error, Result};
 use crate::format::FrameHeader;
-use crate::recovery::{RunSurvey, SegmentSurvey, Verdict};
+use crate::recovery::{Extent, RunSurvey, SegmentSurvey, Verdict};
 use crate::segment::{FrameReader, Island, ReadFailure};
 use crate::seq::Seq;
 
@@ -54,8 +54,8 @@ struct Source {
 /// Where the next frames of a segment are.
 #[derive(Debug)]
 enum Next {
-    /// At these offsets.
-    Offsets(VecDeque<u64>),
+    /// In these places.
+    Extents(VecDeque<Extent>),
     /// One behind the other in these stretches of the file.
     Islands(VecDeque<Island>),
 }
@@ -194,7 +194,7 @@ impl Branch {
         let next = if is_whole {
             Next::Islands(segment.part.scanned.islands.iter().copied().collect())
         } else {
-            Next::Offsets(view.offsets(segment, &self.places.indices).into())
+            Next::Extents(view.extents(segment, &self.places.indices, false).into())
         };
         if next.is_empty() {
             return Ok(None);
@@ -221,7 +221,7 @@ impl Source {
             self.indices.is_empty() || self.indices.contains(&header.session)
         };
         Some(match frame {
-            // The list of offsets was wrong.
+            // The list of places was wrong.
             Ok((header, _)) if !is_own(&header) => {
                 Err((offset, ReadFailure::Damage(DamageReason::SeqGap)))
             }
@@ -233,14 +233,14 @@ impl Source {
 impl Next {
     fn is_empty(&self) -> bool {
         match self {
-            Next::Offsets(offsets) => offsets.is_empty(),
+            Next::Extents(extents) => extents.is_empty(),
             Next::Islands(islands) => islands.is_empty(),
         }
     }
 
     fn offset(&self) -> Option<u64> {
         match self {
-            Next::Offsets(offsets) => offsets.front().copied(),
+            Next::Extents(extents) => extents.front().map(|extent| extent.offset),
             Next::Islands(islands) => islands.front().map(|island| island.offset),
         }
     }
@@ -248,15 +248,15 @@ impl Next {
     /// Up to where it pays to read at once.
     fn ahead(&self) -> u64 {
         match self {
-            Next::Offsets(offsets) => {
-                let mut ahead = offsets.front().copied().unwrap_or(0);
-                for next in offsets.iter().take(AHEAD_MAX) {
-                    if next - ahead > FAR {
+            Next::Extents(extents) => {
+                let mut ahead = extents.front().map_or(0, |extent| extent.end());
+                for next in extents.iter().skip(1).take(AHEAD_MAX) {
+                    if next.offset.saturating_sub(ahead) > FAR {
                         break;
                     }
-                    ahead = *next;
+                    ahead = next.end();
                 }
-                ahead + FRAME_LEN_GUESS
+                ahead
             }
             Next::Islands(islands) => islands.front().map_or(0, |island| island.end),
         }
@@ -265,8 +265,8 @@ impl Next {
     /// Goes on behind a frame of this length, or behind one whose length cannot be read.
     fn advance(&mut self, len: Option<u64>) {
         match self {
-            Next::Offsets(offsets) => {
-                offsets.pop_front();
+            Next::Extents(extents) => {
+                extents.pop_front();
             }
             Next::Islands(islands) => {
                 let Some(island) = islands.front_mut() else {
@@ -296,10 +296,7 @@ fn gap_of(run: &RunSurvey, finding: &crate::recovery::Finding) -> Option<Gap> {
 }
 
 /// Frames further apart than this are not read together.
-const FAR: u64 = 2 << 10;
-
-/// Most frames are shorter than this; what is behind them need not be read.
-const FRAME_LEN_GUESS: u64 = 1 << 10;
+const FAR: u64 = 4 << 10;
 
 /// Places looked at to decide how much to read at once.
 const AHEAD_MAX: usize = 1024;

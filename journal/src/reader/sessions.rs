@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::record::Item;
-use super::records::Records;
+use super::gather::Gatherer;
 use super::view::{SessionPlaces, View};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::event::codec;
 use crate::recovery::{Loss, Report, SessionReport};
 use crate::seq::RunId;
 use crate::snapshot::{Fold, Snapshot};
@@ -19,12 +19,17 @@ use crate::snapshot::{Fold, Snapshot};
 pub struct Sessions {
     view: Arc<View>,
     ahead: VecDeque<usize>,
+    gatherer: Gatherer,
 }
 
 impl Sessions {
     pub(super) fn of_all(view: Arc<View>) -> Sessions {
         let ahead = (0..view.sessions.len()).collect();
-        Sessions { view, ahead }
+        Sessions {
+            view,
+            ahead,
+            gatherer: Gatherer::of_all(),
+        }
     }
 
     /// The sessions with records in one of these runs.
@@ -36,7 +41,11 @@ impl Sessions {
             branches.any(|branch| is_among(branch.run))
         });
         let ahead = sessions.map(|(at, _)| at).collect();
-        Sessions { view, ahead }
+        Sessions {
+            view,
+            ahead,
+            gatherer: Gatherer::of_all(),
+        }
     }
 }
 
@@ -46,7 +55,7 @@ impl Iterator for Sessions {
     fn next(&mut self) -> Option<Result<Snapshot>> {
         let at = self.ahead.pop_front()?;
         let session = self.view.sessions.get(at)?;
-        Some(snapshot(&self.view, session))
+        Some(snapshot(&self.view, session, &mut self.gatherer))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -70,8 +79,12 @@ impl Report {
 
 /// Folds all records of a session. Damage that a cache did not know of is looked into by reading
 /// everything.
-pub(super) fn snapshot(view: &Arc<View>, session: &SessionPlaces) -> Result<Snapshot> {
-    let (snapshot, is_as_told) = fold(view, session)?;
+pub(super) fn snapshot(
+    view: &Arc<View>,
+    session: &SessionPlaces,
+    gatherer: &mut Gatherer,
+) -> Result<Snapshot> {
+    let (snapshot, is_as_told) = fold(view, session, gatherer)?;
     if is_as_told {
         return Ok(snapshot);
     }
@@ -80,36 +93,36 @@ pub(super) fn snapshot(view: &Arc<View>, session: &SessionPlaces) -> Result<Snap
         return Ok(snapshot);
     }
     match verified.session(&session.id) {
-        Some(session) => Ok(fold(&verified, session)?.0),
+        Some(session) => Ok(fold(&verified, session, &mut Gatherer::default())?.0),
         None => Ok(snapshot),
     }
 }
 
 /// The snapshot, and whether all records were where the survey says.
-fn fold(view: &Arc<View>, session: &SessionPlaces) -> Result<(Snapshot, bool)> {
+fn fold(view: &View, session: &SessionPlaces, gatherer: &mut Gatherer) -> Result<(Snapshot, bool)> {
     let mut fold = Fold::new(&session.id);
-    let mut loss = view.loss(session);
     let mut is_as_told = true;
     for branch in &session.branches {
         let Some(run) = view.run(branch.run) else {
             continue;
         };
         fold.begin_branch(&view.facts(run));
-        for item in Records::of_session(view.clone(), std::slice::from_ref(branch)) {
-            match item {
-                Ok(Item::Record(record)) if record.kind.is_user() => {
-                    fold.raw_record(record.seq, record.kind, record.payload.len());
-                }
-                Ok(Item::Record(record)) => fold.record(record.seq, &record.event()),
-                Ok(Item::Gap(_)) => {}
-                // It was intact when the journal was opened: damage since then is damage.
-                Err(Error::Damage { .. }) => {
-                    loss = Loss::Damage;
-                    is_as_told = false;
-                }
-                Err(error) => return Err(error),
+        is_as_told &= gatherer.branch(view, branch, &mut |found| {
+            let kind = found.header.kind;
+            if kind.is_user() {
+                fold.raw_record(found.seq, kind, found.payload.len());
+                return;
             }
-        }
+            match codec::decode_known(kind, found.payload) {
+                Some(event) => fold.record(found.seq, &event),
+                None => fold.unknown_record(found.seq, kind),
+            }
+        })?;
     }
+    // It was intact when the journal was opened: damage since then is damage.
+    let loss = match is_as_told {
+        true => view.loss(session),
+        false => Loss::Damage,
+    };
     Ok((fold.finish(loss), is_as_told))
 }

@@ -10,11 +10,11 @@ use crate::format::{FrameSeed, RecordKind};
 use crate::recovery::cache;
 use crate::recovery::survey::{Depth, Scope, Survey, survey};
 use crate::recovery::{
-    Finding, Loss, Place, RunFacts, RunSurvey, SegmentSurvey, StrayState, Verdict,
+    Extent, Finding, Loss, Place, RunFacts, RunSurvey, SegmentSurvey, StrayState, Verdict,
 };
 use crate::segment::{FrameReader, ReadFailure};
 use crate::seq::{SegmentNumber, Seq};
-use crate::storage::Storage;
+use crate::storage::{Storage, StorageFile};
 
 /// What was found, and how to get at the bytes.
 #[derive(Debug)]
@@ -107,25 +107,37 @@ impl View {
     }
 
     pub(super) fn open(&self, run: &RunSurvey, segment: &SegmentSurvey) -> Result<FrameReader> {
-        let name = &segment.part.segment.name;
-        let file = self.storage.open(name);
-        let file = file.map_err(|error| self.io_error("open", name, error))?;
         let seed = FrameSeed::new(run.run, segment.part.segment.number);
-        Ok(FrameReader::new(file, seed))
+        Ok(FrameReader::new(self.open_file(segment)?, seed))
     }
 
-    /// The offsets of a session's records in a segment, in order.
-    pub(super) fn offsets(&self, segment: &SegmentSurvey, indices: &[u32]) -> Vec<u64> {
-        let mut offsets = Vec::new();
+    pub(super) fn open_file(&self, segment: &SegmentSurvey) -> Result<Arc<dyn StorageFile>> {
+        let name = &segment.part.segment.name;
+        let file = self.storage.open(name);
+        file.map_err(|error| self.io_error("open", name, error))
+    }
+
+    /// The frames of a session's records in a segment, in order. Who `reads_all` sessions has
+    /// what a cache says of all of them kept in memory.
+    pub(super) fn extents(
+        &self,
+        segment: &SegmentSurvey,
+        indices: &[u32],
+        reads_all: bool,
+    ) -> Vec<Extent> {
+        let mut extents = Vec::new();
         for index in indices {
             if let Some(row) = segment.part.places.row(*index) {
-                offsets.extend(cache::offsets(&*self.storage, &segment.part, row));
+                if reads_all {
+                    cache::keep_lists(&*self.storage, &segment.part);
+                }
+                extents.extend(cache::extents(&*self.storage, &segment.part, row));
             }
         }
         if indices.len() > 1 {
-            offsets.sort_unstable();
+            extents.sort_unstable();
         }
-        offsets
+        extents
     }
 
     pub(super) fn failure(&self, name: &str, offset: u64, failure: ReadFailure) -> Error {

@@ -5,6 +5,7 @@ pub(crate) mod cache;
 mod claim;
 mod classes;
 mod ends;
+mod extents;
 mod facts;
 mod files;
 mod finding;
@@ -25,6 +26,7 @@ mod verdict;
 mod witness;
 
 pub use classes::ByteClasses;
+pub(crate) use extents::Extent;
 pub(crate) use facts::RunFacts;
 pub use facts::{Liveness, Loss};
 pub(crate) use files::StrayState;

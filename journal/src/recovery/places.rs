@@ -1,7 +1,9 @@
 //! Where the records of each session are in a segment, in a few bytes a record.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
+use super::extents::{Extent, ExtentList, decode_list};
 use crate::event::codec;
 use crate::format::{FRAME_ALIGNMENT, RecordKind, checksum};
 use crate::segment::Seen;
@@ -12,8 +14,11 @@ use crate::time::Timestamp;
 pub(crate) struct Places {
     /// By session index.
     pub(crate) rows: Vec<SessionRow>,
-    /// The offset lists of all rows; `None` if they are left in the cache beside the segment.
+    /// The lists of all rows; `None` if they are left in the cache beside the segment.
     pub(crate) lists: Option<Vec<u8>>,
+    /// The lists as they were read from the cache, for somebody who needs all of them; empty if
+    /// they could not be.
+    pub(crate) kept: OnceLock<Vec<u8>>,
 }
 
 /// What a segment holds of one session.
@@ -30,7 +35,7 @@ pub(crate) struct SessionRow {
     pub(crate) work: Option<Place>,
     /// Its records that are about the session as a whole: start, update, end, crash.
     pub(crate) turns: Vec<Place>,
-    /// Where its offset list is among the lists.
+    /// Where the list of its frames is among the lists.
     pub(crate) list: ListSpan,
 }
 
@@ -63,8 +68,8 @@ impl Places {
         self.rows.get(at.ok()?)
     }
 
-    /// The offsets of a row's records in order; `None` if the lists are not in memory.
-    pub(crate) fn offsets(&self, row: &SessionRow) -> Option<Vec<u64>> {
+    /// The frames of a row's records in order; `None` if the lists are not in memory.
+    pub(crate) fn extents(&self, row: &SessionRow) -> Option<Vec<Extent>> {
         let lists = self.lists.as_ref()?;
         let from = usize::try_from(row.list.offset).ok()?;
         let list = lists
@@ -72,43 +77,6 @@ impl Places {
             .get(..usize::try_from(row.list.len).ok()?)?;
         decode_list(list, row.count)
     }
-}
-
-/// Offsets from the bytes of a list; `None` unless they are `count` in order, to the last byte.
-pub(crate) fn decode_list(mut list: &[u8], count: u64) -> Option<Vec<u64>> {
-    // Each takes a byte at least.
-    let capacity = usize::try_from(count).ok().filter(|n| *n <= list.len())?;
-    let mut offsets = Vec::with_capacity(capacity);
-    let mut eighth = 0u64;
-    while let Some(delta) = take_varint(&mut list) {
-        eighth = eighth.checked_add(u64::from(delta))?;
-        offsets.push(eighth.checked_mul(FRAME_ALIGNMENT)?);
-    }
-    let is_whole = list.is_empty() && offsets.len() == capacity;
-    is_whole.then_some(offsets)
-}
-
-fn take_varint(list: &mut &[u8]) -> Option<u32> {
-    let mut value = 0u32;
-    for shift in [0, 7, 14, 21, 28] {
-        let (byte, rest) = list.split_first()?;
-        *list = rest;
-        value |= u32::from(byte & 0x7f).checked_shl(shift)?;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
-}
-
-fn put_varint(list: &mut Vec<u8>, mut value: u32) {
-    while value >= 0x80 {
-        let [low, ..] = value.to_le_bytes();
-        list.push(low | 0x80);
-        value >>= 7;
-    }
-    let [low, ..] = value.to_le_bytes();
-    list.push(low);
 }
 
 /// Places as the frames of a segment are seen one after the other.
@@ -125,7 +93,7 @@ pub(crate) struct PlacesBuilder {
 #[derive(Debug)]
 struct Draft {
     row: SessionRow,
-    list: Vec<u8>,
+    list: ExtentList,
 }
 
 impl PlacesBuilder {
@@ -145,8 +113,7 @@ impl PlacesBuilder {
             return;
         };
         let row = &mut draft.row;
-        let before = if row.count == 0 { 0 } else { row.last.eighth };
-        put_varint(&mut draft.list, eighth.saturating_sub(before));
+        draft.list.push(eighth, seen.header.frame_len());
         row.count += 1;
         row.last = place;
         if let Some(time) = codec::activity(kind, seen.payload) {
@@ -168,10 +135,11 @@ impl PlacesBuilder {
     pub(crate) fn finish(self) -> Places {
         let mut drafts = self.drafts;
         drafts.sort_unstable_by_key(|draft| draft.row.index);
-        let len = drafts.iter().map(|draft| draft.list.len()).sum();
+        let len = drafts.iter().map(|draft| draft.list.bytes.len()).sum();
         let mut lists = Vec::with_capacity(len);
         let mut rows = Vec::with_capacity(drafts.len());
         for Draft { mut row, list } in drafts {
+            let list = list.bytes;
             row.list = ListSpan {
                 offset: u64::try_from(lists.len()).unwrap_or(u64::MAX),
                 len: u64::try_from(list.len()).unwrap_or(u64::MAX),
@@ -183,6 +151,7 @@ impl PlacesBuilder {
         Places {
             rows,
             lists: Some(lists),
+            ..Places::default()
         }
     }
 
@@ -220,7 +189,7 @@ impl PlacesBuilder {
                     turns: Vec::new(),
                     list: ListSpan::default(),
                 },
-                list: Vec::new(),
+                list: ExtentList::default(),
             });
         }
         self.newest = Some((session, at));
@@ -230,25 +199,3 @@ impl PlacesBuilder {
 
 /// Session indices below this are looked up directly, which takes 4 bytes each.
 const DIRECT_MAX: usize = 1 << 16;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_reads_back_and_nothing_else_is_one() {
-        let eighths = [1024, 1025, 2000, 1 << 20, u32::MAX - 1, u32::MAX];
-        let mut list = Vec::new();
-        let mut before = 0;
-        for eighth in eighths {
-            put_varint(&mut list, eighth - before);
-            before = eighth;
-        }
-        let offsets = eighths.map(|eighth| u64::from(eighth) * 8);
-        assert_eq!(decode_list(&list, 6), Some(offsets.to_vec()));
-        assert_eq!(decode_list(&list, 5), None);
-        assert_eq!(decode_list(&list, u64::MAX), None);
-        assert_eq!(decode_list(&list[..list.len() - 1], 6), None);
-        assert_eq!(decode_list(&[0xff; 9], 1), None);
-    }
-}

@@ -25,7 +25,21 @@ pub(crate) fn decode<'a>(
     payload: &'a Bytes,
     session: Option<&'a str>,
 ) -> Event<'a> {
-    let mut event = match kind {
+    let mut event = decode_known(kind, payload).unwrap_or_else(|| {
+        Event::new(Action::Unknown {
+            kind: kind.0,
+            payload: payload.clone(),
+        })
+    });
+    if let Some(session) = session {
+        event.session = Some(Cow::Borrowed(session));
+    }
+    event
+}
+
+/// As [`decode`], without a session from elsewhere; `None` if the payload is not understood.
+pub(crate) fn decode_known(kind: RecordKind, payload: &[u8]) -> Option<Event<'_>> {
+    match kind {
         RecordKind::SESSION_START => decode_session_start(payload),
         RecordKind::SESSION_UPDATE => decode_session_update(payload),
         RecordKind::SESSION_END => decode_session_end(payload),
@@ -41,16 +55,6 @@ pub(crate) fn decode<'a>(
         RecordKind::CRASH_NOTE => decode_crash(payload),
         _ => None,
     }
-    .unwrap_or_else(|| {
-        Event::new(Action::Unknown {
-            kind: kind.0,
-            payload: payload.clone(),
-        })
-    });
-    if let Some(session) = session {
-        event.session = Some(Cow::Borrowed(session));
-    }
-    event
 }
 
 fn decode_session_start(payload: &[u8]) -> Option<Event<'_>> {

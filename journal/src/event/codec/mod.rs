@@ -10,7 +10,7 @@ mod field;
 mod tests;
 
 pub(crate) use activity::activity;
-pub(crate) use decode::decode;
+pub(crate) use decode::{decode, decode_known};
 pub(crate) use encode::encode;
 
 /// Tags of the optional fields that any event can have.

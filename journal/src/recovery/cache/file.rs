@@ -12,7 +12,7 @@ use crate::seq::{Generation, RunId, SegmentNumber};
 use crate::storage::StorageFile;
 use crate::time::Timestamp;
 
-/// A cache as it is read, without its offset lists.
+/// A cache as it is read, without its lists.
 pub(super) struct CacheFile {
     pub(super) binding: Binding,
     pub(super) records: u64,
@@ -90,7 +90,7 @@ pub(super) fn encode(binding: Binding, part: &Part, own: Vec<OwnRecord>) -> Opti
 }
 
 impl CacheFile {
-    /// Reads all but the offset lists; `None` unless everything fits.
+    /// Reads all but the lists; `None` unless everything fits.
     pub(super) fn read(file: &dyn StorageFile) -> Option<CacheFile> {
         let len = file.len().ok()?;
         let mut bytes = vec![0; usize::try_from(len.min(FIRST_READ)).ok()?];
@@ -223,7 +223,7 @@ impl Fields<'_> {
 const MAGIC: [u8; 8] = [0x8a, b'T', b'R', b'I', b'\r', b'\n', 0x1a, b'\n'];
 
 /// Another version is ignored, and the cache made anew.
-const VERSION: u32 = 0;
+const VERSION: u32 = 1;
 
 /// Bytes in front of the body.
 const FRONT_LEN: usize = 64;

@@ -12,9 +12,10 @@ use std::io;
 
 use file::CacheFile;
 
+use super::extents::{Extent, decode_list};
 use super::files::{Found, HeaderFact, Naming, SegmentFile, identify};
 use super::part::{Claims, Notes, Part, Trust};
-use super::places::{Places, SessionRow, decode_list};
+use super::places::{ListSpan, Places, SessionRow};
 use crate::event::system;
 use crate::format::{
     FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, RecordKind, checksum,
@@ -146,35 +147,68 @@ pub(crate) fn load(storage: &dyn Storage, segment: &SegmentFile) -> Option<Part>
         notes,
         places: Places {
             rows: cache.rows,
-            lists: None,
+            ..Places::default()
         },
         is_verified: false,
     })
 }
 
-/// The offsets of a session's records in a segment, whose lists may be in its cache only; they
+/// The frames of a session's records in a segment, whose lists may be in its cache only; they
 /// are found again in the segment if that cache is not what it was.
-pub(crate) fn offsets(storage: &dyn Storage, part: &Part, row: &SessionRow) -> Vec<u64> {
+pub(crate) fn extents(storage: &dyn Storage, part: &Part, row: &SessionRow) -> Vec<Extent> {
     let places = &part.places;
     if places.lists.is_some() {
-        return places.offsets(row).unwrap_or_default();
+        return places.extents(row).unwrap_or_default();
     }
-    if let Some(offsets) = cached_offsets(storage, part, row) {
-        return offsets;
+    if let Some(extents) = cached_extents(storage, part, row) {
+        return extents;
     }
     let read = Part::read(storage, part.segment.clone(), Trust::Final).places;
     let row = read.row(row.index);
-    row.and_then(|row| read.offsets(row)).unwrap_or_default()
+    row.and_then(|row| read.extents(row)).unwrap_or_default()
 }
 
-fn cached_offsets(storage: &dyn Storage, part: &Part, row: &SessionRow) -> Option<Vec<u64>> {
-    let segment = &part.segment;
+/// Reads the lists of all sessions from the segment's cache and keeps them in memory.
+pub(crate) fn keep_lists(storage: &dyn Storage, part: &Part) {
+    let places = &part.places;
+    if let (None, Some(first)) = (&places.lists, places.rows.first()) {
+        let len = places.rows.iter().map(|row| row.list.len).sum();
+        let all = ListSpan { len, ..first.list };
+        // Without them each list is read by itself.
+        let kept = || read_lists(storage, &part.segment, all).unwrap_or_default();
+        places.kept.get_or_init(kept);
+    }
+}
+
+fn cached_extents(storage: &dyn Storage, part: &Part, row: &SessionRow) -> Option<Vec<Extent>> {
+    let own;
+    let kept = part.places.kept.get().and_then(|kept| {
+        let begin = part.places.rows.first()?.list.offset;
+        let from = usize::try_from(row.list.offset.checked_sub(begin)?).ok()?;
+        kept.get(from..)?.get(..usize::try_from(row.list.len).ok()?)
+    });
+    let list = match kept {
+        Some(list) => list,
+        None => {
+            own = read_lists(storage, &part.segment, row.list)?;
+            own.as_slice()
+        }
+    };
+    let extents = (checksum(list) == row.list.crc).then(|| decode_list(list, row.count))??;
+    let is_inside = extents
+        .last()
+        .is_none_or(|last| last.end() <= part.segment.len);
+    is_inside.then_some(extents)
+}
+
+/// A part of the lists in the cache of a segment.
+fn read_lists(storage: &dyn Storage, segment: &SegmentFile, span: ListSpan) -> Option<Vec<u8>> {
     let name = FileName::Index(segment.run, segment.number).to_string();
     let file = storage.open(&name).ok()?;
-    let mut list = vec![0; usize::try_from(row.list.len).ok()?];
-    let count = file.read_at(&mut list, row.list.offset).ok()?;
-    let is_whole = count == list.len() && checksum(&list) == row.list.crc;
-    is_whole.then(|| decode_list(&list, row.count))?
+    let is_there = file.len().ok()? >= span.offset.checked_add(span.len)?;
+    let mut list = vec![0; usize::try_from(span.len).ok().filter(|_| is_there)?];
+    let count = file.read_at(&mut list, span.offset).ok()?;
+    (count == list.len()).then_some(list)
 }
 
 /// Whether the segment ends in the very seal that the cache was made with.

@@ -61,7 +61,7 @@ fn with_caches(storage: &MemoryStorage) -> MemoryStorage {
     storage
 }
 
-/// Everything a survey tells, the offsets of all records included, and which segments it read.
+/// Everything a survey tells, the places of all records included, and which segments it read.
 fn told(storage: &MemoryStorage) -> (String, Vec<bool>) {
     let survey: Survey = survey(storage, Scope::All, Depth::Caches).unwrap();
     let mut told = String::new();
@@ -78,7 +78,7 @@ fn told(storage: &MemoryStorage) -> (String, Vec<bool>) {
             told += &format!("{:?} {:?}", part.notes.recovered, part.claims.durable);
             for row in &part.places.rows {
                 let list = ListSpan::default();
-                told += &format!("{:?}", offsets(storage, part, row));
+                told += &format!("{:?}", extents(storage, part, row));
                 told += &format!(
                     "{:?}",
                     SessionRow {

@@ -106,6 +106,14 @@ impl Fold {
         }
     }
 
+    /// Takes in the next record of the run, of which nothing but its kind is understood.
+    pub(crate) fn unknown_record(&mut self, seq: Seq, kind: RecordKind) {
+        if let Some(place) = self.place(seq, None) {
+            self.work(place);
+            self.branches[place.branch].saw_unknown(kind.0, seq);
+        }
+    }
+
     /// The snapshot of everything taken in, of which `loss` is lost.
     pub(crate) fn finish(self, loss: Loss) -> Snapshot {
         finish::finish(self, loss)

@@ -1,0 +1,193 @@
+//! Reads a session's records to put them together: many with one read, into one buffer.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use super::view::{BranchPlaces, View};
+use crate::error::Result;
+use crate::format::{FRAME_HEADER_LEN, FrameHeader, FrameSeed};
+use crate::recovery::{Extent, SegmentSurvey};
+use crate::segment::ReadFailure;
+use crate::seq::Seq;
+use crate::storage::StorageFile;
+
+/// What is kept from one session to the next: a buffer and open files.
+#[derive(Debug, Default)]
+pub(super) struct Gatherer {
+    buffer: Vec<u8>,
+    /// By the places of run and segment in the survey.
+    files: BTreeMap<(usize, usize), Arc<dyn StorageFile>>,
+    /// Every session is going to be read, so that it pays to keep what all of them need.
+    reads_all: bool,
+}
+
+/// A record whose checksum fits.
+pub(super) struct Gathered<'a> {
+    pub(super) seq: Seq,
+    pub(super) header: FrameHeader,
+    pub(super) payload: &'a [u8],
+}
+
+impl Gatherer {
+    /// One that is used for every session.
+    pub(super) fn of_all() -> Gatherer {
+        Gatherer {
+            reads_all: true,
+            ..Gatherer::default()
+        }
+    }
+
+    /// Shows the records of a session in one run, in order, and says whether all that the survey
+    /// told of were there.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the system would not let us read.
+    pub(super) fn branch(
+        &mut self,
+        view: &View,
+        places: &BranchPlaces,
+        visit: &mut dyn FnMut(&Gathered<'_>),
+    ) -> Result<bool> {
+        let Some(run) = view.run(places.run) else {
+            return Ok(true);
+        };
+        let mut is_whole = true;
+        for (at, segment) in run.segments.iter().enumerate() {
+            let extents = view.extents(segment, &places.indices, self.reads_all);
+            if extents.is_empty() {
+                continue;
+            }
+            let file = self.file(view, (places.run, at), segment)?;
+            let source = Source {
+                segment,
+                indices: &places.indices,
+                seed: FrameSeed::new(run.run, segment.part.segment.number),
+                end: view.end(run).unwrap_or(u64::MAX),
+            };
+            let mut rest = extents.as_slice();
+            while let Some((near, behind)) = rest.split_at_checked(near(rest)) {
+                if near.is_empty() {
+                    break;
+                }
+                let failed = |(offset, error)| {
+                    view.failure(&segment.part.segment.name, offset, ReadFailure::Io(error))
+                };
+                self.read(&*file, near).map_err(failed)?;
+                for extent in near {
+                    is_whole &= source.show(&self.buffer, near, *extent, visit).is_some();
+                }
+                rest = behind;
+            }
+        }
+        Ok(is_whole)
+    }
+
+    /// Fills the buffer with the bytes from the first of these extents to the last.
+    fn read(&mut self, file: &dyn StorageFile, near: &[Extent]) -> Result<(), (u64, io::Error)> {
+        let (Some(first), Some(last)) = (near.first(), near.last()) else {
+            return Ok(());
+        };
+        let len = usize::try_from(last.end() - first.offset).unwrap_or(usize::MAX);
+        if self.buffer.len() > BUFFER_KEPT_MAX {
+            self.buffer = Vec::new();
+        }
+        if self.buffer.len() < len {
+            // What was in it need not be copied.
+            self.buffer = vec![0; len.max(READ_MAX_LEN)];
+        }
+        let buffer = self.buffer.get_mut(..len).unwrap_or(&mut []);
+        let read = file.read_at(buffer, first.offset);
+        let count = read.map_err(|error| (first.offset, error))?;
+        // What is past the end of the file is zeros.
+        buffer.get_mut(count..).unwrap_or(&mut []).fill(0);
+        Ok(())
+    }
+
+    fn file(
+        &mut self,
+        view: &View,
+        at: (usize, usize),
+        segment: &SegmentSurvey,
+    ) -> Result<Arc<dyn StorageFile>> {
+        if let Some(file) = self.files.get(&at) {
+            return Ok(Arc::clone(file));
+        }
+        let file = view.open_file(segment)?;
+        // Sessions go through the segments in order: to make place for others would help nobody.
+        if self.reads_all && self.files.len() < FILES_MAX {
+            self.files.insert(at, Arc::clone(&file));
+        }
+        Ok(file)
+    }
+}
+
+/// The segment that is being read.
+struct Source<'a> {
+    segment: &'a SegmentSurvey,
+    indices: &'a [u32],
+    seed: FrameSeed,
+    /// The first sequence number that is left out.
+    end: u64,
+}
+
+impl Source<'_> {
+    /// Shows the record at `extent` of a buffer that begins with the first of `near`; `None` if
+    /// it is not there any more.
+    fn show(
+        &self,
+        buffer: &[u8],
+        near: &[Extent],
+        extent: Extent,
+        visit: &mut dyn FnMut(&Gathered<'_>),
+    ) -> Option<()> {
+        let from = usize::try_from(extent.offset - near.first()?.offset).ok()?;
+        let frame = buffer.get(from..)?;
+        let (fields, payload) = frame.split_first_chunk::<FRAME_HEADER_LEN>()?;
+        let header = FrameHeader::decode(*fields).ok()?;
+        let payload = payload.get(..usize::try_from(header.payload_len).ok()?)?;
+        let is_it = header.frame_len() == extent.len && self.indices.contains(&header.session);
+        if !is_it || !header.fits(self.seed, extent.offset, payload) {
+            return None;
+        }
+        let seq = self.segment.first_seq + u64::from(header.relative_seq);
+        if seq < self.end {
+            let seq = Seq::new(seq)?;
+            visit(&Gathered {
+                seq,
+                header,
+                payload,
+            });
+        }
+        Some(())
+    }
+}
+
+/// How many of the first extents to read at once, at least one if there is one.
+fn near(extents: &[Extent]) -> usize {
+    let Some(first) = extents.first() else {
+        return 0;
+    };
+    let mut end = first.end();
+    let others = extents.iter().skip(1);
+    let others = others.take_while(|next| {
+        let is_near = next.offset.saturating_sub(end) <= FAR
+            && next.end().saturating_sub(first.offset) <= READ_MAX;
+        end = next.end();
+        is_near
+    });
+    1 + others.count()
+}
+
+/// To read this much that nobody asked for takes less than another read.
+const FAR: u64 = 4 << 10;
+
+/// Bytes read at once at most, unless a frame is longer.
+const READ_MAX: u64 = 256 << 10;
+const READ_MAX_LEN: usize = 256 << 10;
+
+/// A buffer that grew longer than this for one frame is given back.
+const BUFFER_KEPT_MAX: usize = 1 << 20;
+
+/// Files held open at most: they are the program's, too.
+const FILES_MAX: usize = 32;
