@@ -58,6 +58,18 @@ pub(crate) fn decode_list(mut list: &[u8], count: u64) -> Option<Vec<Extent>> {
 }
 
 fn take_varint(list: &mut &[u8]) -> Option<u32> {
+    // Nearly all take one byte or two.
+    match **list {
+        [low @ 0..=0x7f, ref rest @ ..] => {
+            *list = rest;
+            return Some(u32::from(low));
+        }
+        [low, high @ 0..=0x7f, ref rest @ ..] => {
+            *list = rest;
+            return Some(u32::from(low & 0x7f) | u32::from(high) << 7);
+        }
+        _ => {}
+    }
     let mut value = 0u32;
     for shift in [0, 7, 14, 21, 28] {
         let (byte, rest) = list.split_first()?;

@@ -1,7 +1,5 @@
 //! Which spans are part of which, ready to be walked without recursion.
 
-use std::collections::HashMap;
-
 use super::span::SpanSnapshot;
 
 /// The children of every span, by place in the list of spans.
@@ -13,16 +11,10 @@ pub(super) struct Children {
 }
 
 impl Children {
-    /// Counts the children of each span, then puts each child in its parent's part of the list.
-    pub(super) fn of(spans: &[SpanSnapshot]) -> Children {
-        let by_id: HashMap<&str, usize> = spans
-            .iter()
-            .enumerate()
-            .map(|(place, span)| (span.id.as_str(), place))
-            .collect();
-        let parent_of = |span: &SpanSnapshot| by_id.get(span.parent.as_deref()?).copied();
-        let parents: Vec<Option<usize>> = spans.iter().map(parent_of).collect();
-        let mut starts = vec![0; spans.len() + 1];
+    /// From the place of each span's parent: counts the children of each span, then puts each
+    /// child in its parent's part of the list.
+    pub(super) fn of(parents: &[Option<usize>]) -> Children {
+        let mut starts = vec![0; parents.len() + 1];
         for parent in parents.iter().flatten() {
             starts[parent + 1] += 1;
         }

@@ -6,7 +6,7 @@ use super::branch::{Branch, OpenSpan, Terminal};
 use super::lineage;
 use super::notes::Notes;
 use super::session::SessionDraft;
-use super::spans::Draft;
+use super::spans::{Draft, ROOT};
 use super::verdict::{Role, Verdict, verdict};
 use super::{Fold, Place};
 use crate::event::{Kind, SessionStatus, SpanFields, Status};
@@ -27,15 +27,16 @@ pub(super) fn finish(mut fold: Fold, loss: Loss) -> Snapshot {
     note_branches(&fold.branches, &verdict, &mut fold.notes);
     let parents = lineage::parents(&fold.spans, &mut fold.notes);
     let times = Times::of(&fold, &verdict);
-    let ids: Vec<String> = fold.spans.drafts.iter().map(|one| one.id.clone()).collect();
-    let mut spans = Vec::with_capacity(ids.len());
-    let mut drafts = std::mem::take(&mut fold.spans.drafts).into_iter();
-    if let Some(draft) = drafts.next() {
+    let drafts = std::mem::take(&mut fold.spans.drafts);
+    let parent_ids: Vec<String> = parents.iter().map(|at| drafts[*at].id.clone()).collect();
+    let children = Children::of(&places(&drafts, &parents));
+    let mut spans = Vec::with_capacity(drafts.len());
+    let mut drafts = drafts.into_iter().zip(parent_ids);
+    if let Some((draft, _)) = drafts.next() {
         spans.push(root(draft, &fold.session, &verdict, times, &mut fold.notes));
     }
-    for (draft, parent) in drafts.zip(&parents[1..]) {
+    for (draft, parent) in drafts {
         if !draft.is_root_twin {
-            let parent = ids[*parent].clone();
             spans.push(span(draft, parent, &fold.branches, &mut fold.notes));
         }
     }
@@ -53,7 +54,7 @@ pub(super) fn finish(mut fold: Fold, loss: Loss) -> Snapshot {
         last_at: times.last_at,
         metadata: session.metadata.into_map(),
         parent_session: session.parent_session.map(Cow::into_owned),
-        children: Children::of(&spans),
+        children,
         totals: Totals::of(&spans, fold.records),
         spans,
         counters: session
@@ -66,6 +67,21 @@ pub(super) fn finish(mut fold: Fold, loss: Loss) -> Snapshot {
         notes: fold.notes.finish(),
         loss,
     }
+}
+
+/// The parent of each span by its place among the spans of the snapshot; `None` for the root.
+fn places(drafts: &[Draft], parents: &[usize]) -> Vec<Option<usize>> {
+    let mut places = Vec::with_capacity(drafts.len());
+    let mut count = 0;
+    for draft in drafts {
+        // A twin of the root stands for it, and has no place of its own.
+        places.push(if draft.is_root_twin { ROOT } else { count });
+        count += usize::from(!draft.is_root_twin);
+    }
+    let kept = drafts.iter().zip(parents).enumerate();
+    let kept = kept.filter(|(_, (draft, _))| !draft.is_root_twin);
+    kept.map(|(at, (_, parent))| (at != ROOT).then(|| places[*parent]))
+        .collect()
 }
 
 /// When a session started, ended and was last heard of.

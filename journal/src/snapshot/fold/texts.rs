@@ -13,7 +13,9 @@ pub(super) struct Texts(Named<Vec<Stream>>);
 #[derive(Debug)]
 struct Stream {
     branch: usize,
-    pieces: BTreeMap<u64, Piece>,
+    /// The one with the largest offset: nearly always the only one, with all others appended.
+    last: Option<(u64, Piece)>,
+    before: BTreeMap<u64, Piece>,
 }
 
 #[derive(Debug)]
@@ -48,7 +50,8 @@ impl Texts {
             // Another run counts from 0 again, and so does whoever writes over a written part.
             let mut stream = Stream {
                 branch: place.branch,
-                pieces: BTreeMap::new(),
+                last: None,
+                before: BTreeMap::new(),
             };
             stream.add(offset, text, place);
             streams.push(stream);
@@ -83,32 +86,52 @@ impl Texts {
 impl Stream {
     /// `None` if a part of it is there already.
     fn add(&mut self, offset: Option<u64>, text: &str, place: Place) -> Option<()> {
-        let end = self.pieces.last_key_value().map_or(0, piece_end);
+        let Some((start, last)) = &mut self.last else {
+            self.last = Some((offset.unwrap_or(0), Piece::new(text, place)));
+            return Some(());
+        };
+        let (start, end) = (*start, piece_end((start, last)));
         let offset = offset.unwrap_or(end);
-        let behind = offset.saturating_add(byte_len(text));
-        let is_next_free = |(next, _): (&u64, &Piece)| *next >= behind && *next > offset;
-        if !self.pieces.range(offset..).next().is_none_or(is_next_free) {
+        if offset < start {
+            return self.add_before(start, offset, text, place);
+        }
+        if offset == start || offset < end {
             return None;
         }
-        match self.pieces.range_mut(..offset).next_back() {
-            Some((start, before)) => match piece_end((start, before)) {
-                end if end > offset => return None,
-                end if end == offset => before.text.push_str(text),
-                _ => self.insert(offset, text, place),
-            },
-            None => self.insert(offset, text, place),
+        if offset == end {
+            last.text.push_str(text);
+        } else {
+            let last = self.last.replace((offset, Piece::new(text, place)));
+            self.before.extend(last);
         }
         Some(())
     }
 
-    fn insert(&mut self, offset: u64, text: &str, place: Place) {
-        let text = text.to_owned();
-        self.pieces.insert(offset, Piece { text, place });
+    /// Adds what is in front of the last piece, which begins at `last`.
+    fn add_before(&mut self, last: u64, offset: u64, text: &str, place: Place) -> Option<()> {
+        let behind = offset.saturating_add(byte_len(text));
+        let next = self.before.range(offset..).next();
+        let next = next.map_or(last, |(next, _)| *next);
+        if next < behind || next == offset {
+            return None;
+        }
+        if let Some((start, before)) = self.before.range_mut(..offset).next_back() {
+            let end = piece_end((start, before));
+            if end > offset {
+                return None;
+            }
+            if end == offset {
+                before.text.push_str(text);
+                return Some(());
+            }
+        }
+        self.before.insert(offset, Piece::new(text, place));
+        Some(())
     }
 
     fn join(self, channel: &str, whole: &mut String, missing: &mut Vec<MissingText>) {
         let mut expected = 0;
-        for (offset, piece) in self.pieces {
+        for (offset, piece) in self.before.into_iter().chain(self.last) {
             if offset > expected {
                 missing.push(MissingText {
                     channel: channel.to_owned(),
@@ -123,6 +146,13 @@ impl Stream {
                 false => whole.push_str(&piece.text),
             }
         }
+    }
+}
+
+impl Piece {
+    fn new(text: &str, place: Place) -> Piece {
+        let text = text.to_owned();
+        Piece { text, place }
     }
 }
 
