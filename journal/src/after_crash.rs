@@ -28,8 +28,8 @@ impl Recovery {
         &self.runs
     }
 
-    /// The sessions these runs were part of, whole, over all runs of the journal; one is in
-    /// memory at a time. Nothing is read if no run died.
+    /// The sessions these runs were part of, whole, over all runs of the journal, made as they
+    /// are taken. Nothing is read if no run died.
     pub fn sessions(&self) -> impl Iterator<Item = Result<Snapshot>> + use<> {
         let (sessions, error) = match self.reader() {
             Ok(Some(reader)) => (Some(reader.sessions_of(&self.runs)), None),

@@ -1,5 +1,6 @@
 //! Reading a journal: nothing is written, and nobody who writes it is disturbed.
 
+mod crew;
 mod gather;
 mod record;
 mod records;

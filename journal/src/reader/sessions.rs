@@ -1,8 +1,9 @@
-//! The sessions of a journal as snapshots, one in memory at a time.
+//! The sessions of a journal as snapshots, made as they are taken.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::crew::Crew;
 use super::gather::Gatherer;
 use super::view::{SessionPlaces, View};
 use crate::error::Result;
@@ -13,23 +14,24 @@ use crate::snapshot::{Fold, Snapshot};
 
 /// Snapshots of sessions, made one by one, in order of the sessions' first runs.
 ///
-/// A session that cannot be read is an error; the ones behind it still come.
+/// A session that cannot be read is an error; the ones behind it still come. Where there is much
+/// to read, other threads make the next few meanwhile: what is in memory is one session, however
+/// large, and as many small ones as take a few dozen MiB.
 #[derive(Debug)]
 #[must_use]
 pub struct Sessions {
     view: Arc<View>,
     ahead: VecDeque<usize>,
     gatherer: Gatherer,
+    /// `None` before the first one is made, and where one thread does it all.
+    crew: Option<Crew>,
+    has_begun: bool,
 }
 
 impl Sessions {
     pub(super) fn of_all(view: Arc<View>) -> Sessions {
         let ahead = (0..view.sessions.len()).collect();
-        Sessions {
-            view,
-            ahead,
-            gatherer: Gatherer::of_all(),
-        }
+        Sessions::new(view, ahead)
     }
 
     /// The sessions with records in one of these runs.
@@ -41,10 +43,16 @@ impl Sessions {
             branches.any(|branch| is_among(branch.run))
         });
         let ahead = sessions.map(|(at, _)| at).collect();
+        Sessions::new(view, ahead)
+    }
+
+    fn new(view: Arc<View>, ahead: VecDeque<usize>) -> Sessions {
         Sessions {
             view,
             ahead,
             gatherer: Gatherer::of_all(),
+            crew: None,
+            has_begun: false,
         }
     }
 }
@@ -53,7 +61,14 @@ impl Iterator for Sessions {
     type Item = Result<Snapshot>;
 
     fn next(&mut self) -> Option<Result<Snapshot>> {
+        if !self.has_begun {
+            self.has_begun = true;
+            self.crew = Crew::start(&self.view, self.ahead.iter().copied());
+        }
         let at = self.ahead.pop_front()?;
+        if let Some(crew) = &mut self.crew {
+            return crew.take(&mut self.gatherer);
+        }
         let session = self.view.sessions.get(at)?;
         Some(snapshot(&self.view, session, &mut self.gatherer))
     }

@@ -321,3 +321,31 @@ fn damage_that_a_cache_does_not_know_of_is_found_when_it_matters() {
     assert_eq!((report.loss(), report.is_verified()), (Loss::Damage, true));
     assert_eq!(steps(reader.records()), [1, 2, 3, 4, -5, 6, 7, 8, 9, 10]);
 }
+
+#[test]
+fn sessions_made_ahead_come_in_order_and_whole() {
+    let mut segment = SegmentBuilder::new(1, 1, 1, 0);
+    for index in 1..=40 {
+        segment.declare(index, &format!("session {index}"));
+    }
+    // Enough for other threads to be worth it, with sessions of very different lengths.
+    for number in 0..2000u32 {
+        let index = number % 40 + 1;
+        segment.raw(index, &vec![7; usize::try_from(index * index * 8).unwrap()]);
+    }
+    let mut storage = MemoryStorage::default();
+    storage.put(&segment, segment.sealed(None));
+    storage.add_caches();
+    let reader = reader(&storage, Mode::Salvage).unwrap();
+    let crew = crew::Crew::start(&reader.view, 0..40);
+    let processors = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(crew.is_some(), processors > 1);
+    let all: Vec<Snapshot> = reader.sessions().map(Result::unwrap).collect();
+    assert_eq!(all.len(), 40);
+    for (snapshot, id) in all.iter().zip(reader.ids()) {
+        assert_eq!(snapshot, &reader.snapshot(id).unwrap());
+        assert_eq!((snapshot.id(), snapshot.totals().records), (id, 50));
+    }
+    // Who stops half-way leaves nobody behind.
+    assert_eq!(reader.sessions().take(3).count(), 3);
+}

@@ -10,7 +10,8 @@ use crate::format::{FrameSeed, RecordKind};
 use crate::recovery::cache;
 use crate::recovery::survey::{Depth, Scope, Survey, survey};
 use crate::recovery::{
-    Extent, Finding, Loss, Place, RunFacts, RunSurvey, SegmentSurvey, StrayState, Verdict,
+    Extent, Finding, Loss, Place, RunFacts, RunSurvey, SegmentSurvey, SessionRow, StrayState,
+    Verdict,
 };
 use crate::segment::{FrameReader, ReadFailure};
 use crate::seq::{SegmentNumber, Seq};
@@ -216,7 +217,16 @@ impl View {
     }
 
     pub(super) fn record_count(&self, session: &SessionPlaces) -> u64 {
-        let mut count = 0;
+        self.sum(session, |row| row.count)
+    }
+
+    /// Bytes of all frames of a session.
+    pub(super) fn frame_bytes(&self, session: &SessionPlaces) -> u64 {
+        self.sum(session, |row| row.bytes)
+    }
+
+    fn sum(&self, session: &SessionPlaces, part: impl Fn(&SessionRow) -> u64) -> u64 {
+        let mut sum = 0u64;
         for branch in &session.branches {
             let segments = self
                 .run(branch.run)
@@ -225,10 +235,10 @@ impl View {
             for segment in segments {
                 let rows = branch.indices.iter();
                 let rows = rows.filter_map(|index| segment.part.places.row(*index));
-                count += rows.map(|row| row.count).sum::<u64>();
+                sum = rows.map(&part).fold(sum, u64::saturating_add);
             }
         }
-        count
+        sum
     }
 
     /// What cannot be read as a journal at all, or not in this mode.

@@ -31,7 +31,7 @@ pub(crate) use facts::RunFacts;
 pub use facts::{Liveness, Loss};
 pub(crate) use files::StrayState;
 pub(crate) use finding::Finding;
-pub(crate) use places::Place;
+pub(crate) use places::{Place, SessionRow};
 pub use report::{
     DamagedRange, RecordCounts, Report, RunReport, RunState, SegmentReport, SessionReport,
 };

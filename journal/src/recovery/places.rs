@@ -27,6 +27,8 @@ pub(crate) struct SessionRow {
     pub(crate) index: u32,
     /// How many records, at least one.
     pub(crate) count: u64,
+    /// Bytes of their frames.
+    pub(crate) bytes: u64,
     pub(crate) first: Place,
     pub(crate) last: Place,
     /// The first and the latest time its events tell.
@@ -64,6 +66,11 @@ impl Place {
 impl Places {
     /// What the segment holds of a session, by its index.
     pub(crate) fn row(&self, session: u32) -> Option<&SessionRow> {
+        // Where all sessions have records, each is in its place; they are numbered from 1.
+        let due = usize::try_from(session).ok()?.checked_sub(1)?;
+        if let Some(row) = self.rows.get(due).filter(|row| row.index == session) {
+            return Some(row);
+        }
         let at = self.rows.binary_search_by_key(&session, |row| row.index);
         self.rows.get(at.ok()?)
     }
@@ -115,6 +122,7 @@ impl PlacesBuilder {
         let row = &mut draft.row;
         draft.list.push(eighth, seen.header.frame_len());
         row.count += 1;
+        row.bytes += seen.header.frame_len();
         row.last = place;
         if let Some(time) = codec::activity(kind, seen.payload) {
             let (first, latest) = row.times.unwrap_or((time, time));
@@ -182,6 +190,7 @@ impl PlacesBuilder {
                 row: SessionRow {
                     index: session,
                     count: 0,
+                    bytes: 0,
                     first,
                     last: first,
                     times: None,

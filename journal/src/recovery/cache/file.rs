@@ -40,6 +40,7 @@ struct Body {
 struct Row {
     index: u32,
     count: u64,
+    bytes: u64,
     first: (u32, u8),
     last: (u32, u8),
     first_at: Option<(i64, u32)>,
@@ -150,6 +151,7 @@ fn to_row(row: &SessionRow) -> Row {
     Row {
         index: row.index,
         count: row.count,
+        bytes: row.bytes,
         first: place(row.first),
         last: place(row.last),
         first_at: row.times.map(|(first, _)| time(first)),
@@ -189,6 +191,7 @@ fn rows(rows: Vec<Row>, lists: (u64, u64), segment_len: u64) -> Option<Vec<Sessi
         found.push(SessionRow {
             index: row.index,
             count: row.count,
+            bytes: row.bytes,
             first: place(row.first),
             last: place(row.last),
             times: row.first_at.map(time).zip(row.last_at.map(time)),

@@ -171,13 +171,20 @@ pub(crate) fn extents(storage: &dyn Storage, part: &Part, row: &SessionRow) -> V
 /// Reads the lists of all sessions from the segment's cache and keeps them in memory.
 pub(crate) fn keep_lists(storage: &dyn Storage, part: &Part) {
     let places = &part.places;
-    if let (None, Some(first)) = (&places.lists, places.rows.first()) {
-        let len = places.rows.iter().map(|row| row.list.len).sum();
-        let all = ListSpan { len, ..first.list };
+    if places.lists.is_none() {
         // Without them each list is read by itself.
-        let kept = || read_lists(storage, &part.segment, all).unwrap_or_default();
+        let kept = || read_all_lists(storage, part).unwrap_or_default();
         places.kept.get_or_init(kept);
     }
+}
+
+fn read_all_lists(storage: &dyn Storage, part: &Part) -> Option<Vec<u8>> {
+    let rows = &part.places.rows;
+    let all = ListSpan {
+        len: rows.iter().map(|row| row.list.len).sum(),
+        ..rows.first()?.list
+    };
+    read_lists(storage, &part.segment, all)
 }
 
 fn cached_extents(storage: &dyn Storage, part: &Part, row: &SessionRow) -> Option<Vec<Extent>> {
