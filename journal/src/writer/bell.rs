@@ -1,7 +1,7 @@
 //! What wakes the syncer.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use super::primitives::atomic::{AtomicBool, Ordering};
+use super::primitives::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Requests to the syncer, and the condition it sleeps on.
@@ -88,7 +88,7 @@ impl Bell {
         state.is_rung = false;
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BellState> {
+    fn lock(&self) -> MutexGuard<'_, BellState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,6 @@
 //! Closing a run: everything durable, then the record that says so, then that durable too.
 
-use std::sync::atomic::Ordering;
+use super::primitives::atomic::Ordering;
 use std::time::Instant;
 
 use super::core::{Core, lock};

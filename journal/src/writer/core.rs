@@ -1,8 +1,9 @@
 //! One run being written: what all its parts share, and the append.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::JoinHandle;
+use super::primitives::atomic::{AtomicBool, Ordering};
+use super::primitives::thread::JoinHandle;
+use super::primitives::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::bell::Bell;

@@ -1,6 +1,6 @@
 //! Which sessions a segment has declared already.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use super::primitives::atomic::{AtomicU32, Ordering};
 
 /// Remembers declared sessions, one per slot; a session pushed out by another is declared once
 /// more, which is harmless.

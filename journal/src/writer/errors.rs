@@ -1,9 +1,9 @@
 //! Errors nobody was there to be given: counted, and the first of each code reported.
 
+use super::primitives::{Mutex, PoisonError};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
 
 use crate::error::Error;
 

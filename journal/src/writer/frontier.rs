@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::core::{Core, lock};
+use super::primitives::{hint, thread};
 use super::segment::Segment;
 use super::syncer::SyncState;
 use crate::format::FRAMES_OFFSET;
@@ -113,10 +114,10 @@ impl Frontier {
                 // yield would give it to anybody, for long.
                 None if rounds < SPINS => {
                     rounds += 1;
-                    std::hint::spin_loop();
+                    hint::spin_loop();
                 }
                 None if Instant::now() >= patience => return false,
-                None => std::thread::sleep(PAUSE),
+                None => thread::sleep(PAUSE),
             }
         }
         true

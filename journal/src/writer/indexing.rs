@@ -1,7 +1,8 @@
 //! Caches of segments that the run has finished, written out of everybody's way.
 
+use super::primitives::is_finished;
+use super::primitives::thread::{Builder, JoinHandle};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use crate::recovery::cache;
 use crate::seq::{RunId, SegmentNumber};
@@ -23,13 +24,13 @@ impl Indexing {
 
     /// Writes what is waiting on a thread of its own, one at a time.
     pub(super) fn step(&mut self, storage: &Arc<dyn Storage>, run: RunId) {
-        let is_busy = self.thread.as_ref().is_some_and(|t| !t.is_finished());
+        let is_busy = self.thread.as_ref().is_some_and(|t| !is_finished(t));
         if self.waiting.is_empty() || is_busy {
             return;
         }
         let waiting = std::mem::take(&mut self.waiting);
         let storage = Arc::clone(storage);
-        let builder = std::thread::Builder::new().name("trace-journal-index".to_owned());
+        let builder = Builder::new().name("trace-journal-index".to_owned());
         self.thread = builder.spawn(move || write(&*storage, run, waiting)).ok();
     }
 

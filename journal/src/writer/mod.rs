@@ -1,6 +1,5 @@
 //! Writing a run: appends, group commit, rotation, close.
 
-mod atomic;
 mod bell;
 mod close;
 mod core;
@@ -12,6 +11,7 @@ mod lane;
 mod next;
 mod open;
 mod outgoing;
+mod primitives;
 mod refused;
 mod reserve;
 mod run_file;

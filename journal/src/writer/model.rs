@@ -1,5 +1,5 @@
-//! The protocol of reserve, copy, commit, close and frontier under a model checker, which runs it
-//! in every order its threads can take.
+//! The protocol of reserve, copy, commit, close, frontier, rotation and wake-up under a model
+//! checker, which runs it in every order its threads can take.
 //!
 //! Run with `RUSTFLAGS="--cfg loom" cargo test --release -p trace-journal --lib model`.
 
@@ -7,7 +7,11 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::thread;
 
+use super::bell::Bell;
+use super::primitives::Mutex;
 use super::reserve::{ReserveWord, Tail};
+use super::waiters::Waiters;
+use super::watermark::Watermark;
 
 /// A mapped segment of frames of two words: the commit word and one word of payload.
 struct Model {
@@ -54,6 +58,14 @@ impl Model {
         }
         payloads
     }
+}
+
+/// Runs a model in every order its threads can take with at most so many changes of thread that
+/// none of them asked for; three threads have too many orders otherwise.
+fn bounded(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.check(model);
 }
 
 #[test]
@@ -106,5 +118,193 @@ fn a_closed_segment_holds_exactly_what_was_reserved_before() {
         assert_eq!(frames.len(), usize::try_from(count).unwrap() + 1);
         assert_eq!(frames.last(), Some(&99));
         assert!(model.append(30).is_none());
+    });
+}
+
+/// Two segments, of which appenders close the first when it is full: it is the lane's lock that
+/// lets one of them do it.
+struct Rotating {
+    segments: [Arc<Model>; 2],
+    current: AtomicU64,
+    first_of_second: AtomicU64,
+    lane: Mutex<()>,
+}
+
+impl Rotating {
+    fn new(frames: usize) -> Arc<Rotating> {
+        Arc::new(Rotating {
+            segments: [Model::new(frames), Model::new(frames)],
+            current: AtomicU64::new(0),
+            first_of_second: AtomicU64::new(0),
+            lane: Mutex::new(()),
+        })
+    }
+
+    fn active(&self) -> (&Model, u64) {
+        match self.current.load(Ordering::Acquire) {
+            0 => (&self.segments[0], 0),
+            _ => {
+                let first = self.first_of_second.load(Ordering::Relaxed);
+                (&self.segments[1], first)
+            }
+        }
+    }
+
+    /// Appends and gives the sequence number, from 0.
+    fn append(&self, payload: u64) -> u64 {
+        if let Some(seq) = self.append_in_place(payload) {
+            return seq;
+        }
+        let _lane = self.lane.lock().unwrap();
+        if let Some(seq) = self.append_in_place(payload) {
+            return seq;
+        }
+        let end = loop {
+            let tail = self.segments[0].reserve.tail();
+            if self.segments[0].reserve.close_at(tail, 0, 0) {
+                break tail;
+            }
+        };
+        let first = u64::from(end.relative_seq);
+        self.first_of_second.store(first, Ordering::Relaxed);
+        self.current.store(1, Ordering::Release);
+        self.append_in_place(payload).unwrap()
+    }
+
+    fn append_in_place(&self, payload: u64) -> Option<u64> {
+        let (segment, first) = self.active();
+        Some(first + u64::from(segment.append(payload)?.relative_seq))
+    }
+}
+
+#[test]
+fn three_threads_that_rotate_give_out_every_number_once() {
+    bounded(3, || {
+        let rotating = Rotating::new(1);
+        let appenders: Vec<_> = [10, 20]
+            .map(|payload| {
+                let rotating = Arc::clone(&rotating);
+                thread::spawn(move || rotating.append(payload))
+            })
+            .into();
+        // Between the two segments nothing may be missing for one who walks them in order.
+        let before = rotating.segments[0].walk();
+        if rotating.current.load(Ordering::Acquire) == 1 {
+            assert!(rotating.segments[0].reserve.tail().is_closed);
+        }
+        let mut seqs: Vec<u64> = appenders.into_iter().map(|t| t.join().unwrap()).collect();
+        seqs.sort_unstable();
+        assert_eq!(seqs, [0, 1]);
+        let first = rotating.segments[0].walk();
+        assert!(first.starts_with(&before));
+        let mut all = [first, rotating.segments[1].walk()].concat();
+        all.sort_unstable();
+        assert_eq!(all, [10, 20]);
+    });
+}
+
+/// Appenders that wait for durability, and the syncer: the real bell, batches and watermark.
+struct Shell {
+    segment: Arc<Model>,
+    bell: Bell,
+    waiters: Waiters,
+    watermark: Watermark,
+}
+
+impl Shell {
+    fn new(frames: usize) -> Arc<Shell> {
+        Arc::new(Shell {
+            segment: Model::new(frames),
+            bell: Bell::default(),
+            waiters: Waiters::default(),
+            watermark: Watermark::default(),
+        })
+    }
+
+    /// Appends, in the order of `Core::append`.
+    fn append(&self) -> u64 {
+        let start = self.segment.append(7).unwrap();
+        self.bell.ring_if_resting();
+        u64::from(start.relative_seq) + 1
+    }
+
+    /// Waits, in the order of `Core::wait_durable`; nobody may ever wait for a time to be over.
+    fn wait(&self, seq: u64) {
+        while self.watermark.durable() < seq {
+            let batch = self.waiters.join();
+            if self.watermark.durable() >= seq {
+                break;
+            }
+            self.bell.want_sync();
+            batch.wait(None);
+        }
+    }
+
+    /// The syncer, in the order of its thread. That an append rings for one that rests is not
+    /// looked at here: it takes sequential consistency, of which this checker knows less.
+    fn sync_until(&self, seq: u64) {
+        while self.watermark.durable() < seq {
+            self.bell.rest();
+            if !self.bell.wants_sync() {
+                self.bell.sleep(None);
+                continue;
+            }
+            self.bell.take_wants_sync();
+            let batch = self.waiters.take();
+            let written = self.committed();
+            self.watermark.synced(written, written);
+            batch.finish();
+        }
+        // The end of a run: whoever joined since the last sync began.
+        self.waiters.take().finish();
+    }
+
+    /// Everything that has taken its room; the frontier waits for who has not committed yet.
+    fn committed(&self) -> u64 {
+        let tail = u64::from(self.segment.reserve.tail().relative_seq);
+        loop {
+            let walked = self.segment.walk().len();
+            match u64::try_from(walked).unwrap() {
+                walked if walked >= tail => return walked,
+                _ => thread::yield_now(),
+            }
+        }
+    }
+}
+
+#[test]
+fn nobody_who_waits_for_durability_is_left_asleep() {
+    bounded(3, || {
+        let shell = Shell::new(1);
+        let appender = {
+            let shell = Arc::clone(&shell);
+            thread::spawn(move || {
+                let seq = shell.append();
+                shell.wait(seq);
+            })
+        };
+        shell.sync_until(1);
+        appender.join().unwrap();
+    });
+}
+
+#[test]
+fn of_two_who_wait_for_durability_none_is_left_asleep() {
+    bounded(2, || {
+        let shell = Shell::new(2);
+        let appenders: Vec<_> = (0..2)
+            .map(|_| {
+                let shell = Arc::clone(&shell);
+                thread::spawn(move || {
+                    let seq = shell.append();
+                    shell.wait(seq);
+                    assert!(shell.watermark.durable() >= seq);
+                })
+            })
+            .collect();
+        shell.sync_until(2);
+        for appender in appenders {
+            appender.join().unwrap();
+        }
     });
 }

@@ -1,6 +1,6 @@
 //! Where a segment's next frame goes: one word that appenders compete for.
 
-use super::atomic::{AtomicU64, Ordering};
+use super::primitives::atomic::{AtomicU64, Ordering};
 
 /// Relative sequence, offset and closed state of a segment's end, changed together.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! The control block of a segment that is being written.
 
+use super::primitives::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::declared::Declared;
 use super::reserve::{ReserveWord, Tail};

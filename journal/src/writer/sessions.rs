@@ -1,7 +1,8 @@
 //! The sessions of a run and the numbers their records carry.
 
+use super::primitives::{PoisonError, RwLock};
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::format::SESSION_INDEX_MAX;

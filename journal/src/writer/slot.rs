@@ -1,7 +1,8 @@
 //! The run a handle writes to now: replaced by a new one after a failure, where that is wished.
 
+use super::primitives::Mutex;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};

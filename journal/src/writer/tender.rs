@@ -1,7 +1,7 @@
 //! What is made ready ahead of the appenders, so that they need not wait for it: writable pages,
 //! the next segment, zeros in it. Everything here is left to them where it does not keep up.
 
-use std::sync::atomic::Ordering;
+use super::primitives::atomic::Ordering;
 use std::time::Duration;
 
 use super::core::{Core, lock};

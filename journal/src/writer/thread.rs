@@ -1,9 +1,9 @@
 //! The threads around the syncer's and the tender's steps.
 
+use super::primitives::thread::{self, Builder, JoinHandle};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use super::core::{Core, lock};
 use super::schedule::Decision;
@@ -22,7 +22,7 @@ pub(super) fn start(core: &Arc<Core>) -> io::Result<()> {
 impl Core {
     /// Whether this is one of the run's own threads, which call the error hook.
     pub(super) fn is_own_thread(&self) -> bool {
-        let this = std::thread::current().id();
+        let this = thread::current().id();
         lock(&self.threads)
             .iter()
             .any(|thread| thread.thread().id() == this)
@@ -38,7 +38,7 @@ impl Core {
 }
 
 fn start_tender(core: Arc<Core>) -> io::Result<JoinHandle<()>> {
-    let builder = std::thread::Builder::new().name("trace-journal-2".to_owned());
+    let builder = Builder::new().name("trace-journal-2".to_owned());
     builder.spawn(move || {
         let _ = catch_unwind(AssertUnwindSafe(|| tend(&core)));
     })
@@ -55,7 +55,7 @@ fn tend(core: &Core) {
 }
 
 fn start_syncer(core: Arc<Core>) -> io::Result<JoinHandle<()>> {
-    let builder = std::thread::Builder::new().name("trace-journal".to_owned());
+    let builder = Builder::new().name("trace-journal".to_owned());
     builder.spawn(move || {
         if catch_unwind(AssertUnwindSafe(|| run(&core))).is_err() {
             // Nobody would ever be woken again: say so, and never claim anything more.

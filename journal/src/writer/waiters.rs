@@ -1,6 +1,7 @@
 //! Those who wait for the next sync, woken batch by batch.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use super::primitives::{Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
