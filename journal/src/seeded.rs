@@ -91,8 +91,8 @@ bugs! {
     LastDurableForgotten,
     /// What retention removed does not count as removed.
     RetiredMissed,
-    /// Searching for frames may cost any amount of work.
-    SearchUnbounded,
+    /// Searching for frames may cost far more work than a file is long.
+    SearchesTooLong,
     /// A cache is believed whatever became of its segment.
     CacheNotBound,
     /// Runs are put in order by the clock.

@@ -382,6 +382,25 @@ fn missing_at_the_end_only(names: &[&String], kept: &Files) -> bool {
 }
 
 #[test]
+fn a_session_is_known_by_every_segment_of_its_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Journal::options().stepped().segment_bytes_max(16 << 10);
+    let journal = options.open(dir.path()).unwrap();
+    let session = journal.session("s").start();
+    for number in 0..80 {
+        session.span(format!("span {number} {:300}", "")).start();
+    }
+    journal.close().unwrap();
+    let files = segments(dir.path());
+    assert!(files.len() > 2);
+    for kept in files {
+        let dir = laid_out(&Files::from([kept]));
+        let reader = Reader::open_verified(dir.path(), Mode::Salvage).unwrap();
+        assert_eq!(reader.ids().collect::<Vec<_>>(), ["s"]);
+    }
+}
+
+#[test]
 fn renamed_copied_and_foreign_files_invent_nothing() {
     let sound = Sound::closed(1, 80, 300);
     let name = only(&sound);

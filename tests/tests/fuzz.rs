@@ -1,4 +1,6 @@
-//! Promises: hostile. The fuzz targets' bodies on their corpus and on inputs made from a seed.
+//! Promises: hostile, durable.
+//!
+//! The fuzz targets' bodies on their corpus and on inputs made from a seed.
 //!
 //! `JOURNAL_SEED` chooses the inputs, `JOURNAL_CASES` their number for each target, and
 //! `JOURNAL_SECONDS` how long that may take. With

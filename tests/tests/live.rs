@@ -4,39 +4,25 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::fmt;
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use journal_tests::watched::{Call, Operation, Verdict, Watched, Watcher};
+use journal_tests::meanwhile::{Meanwhile, Moment};
+use journal_tests::watched::{Call, Operation, Watched};
 use trace_journal::format::{FRAMES_OFFSET, FileName};
 use trace_journal::storage::DiskStorage;
 use trace_journal::{Journal, Loss, Mode, Reader, Report, UserKind};
 
-/// Does something after calls to the system.
-struct Meanwhile<F>(F);
-
-impl<F> fmt::Debug for Meanwhile<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Meanwhile")
-    }
-}
-
-impl<F: Fn(&Call) + Send + Sync> Watcher for Meanwhile<F> {
-    fn before(&self, _call: &Call) -> Verdict {
-        Verdict::Pass
-    }
-
-    fn after(&self, call: &Call, _has_succeeded: bool) {
-        self.0(call);
-    }
-}
-
 /// Reads the journal; after every call to the system `meanwhile` happens.
 fn read(dir: &Path, meanwhile: impl Fn(&Call) + Send + Sync + 'static) -> Report {
     let disk = Arc::new(DiskStorage::open(dir).unwrap());
-    let watched = Watched::new(disk, Arc::new(Meanwhile(meanwhile)));
+    let after = move |call: &Call, moment| {
+        if moment == Moment::After {
+            meanwhile(call);
+        }
+    };
+    let watched = Watched::new(disk, Arc::new(Meanwhile(after)));
     let reader = Reader::of_storage(Arc::new(watched), Mode::Salvage).unwrap();
     reader.report()
 }

@@ -1,14 +1,19 @@
 //! Promises: durable, killed, many-processes, poisoned.
 //!
 //! The control of the simulated disk: a disk that breaks its word in one way must be noticed, each
-//! time, and the same workloads on an honest disk must not be.
+//! time, and the same workloads on an honest disk must not be. The bugs of the library itself are
+//! tried by the program `seeded-bugs`; here is checked that none is left out.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::time::Instant;
 
 use journal_tests::explore::{Plan, explore};
 use journal_tests::random::seed;
 use journal_tests::rigs;
+use journal_tests::seeded::{UNIT_TESTS, hunts};
 use journal_tests::simdisk::Bug;
+use journal_tests::source::root;
 use trace_journal::WriteMode;
 
 /// Workloads after which a bug counts as not noticed.
@@ -61,4 +66,33 @@ fn every_seeded_bug_of_the_disk_is_noticed() {
         rigs::done(&format!("seeded-bug-{bug:?}"), &wrong);
     }
     assert!(missed.is_empty(), "not noticed: {missed:?}");
+}
+
+#[test]
+fn every_bug_and_every_promise_has_its_suite() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap_or_default();
+    let library = read("journal/src/seeded.rs");
+    let of_enum = library
+        .split("bugs! {")
+        .last()
+        .and_then(|s| s.split("\n}").next());
+    let names = of_enum.unwrap_or_default().lines().map(str::trim);
+    let bugs: BTreeSet<&str> = names.filter_map(|line| line.strip_suffix(',')).collect();
+    assert!(bugs.len() > 20, "{bugs:?}");
+    let hunts = hunts();
+    let hunted: BTreeSet<&str> = hunts.iter().map(|hunt| hunt.bug).collect();
+    assert_eq!(bugs, hunted);
+    let guarantees = read("journal/GUARANTEES.md");
+    let mut suites_of = BTreeMap::new();
+    for section in guarantees.split("\n## ").skip(1) {
+        let promise = section.lines().next().unwrap_or_default();
+        let suites = section.lines().find_map(|l| l.strip_prefix("Suites: "));
+        suites_of.insert(promise, suites.unwrap_or_default());
+    }
+    let broken: BTreeSet<&str> = hunts.iter().map(|hunt| hunt.promise).collect();
+    assert_eq!(suites_of.keys().copied().collect::<BTreeSet<_>>(), broken);
+    for hunt in hunts.iter().filter(|hunt| hunt.suite != UNIT_TESTS) {
+        let mut suites = suites_of[hunt.promise].split(", ");
+        assert!(suites.any(|suite| suite == hunt.suite), "{hunt:?}");
+    }
 }

@@ -1,4 +1,4 @@
-//! Promises: durable, unwaited, killed, poisoned, hands-off.
+//! Promises: durable, unwaited, killed, poisoned, hands-off, clock.
 //!
 //! Random workloads on a simulated disk, stopped before every change in every way. `JOURNAL_SEED`
 //! and `JOURNAL_CRASH_STATES` change the cases.

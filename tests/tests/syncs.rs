@@ -13,11 +13,15 @@ use std::time::Duration;
 use journal_tests::counting::{EIO, EMFILE, ENOSPC, Failure, Ledger, Made};
 use journal_tests::modes::modes;
 use journal_tests::plain::{Plain, PlainRecord, varint};
+use journal_tests::random::Random;
+use journal_tests::simdisk::{Fault, Faults, Process, SimDisk};
 use journal_tests::watched::Operation;
 use tempfile::TempDir;
 use trace_journal::format::FileName;
 use trace_journal::storage::DiskStorage;
-use trace_journal::{Error, Journal, Options, RunId, Seq, UserKind, WriteMode};
+use trace_journal::{
+    Error, Item, Journal, Loss, Mode, Options, Reader, RunId, Seq, UserKind, WriteMode,
+};
 
 const REFUSED: u8 = 8;
 
@@ -206,6 +210,8 @@ fn sync_fails(mode: WriteMode) {
             panic!("{failed}");
         };
         assert!(cause.to_string().contains("os error 5"), "{cause}");
+        let marker = FileName::Poisoned(scene.run).to_string();
+        assert!(scene.dir.path().join(marker).exists());
         let at = scene.ledger.now();
         for error in [
             scene.append(1).unwrap_err(),
@@ -222,6 +228,36 @@ fn sync_fails(mode: WriteMode) {
         let syncs = scene.ledger.made(Operation::Sync);
         let again = |made: &&Made| made.began > at && made.call.name.ends_with(".seg");
         assert_eq!(syncs.iter().filter(again).count(), 0);
+    }
+}
+
+#[test]
+fn what_a_failed_sync_left_in_the_page_cache_is_not_believed() {
+    for mode in [WriteMode::Positioned, WriteMode::Mapped] {
+        let disk = SimDisk::new(Random::new(1));
+        let process = Process::start(&disk);
+        let options = Journal::options().stepped().write_mode(mode);
+        let options = options.storage(Arc::new(process.clone()));
+        let journal = options.open("/simulated").unwrap();
+        let kept = journal.append(kind(), [1; 3000]).unwrap();
+        journal.wait_durable(kept).unwrap();
+        let lost = journal.append(kind(), [2; 3000]).unwrap();
+        disk.set_faults(Faults {
+            fault: Some(Fault::Sync),
+            skip: 0,
+            times: 1,
+        });
+        let failed = journal.wait_durable(lost).unwrap_err();
+        assert!(matches!(failed, Error::Poisoned { .. }), "{failed}");
+        process.kill();
+        let found = Process::start(&disk.after_kill(Random::new(2)));
+        let reader = Reader::of_storage(Arc::new(found), Mode::Salvage).unwrap();
+        let items = reader.records().map(Result::unwrap);
+        let own = items.filter_map(|item| match item {
+            Item::Record(record) if record.kind.is_user() => Some(record.seq),
+            _ => None,
+        });
+        assert_eq!(own.collect::<Vec<_>>(), [kept], "{mode:?}");
     }
 }
 
@@ -336,6 +372,53 @@ fn a_write_cut_short_by_a_full_disk_refuses_that_record_only() {
         let own = |seq: Seq| records[&seq.get()].payload == vec![7; 1000];
         assert!(own(before) && own(after));
     }
+}
+
+#[test]
+fn a_segment_that_could_not_be_sealed_keeps_its_length() {
+    let mode = WriteMode::Positioned;
+    let scene = Scene::with(Journal::options().stepped().write_mode(mode));
+    let before = scene.append(1000).unwrap();
+    scene.ledger.fail(Failure {
+        part: 8,
+        times: 2,
+        ..Failure::next(Operation::Write, "-000001.seg", ENOSPC)
+    });
+    assert_eq!(scene.append(1000).unwrap_err().code(), "disk-full");
+    // The seal fails as well, and the record goes to the next segment.
+    let after = scene.append(1000).unwrap();
+    scene.journal.sync().unwrap();
+    scene.journal.close().unwrap();
+    let records = scene.records();
+    assert!(records.contains_key(&before.get()) && records.contains_key(&after.get()));
+    let report = Reader::open(scene.dir.path()).unwrap().report();
+    assert_eq!(
+        (report.loss, report.missing()),
+        (Loss::None, 0),
+        "{report:?}"
+    );
+}
+
+#[test]
+fn a_session_whose_first_record_was_refused_keeps_its_name() {
+    let Some((mode, _)) = modes().into_iter().find(|mode| mode.0 == WriteMode::Mapped) else {
+        return;
+    };
+    let scene = Scene::with(Journal::options().stepped().write_mode(mode));
+    // All that is writable yet is used up.
+    scene.append(12_000).unwrap();
+    scene.ledger.fail(Failure {
+        times: u64::MAX,
+        ..Failure::next(Operation::MakeWritable, ".seg", ENOSPC)
+    });
+    let big = "x".repeat(9000);
+    let session = scene.journal.session("s").meta("big", big).start();
+    assert_eq!(session.started().seq(), None);
+    scene.ledger.heal();
+    session.span("x").start();
+    scene.journal.close().unwrap();
+    let reader = Reader::open(scene.dir.path()).unwrap();
+    assert_eq!(reader.ids().collect::<Vec<_>>(), ["s"]);
 }
 
 #[test]

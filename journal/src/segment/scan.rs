@@ -54,7 +54,7 @@ pub(crate) fn scan(
     let mut scanner = Scanner {
         window: Window::new(file, len),
         input,
-        budget: len.saturating_mul(BUDGET_FACTOR),
+        budget: len.saturating_mul(seeded::either(Bug::SearchesTooLong, 100, BUDGET_FACTOR)),
         scanned: Scanned::default(),
         visit,
     };
@@ -220,9 +220,7 @@ impl Scanner<'_> {
         if fits == Ok(true) {
             return Ok(());
         }
-        if !seeded::has(Bug::SearchUnbounded) {
-            self.budget = self.budget.saturating_sub(header.frame_len());
-        }
+        self.budget = self.budget.saturating_sub(header.frame_len());
         match fits {
             Err(_) => Err(DamageReason::IoError),
             Ok(_) if past > 0 => Err(DamageReason::ShortFrame),

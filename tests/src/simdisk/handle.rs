@@ -166,8 +166,10 @@ impl Storage for Process {
         let mut state = self.disk.lock();
         let passed = state.random.below(20_000_000);
         state.nanoseconds += passed;
+        // The wall clock goes forth and back.
+        let jump = i64::try_from(state.nanoseconds % 5).unwrap_or(0);
         ClockReading {
-            wall: Timestamp::new(1_700_000_000, 0),
+            wall: Timestamp::new(1_700_000_000 - jump * 3600, 0),
             boot_nanoseconds: state.nanoseconds,
         }
     }

@@ -1,0 +1,54 @@
+//! Who is to notice which bug.
+
+/// Bug, promise, suite, tests: every bug of the library, each at least once.
+pub(super) const TABLE: &str = "
+DurableBeforeSync        | durable        | syncs         | a_failed_sync_poisons
+DurableBeforeSync        | durable        | meanwhile     | what_is_appended_during
+DurableAfterSyncBegan    | durable        | meanwhile     | what_is_appended_during
+CommitBeforeCopy         | durable        | meanwhile     | what_is_still_being_copied
+DirectorySyncLeftOut     | durable        | syncs         | a_segment_and_its_name
+DirectorySyncLeftOut     | durable        | sim           | every_crash_state_keeps
+FullSegmentNotSynced     | durable        | syncs         | a_durable_answer
+FullSegmentNotSynced     | durable        | sim           | every_crash_state_keeps
+SyncFromNextPage         | durable        | syncs         | a_durable_answer
+SyncFromNextPage         | durable        | sim           | every_crash_state_keeps
+SyncFromNextPage         | durable        | fuzz          | operations_keep
+DeadRunNotSynced         | durable        | syncs         | segments_a_dead_run
+DeadRunNotSynced         | durable        | sim           | what_a_recovery_reports
+MarkOfTheWritten         | unwaited       | meanwhile     | what_is_appended_during
+IntervalForgotten        | unwaited       | trace_journal | writer::schedule
+SyncTriedAgain           | poisoned       | syncs         | a_failed_sync_poisons
+PoisonNotMarked          | poisoned       | syncs         | a_failed_sync_poisons
+PoisonIgnored            | poisoned       | syncs         | a_failed_sync_poisons
+PoisonedCacheBelieved    | poisoned       | syncs         | what_a_failed_sync
+HalfFrameTaken           | disk-full      | syncs         | a_write_cut_short
+HalfFrameLeft            | disk-full      | syncs         | a_write_cut_short
+RefusedForgotten         | disk-full      | syncs         | a_full_disk_refuses
+CutWithoutSeal           | disk-full      | syncs         | a_segment_that_could_not
+DeclaredTooEarly         | disk-full      | syncs         | a_session_whose_first
+SealRoomNotKept          | killed         | sim           | every_crash_state_keeps
+SealMiscounts            | damage         | damage        | every_zeroed
+EndReopened              | killed         | trace_journal | snapshot::tests::status
+InterruptionNotTold      | killed         | scenarios     | s3_crashed
+GenerationReused         | many-processes | scenarios     | s13_a_second
+LiveRunsNotListed        | many-processes | meanwhile     | of_two_runs_at_once
+LiveRunTakenForDead      | many-processes | live          | a_run_that_starts
+LiveRunTakenForDead      | many-processes | scenarios     | s35_two_processes
+RecoveredTwice           | many-processes | meanwhile     | a_dead_run_is_put
+ClaimedTwice             | many-processes | meanwhile     | a_dead_run_is_put
+EmptySegmentRemoved      | hands-off      | damage        | a_damaged_journal
+ChecksumNotCompared      | damage         | damage        | every_flipped
+OffsetNotCovered         | damage         | damage        | frames_swapped
+DeclaredOnce             | damage         | damage        | a_session_is_known
+SearchGivenUp            | damage         | damage        | every_flipped
+GapNotTold               | damage         | damage        | every_flipped
+MissingSegmentPassedOver | damage         | damage        | segments_missing
+LastDurableForgotten     | damage         | damage        | every_flipped
+CacheNotBound            | damage         | trace_journal | recovery::cache
+RetiredMissed            | damage         | trace_journal | recovery::witness
+WitnessOfTheFuture       | hostile        | trace_journal | a_witness_of_records
+SearchesTooLong          | hostile        | trace_journal | searching_costs
+RunsByClock              | clock          | sim           | every_crash_state_keeps
+FilesForEverybody        | private        | meanwhile     | every_file_is
+AppendWaitsForSync       | polite         | meanwhile     | what_is_appended_during
+";

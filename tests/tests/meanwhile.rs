@@ -1,0 +1,219 @@
+//! Promises: durable, unwaited, many-processes, polite, private.
+//!
+//! What happens while something else is under way, at exactly that moment: an append during a
+//! sync, a sync during an append, a recovery during another.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use journal_tests::meanwhile::{Meanwhile, Moment, elsewhere};
+use journal_tests::modes::modes;
+use journal_tests::plain::{Plain, varint};
+use journal_tests::random::Random;
+use journal_tests::simdisk::{Process, SimDisk};
+use journal_tests::watched::{Call, Operation, Watched};
+use tempfile::TempDir;
+use trace_journal::event::SessionStatus;
+use trace_journal::storage::DiskStorage;
+use trace_journal::{Journal, Mode, Reader, UserKind, WriteMode};
+
+const SYNC_MARK: u8 = 3;
+const RUN_RECOVERED: u8 = 6;
+
+/// What happens once, to this journal, when such a call on a segment is about to be made.
+struct Due {
+    operation: Operation,
+    journal: Journal,
+    happen: Box<dyn FnOnce(&Journal) + Send>,
+}
+
+fn kind() -> UserKind {
+    UserKind::new(200).unwrap()
+}
+
+/// Opens a journal without threads of its own whose calls to the system are seen.
+fn open(
+    dir: &Path,
+    mode: WriteMode,
+    seen: impl Fn(&Call, Moment) + Send + Sync + 'static,
+) -> Journal {
+    let disk = Arc::new(DiskStorage::open(dir).unwrap());
+    let watched = Watched::new(disk, Arc::new(Meanwhile(seen)));
+    let options = Journal::options().stepped().write_mode(mode);
+    options.storage(Arc::new(watched)).open(dir).unwrap()
+}
+
+struct Scene {
+    dir: TempDir,
+    journal: Journal,
+    due: Arc<Mutex<Option<Due>>>,
+}
+
+impl Scene {
+    fn new(mode: WriteMode) -> Scene {
+        let dir = tempfile::tempdir().unwrap();
+        let due = Arc::new(Mutex::new(None::<Due>));
+        let waiting = Arc::clone(&due);
+        let journal = open(dir.path(), mode, move |call, moment| {
+            let is_it = |due: &mut Due| {
+                let is_of_segment = call.name.ends_with(".seg") && moment == Moment::Before;
+                is_of_segment && due.operation == call.operation
+            };
+            let due = waiting.lock().unwrap().take_if(is_it);
+            if let Some(due) = due {
+                (due.happen)(&due.journal);
+            }
+        });
+        Scene { dir, journal, due }
+    }
+
+    fn during(&self, operation: Operation, happen: impl FnOnce(&Journal) + Send + 'static) {
+        *self.due.lock().unwrap() = Some(Due {
+            operation,
+            journal: self.journal.clone(),
+            happen: Box::new(happen),
+        });
+    }
+
+    fn has_happened(&self) -> bool {
+        self.due.lock().unwrap().is_none()
+    }
+}
+
+#[test]
+fn what_is_appended_during_a_sync_waits_for_the_next_one() {
+    modes()
+        .into_iter()
+        .for_each(|(mode, _)| append_during_sync(mode));
+}
+
+fn append_during_sync(mode: WriteMode) {
+    let scene = Scene::new(mode);
+    let early = scene.journal.append(kind(), b"early").unwrap();
+    let late = Arc::new(Mutex::new(None));
+    let appended = Arc::clone(&late);
+    scene.during(Operation::Sync, move |journal| {
+        assert!(journal.durable() < Some(early), "{mode:?}: not yet");
+        let journal = journal.clone();
+        let seq = elsewhere(move || journal.append(kind(), b"late"));
+        *appended.lock().unwrap() = Some(seq.unwrap());
+    });
+    scene.journal.wait_durable(early).unwrap();
+    assert!(scene.has_happened());
+    let late = late.lock().unwrap().unwrap();
+    let durable = scene.journal.durable();
+    assert!(
+        (Some(early)..Some(late)).contains(&durable),
+        "{mode:?}: {durable:?}"
+    );
+    let plain = Plain::read(scene.dir.path());
+    let records = plain.runs.values().flat_map(|records| records.values());
+    for mark in records.filter(|record| record.kind == SYNC_MARK) {
+        let said = varint(&mut mark.payload.as_slice()).unwrap();
+        assert!(said < late.get(), "{mode:?}: a mark says {said}");
+    }
+    scene.journal.wait_durable(late).unwrap();
+    scene.journal.close().unwrap();
+}
+
+#[test]
+fn what_is_still_being_copied_is_not_durable() {
+    let is_mapped = |(mode, _): &(WriteMode, _)| *mode == WriteMode::Mapped;
+    if !modes().iter().any(is_mapped) {
+        return;
+    }
+    let scene = Scene::new(WriteMode::Mapped);
+    let early = scene.journal.append(kind(), b"early").unwrap();
+    scene.during(Operation::Copy, move |journal| {
+        let other = journal.clone();
+        elsewhere(move || other.wait_durable(early)).unwrap();
+        assert_eq!(journal.durable(), Some(early));
+    });
+    let late = scene.journal.append(kind(), b"late").unwrap();
+    assert!(scene.has_happened() && late == early.next());
+    scene.journal.wait_durable(late).unwrap();
+    scene.journal.close().unwrap();
+}
+
+#[test]
+fn a_dead_run_is_put_on_record_once() {
+    let left = tempfile::tempdir().unwrap();
+    let journal = Journal::open(left.path()).unwrap();
+    let seq = journal.append(kind(), b"one").unwrap();
+    journal.wait_durable(seq).unwrap();
+    // What a process leaves that was killed: copies are locked by nobody.
+    let dir = tempfile::tempdir().unwrap();
+    for found in fs::read_dir(left.path()).unwrap() {
+        let found = found.unwrap();
+        fs::copy(found.path(), dir.path().join(found.file_name())).unwrap();
+    }
+    let name = format!("{}.run", journal.info().run.unwrap().run);
+    let path = dir.path().to_owned();
+    // Looked at first, then taken on; meanwhile another one does all that.
+    let tries = Mutex::new(0);
+    let first = open(dir.path(), WriteMode::Auto, move |call, moment| {
+        let is_try = call.operation == Operation::TryLock && call.name == name;
+        if is_try && moment == Moment::Before {
+            let mut tries = tries.lock().unwrap();
+            *tries += 1;
+            if *tries == 2 {
+                Journal::open(&path).unwrap().close().unwrap();
+            }
+        }
+    });
+    first.close().unwrap();
+    let notes = || {
+        let plain = Plain::read(dir.path());
+        let records = plain.runs.values().flat_map(|records| records.values());
+        records
+            .filter(|record| record.kind == RUN_RECOVERED)
+            .count()
+    };
+    assert_eq!(notes(), 1);
+    // It ends without a seal for ever, and nobody is to look at it again.
+    Journal::open(dir.path()).unwrap().close().unwrap();
+    assert_eq!(notes(), 1);
+}
+
+#[test]
+fn of_two_runs_at_once_the_one_that_died_counts() {
+    let disk = SimDisk::new(Random::new(1));
+    let open = || {
+        let process = Process::start(&disk);
+        let storage = Arc::new(process.clone());
+        let options = Journal::options().stepped().storage(storage);
+        (process, options.open("/simulated").unwrap())
+    };
+    let (killed, first) = open();
+    let _open = first.session("s").start().span("x").start();
+    let (_, second) = open();
+    second.session("s").start().end();
+    second.close().unwrap();
+    killed.kill();
+    let found = Process::start(&disk.after_kill(Random::new(2)));
+    let reader = Reader::of_storage(Arc::new(found), Mode::Salvage).unwrap();
+    let snapshot = reader.snapshot("s").unwrap();
+    assert_eq!(snapshot.status(), SessionStatus::Crashed);
+}
+
+#[test]
+fn every_file_is_its_owners_alone_from_the_moment_it_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_owned();
+    let seen = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&seen);
+    let journal = open(dir.path(), WriteMode::Auto, move |call, moment| {
+        if call.operation == Operation::Create && moment == Moment::After {
+            let mode = fs::metadata(path.join(&call.name)).unwrap().mode();
+            assert_eq!(mode & 0o077, 0, "{}: {mode:o}", call.name);
+            *count.lock().unwrap() += 1;
+        }
+    });
+    journal.append(kind(), b"one").unwrap();
+    journal.close().unwrap();
+    assert!(*seen.lock().unwrap() >= 3, "a lock, a segment, a cache");
+}
