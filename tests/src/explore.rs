@@ -35,8 +35,6 @@ pub struct Outcome {
     pub states: u64,
     /// Of these, crashes during recovery, or after one.
     pub recoveries: u64,
-    /// Of these, states in which intact records were given under numbers that are not theirs.
-    pub misnumbered: u64,
     /// What was wrong first.
     pub failure: Option<String>,
     /// A sum over all that happened; the same for the same plan.
@@ -67,7 +65,6 @@ pub fn explore(plan: Plan) -> Outcome {
     Outcome {
         states: explorer.states.load(Ordering::Relaxed),
         recoveries: explorer.recoveries.load(Ordering::Relaxed),
-        misnumbered: lock(&explorer.oracle).misnumbered.load(Ordering::Relaxed),
         failure: lock(&explorer.failure).clone(),
         trace: explorer.trace.load(Ordering::Relaxed),
     }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use trace_journal::{Item, Loss, Mode, Reader, Report, RunId};
 
@@ -18,8 +17,6 @@ const USER_KIND_FIRST: u8 = 128;
 pub struct Oracle {
     /// By run.
     pub runs: BTreeMap<RunId, Truth>,
-    /// States in which intact records were given under numbers that are not theirs.
-    pub misnumbered: Arc<AtomicU64>,
 }
 
 /// What one run has promised.
@@ -73,16 +70,7 @@ impl Oracle {
             }
         }
         compare::check(&reader, &plain)?;
-        let is_certain = plain.unnumbered.is_empty();
-        match self.check_given(&reader) {
-            Err(wrong) if is_certain => return Err(wrong),
-            // Nothing intact tells the first number of a segment, and the library's guess at it
-            // is wrong: counted, so that it is seen, until the format can tell.
-            Err(_) => {
-                self.misnumbered.fetch_add(1, Ordering::Relaxed);
-            }
-            Ok(()) => {}
-        }
+        self.check_given(&reader)?;
         all_missing_are_said(&reader, &plain)?;
         let report = reader.report();
         if report.loss == Loss::Damage || report.counts.lost_durable > 0 {
@@ -179,9 +167,7 @@ fn all_missing_are_said(reader: &Reader, plain: &Plain) -> Result<(), String> {
                 .push((gap.first.get(), last));
         }
     }
-    // Where nothing tells the numbers of a segment, which of them are missing is not certain.
-    let is_unnumbered = |run: &&RunId| plain.unnumbered.iter().any(|(of, _)| of == *run);
-    for run in plain.runs.keys().filter(|run| !is_unnumbered(run)) {
+    for run in plain.runs.keys() {
         let gaps = said.remove(run).unwrap_or_default();
         let is_said = |seq: &u64| {
             gaps.iter()

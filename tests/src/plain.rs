@@ -8,21 +8,15 @@ use std::path::Path;
 
 use trace_journal::format::{
     FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, HeaderState, SegmentHeader,
+    seq_from,
 };
 use trace_journal::{RunId, SegmentNumber};
-
-/// Kinds of the library's own records that this reader looks into.
-const SEGMENT_START: u8 = 1;
-const SEAL: u8 = 2;
-const SYNC_MARK: u8 = 3;
 
 /// Every intact record of a journal, by run and sequence number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plain {
     /// The records.
     pub runs: BTreeMap<RunId, BTreeMap<u64, PlainRecord>>,
-    /// Records of segments that nothing intact tells the first number of.
-    pub unnumbered: Vec<(RunId, PlainRecord)>,
 }
 
 /// An intact record.
@@ -68,31 +62,12 @@ impl Plain {
     #[must_use]
     pub fn of(files: BTreeMap<(RunId, SegmentNumber), Vec<u8>>) -> Plain {
         let mut plain = Plain::default();
-        let mut sealed: Option<(RunId, SegmentNumber, u64)> = None;
         for ((run, number), bytes) in files {
-            // Known for certain without a word of the segment itself: of the first one of a run,
-            // and of one whose predecessor ends in its seal.
-            let certain = match number {
-                SegmentNumber::FIRST => Some(1),
-                _ => sealed
-                    .take()
-                    .filter(|s| (s.0, s.1) == (run, number))
-                    .map(|s| s.2),
-            };
-            let (found, told) = segment(run, number, bytes);
-            let Some(first) = told.or(certain) else {
-                let records = found.into_iter().map(|(_, record)| (run, record));
-                plain.unnumbered.extend(records);
-                continue;
-            };
-            let found = found
-                .into_iter()
-                .map(|(relative, record)| (first + relative, record));
-            let found: Vec<(u64, PlainRecord)> = found.collect();
-            let sealed_at = found.last().filter(|(_, record)| record.kind == SEAL);
-            sealed = sealed_at.map(|(seq, _)| (run, number.next(), seq + 1));
             let records = plain.runs.entry(run).or_default();
-            for (seq, record) in found {
+            for (low, record) in segment(run, number, bytes) {
+                // The number that has these low bits and follows the one before it.
+                let last = records.last_key_value().map_or(0, |(seq, _)| *seq);
+                let seq = seq_from(last + 1, low);
                 let before = records.insert(seq, record);
                 assert!(before.is_none(), "{run}: two records have number {seq}");
             }
@@ -116,12 +91,8 @@ impl Plain {
     }
 }
 
-/// The records of a segment by relative number, and the first number if one of them tells it.
-fn segment(
-    run: RunId,
-    number: SegmentNumber,
-    mut bytes: Vec<u8>,
-) -> (Vec<(u64, PlainRecord)>, Option<u64>) {
+/// The records of a segment, with the low bits of their numbers.
+fn segment(run: RunId, number: SegmentNumber, mut bytes: Vec<u8>) -> Vec<(u32, PlainRecord)> {
     let told = match SegmentHeader::decode(&bytes) {
         HeaderState::Intact(header) | HeaderState::OnePage(header, _) => header.file_len,
         _ => 0,
@@ -131,20 +102,16 @@ fn segment(
     bytes.resize(bytes.len().max(told), 0);
     let seed = FrameSeed::new(run, number);
     let mut found = Vec::new();
-    let mut first_seq = None;
     let mut offset = usize::try_from(FRAMES_OFFSET).expect("a small number");
-    let mut due = 0;
+    let mut due: Option<u32> = None;
     while let Some(rest) = bytes.get(offset..).filter(|rest| !rest.is_empty()) {
         let at = u64::try_from(offset).expect("an offset");
-        let Some((header, payload)) = frame(rest, at, seed).filter(|f| f.0.relative_seq >= due)
-        else {
+        let follows = |low: u32| due.is_none_or(|due| low.wrapping_sub(due) < 1 << 31);
+        let Some((header, payload)) = frame(rest, at, seed).filter(|f| follows(f.0.seq_low)) else {
             offset += 8;
             continue;
         };
-        due = header.relative_seq + 1;
-        if first_seq.is_none() {
-            first_seq = told_first_seq(&header, payload);
-        }
+        due = Some(header.seq_low.wrapping_add(1));
         let end = at + header.frame_len();
         let record = PlainRecord {
             segment: number,
@@ -154,10 +121,10 @@ fn segment(
             session: header.session,
             payload: payload.to_vec(),
         };
-        found.push((u64::from(header.relative_seq), record));
+        found.push((header.seq_low, record));
         offset = usize::try_from(end).expect("an offset");
     }
-    (found, first_seq)
+    found
 }
 
 /// The intact frame that begins here.
@@ -168,18 +135,6 @@ fn frame(bytes: &[u8], offset: u64, seed: FrameSeed) -> Option<(FrameHeader, &[u
     header
         .fits(seed, offset, payload)
         .then_some((header, payload))
-}
-
-/// The first sequence number of the segment, where a record tells it.
-fn told_first_seq(header: &FrameHeader, payload: &[u8]) -> Option<u64> {
-    let relative = u64::from(header.relative_seq);
-    let mut rest = payload;
-    let first = varint(&mut rest)?;
-    match header.kind.0 {
-        SEGMENT_START | SEAL => first.checked_sub(relative),
-        SYNC_MARK => varint(&mut rest),
-        _ => None,
-    }
 }
 
 /// A number as postcard writes it: a varint, as on <https://postcard.jamesmunns.com/wire-format>.

@@ -371,13 +371,7 @@ mod tests {
         let counters = [(3, 0), (5, 1), (6, 2)];
         let records = counters.map(|(seq, counter)| (seq, record(told.sent(0, counter))));
         let runs = BTreeMap::from([(told.run.unwrap(), BTreeMap::from(records))]);
-        (
-            told,
-            Plain {
-                runs,
-                ..Plain::default()
-            },
-        )
+        (told, Plain { runs })
     }
 
     fn check(change: impl FnOnce(&mut BTreeMap<u64, PlainRecord>)) -> Result<(), String> {

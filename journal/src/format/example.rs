@@ -40,7 +40,7 @@ fn the_frame_is_as_described() {
     let place = FramePlace {
         seed: FrameSeed::new(RUN, SegmentNumber(1)),
         offset: FRAMES_OFFSET,
-        relative_seq: 0,
+        seq: 1,
     };
     let header = FrameHeader::new(place, RecordKind(200), 5, b"hello");
     let mut frame = header.encode().to_vec();

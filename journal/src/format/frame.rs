@@ -13,8 +13,8 @@ pub struct FrameHeader {
     pub payload_len: u32,
     /// Checksum of the frame.
     pub crc: u32,
-    /// Sequence number, counted from the segment's first record, which is 0.
-    pub relative_seq: u32,
+    /// The low 32 bits of its sequence number.
+    pub seq_low: u32,
     /// What kind of record it is.
     pub kind: RecordKind,
     /// Which session of the run it belongs to; 0 for none.
@@ -43,11 +43,10 @@ impl FrameHeader {
         payload_len: u32,
     ) -> FrameHeader {
         debug_assert!(payload_len <= PAYLOAD_LEN_MAX && session <= SESSION_INDEX_MAX);
-        let relative_seq = at.relative_seq;
         let unsealed = FrameHeader {
             payload_len,
             crc: 0,
-            relative_seq,
+            seq_low: seq_low(at.seq),
             kind,
             session,
         };
@@ -121,7 +120,7 @@ impl FrameHeader {
         Ok(FrameHeader {
             payload_len,
             crc: u32::from_le_bytes([c0, c1, c2, c3]),
-            relative_seq: u32::from_le_bytes([r0, r1, r2, r3]),
+            seq_low: u32::from_le_bytes([r0, r1, r2, r3]),
             kind: RecordKind(kind),
             session: u32::from_le_bytes([s0, s1, s2, 0]),
         })
@@ -145,7 +144,7 @@ impl FrameHeader {
     #[must_use]
     pub fn fields(&self) -> [u8; 12] {
         let [l0, l1, l2, l3] = (self.payload_len | COMMIT_BIT).to_le_bytes();
-        let [r0, r1, r2, r3] = self.relative_seq.to_le_bytes();
+        let [r0, r1, r2, r3] = self.seq_low.to_le_bytes();
         let [s0, s1, s2, _] = self.session.to_le_bytes();
         [l0, l1, l2, l3, r0, r1, r2, r3, self.kind.0, s0, s1, s2]
     }
@@ -158,8 +157,21 @@ pub struct FramePlace {
     pub seed: FrameSeed,
     /// Offset within the segment.
     pub offset: u64,
-    /// Sequence number within the segment.
-    pub relative_seq: u32,
+    /// Its sequence number, from 1.
+    pub seq: u64,
+}
+
+/// What a frame says of its sequence number.
+#[must_use]
+pub fn seq_low(seq: u64) -> u32 {
+    let [a, b, c, d, ..] = seq.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
+/// The sequence number with these low bits that is `from` or follows it next.
+#[must_use]
+pub fn seq_from(from: u64, low: u32) -> u64 {
+    from.saturating_add(u64::from(low.wrapping_sub(seq_low(from))))
 }
 
 /// Bytes a frame with this much payload takes.
@@ -184,7 +196,7 @@ mod tests {
         FramePlace {
             seed: FrameSeed::new(run, SegmentNumber(3)),
             offset,
-            relative_seq: 4,
+            seq: 4,
         }
     }
 
@@ -202,6 +214,14 @@ mod tests {
         assert_eq!(padded(256), 272);
         assert_eq!(padded(0), 16);
         assert_eq!(padded(1), 24);
+    }
+
+    #[test]
+    fn a_sequence_number_is_known_from_its_low_bits_and_one_before_it() {
+        let far = (7 << 32) - 2;
+        for ahead in [0, 1, 2, 3, 1 << 31, (1 << 32) - 1] {
+            assert_eq!(seq_from(far, seq_low(far + ahead)), far + ahead);
+        }
     }
 
     #[test]

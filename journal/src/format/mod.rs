@@ -12,7 +12,7 @@ mod kind;
 pub(crate) use checksum::checksum;
 pub use checksum::{FrameChecksum, FrameSeed};
 pub use file_name::FileName;
-pub use frame::{FrameHeader, FrameLen, FramePlace, padded};
+pub use frame::{FrameHeader, FrameLen, FramePlace, padded, seq_from, seq_low};
 pub use header::{HeaderState, SegmentHeader};
 pub use kind::{RecordKind, UserKind};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::view::{BranchPlaces, View};
 use crate::error::Result;
-use crate::format::{FRAME_HEADER_LEN, FrameHeader, FrameSeed};
+use crate::format::{FRAME_HEADER_LEN, FrameHeader, FrameSeed, seq_from};
 use crate::recovery::{Extent, SegmentSurvey};
 use crate::segment::ReadFailure;
 use crate::seq::Seq;
@@ -150,7 +150,7 @@ impl Source<'_> {
         if !is_it || !header.fits(self.seed, extent.offset, payload) {
             return None;
         }
-        let seq = self.segment.first_seq + u64::from(header.relative_seq);
+        let seq = seq_from(self.segment.first_seq, header.seq_low);
         if seq < self.end {
             let seq = Seq::new(seq)?;
             visit(&Gathered {

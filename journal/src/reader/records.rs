@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::record::{Gap, Item, Record};
 use super::view::{BranchPlaces, View};
 use crate::error::{DamageReason, Error, Result};
-use crate::format::FrameHeader;
+use crate::format::{FrameHeader, seq_from};
 use crate::recovery::{Extent, RunSurvey, SegmentSurvey, Verdict};
 use crate::segment::{FrameReader, Island, ReadFailure};
 use crate::seq::Seq;
@@ -160,7 +160,7 @@ impl Branch {
                             true => None,
                             false => view.id(self.places.run, header.session),
                         };
-                        let seq = source.first_seq + u64::from(header.relative_seq);
+                        let seq = seq_from(source.first_seq, header.seq_low);
                         return Some(Ok(Record {
                             run: run.run,
                             seq: Seq::new(seq)?,

@@ -42,6 +42,14 @@ impl RunSurvey {
         }
     }
 
+    /// The first record there should be is not the first one there is, though nothing is in front
+    /// of it: no crash explains that.
+    pub(super) fn miss_beginning(&mut self, part: &Part, missing: (u64, u64)) {
+        let at = (FRAMES_OFFSET, 0);
+        let judge = |_| Verdict::Damage;
+        self.push_missing(part, at, DamageReason::SeqGap, missing, &judge);
+    }
+
     /// Judges the header pages; true if a crash while they were written explains them.
     pub(super) fn judge_header(&mut self, part: &Part) -> bool {
         let segment = &part.segment;

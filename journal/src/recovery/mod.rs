@@ -10,6 +10,7 @@ mod facts;
 mod files;
 mod finding;
 mod judge;
+mod numbering;
 mod part;
 mod places;
 pub(crate) mod plan;

@@ -7,7 +7,7 @@ use super::files::{HeaderFact, SegmentFile};
 use super::places::{Places, PlacesBuilder};
 use crate::event::system::{self, RunOpen, Seal, SegmentStart, SessionRef, SyncMark};
 use crate::event::system::{Retired, RunClose, RunRecovered};
-use crate::format::{FRAMES_OFFSET, FrameSeed, RecordKind};
+use crate::format::{FRAMES_OFFSET, FrameSeed, RecordKind, padded, seq_from, seq_low};
 use crate::seeded::{self, Bug};
 use crate::segment::{ScanInput, Scanned, Seen, scan};
 use crate::seq::{Generation, RunId};
@@ -47,13 +47,13 @@ pub(crate) struct Claims {
     pub(crate) predecessor_end: Option<u64>,
     /// From a `SyncMark`.
     pub(crate) mark: Option<u64>,
-    /// From its `Seal`.
+    /// The sequence number of its `Seal`.
     pub(crate) seal: Option<u64>,
     /// Number of the next segment, if a `Seal` names one.
     pub(crate) next_segment: Option<u32>,
     /// The highest durable sequence number any of them is a valid witness of.
     pub(crate) durable: u64,
-    /// A `RunClose`: its relative sequence number and durable sequence number.
+    /// A `RunClose`: the low bits of its sequence number, and its durable sequence number.
     pub(crate) closed: Option<(u32, u64)>,
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct Notes {
     pub(crate) open: Option<Opened>,
     /// Ids of session indices; the first declaration counts.
     pub(crate) sessions: BTreeMap<u32, Arc<str>>,
-    /// Payloads of crash notes of the run, with their relative sequence numbers.
+    /// Payloads of crash notes of the run, with the low bits of their sequence numbers.
     pub(crate) crashes: Vec<(u32, Vec<u8>)>,
     pub(crate) recovered: Vec<Recovered>,
     pub(crate) retired: Vec<(RunId, u64, u64)>,
@@ -161,45 +161,68 @@ impl Part {
         part
     }
 
-    /// The first sequence number as the segment's own frames tell it.
+    /// The sequence number of the last intact record, if the segment's own frames tell it.
+    pub(crate) fn told_last_seq(&self) -> Option<u64> {
+        let last = u64::from(self.scanned.last()?);
+        Some(self.claims.start? + last)
+    }
+
+    /// The first sequence number as the segment's own frames tell it; that of the first record
+    /// that may be there, if only its `Seal` tells.
     pub(crate) fn told_first_seq(&self) -> Option<u64> {
         let claims = self.claims;
-        claims.start.or(claims.mark).or(claims.seal)
+        let of_seal = || {
+            let seal = claims.seal?;
+            let behind = seq_low(seal).wrapping_sub(self.scanned.base?);
+            seal.checked_sub(u64::from(behind))
+                .filter(|seq| is_sane(*seq))
+        };
+        let is_near = |first: &u64| {
+            let base = self.scanned.base;
+            base.is_some_and(|base| seq_from(*first, base) - first <= self.scanned.slack())
+        };
+        let of_mark = claims.mark.filter(is_near);
+        claims.start.or(of_mark).or_else(of_seal)
     }
 }
 
 /// Takes in one of the library's own records; `None` if its payload cannot be decoded.
 pub(super) fn note(seen: &Seen<'_>, claims: &mut Claims, notes: &mut Notes) -> Option<()> {
-    let relative = seen.header.relative_seq;
+    let seq_low = seen.header.seq_low;
     let payload = seen.payload;
     match seen.header.kind {
         RecordKind::SEGMENT_START => {
             let start: SegmentStart = system::decode(payload)?;
-            let first_seq = first_seq(start.first_seq, relative)?;
-            if claims.start.is_none() {
-                claims.start = Some(first_seq);
+            let own = own_seq(start.first_seq, seq_low)?;
+            if claims.start.is_none() && seen.offset == FRAMES_OFFSET {
+                claims.start = Some(own);
                 // Nothing ends among the header pages: such an end is not known.
                 let end = Some(start.predecessor_end);
                 claims.predecessor_end = end.filter(|end| *end >= FRAMES_OFFSET);
             }
-            claims.witness(start.durable_seq, first_seq, relative);
+            claims.witness(start.durable_seq, own);
         }
         RecordKind::SYNC_MARK => {
             let mark: SyncMark = system::decode(payload)?;
             let first_seq = Some(mark.first_seq).filter(|seq| is_sane(*seq))?;
-            claims.mark.get_or_insert(first_seq);
-            claims.witness(mark.durable_seq, first_seq, relative);
+            let own = seq_from(first_seq, seq_low);
+            // Each record before it took at least a frame header's bytes.
+            let before_max = (seen.offset - FRAMES_OFFSET) / padded(0);
+            if own - first_seq <= before_max {
+                claims.mark.get_or_insert(first_seq);
+                claims.witness(mark.durable_seq, own);
+            }
         }
         RecordKind::SEAL => {
             let seal: Seal = system::decode(payload)?;
-            let first_seq = first_seq(seal.last_seq, relative)?;
-            claims.seal = Some(first_seq);
+            let own = own_seq(seal.last_seq, seq_low)?;
+            claims.seal = Some(own);
             claims.next_segment = seal.next_segment;
-            claims.witness(seal.durable_seq, first_seq, relative);
+            claims.witness(seal.durable_seq, own);
         }
         RecordKind::RUN_CLOSE => {
             let close: RunClose<'_> = system::decode(payload)?;
-            claims.closed.get_or_insert((relative, close.durable_seq));
+            claims.closed.get_or_insert((seq_low, close.durable_seq));
         }
         RecordKind::RUN_OPEN => {
             let open: RunOpen<'_> = system::decode(payload)?;
@@ -223,7 +246,7 @@ pub(super) fn note(seen: &Seen<'_>, claims: &mut Claims, notes: &mut Notes) -> O
         RecordKind::CRASH_NOTE
             if seen.header.session == 0 && notes.crashes.len() < CRASH_NOTES_MAX =>
         {
-            notes.crashes.push((relative, payload.to_vec()));
+            notes.crashes.push((seq_low, payload.to_vec()));
         }
         _ => {}
     }
@@ -242,18 +265,17 @@ pub(crate) fn recovered(payload: &[u8]) -> Option<Recovered> {
 
 impl Claims {
     /// Believes a witness only if it speaks of records before itself.
-    fn witness(&mut self, durable: u64, first_seq: u64, relative: u32) {
-        let is_past = durable < first_seq + u64::from(relative);
+    fn witness(&mut self, durable: u64, own_seq: u64) {
+        let is_past = durable < own_seq;
         if is_past || seeded::has(Bug::WitnessOfTheFuture) {
             self.durable = self.durable.max(durable);
         }
     }
 }
 
-/// The segment's first sequence number, from that of one of its records.
-fn first_seq(own: u64, relative: u32) -> Option<u64> {
-    own.checked_sub(u64::from(relative))
-        .filter(|seq| is_sane(*seq))
+/// The sequence number that a record says it has, if its frame agrees.
+fn own_seq(told: u64, low: u32) -> Option<u64> {
+    Some(told).filter(|seq| is_sane(*seq) && seq_low(*seq) == low)
 }
 
 /// No run reaches numbers above this, so sums of them cannot overflow.

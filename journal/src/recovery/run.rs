@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::Liveness;
 use super::classes::ByteClasses;
 use super::finding::Finding;
+use super::numbering::number;
 use super::part::{Opened, Part};
 use super::verdict::Verdict;
 use super::witness::Witness;
 use crate::error::DamageReason;
 use crate::event::system::RunRecovered;
-use crate::format::FRAMES_OFFSET;
+use crate::format::{FRAMES_OFFSET, seq_from};
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber, Seq};
 
@@ -107,7 +108,7 @@ impl RunSurvey {
         in_band_max: Option<u64>,
     ) -> RunSurvey {
         parts.sort_by_key(|part| part.segment.number);
-        let firsts = first_seqs(&parts);
+        let firsts = number(&mut parts, begin);
         witness.in_band = in_band(&parts, &firsts).min(in_band_max.unwrap_or(u64::MAX));
         let mut survey = RunSurvey {
             run,
@@ -179,6 +180,9 @@ impl RunSurvey {
             let last = (first_seq > due.seq).then(|| first_seq - 1);
             self.miss_segment(due, last);
         }
+        if number == due.segment && first_seq > due.seq && self.segments.is_empty() {
+            self.miss_beginning(&part, (due.seq, first_seq - 1));
+        }
         if first_seq < due.seq {
             let at = (FRAMES_OFFSET, 0);
             let reason = DamageReason::SeqGap;
@@ -243,11 +247,11 @@ impl RunSurvey {
         if self.opened.is_none() {
             self.opened.clone_from(&part.notes.open);
         }
-        if let Some((relative, _)) = part.claims.closed {
-            self.closed = Seq::new(first_seq + u64::from(relative));
+        if let Some((low, _)) = part.claims.closed {
+            self.closed = Seq::new(seq_from(first_seq, low));
         }
-        for (relative, payload) in &part.notes.crashes {
-            if let Some(seq) = Seq::new(first_seq + u64::from(*relative)) {
+        for (low, payload) in &part.notes.crashes {
+            if let Some(seq) = Seq::new(seq_from(first_seq, *low)) {
                 self.crashes.push((seq, payload.clone()));
             }
         }
@@ -280,37 +284,13 @@ pub(super) struct Due {
     is_promised: bool,
 }
 
-/// The first sequence number of each segment: as its frames tell it, else as its neighbours do.
-fn first_seqs(parts: &[Part]) -> Vec<u64> {
-    let mut due = 1;
-    let mut before = SegmentNumber(0);
-    let mut firsts = Vec::with_capacity(parts.len());
-    for (at, part) in parts.iter().enumerate() {
-        let records = part.scanned.last().map_or(0, |last| u64::from(last) + 1);
-        let is_next = part.segment.number == before.next();
-        let after = parts
-            .get(at + 1)
-            .filter(|after| !is_next && after.segment.number == part.segment.number.next());
-        // Behind a missing segment, the segment after this one knows best.
-        let from_after = after
-            .and_then(Part::told_first_seq)
-            .and_then(|first| first.checked_sub(records))
-            .filter(|first| *first >= due);
-        let first = part.told_first_seq().or(from_after).unwrap_or(due);
-        due = first + records;
-        before = part.segment.number;
-        firsts.push(first);
-    }
-    firsts
-}
-
 /// The highest sequence number the records of a run prove durable.
 fn in_band(parts: &[Part], firsts: &[u64]) -> u64 {
     let mut highest = 0;
     for (part, first) in parts.iter().zip(firsts) {
         highest = highest.max(part.claims.durable);
-        if let Some((relative, durable)) = part.claims.closed {
-            let is_valid = durable < first + u64::from(relative);
+        if let Some((low, durable)) = part.claims.closed {
+            let is_valid = durable < seq_from(*first, low);
             highest = highest.max(if is_valid { durable } else { 0 });
         }
     }

@@ -502,7 +502,7 @@ fn searching_costs_no_more_than_a_few_file_lengths() {
     let header = FrameHeader {
         payload_len: 1 << 20,
         crc: 0,
-        relative_seq: 12,
+        seq_low: 13,
         kind: RecordKind(200),
         session: 1,
     };
@@ -528,7 +528,11 @@ fn a_first_number_no_run_can_reach_is_not_believed() {
     builder.raw(0, b"x");
     storage.put(&builder, builder.file());
     let run = look(&storage).runs.remove(0);
-    assert_eq!((run.segments[0].first_seq, records(&run)), (1, 2));
+    // What its frames say themselves is.
+    let low = u64::from(u32::MAX);
+    assert_eq!((run.segments[0].first_seq, records(&run)), (low, 2));
+    let missing = run.findings.iter().find_map(|finding| finding.missing);
+    assert_eq!(missing.map(|m| (m.first, m.last)), Some((1, Some(low - 1))));
     assert_eq!(run.segments[0].state, SegmentState::Damaged);
 }
 

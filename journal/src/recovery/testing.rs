@@ -228,7 +228,7 @@ impl SegmentBuilder {
         let at = FramePlace {
             seed: FrameSeed::new(self.run, self.number),
             offset: self.end(),
-            relative_seq: self.relative,
+            seq: self.next_seq(),
         };
         self.offsets.push(self.bytes.len());
         let header = FrameHeader::new(at, kind, session, payload);

@@ -1,6 +1,6 @@
 //! Finds places that may hold a frame, by their header alone.
 
-use super::scan::Due;
+use super::due::Due;
 use crate::format::{COMMIT_BIT, FRAME_ALIGNMENT, FRAME_HEADER_LEN, FrameHeader};
 
 /// How far a look through a slab of bytes went.
@@ -29,10 +29,9 @@ pub(super) fn next_candidate(slab: &[u8], at: u64, due: Due) -> Step {
         };
         let offset = at + step.skipped;
         let [.., top, _, _, _, _, r0, r1, r2, r3, kind, _, _, _] = *bytes;
-        let relative = u64::from(u32::from_le_bytes([r0, r1, r2, r3]));
         // Each missing frame took at least a frame header's bytes.
         let missing_max = (offset - due.offset) / HEADER_LEN;
-        let missing = relative.checked_sub(due.relative);
+        let missing = due.missing(u32::from_le_bytes([r0, r1, r2, r3]));
         if u32::from(top) << 24 >= COMMIT_BIT
             && kind != 0
             && missing.is_some_and(|missing| missing <= missing_max)

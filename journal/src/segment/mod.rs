@@ -1,6 +1,7 @@
 //! One file of frames.
 
 mod candidate;
+mod due;
 mod held;
 mod read;
 mod scan;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::candidate::next_candidate;
+use super::due::Due;
 use super::held::split_frame;
 use super::scanned::{Island, Scanned, Stretch, Unread};
 use super::window::{Unreadable, WINDOW_LEN, Window};
@@ -73,14 +74,6 @@ struct Scanner<'a> {
     visit: &'a mut dyn FnMut(&Seen<'_>),
 }
 
-/// A place where a frame is due, and what may be there.
-#[derive(Clone, Copy)]
-pub(super) struct Due {
-    pub(super) offset: u64,
-    /// The relative sequence number expected at `offset`.
-    pub(super) relative: u64,
-}
-
 /// How a search for the next frame ended.
 struct Search {
     found: Option<(u64, FrameHeader)>,
@@ -93,6 +86,7 @@ impl Scanner<'_> {
         let mut due = Due {
             offset: FRAMES_OFFSET,
             relative: 0,
+            base: None,
         };
         let end = self.input.len.min(self.input.frames_max);
         while due.offset < end && !self.scanned.is_sealed {
@@ -103,17 +97,20 @@ impl Scanner<'_> {
             }
             let reason = match self.look_again(due) {
                 Ok(header) => {
-                    due = self.accept(due.offset, &header);
+                    due = self.accept(due, due.offset, &header);
                     continue;
                 }
                 Err(reason) => reason,
             };
             let search = self.search(due);
+            if let Some((offset, header)) = &search.found {
+                due = due.begun(*offset, header.seq_low);
+            }
             if search.found.is_none() || !seeded::has(Bug::GapNotTold) {
                 self.push_stretch(due, reason, &search);
             }
             match search.found {
-                Some((offset, header)) => due = self.accept(offset, &header),
+                Some((offset, header)) => due = self.accept(due, offset, &header),
                 None => return,
             }
         }
@@ -155,7 +152,7 @@ impl Scanner<'_> {
             None => island,
         };
         while let Some((frame, behind)) = split_frame(rest)
-            && u64::from(frame.header.relative_seq) == due.relative
+            && due.missing(frame.header.seq_low) == Some(0)
             && frame
                 .header
                 .fits(self.input.seed, due.offset, frame.payload)
@@ -168,7 +165,8 @@ impl Scanner<'_> {
                 payload: if is_own { &[] } else { frame.payload },
             });
             self.scanned.padding += frame.padding_len;
-            island.last = header.relative_seq;
+            due = due.begun(due.offset, header.seq_low);
+            island.last = u32::try_from(due.relative).unwrap_or(u32::MAX);
             due.offset += header.frame_len();
             due.relative += 1;
             island.end = due.offset;
@@ -179,6 +177,7 @@ impl Scanner<'_> {
             rest = behind;
         }
         if island.end > island.offset {
+            self.scanned.base = due.base;
             self.scanned.islands.push(island);
         }
         due
@@ -199,7 +198,7 @@ impl Scanner<'_> {
         let bytes = bytes.map_err(|_| DamageReason::IoError)?;
         let header = decode(bytes).ok_or(DamageReason::ShortFrame)??;
         self.check(due.offset, &header)?;
-        if u64::from(header.relative_seq) != due.relative {
+        if due.missing(header.seq_low) != Some(0) {
             return Err(DamageReason::SeqGap);
         }
         Ok(header)
@@ -268,20 +267,23 @@ impl Scanner<'_> {
         search
     }
 
-    fn accept(&mut self, offset: u64, header: &FrameHeader) -> Due {
+    fn accept(&mut self, due: Due, offset: u64, header: &FrameHeader) -> Due {
+        let due = due.begun(offset, header.seq_low);
+        let relative = due.relative_of(header.seq_low);
+        self.scanned.base = due.base;
         let end = offset + header.frame_len();
         let payload_offset = offset + HEADER_LEN;
         self.note_padding(payload_offset + u64::from(header.payload_len), end);
         match self.scanned.islands.last_mut() {
             Some(island) if island.end == offset => {
                 island.end = end;
-                island.last = header.relative_seq;
+                island.last = relative;
             }
             _ => self.scanned.islands.push(Island {
                 offset,
                 end,
-                first: header.relative_seq,
-                last: header.relative_seq,
+                first: relative,
+                last: relative,
             }),
         }
         self.scanned.is_sealed = header.kind == RecordKind::SEAL;
@@ -298,7 +300,8 @@ impl Scanner<'_> {
         });
         Due {
             offset: end,
-            relative: u64::from(header.relative_seq) + 1,
+            relative: u64::from(relative) + 1,
+            ..due
         }
     }
 
@@ -328,7 +331,7 @@ impl Scanner<'_> {
             content_end: search.content_end.min(end),
             reason,
             due: due.relative,
-            next: found.map(|(_, header)| header.relative_seq),
+            next: found.map(|(_, header)| due.relative_of(header.seq_low)),
             has_unread: search.has_unread,
         });
     }

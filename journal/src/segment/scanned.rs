@@ -9,6 +9,10 @@ use crate::format::FRAMES_OFFSET;
 #[derive(Debug, Default)]
 pub(crate) struct Scanned {
     pub(crate) islands: Vec<Island>,
+    /// The low bits of the sequence number whose relative one is 0; `None` without a frame. If
+    /// the first frame is lost it is not known, and taken for the one before the first that is
+    /// there.
+    pub(crate) base: Option<u32>,
     /// Everything between the islands and behind the last one, in order.
     pub(crate) stretches: Vec<Stretch>,
     /// Parts of stretches nobody looked at.
@@ -82,6 +86,26 @@ impl Scanned {
         }
     }
 
+    /// How many more numbers than one the room in front of the first intact frame may hold.
+    pub(crate) fn slack(&self) -> u64 {
+        let first = self.islands.first().map_or(FRAMES_OFFSET, |i| i.offset);
+        ((first - FRAMES_OFFSET) / FRAME_LEN_MIN).saturating_sub(1)
+    }
+
+    /// Moves the first number down, by no more than [`slack`](Scanned::slack) allows.
+    pub(crate) fn begin_earlier(&mut self, by: u32) {
+        self.base = self.base.map(|base| base.wrapping_sub(by));
+        for island in &mut self.islands {
+            island.first += by;
+            island.last += by;
+        }
+        for (at, stretch) in self.stretches.iter_mut().enumerate() {
+            // The first one is in front of all frames, and begins with number 0.
+            stretch.due += if at == 0 { 0 } else { u64::from(by) };
+            stretch.next = stretch.next.map(|next| next + by);
+        }
+    }
+
     /// Where the last intact frame ends.
     pub(crate) fn frames_end(&self) -> u64 {
         self.islands.last().map_or(FRAMES_OFFSET, |last| last.end)
@@ -92,3 +116,6 @@ impl Scanned {
         self.islands.last().map(|last| last.last)
     }
 }
+
+/// A frame without payload.
+const FRAME_LEN_MIN: u64 = 16;

@@ -180,7 +180,7 @@ impl Segment {
         let at = FramePlace {
             seed: self.seed,
             offset: start.offset,
-            relative_seq: start.relative_seq,
+            seq: self.seq_at(start),
         };
         let len = u32::try_from(frame.payload.len()).unwrap_or(u32::MAX);
         let kind = (frame.kind, frame.session);

@@ -25,7 +25,7 @@ fn open(dir: &Path, settings: WriterSettings) -> Arc<Core> {
     open.open().unwrap()
 }
 
-/// Kind and relative sequence of all frames of a segment up to the first place without one.
+/// Kind and sequence number of all frames of a segment up to the first place without one.
 fn frames(core: &Core, dir: &Path, number: u32) -> Vec<(RecordKind, u32, usize)> {
     let number = SegmentNumber(number);
     let name = FileName::Segment(core.run(), number).to_string();
@@ -40,7 +40,7 @@ fn frames(core: &Core, dir: &Path, number: u32) -> Vec<(RecordKind, u32, usize)>
         let len = usize::try_from(header.payload_len).unwrap();
         let payload = &bytes[offset + 16..offset + 16 + len];
         assert!(header.fits(seed, u64::try_from(offset).unwrap(), payload));
-        found.push((header.kind, header.relative_seq, len));
+        found.push((header.kind, header.seq_low, len));
         offset += usize::try_from(header.frame_len()).unwrap();
     }
     found
@@ -71,7 +71,7 @@ fn a_closed_run_ends_in_run_close_and_seal_and_leaves_no_sign_of_life() {
         let found = frames(&core, dir.path(), 1);
         let kinds: Vec<u8> = found.iter().map(|frame| frame.0.0).collect();
         assert_eq!(kinds, [1, 4, 200, 3, 5, 2]);
-        let dense: Vec<u32> = (0..6).collect();
+        let dense: Vec<u32> = (1..=6).collect();
         assert_eq!(found.iter().map(|frame| frame.1).collect::<Vec<_>>(), dense);
         // The segment and its cache.
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
@@ -96,7 +96,7 @@ fn records_larger_than_a_segment_get_one_of_their_own() {
         core.sync().unwrap();
         core.close(None).unwrap();
         let second = frames(&core, dir.path(), 2);
-        assert_eq!(second[1], (KIND, 1, 3 << 20));
+        assert_eq!(second[1], (KIND, 6, 3 << 20));
         assert_eq!(
             frames(&core, dir.path(), 1).last().unwrap().0,
             RecordKind::SEAL
@@ -132,14 +132,13 @@ fn many_threads_rotating_leave_dense_sequences() {
         core.close(None).unwrap();
         let last = core.facts().segment.0;
         assert!(last > 20);
-        let mut records = 0;
+        let (mut records, mut last_seq) = (0, 0);
         for number in 1..=last {
             let found = frames(&core, dir.path(), number);
-            let relative: Vec<u32> = found.iter().map(|frame| frame.1).collect();
-            assert_eq!(
-                relative,
-                (0..u32::try_from(found.len()).unwrap()).collect::<Vec<_>>()
-            );
+            let seqs: Vec<u32> = found.iter().map(|frame| frame.1).collect();
+            let behind = last_seq + u32::try_from(found.len()).unwrap();
+            assert_eq!(seqs, (last_seq + 1..=behind).collect::<Vec<_>>());
+            last_seq = behind;
             assert_eq!(found[0].0, RecordKind::SEGMENT_START);
             assert_eq!(found.last().unwrap().0, RecordKind::SEAL);
             records += found.iter().filter(|frame| frame.0 == KIND).count();

@@ -2,7 +2,7 @@
 //! wrong.
 
 use trace_journal::format::{
-    FRAMES_OFFSET, FileName, FrameHeader, FramePlace, FrameSeed, RecordKind, SegmentHeader,
+    FRAMES_OFFSET, FileName, FrameHeader, FramePlace, FrameSeed, RecordKind, SegmentHeader, seq_low,
 };
 use trace_journal::{Generation, RunId, SegmentNumber};
 
@@ -113,7 +113,7 @@ impl Segment {
         let at = FramePlace {
             seed: FrameSeed::new(self.run, self.number),
             offset: FRAMES_OFFSET + u64::try_from(self.frames.len()).expect("lengths fit"),
-            relative_seq: self.relative,
+            seq: self.next_seq(),
         };
         let header = FrameHeader::new(at, kind, session, payload);
         self.frames.extend(header.encode());
@@ -242,7 +242,7 @@ impl Segment {
         let header = FrameHeader {
             payload_len: (length >> shift).min(trace_journal::format::PAYLOAD_LEN_MAX),
             crc: 0x5555_5555,
-            relative_seq: self.relative,
+            seq_low: seq_low(self.next_seq()),
             kind: RecordKind(input.byte().max(1)),
             session,
         };

@@ -19,6 +19,7 @@ use super::places::{ListSpan, Places, SessionRow};
 use crate::event::system;
 use crate::format::{
     FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, RecordKind, checksum,
+    seq_low,
 };
 use crate::seeded::{self, Bug};
 use crate::segment::{Island, Scanned, Seen};
@@ -76,7 +77,7 @@ pub(super) fn make(storage: &dyn Storage, run: RunId, number: SegmentNumber) -> 
         last = (seen.offset, seen.header.crc);
         if is_kept(seen) {
             let header = seen.header;
-            own.push((header.relative_seq, header.kind.0, seen.payload.to_vec()));
+            own.push((header.seq_low, header.kind.0, seen.payload.to_vec()));
         }
     });
     if !may_have_cache(&part.segment) || !is_flawless(&part) {
@@ -108,11 +109,11 @@ pub(crate) fn load(storage: &dyn Storage, segment: &SegmentFile) -> Option<Part>
     }
     let mut claims = Claims::default();
     let mut notes = Notes::default();
-    for (relative_seq, kind, payload) in &cache.own {
+    for (seq_low, kind, payload) in &cache.own {
         let header = FrameHeader {
             payload_len: u32::try_from(payload.len()).ok()?,
             crc: 0,
-            relative_seq: *relative_seq,
+            seq_low: *seq_low,
             kind: RecordKind(*kind),
             session: 0,
         };
@@ -123,8 +124,10 @@ pub(crate) fn load(storage: &dyn Storage, segment: &SegmentFile) -> Option<Part>
         };
         super::part::note(&seen, &mut claims, &mut notes)?;
     }
-    claims.start?;
-    claims.seal?;
+    let (first_seq, last_seq) = (claims.start?, claims.seal?);
+    if first_seq.checked_add(cache.records)? != last_seq + 1 {
+        return None;
+    }
     claims.durable = claims.durable.max(cache.durable_seq);
     let declared = cache.declared.into_iter();
     notes.sessions = declared.map(|(index, id)| (index, id.into())).collect();
@@ -138,6 +141,7 @@ pub(crate) fn load(storage: &dyn Storage, segment: &SegmentFile) -> Option<Part>
         segment: segment.clone(),
         scanned: Scanned {
             islands: vec![island],
+            base: Some(seq_low(first_seq)),
             is_sealed: true,
             padding: cache.padding,
             ..Scanned::default()
@@ -234,7 +238,6 @@ fn is_bound(storage: &dyn Storage, segment: &SegmentFile, cache: &CacheFile) -> 
             && header.kind == RecordKind::SEAL
             && header.crc == binding.seal_crc
             && header.frame_len() == len
-            && u64::from(header.relative_seq) + 1 == cache.records
             && header.fits(seed, binding.seal_offset, payload)
             && system::decode::<system::Seal>(payload).is_some(),
     )
@@ -275,7 +278,7 @@ fn is_flawless(part: &Part) -> bool {
         && scanned.error.is_none()
         && part.notes.undecodable.is_empty()
         && part.claims.start.is_some()
-        && part.claims.start == part.claims.seal
+        && part.told_last_seq() == part.claims.seal
 }
 
 /// A seal takes far less; the rest is for fields added later.
