@@ -227,6 +227,32 @@ fn a_snapshot_of_a_live_journal_on_a_full_btrfs_is_no_signal() {
 }
 
 #[test]
+fn a_quota_that_is_used_up_is_an_error_of_a_full_disk() {
+    let test = "a_quota_that_is_used_up_is_an_error_of_a_full_disk";
+    apart(needs("quota", &["mkfs.btrfs", "btrfs"]), test, |dir| {
+        let begun = Instant::now();
+        let disk = Disk::new(dir, "quota", Made::Btrfs);
+        let mut enable = Command::new("btrfs");
+        enable.args(["quota", "enable"]).arg(disk.path());
+        if !enable.output().is_ok_and(|output| output.status.success()) {
+            return rigs::skip("quota", "btrfs has no quotas here");
+        }
+        for mode in [WriteMode::Auto, WriteMode::Positioned] {
+            let home = disk.path().join(mode_name(mode));
+            let btrfs = |words: &[&str]| run(Command::new("btrfs").args(words).arg(&home));
+            btrfs(&["subvolume", "create"]);
+            btrfs(&["qgroup", "limit", "8M"]);
+            let mut scene = Scene::new(&home, mode);
+            assert!(scene.append(20));
+            scene.append_until_full();
+            btrfs(&["qgroup", "limit", "none"]);
+            scene.finish();
+        }
+        count("quota", 2, begun);
+    });
+}
+
+#[test]
 fn a_full_tmpfs_is_an_error_and_never_a_signal() {
     let test = "a_full_tmpfs_is_an_error_and_never_a_signal";
     apart(needs("full-tmpfs", &[]), test, |dir| {

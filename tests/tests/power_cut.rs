@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ use journal_tests::loopfs::{Loop, Made, Mounted};
 use journal_tests::plain::Plain;
 use journal_tests::puppet::{Puppet, Strings, Told};
 use journal_tests::random::{Random, from_env, seed};
-use journal_tests::rigs;
+use journal_tests::rigs::{self, Budget};
 use journal_tests::workload::Sent;
 use trace_journal::{Journal, Loss, Reader, WriteMode};
 
@@ -51,11 +52,18 @@ struct Scene {
 impl Scene {
     fn new(dir: &Path, made: Made) -> Scene {
         let dir = dir.join(made.name());
-        let (image, at) = (dir.join("image"), dir.join("mounted"));
-        fs::create_dir_all(&at).unwrap();
+        fs::create_dir_all(&dir).unwrap();
+        let image = dir.join("image");
         made.format(&image);
-        let before = Bytes::read(&File::open(&image).unwrap()).unwrap();
-        let device = Device::start(DEVICE, &dir, &image);
+        Scene::on(&dir, made, &image)
+    }
+
+    /// Mounts what is in an image.
+    fn on(dir: &Path, made: Made, image: &Path) -> Scene {
+        let at = dir.join("mounted");
+        fs::create_dir_all(&at).unwrap();
+        let before = Bytes::read(&File::open(image).unwrap()).unwrap();
+        let device = Device::start(DEVICE, dir, image);
         let disk = Loop::attach(&device.image());
         let mounted = disk.mount(made, &at).unwrap();
         Scene {
@@ -96,6 +104,17 @@ struct Recorded {
     before: Bytes,
     happened: Vec<Happened>,
     told: Vec<Told>,
+    /// What writers were told is durable before any of this happened.
+    settled: BTreeMap<u64, u64>,
+}
+
+impl Recorded {
+    /// What each writer was told is durable within the first `count` happenings.
+    fn durable(&self, past: &Past<'_>, count: usize) -> BTreeMap<u64, u64> {
+        let mut durable = self.settled.clone();
+        durable.extend(past.durable(count));
+        durable
+    }
 }
 
 /// Three writers one after the other: killed, closed, closed.
@@ -124,6 +143,38 @@ fn record(dir: &Path, made: Made, lack: Option<Lack>) -> Recorded {
         before: scene.before.clone(),
         happened,
         told,
+        settled: BTreeMap::new(),
+    }
+}
+
+/// Cuts the power, and records how what is left is mounted, recovered and written on by one more
+/// writer, who is killed.
+fn record_recovery(dir: &Path, recorded: &Recorded, random: &mut Random) -> Recorded {
+    let cuts = choose_cuts(&recorded.happened, 2, random);
+    let (cut, model) = (cuts[0], *random.pick(&Model::ALL).unwrap());
+    let path = dir.join("image");
+    fs::create_dir_all(dir).unwrap();
+    let mut options = File::options();
+    let image = options.read(true).write(true).create_new(true).open(&path);
+    let image = image.unwrap();
+    image.set_len(recorded.made.bytes()).unwrap();
+    let mut past = Past::new(recorded.before.clone(), &recorded.happened);
+    past.cut(cut, model, random, &image).unwrap();
+    let scene = Scene::on(dir, recorded.made, &path);
+    let writer = 1 << 40 | random.below(1 << 32);
+    let mut puppet = scene.puppet(writer, WriteMode::Auto, None);
+    puppet.append(10).unwrap();
+    puppet.sync().unwrap();
+    puppet.append(5).unwrap();
+    let mut told = recorded.told.clone();
+    told.push(puppet.kill());
+    Recorded {
+        number: recorded.number + 1000,
+        made: recorded.made,
+        before: scene.before.clone(),
+        happened: scene.device.happened(),
+        told,
+        settled: recorded.durable(&past, cut),
     }
 }
 
@@ -217,7 +268,7 @@ fn check_states(
         }
         let model = Model::ALL[number % Model::ALL.len()];
         past.cut(cut, model, &mut random, &bench.image).unwrap();
-        let durable = past.durable(cut);
+        let durable = recorded.durable(&past, cut);
         let durable = recorded.told.iter().map(|told| durable.get(&told.writer));
         let durable: Vec<u64> = durable.map(|seq| seq.copied().unwrap_or(0)).collect();
         if let Err(why) = bench.check(&recorded.told, &durable, number % 5 == 0) {
@@ -295,6 +346,29 @@ fn all_hold(dir: &Path, recorded: &Recorded, states: u64, limit: Duration) -> u6
         wrong[0]
     );
     checked
+}
+
+#[test]
+fn a_second_power_cut_while_the_first_is_recovered_takes_nothing_more() {
+    let wished = from_env("JOURNAL_IMAGES", 1200) / 6;
+    let test = "a_second_power_cut_while_the_first_is_recovered_takes_nothing_more";
+    let limit = Duration::from_secs(90);
+    apart(needs("power-cut-recovery", 3 * limit), test, |dir| {
+        let budget = Budget::new("power-cut-recovery", limit, wished.min(MIN_RECOVERIES));
+        let mut random = Random::part(seed(), 2);
+        let recorded = Made::ALL.map(|made| record(dir, made, None));
+        let mut done = 0;
+        for (round, recorded) in (0..6).flat_map(|round| recorded.iter().map(move |r| (round, r))) {
+            if budget.is_over() {
+                break;
+            }
+            let dir = &dir.join(format!("second-{round}-{}", recorded.made.name()));
+            let second = record_recovery(dir, recorded, &mut random);
+            done += all_hold(dir, &second, wished.div_ceil(18), limit);
+            fs::remove_dir_all(dir).unwrap();
+        }
+        budget.done(done, seed());
+    });
 }
 
 #[test]
@@ -397,6 +471,9 @@ const STATES_A_ROUND: u64 = 600;
 
 /// Fewer states than this are no proof.
 const MIN_STATES: u64 = 1000;
+
+/// Fewer states of cut recoveries than this are no proof.
+const MIN_RECOVERIES: u64 = 60;
 
 /// Records before the one that meets a failing disk.
 const FAILING: u64 = 30;
