@@ -159,6 +159,28 @@ mod tests {
     }
 
     #[test]
+    fn of_two_intact_pages_that_disagree_the_first_is_believed() {
+        let other = SegmentHeader {
+            file_len: 2 << 20,
+            ..header()
+        };
+        let pages = [header().encode_page(), other.encode_page()].concat();
+        assert_eq!(
+            SegmentHeader::decode(&pages),
+            HeaderState::OnePage(header(), 1)
+        );
+    }
+
+    #[test]
+    fn a_newer_version_without_a_checksum_is_believed_only_if_both_pages_claim_it() {
+        let mut pages = pages();
+        (pages[8], pages[HEADER_PAGE_LEN + 8]) = (9, 9);
+        assert_eq!(SegmentHeader::decode(&pages), HeaderState::Newer(9));
+        pages[8] = 10;
+        assert_eq!(SegmentHeader::decode(&pages), HeaderState::Broken);
+    }
+
+    #[test]
     fn a_header_reads_back() {
         assert_eq!(
             SegmentHeader::decode(&pages()),

@@ -17,6 +17,8 @@ pub(crate) mod plan;
 mod probe;
 pub(crate) mod report;
 mod run;
+#[cfg(test)]
+mod storage_tests;
 pub(crate) mod survey;
 #[cfg(test)]
 mod survey_tests;

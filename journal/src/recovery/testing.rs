@@ -24,12 +24,19 @@ pub(crate) struct MemoryStorage {
     pub(crate) locked: BTreeSet<String>,
     /// Reads that touch these bytes of any file fail.
     pub(crate) bad: Option<(u64, u64)>,
+    /// Locks do not work.
+    pub(crate) is_lockless: bool,
+    /// Names that cannot be opened.
+    pub(crate) unopenable: BTreeSet<String>,
+    /// Names that are no files.
+    pub(crate) folders: BTreeSet<String>,
 }
 
 #[derive(Debug)]
 struct MemoryFile {
     bytes: Vec<u8>,
     is_locked: bool,
+    is_lockless: bool,
     bad: Option<(u64, u64)>,
 }
 
@@ -46,7 +53,7 @@ impl Storage for MemoryStorage {
         let entries = self.files.iter().map(|(name, bytes)| Entry {
             name: name.clone(),
             len: u64::try_from(bytes.len()).unwrap(),
-            is_file: true,
+            is_file: !self.folders.contains(name),
         });
         Ok(entries.collect())
     }
@@ -56,10 +63,14 @@ impl Storage for MemoryStorage {
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        if self.unopenable.contains(name) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         let bytes = self.files.get(name).ok_or(io::ErrorKind::NotFound)?;
         Ok(Arc::new(MemoryFile {
             bytes: bytes.clone(),
             is_locked: self.locked.contains(name),
+            is_lockless: self.is_lockless,
             bad: self.bad,
         }))
     }
@@ -144,6 +155,7 @@ impl StorageFile for MemoryFile {
 
     fn try_lock(&self, _: Lock) -> io::Result<LockOutcome> {
         Ok(match self.is_locked {
+            _ if self.is_lockless => LockOutcome::Unsupported,
             true => LockOutcome::Contended,
             false => LockOutcome::Held,
         })

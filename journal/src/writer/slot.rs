@@ -211,3 +211,98 @@ fn value_of(seq: Seq) -> Seq {
 
 /// How long a handle waits between attempts to start a new run.
 const REOPEN_INTERVAL: Duration = Duration::from_secs(10);
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use std::path::Path;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+    use crate::seq::Generation;
+    use crate::settings::WriterSettings;
+    use crate::storage::DiskStorage;
+    use crate::writer::OpenRun;
+
+    const KIND: RecordKind = RecordKind(200);
+
+    /// A run that syncs only when it is asked to.
+    fn open(dir: &Path, generation: u32) -> Result<Arc<Core>> {
+        let open = OpenRun {
+            storage: Arc::new(DiskStorage::open(dir).unwrap()),
+            settings: WriterSettings {
+                sync_interval: Duration::from_secs(3600),
+                ..WriterSettings::default()
+            },
+            errors: Arc::new(ErrorLog::new(None)),
+            generation: Generation(generation),
+            live_runs: Vec::new(),
+        };
+        open.open()
+    }
+
+    fn let_time_pass(slot: &Slot) {
+        let long_ago = Instant::now().checked_sub(REOPEN_INTERVAL);
+        *slot.last_attempt.lock().unwrap() = long_ago.unwrap();
+    }
+
+    fn outcome(slot: &Slot, seq: Seq) -> Option<&'static str> {
+        let waited = slot.wait_durable(seq, None).err().map(|e| e.code());
+        let mut context = Context::from_waker(Waker::noop());
+        let polled = pin!(slot.when_durable(seq)).poll(&mut context);
+        let Poll::Ready(polled) = polled else {
+            panic!("not settled");
+        };
+        assert_eq!(polled.err().map(|e| e.code()), waited);
+        waited
+    }
+
+    #[test]
+    fn a_failed_run_is_followed_by_another_and_keeps_its_word() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().to_owned();
+        let first = open(&path, 1);
+        let errors = Arc::new(ErrorLog::new(None));
+        let slot = Slot::new(first, errors, Some(Box::new(move || open(&path, 2))));
+        let durable = slot.append(KIND, b"durable").unwrap();
+        slot.wait_durable(durable, None).unwrap();
+        let lost = slot.append(KIND, b"never synced").unwrap();
+        let cause = Error::io("sync", dir.path(), std::io::Error::other("bad disk"));
+        slot.current().unwrap().0.poison(cause);
+        let early = slot.append(KIND, b"too early").unwrap_err();
+        assert_eq!(early.code(), "poisoned");
+        let_time_pass(&slot);
+        let next = slot.append(KIND, b"in the next run").unwrap();
+        assert_eq!((durable.opening(), next.opening()), (0, 1));
+        slot.wait_durable(next, None).unwrap();
+        let outcomes = [durable, lost, next].map(|seq| outcome(&slot, seq));
+        assert_eq!(outcomes, [None, Some("poisoned"), None]);
+        slot.current().unwrap().0.close(None).unwrap();
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_opened_is_tried_again_and_says_why_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().to_owned();
+        let errors = Arc::new(ErrorLog::new(None));
+        let tries = Mutex::new(0);
+        let reopen: Reopen = Box::new(move || {
+            let mut tries = tries.lock().unwrap();
+            *tries += 1;
+            match *tries {
+                1 => Err(Error::Timeout),
+                _ => open(&path, 1),
+            }
+        });
+        let slot = Slot::new(Err(Error::Closed), Arc::clone(&errors), Some(reopen));
+        let refused = || slot.append(KIND, b"").unwrap_err().code();
+        assert_eq!(refused(), "disabled");
+        let_time_pass(&slot);
+        assert_eq!(refused(), "disabled");
+        assert_eq!(errors.counts(), [("timeout", 1)]);
+        let_time_pass(&slot);
+        let seq = slot.append(KIND, b"at last").unwrap();
+        assert_eq!(seq.opening(), 1);
+        slot.current().unwrap().0.close(None).unwrap();
+    }
+}

@@ -1,0 +1,124 @@
+//! What a storage that fails, or tells little, means for recovery.
+
+use super::apply::Applied;
+use super::plan::{Plan, plan};
+use super::report::{Report, RunState};
+use super::run::SegmentState;
+use super::survey::{Depth, Scope, Survey, survey};
+use super::testing::{MemoryStorage, SegmentBuilder, run, segment_name};
+use crate::error::DamageReason;
+use crate::event::system::Retired;
+use crate::format::RecordKind;
+
+fn small(generation: u32) -> SegmentBuilder {
+    let mut builder = SegmentBuilder::new(generation, 1, 1, 0);
+    builder.raw(0, b"first").raw(0, b"second").mark(3);
+    builder
+}
+
+fn look(storage: &MemoryStorage) -> Survey {
+    survey(storage, Scope::All, Depth::Everything).unwrap()
+}
+
+fn report(storage: &MemoryStorage) -> Report {
+    Report::new(&look(storage))
+}
+
+#[test]
+fn numbers_that_retention_removed_are_no_loss() {
+    let later = SegmentBuilder::behind(1, 2, 6, 8400);
+    let mut storage = later.storage();
+    let lost = report(&storage);
+    assert_eq!((lost.counts.retired, lost.missing()), (0, 5));
+    let mut keeper = small(2);
+    keeper.system(
+        RecordKind::RETIRED,
+        &Retired {
+            generation: 1,
+            random: run(1).random,
+            first_seq: 1,
+            last_seq: 5,
+            extras: Vec::new(),
+        },
+    );
+    storage.put(&keeper, keeper.file());
+    let kept = report(&storage);
+    assert_eq!((kept.counts.retired, kept.missing()), (5, 0));
+    assert!(kept.ranges.is_empty(), "{:?}", kept.ranges);
+}
+
+#[test]
+fn without_locks_nobody_is_called_dead_and_nothing_is_taken_on() {
+    let mut storage = small(1).storage();
+    storage.lock(1);
+    storage.is_lockless = true;
+    assert_eq!(report(&storage).runs[0].state, RunState::Unknown);
+    assert_eq!(plan(&storage).unwrap().live, [run(1)]);
+    let taken = Applied::begin(&storage, &dead(), &mut |error| panic!("{error}"));
+    assert_eq!(taken.records, []);
+}
+
+fn dead() -> Plan {
+    Plan {
+        unrecovered: vec![run(1)],
+        ..Plan::default()
+    }
+}
+
+#[test]
+fn a_run_that_is_alive_or_cannot_be_looked_at_is_not_taken_on() {
+    let mut storage = small(1).storage();
+    storage.lock(1);
+    let taken = Applied::begin(&storage, &dead(), &mut |error| panic!("{error}"));
+    assert_eq!(taken.records, []);
+    let name = storage.locked.first().unwrap().clone();
+    storage.unopenable.insert(name);
+    assert_eq!(report(&storage).runs[0].state, RunState::Unknown);
+    let mut told = Vec::new();
+    let taken = Applied::begin(&storage, &dead(), &mut |error| told.push(error.code()));
+    assert_eq!((taken.records.len(), told), (0, vec!["io"]));
+}
+
+#[test]
+fn files_that_cannot_be_opened_are_damage_of_their_whole_length() {
+    let mut storage = small(1).storage();
+    storage.files.insert("notes.txt".to_owned(), vec![7; 9]);
+    storage.unopenable.insert(segment_name(1, 1));
+    storage.unopenable.insert("notes.txt".to_owned());
+    let survey = look(&storage);
+    assert!(survey.has_failed());
+    let report = Report::new(&survey);
+    assert_eq!(report.counts.recovered, 0);
+    assert_eq!(report.exit_code, 1);
+    for (file, size) in [(segment_name(1, 1), 16 << 10), ("notes.txt".to_owned(), 9)] {
+        let found = report.segments.iter().find(|found| found.file == file);
+        let found = found.unwrap();
+        assert_eq!((found.size, found.bytes.sum()), (size, size), "{file}");
+        assert_eq!(found.state, SegmentState::Damaged, "{file}");
+        let range = report.ranges.iter().find(|range| range.file == file);
+        assert_eq!(range.unwrap().reason, DamageReason::IoError, "{file}");
+    }
+}
+
+#[test]
+fn folders_copies_and_newer_files_are_told_apart() {
+    let mut storage = small(1).storage();
+    storage.files.insert(segment_name(1, 2), Vec::new());
+    storage.folders.insert(segment_name(1, 2));
+    let mut newer = small(3).file();
+    (newer[8], newer[4096 + 8]) = (9, 9);
+    storage.files.insert(segment_name(3, 1), newer);
+    storage
+        .files
+        .insert("copy of it".to_owned(), small(1).file());
+    let report = report(&storage);
+    assert_eq!(report.counts.recovered, 4);
+    let states = report.segments.iter().map(|s| (s.file.as_str(), s.state));
+    let states: Vec<(&str, &str)> = states.map(|(file, state)| (file, state.as_str())).collect();
+    let expected = [
+        (&*segment_name(1, 1), "active"),
+        (&*segment_name(3, 1), "unsupported"),
+        ("copy of it", "foreign"),
+    ];
+    assert_eq!(states, expected);
+}
