@@ -25,6 +25,10 @@ pub(super) enum Task {
 impl Core {
     /// What is to be made ready next.
     pub(super) fn next_task(&self) -> Task {
+        // A run that is being closed needs nothing more; the end of it rings.
+        if self.is_closing.load(Ordering::SeqCst) {
+            return Task::Rest;
+        }
         if self.wants_window.load(Ordering::SeqCst) {
             return Task::Window;
         }
