@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::format::{FileName, PAYLOAD_LEN_MAX, RecordKind, padded};
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber, Seq};
-use crate::settings::{OnBacklog, WriterSettings};
+use crate::settings::WriterSettings;
 use crate::storage::Storage;
 
 /// One run being written.
@@ -183,10 +183,12 @@ impl Core {
                     limit,
                 });
             }
-            self.wait_for_backlog(padded(size))?;
         }
         if let Some(seq) = self.append_in_place(kind, session, payload) {
             return Ok(seq);
+        }
+        if !kind.is_system() {
+            self.wait_for_backlog(padded(size))?;
         }
         let id = self.sessions.id(session);
         let record = Outgoing {
@@ -215,13 +217,17 @@ impl Core {
     }
 
     /// Appends to the mapped active segment without a lock; `None` if that takes more than room
-    /// that is there and writable.
+    /// that is there, writable and under the backlog limit.
     fn append_in_place(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Option<Seq> {
+        // Read before the tail, so that the backlog is never taken too small.
+        let durable_bytes = self.watermark.durable_bytes();
         let segment = self.current.load();
+        let written_bytes = segment.bytes_at(segment.reserve.tail().offset);
+        let backlog_bytes = written_bytes.saturating_sub(durable_bytes);
         let is_plain = segment.is_mapped()
             && segment.declared.contains(session)
             && !self.has_refused.load(Ordering::SeqCst);
-        if !is_plain {
+        if !is_plain || !(kind.is_system() || self.fits_backlog(backlog_bytes, payload)) {
             return None;
         }
         let frame = segment.frame(kind, session, payload);
@@ -270,46 +276,8 @@ impl Core {
         segment.bytes_at(segment.reserve.tail().offset)
     }
 
-    /// Bytes written and not yet durable.
-    pub(super) fn backlog_bytes(&self) -> u64 {
-        // Read first what grows last, so that the difference is never taken too small.
-        let durable = self.watermark.durable_bytes();
-        self.written_bytes().saturating_sub(durable)
-    }
-
     pub(super) fn is_dirty(&self) -> bool {
         self.watermark.is_dirty(self.written())
-    }
-
-    /// Waits, as the option says, until the record fits under the backlog limit.
-    fn wait_for_backlog(&self, len: u64) -> Result<()> {
-        let limit = self.settings.backlog_bytes_max;
-        let mut deadline = None;
-        loop {
-            let bytes = self.backlog_bytes();
-            if bytes == 0 || bytes.saturating_add(len) <= limit {
-                return Ok(());
-            }
-            self.check_open()?;
-            let over = Error::Backlog { bytes, limit };
-            let OnBacklog::Wait(time) = self.settings.on_backlog else {
-                return Err(over);
-            };
-            let until = *deadline.get_or_insert_with(|| Instant::now() + time);
-            let batch = self.waiters.join();
-            // A sync that ended before the batch was joined may have made room.
-            if self.backlog_bytes() < bytes {
-                continue;
-            }
-            if self.settings.is_stepped {
-                self.step_sync();
-                continue;
-            }
-            self.bell.want_sync();
-            if !batch.wait(Some(until)) {
-                return Err(over);
-            }
-        }
     }
 
     /// Hands over the next segment, with at least this much room.

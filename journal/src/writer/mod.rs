@@ -1,5 +1,6 @@
 //! Writing a run: appends, group commit, rotation, close.
 
+mod backlog;
 mod bell;
 mod close;
 mod core;

@@ -2,7 +2,8 @@
 
 use super::primitives::Mutex;
 use std::fmt;
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
@@ -19,7 +20,10 @@ pub(crate) type Reopen = Box<dyn Fn() -> Result<Arc<Core>> + Send + Sync>;
 
 /// The run a handle writes to, and what became of the ones before it.
 pub(crate) struct Slot {
-    state: ArcSwap<Openings>,
+    /// What the handle began with: hardly any ever has another, and this costs an append less.
+    first: Openings,
+    /// What took its place after a failure.
+    later: OnceLock<ArcSwap<Openings>>,
     errors: Arc<ErrorLog>,
     /// `None`: a failed run is not followed by another.
     reopen: Option<Reopen>,
@@ -32,6 +36,12 @@ pub(crate) struct Openings {
     current: Result<Arc<Core>>,
     /// The runs before the current one, which all failed.
     past: Vec<Past>,
+}
+
+/// The runs of a handle, for as long as they are looked at.
+pub(crate) enum Reading<'a> {
+    First(&'a Openings),
+    Later(Guard<Arc<Openings>>),
 }
 
 /// A run that failed.
@@ -50,12 +60,13 @@ impl Slot {
         let current = current.map_err(|cause| Error::Disabled {
             cause: Arc::new(cause),
         });
-        let state = ArcSwap::from_pointee(Openings {
+        let first = Openings {
             current,
             past: Vec::new(),
-        });
+        };
         Slot {
-            state,
+            first,
+            later: OnceLock::new(),
             errors,
             reopen,
             last_attempt: Mutex::new(Instant::now()),
@@ -70,7 +81,7 @@ impl Slot {
 
     /// The runs to write to: a failed one is first replaced by a new one if this handle does that
     /// and the last attempt was long enough ago.
-    pub(crate) fn working(&self) -> Guard<Arc<Openings>> {
+    pub(crate) fn working(&self) -> Reading<'_> {
         let openings = self.read();
         let has_failed = match &openings.current {
             Ok(core) => core.poisoned().is_some(),
@@ -173,14 +184,30 @@ impl Slot {
             },
         };
         let past = openings.past.iter().cloned().chain([failed]).collect();
-        self.state.store(Arc::new(Openings {
-            current: Ok(core),
-            past,
-        }));
+        let current = Ok(core);
+        let now = Arc::new(Openings { current, past });
+        // Only whoever holds the lock of the last attempt comes here.
+        self.later
+            .get_or_init(|| ArcSwap::new(Arc::clone(&now)))
+            .store(now);
     }
 
-    fn read(&self) -> Guard<Arc<Openings>> {
-        self.state.load()
+    fn read(&self) -> Reading<'_> {
+        match self.later.get() {
+            None => Reading::First(&self.first),
+            Some(later) => Reading::Later(later.load()),
+        }
+    }
+}
+
+impl Deref for Reading<'_> {
+    type Target = Openings;
+
+    fn deref(&self) -> &Openings {
+        match self {
+            Reading::First(openings) => openings,
+            Reading::Later(openings) => openings,
+        }
     }
 }
 
