@@ -254,11 +254,20 @@ impl Core {
             self.wants_segment.store(true, Ordering::SeqCst);
             self.tender.ring();
         }
-        // Under load only: pages made writable and not used cost the next sync time.
-        let is_short = backlog_bytes >= WINDOW_SHORT
+        // Under load only: elsewhere the next sync renews as much as is needed.
+        let window_end = end.saturating_add(WINDOW_SHORT).min(segment.file_len);
+        let is_short = backlog_bytes >= LOAD_BYTES
             && segment.is_mapped()
-            && end + WINDOW_SHORT > segment.writable_to();
-        if is_short && !self.wants_window.load(Ordering::SeqCst) {
+            && window_end > segment.writable_to();
+        if is_short {
+            self.want_window();
+        }
+    }
+
+    /// Asks the tender for more writable room.
+    pub(super) fn want_window(&self) {
+        // Waking a thread takes longer than many appends.
+        if !self.wants_window.load(Ordering::SeqCst) {
             self.wants_window.store(true, Ordering::SeqCst);
             self.tender.ring();
         }
@@ -364,5 +373,8 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// So much writable room is left when the syncer is asked for more.
-const WINDOW_SHORT: u64 = 192 << 10;
+/// With so much waiting for a sync, appenders need more writable room than one page after another.
+pub(super) const LOAD_BYTES: u64 = 128 << 10;
+
+/// So much writable room is left when the tender is asked for more.
+const WINDOW_SHORT: u64 = 512 << 10;

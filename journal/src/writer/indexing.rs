@@ -22,6 +22,11 @@ impl Indexing {
         self.waiting.push(number);
     }
 
+    /// Whether so much is waiting that it cannot be left for a quiet moment.
+    pub(super) fn is_behind(&self) -> bool {
+        self.waiting.len() > WAITING_MAX
+    }
+
     /// Writes what is waiting on a thread of its own, one at a time.
     pub(super) fn step(&mut self, storage: &Arc<dyn Storage>, run: RunId) {
         let is_busy = self.thread.as_ref().is_some_and(|t| !is_finished(t));
@@ -43,6 +48,9 @@ impl Indexing {
         write(&**storage, run, std::mem::take(&mut self.waiting));
     }
 }
+
+/// So many segments wait for a quiet moment; more would make closing long.
+const WAITING_MAX: usize = 8;
 
 fn write(storage: &dyn Storage, run: RunId, segments: Vec<SegmentNumber>) {
     for number in segments {

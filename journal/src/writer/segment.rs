@@ -242,9 +242,44 @@ impl Segment {
         Ok(())
     }
 
+    /// Makes the next part behind what is writable so too; `false` if there is none or somebody
+    /// else has changed what is writable meanwhile.
+    pub(super) fn extend_writable(&self, len: u64) -> bool {
+        let Some(region) = &self.region else {
+            return false;
+        };
+        let writable_to = self.writable_to();
+        // A journal at rest has nothing writable, and keeps it so.
+        if writable_to == 0 {
+            return false;
+        }
+        let from = writable_to.max(self.reserve.tail().offset);
+        let to = (from + len).next_multiple_of(PAGE_LEN).min(self.file_len);
+        if from >= to || region.make_writable(from, to).is_err() {
+            return false;
+        }
+        // What was writable may have ended meanwhile: then this part alone is worth nothing.
+        let (written, read) = (Ordering::AcqRel, Ordering::Acquire);
+        let extended = self
+            .writable_to
+            .compare_exchange(writable_to, to, written, read);
+        extended.is_ok()
+    }
+
+    /// Makes `len` bytes from the tail on writable anew and says so of no others.
+    pub(super) fn renew_writable(&self, len: u64) {
+        self.ahead.store(AHEAD_MIN, Ordering::Relaxed);
+        let Some(region) = &self.region else { return };
+        let from = self.reserve.tail().offset;
+        let to = (from + len).next_multiple_of(PAGE_LEN).min(self.file_len);
+        // Where there is no space, the appender finds out and says so.
+        let renewed = region.make_writable(from, to).map_or(0, |()| to);
+        self.writable_to.store(renewed, Ordering::Release);
+    }
+
     /// As [`make_writable`](Segment::make_writable), and some more for records to come: the more
-    /// often appenders run short between two syncs, the more. Pages made writable are written by
-    /// the next sync whether they are used or not, and who makes them so has to wait for it.
+    /// often appenders run short between two syncs, the more, for who makes pages writable has to
+    /// wait for it.
     pub(super) fn make_writable_ahead(&self, len: u64) -> std::io::Result<()> {
         let ahead = self.ahead.load(Ordering::Relaxed);
         self.ahead

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::core::{Core, lock};
+use super::core::{Core, LOAD_BYTES, lock};
 use super::frontier::{Frontier, Target};
 use super::indexing::Indexing;
 use super::lane::Finished;
 use super::schedule::{Decision, Facts, decide};
 use super::segment::Segment;
-use super::tender::WINDOW_LEN;
+use super::tender::{BUSY_BYTES, WINDOW_LEN};
 use crate::error::{Error, Result};
 use crate::format::FRAMES_OFFSET;
 use crate::seeded::{self, Bug};
@@ -25,6 +25,8 @@ pub(super) struct SyncState {
     pub(super) finished: Vec<Finished>,
     dirty_since: Option<Duration>,
     calm_since: Option<Duration>,
+    /// Bytes that the last sync made durable.
+    synced_bytes: u64,
     /// The last mark and what it says is durable.
     mark: Option<Mark>,
     /// The highest sequence number a durable mark says is durable.
@@ -128,7 +130,8 @@ impl Core {
                 if let Some(mark) = state.mark.filter(|mark| mark.seq <= target.last_seq) {
                     state.witnessed = state.witnessed.max(mark.durable_seq);
                 }
-                self.renew_window(target.total_bytes.saturating_sub(bytes_before));
+                state.synced_bytes = target.total_bytes.saturating_sub(bytes_before);
+                self.renew_window(state.synced_bytes);
                 Ok(())
             }
             Err(error) => Err(self.poison(error)),
@@ -213,6 +216,7 @@ impl Core {
         // A failure poisons the run, which is all there is to do about it.
         let _ = self.sync_written(state);
         batch.finish();
+        self.cut_finished(state);
     }
 
     /// Gives back the space behind the end of segments that are durable.
@@ -232,7 +236,9 @@ impl Core {
             }
             !is_whole
         });
-        if !self.settings.is_stepped {
+        // Appenders at full speed need the processors themselves.
+        let is_quiet = state.synced_bytes < BUSY_BYTES || indexing.is_behind();
+        if !self.settings.is_stepped && is_quiet {
             indexing.step(&self.storage, self.run);
         }
     }
@@ -243,10 +249,14 @@ impl Core {
         if !segment.is_mapped() {
             return;
         }
-        segment.expire_writable();
         if self.is_dirty() || bytes_used > 0 {
-            // Where there is no space, the appender finds out and says so.
-            let _ = segment.make_writable(bytes_used.clamp(PAGE_LEN, WINDOW_LEN));
+            segment.renew_writable(bytes_used.clamp(PAGE_LEN, WINDOW_LEN));
+            // Asked for here, so that no appender has to.
+            if bytes_used >= LOAD_BYTES {
+                self.want_window();
+            }
+        } else {
+            segment.expire_writable();
         }
     }
 

@@ -51,14 +51,25 @@ impl Core {
     pub(super) fn tend(&self, task: Task) {
         match task {
             Task::Window => {
-                // Where there is no space, the appender finds out and says so.
-                let _ = self.active().make_writable(WINDOW_LEN);
+                self.widen_window();
                 self.wants_window.store(false, Ordering::SeqCst);
             }
             Task::Segment => self.prepare_next(),
             Task::Zeros => self.zero_ahead(),
             Task::Rest | Task::Wait => {}
         }
+    }
+
+    /// Little by little, so that appenders need not wait for the whole window.
+    fn widen_window(&self) {
+        let segment = self.active();
+        let ahead = || {
+            segment
+                .writable_to()
+                .saturating_sub(segment.reserve.tail().offset)
+        };
+        // Where there is no space, the appender finds out and says so.
+        while ahead() < WINDOW_LEN && segment.extend_writable(WINDOW_STEP) {}
     }
 
     fn prepare_next(&self) {
@@ -85,10 +96,11 @@ impl Core {
 }
 
 /// How much of the active segment is made writable at once.
-pub(super) const WINDOW_LEN: u64 = 512 << 10;
+pub(super) const WINDOW_LEN: u64 = 2 << 20;
+const WINDOW_STEP: u64 = 64 << 10;
 
 /// With so much waiting for a sync, zeros would only delay it.
-const BUSY_BYTES: u64 = 512 << 10;
+pub(super) const BUSY_BYTES: u64 = 512 << 10;
 
 /// How long a busy device is left alone.
 pub(super) const BUSY_PAUSE: Duration = Duration::from_millis(5);
