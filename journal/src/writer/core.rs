@@ -1,7 +1,7 @@
 //! One run being written: what all its parts share, and the append.
 
 use super::primitives::atomic::{AtomicBool, Ordering};
-use super::primitives::thread::JoinHandle;
+use super::primitives::thread::{JoinHandle, ThreadId};
 use super::primitives::{Mutex, MutexGuard, PoisonError};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -41,6 +41,8 @@ pub(crate) struct Core {
     pub(super) current: Arc<ArcSwap<Segment>>,
     /// Refused records are to be noted before the next one.
     pub(super) has_refused: AtomicBool,
+    /// Somebody has waited for a sync since the last rotation.
+    pub(super) has_waited: AtomicBool,
     /// Little of the active segment is still writable.
     pub(super) wants_window: AtomicBool,
     /// The segment after the active one. Locked after the lane where both are.
@@ -60,6 +62,8 @@ pub(crate) struct Core {
     pub(super) closed: OnceLock<Result<()>>,
     pub(super) close_batch: Arc<Batch>,
     pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
+    /// The waiter that runs a sync itself.
+    pub(super) helper: Mutex<Option<ThreadId>>,
     poison: OnceLock<Arc<Error>>,
     /// Since when an appender is stuck between reserve and commit.
     pub(super) stuck_since: Mutex<Option<Instant>>,
@@ -106,6 +110,7 @@ impl Core {
         Core {
             current: parts.lane.current(),
             has_refused: AtomicBool::new(false),
+            has_waited: AtomicBool::new(false),
             wants_window: AtomicBool::new(false),
             started: Instant::now(),
             sessions: Sessions::default(),
@@ -121,6 +126,7 @@ impl Core {
             closed: OnceLock::new(),
             close_batch: Arc::default(),
             threads: Mutex::default(),
+            helper: Mutex::default(),
             poison: OnceLock::new(),
             stuck_since: Mutex::new(None),
             storage: parts.storage,
@@ -293,6 +299,7 @@ impl Core {
     fn take_next(&self, room: u64) -> Result<Arc<Segment>, PrepareFailure> {
         let taken = lock(&self.next).take(&*self.storage, segment_len_for(room));
         self.wants_segment.store(false, Ordering::SeqCst);
+        self.has_waited.store(false, Ordering::SeqCst);
         taken
     }
 
@@ -310,7 +317,7 @@ impl Core {
                 .sync(0, u64::MAX)
                 .and_then(|()| self.storage.sync_dir());
         }
-        self.waiters.take().finish();
+        self.waiters.take().0.finish();
         self.bell.ring();
         self.tender.ring();
         let error = Error::Poisoned { cause };

@@ -250,13 +250,13 @@ impl Shell {
                 continue;
             }
             self.bell.take_wants_sync();
-            let batch = self.waiters.take();
+            let (batch, _) = self.waiters.take();
             let written = self.committed();
             self.watermark.synced(written, written);
             batch.finish();
         }
         // The end of a run: whoever joined since the last sync began.
-        self.waiters.take().finish();
+        self.waiters.take().0.finish();
     }
 
     /// Everything that has taken its room; the frontier waits for who has not committed yet.

@@ -1,7 +1,7 @@
 //! The syncer's steps: each is whole in itself, so that one thread can drive them in any order.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::core::{Core, LOAD_BYTES, lock};
 use super::frontier::{Frontier, Target};
@@ -25,8 +25,16 @@ pub(super) struct SyncState {
     pub(super) finished: Vec<Finished>,
     dirty_since: Option<Duration>,
     calm_since: Option<Duration>,
+    /// When the last sync began, if a waiter ran it.
+    pub(super) helped_at: Option<Duration>,
+    /// How many wait already or were woken by the last sync, and will probably wait again.
+    pub(super) awaited: u32,
     /// Bytes that the last sync made durable.
     synced_bytes: u64,
+    /// How long the last sync took.
+    sync_time: Duration,
+    /// So many syncs begin without waiting for anybody.
+    hasty_syncs: u32,
     /// The last mark and what it says is durable.
     mark: Option<Mark>,
     /// The highest sequence number a durable mark says is durable.
@@ -56,7 +64,9 @@ impl Core {
     pub(super) fn look(&self, state: &mut SyncState, now: Duration) -> Decision {
         let is_dirty = self.is_dirty();
         if is_dirty {
-            state.dirty_since.get_or_insert(now);
+            // Who appends after a sync that a waiter ran does not wake the syncer.
+            let since = state.helped_at.filter(|_| state.calm_since.is_none());
+            state.dirty_since.get_or_insert(since.unwrap_or(now));
             state.calm_since = None;
         } else {
             state.dirty_since = None;
@@ -86,20 +96,46 @@ impl Core {
     /// Does what was decided; sleeping and closing are the caller's.
     pub(super) fn act(&self, state: &mut SyncState, decision: Decision, now: Duration) {
         match decision {
-            Decision::Sync => self.run_sync(state, now),
+            Decision::Sync => {
+                self.gather(state);
+                self.run_sync(state, now);
+            }
             Decision::CloseWindow => self.active().expire_writable(),
             Decision::Witness => self.witness(state, now),
             Decision::Close | Decision::Sleep(_) => {}
         }
     }
 
+    /// Waits a moment for those the last sync woke: most append again at once, and a sync for all
+    /// of them takes no longer than one for half of them, who would make the others wait for two.
+    fn gather(&self, state: &mut SyncState) {
+        // For a checker of schedules no time passes: it would wait for ever.
+        if state.awaited < 2 || cfg!(any(loom, shuttle)) {
+            return;
+        }
+        if state.hasty_syncs > 0 {
+            state.hasty_syncs -= 1;
+            return;
+        }
+        let at_most = (state.sync_time / 2).min(GATHERING_TIME_MAX);
+        let gathered = self.waiters.gather(state.awaited, at_most);
+        if gathered <= state.awaited / 2 {
+            // They have other things to do.
+            state.hasty_syncs = HASTY_SYNCS;
+        }
+    }
+
     /// Makes everything written so far durable, wakes those who waited for it, leaves a mark.
     pub(super) fn run_sync(&self, state: &mut SyncState, now: Duration) {
         self.bell.take_wants_sync();
+        let begun = Instant::now();
         // Whoever is in the batch appended before the target is chosen, so it covers them.
-        let batch = self.waiters.take();
+        let (batch, members) = self.waiters.take();
         let synced = self.sync_written(state);
+        state.awaited = members.saturating_add(self.waiters.members());
         batch.finish();
+        state.sync_time = begun.elapsed();
+        state.helped_at = None;
         if synced.is_err() {
             return;
         }
@@ -212,7 +248,7 @@ impl Core {
             self.write_mark(state, now);
         }
         state.unwitnessed_since = None;
-        let batch = self.waiters.take();
+        let (batch, _) = self.waiters.take();
         // A failure poisons the run, which is all there is to do about it.
         let _ = self.sync_written(state);
         batch.finish();
@@ -264,6 +300,12 @@ impl Core {
         self.current.load_full()
     }
 }
+
+/// How long a sync waits for those who will probably wait for it.
+const GATHERING_TIME_MAX: Duration = Duration::from_micros(500);
+
+/// So many syncs wait for nobody after one that waited in vain.
+const HASTY_SYNCS: u32 = 16;
 
 const MARK_INTERVAL: Duration = Duration::from_millis(10);
 const MARK_BYTES: u64 = 64 << 10;

@@ -38,7 +38,7 @@ impl Core {
         };
         if self.wants_segment.load(Ordering::SeqCst) && !is_settled {
             Task::Segment
-        } else if !has_zeroing_left {
+        } else if !has_zeroing_left || !self.has_waited.load(Ordering::SeqCst) {
             Task::Rest
         } else if self.backlog_bytes() < BUSY_BYTES {
             Task::Zeros

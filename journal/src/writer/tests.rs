@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use super::{Core, ErrorLog, OpenRun};
+use super::schedule::Decision;
+use super::syncer::SyncState;
+use super::{Core, ErrorHook, ErrorLog, OpenRun};
 use crate::error::Error;
 use crate::format::{FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, RecordKind};
 use crate::seq::{Generation, SegmentNumber};
@@ -192,4 +195,54 @@ fn an_oversized_record_is_refused_and_noted_before_the_next_one() {
             .collect();
         assert_eq!(kinds[..4], [1, 4, 8, 200]);
     }
+}
+
+#[test]
+fn what_follows_a_waiters_sync_waits_no_longer_than_the_interval() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = WriterSettings {
+        is_stepped: true,
+        ..mapped()
+    };
+    let core = open(dir.path(), settings);
+    let mut state = SyncState::default();
+    let at = Duration::from_millis;
+    core.append(KIND, 0, b"waited for").unwrap();
+    core.look(&mut state, at(0));
+    core.run_sync(&mut state, at(1));
+    state.helped_at = Some(at(1));
+    core.append(KIND, 0, b"not waited for").unwrap();
+    let rest = Decision::Sleep(Some(at(2)));
+    assert_eq!(core.look(&mut state, at(49)), rest);
+    assert_eq!(core.look(&mut state, at(51)), Decision::Sync);
+}
+
+#[test]
+fn the_error_hook_may_close_while_a_waiter_syncs() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("gone");
+    std::fs::create_dir(&dir).unwrap();
+    let (opened, closed) = <(Arc<OnceLock<Arc<Core>>>, Arc<OnceLock<_>>)>::default();
+    let hook: ErrorHook = {
+        let (opened, closed) = (Arc::clone(&opened), Arc::clone(&closed));
+        Box::new(move |_| {
+            let _ = closed.set(opened.get().unwrap().close(None));
+        })
+    };
+    let open = OpenRun {
+        storage: Arc::new(DiskStorage::open(&dir).unwrap()),
+        settings: mapped(),
+        errors: Arc::new(ErrorLog::new(Some(hook))),
+        generation: Generation(1),
+        live_runs: Vec::new(),
+    };
+    let core = open.open().unwrap();
+    opened.set(Arc::clone(&core)).unwrap();
+    let seq = core.append(KIND, 0, b"lost").unwrap();
+    std::fs::remove_dir_all(&dir).unwrap();
+    assert!(matches!(
+        core.wait_durable(seq, None),
+        Err(Error::Poisoned { .. })
+    ));
+    assert!(matches!(closed.get(), Some(Err(Error::Timeout))));
 }

@@ -20,12 +20,40 @@ pub(super) fn start(core: &Arc<Core>) -> io::Result<()> {
 }
 
 impl Core {
-    /// Whether this is one of the run's own threads, which call the error hook.
+    /// Whether this is a thread that closing would have to wait for: one of the run's own, which
+    /// call the error hook, or one that runs a sync for them.
     pub(super) fn is_own_thread(&self) -> bool {
         let this = thread::current().id();
-        lock(&self.threads)
+        let is_own = lock(&self.threads)
             .iter()
-            .any(|thread| thread.thread().id() == this)
+            .any(|thread| thread.thread().id() == this);
+        is_own || *lock(&self.helper) == Some(this)
+    }
+
+    /// Runs a sync for a waiter on its own thread, which spares it two wake-ups; `false` if the
+    /// syncer is the better one for it: a sync is under way, or others wait as well.
+    pub(super) fn help_sync(&self) -> bool {
+        let Ok(mut state) = self.sync.try_lock() else {
+            return false;
+        };
+        if state.awaited > 1 || self.is_over() {
+            return false;
+        }
+        *lock(&self.helper) = Some(thread::current().id());
+        let now = self.started.elapsed();
+        let helped = catch_unwind(AssertUnwindSafe(|| self.run_sync(&mut state, now)));
+        // Whatever was appended since then is dirty since then, for all the syncer can know.
+        state.helped_at = Some(now);
+        if helped.is_err() {
+            self.poison_by_panic();
+        }
+        *lock(&self.helper) = None;
+        true
+    }
+
+    fn poison_by_panic(&self) -> Error {
+        let cause = io::Error::other("the syncer panicked");
+        self.poison(Error::io("sync", self.storage().path(), cause))
     }
 
     /// Waits for the threads of a run that is closed, so that none of its files stays open.
@@ -59,9 +87,7 @@ fn start_syncer(core: Arc<Core>) -> io::Result<JoinHandle<()>> {
     builder.spawn(move || {
         if catch_unwind(AssertUnwindSafe(|| run(&core))).is_err() {
             // Nobody would ever be woken again: say so, and never claim anything more.
-            let cause = io::Error::other("the syncer panicked");
-            let poisoned = core.poison(Error::io("sync", core.storage().path(), cause));
-            core.end(Err(poisoned));
+            core.end(Err(core.poison_by_panic()));
         }
     })
 }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use super::core::Core;
+use super::primitives::atomic::Ordering;
 use crate::error::{Error, Result};
 use crate::seq::Seq;
 
@@ -41,10 +42,23 @@ impl Core {
                 self.step_sync();
                 continue;
             }
+            self.note_waiter();
+            // Only who waits however long it takes may be held by a sync.
+            if deadline.is_none() && self.help_sync() {
+                continue;
+            }
             self.bell.want_sync();
             if !batch.wait(deadline) {
                 return Err(Error::Timeout);
             }
+        }
+    }
+
+    /// Remembers that somebody waits: then it is worth to have zeros in the next segment.
+    fn note_waiter(&self) {
+        let order = Ordering::SeqCst;
+        if !self.has_waited.load(order) && !self.has_waited.swap(true, order) {
+            self.tender.ring();
         }
     }
 
@@ -114,6 +128,7 @@ impl Future for WhenDurable {
                 return Poll::Ready(outcome);
             }
             if is_waiting {
+                core.note_waiter();
                 core.bell.want_sync();
                 return Poll::Pending;
             }

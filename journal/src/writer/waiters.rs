@@ -1,6 +1,6 @@
 //! Those who wait for the next sync, woken batch by batch.
 
-use super::primitives::{Condvar, Mutex, PoisonError};
+use super::primitives::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -8,7 +8,17 @@ use std::time::{Duration, Instant};
 /// The batch that is being gathered for the next sync.
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
-    gathering: Mutex<Arc<Batch>>,
+    gathering: Mutex<Gathering>,
+    /// As many have joined as the syncer waits for.
+    is_complete: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Gathering {
+    batch: Arc<Batch>,
+    members: u32,
+    /// How many the syncer waits for; 0 while it does not.
+    awaited: u32,
 }
 
 /// Everybody who waits for one particular sync.
@@ -31,22 +41,47 @@ impl Waiters {
     /// Joins the batch of the next sync to start. Whoever joins before that sync chooses its
     /// target is covered by it.
     pub(super) fn join(&self) -> Arc<Batch> {
-        Arc::clone(
-            &self
-                .gathering
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        let mut gathering = self.lock();
+        gathering.members = gathering.members.saturating_add(1);
+        if gathering.members == gathering.awaited {
+            self.is_complete.notify_one();
+        }
+        Arc::clone(&gathering.batch)
     }
 
-    /// Ends the gathering of a batch and starts the next one. To be called before the sync's
-    /// target is chosen.
-    pub(super) fn take(&self) -> Arc<Batch> {
-        let mut gathering = self
-            .gathering
+    /// Ends the gathering of a batch and starts the next one; gives its members too. To be called
+    /// before the sync's target is chosen.
+    pub(super) fn take(&self) -> (Arc<Batch>, u32) {
+        let Gathering { batch, members, .. } = std::mem::take(&mut *self.lock());
+        (batch, members)
+    }
+
+    /// How many have joined the batch so far.
+    pub(super) fn members(&self) -> u32 {
+        self.lock().members
+    }
+
+    /// Waits until so many have joined the batch, but not for long; says how many have.
+    pub(super) fn gather(&self, awaited: u32, at_most: Duration) -> u32 {
+        let until = Instant::now() + at_most;
+        let mut gathering = self.lock();
+        gathering.awaited = awaited;
+        while gathering.members < awaited {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.is_complete.wait_timeout(gathering, left);
+            gathering = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        gathering.awaited = 0;
+        gathering.members
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Gathering> {
+        self.gathering
             .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *gathering)
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -102,11 +137,24 @@ mod tests {
     fn a_taken_batch_is_not_joined_any_more() {
         let waiters = Waiters::default();
         let before = waiters.join();
-        let taken = waiters.take();
+        let (taken, members) = waiters.take();
         assert!(Arc::ptr_eq(&before, &taken));
+        assert_eq!((members, waiters.members()), (1, 0));
         assert!(!Arc::ptr_eq(&taken, &waiters.join()));
         taken.finish();
         assert!(before.wait(None));
         assert!(!waiters.join().wait(Some(Instant::now())));
+    }
+
+    #[test]
+    fn a_batch_is_complete_when_the_awaited_have_joined() {
+        let waiters = Waiters::default();
+        waiters.join();
+        assert_eq!(waiters.gather(2, Duration::ZERO), 1);
+        std::thread::scope(|scope| {
+            let gathered = scope.spawn(|| waiters.gather(2, Duration::MAX / 4));
+            waiters.join();
+            assert_eq!(gathered.join().unwrap(), 2);
+        });
     }
 }
