@@ -239,7 +239,8 @@ fn value_of(seq: Seq) -> Seq {
 /// How long a handle waits between attempts to start a new run.
 const REOPEN_INTERVAL: Duration = Duration::from_secs(10);
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(not(any(loom, shuttle)))]
+#[cfg(test)]
 mod tests {
     use std::path::Path;
     use std::pin::pin;
