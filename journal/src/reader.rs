@@ -2,6 +2,8 @@
 
 mod crew;
 mod gather;
+mod losses;
+mod places;
 mod record;
 mod records;
 mod sessions;
@@ -21,7 +23,8 @@ use crate::seq::RunId;
 use crate::snapshot::Snapshot;
 use crate::storage::{DiskStorage, Storage};
 use gather::Gatherer;
-use view::{SessionPlaces, View};
+use places::SessionPlaces;
+use view::View;
 
 /// What to do about damage and gaps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

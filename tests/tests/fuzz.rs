@@ -12,9 +12,11 @@
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use journal_tests::fuzz::{TARGETS, Target, generate};
+use journal_tests::fuzz::{SWOLLEN, TARGETS, Target, generate, planted, within_limits};
 use journal_tests::metered::Metered;
 use journal_tests::random::{Random, from_env, seed};
 use journal_tests::rigs::{counted, is_strict};
@@ -103,6 +105,64 @@ fn the_corpus_is_read_without_harm() {
     }
 }
 
+/// The same inputs as everywhere, and something that is wrong with the rig: each target finds it.
+#[test]
+fn every_property_can_fail() {
+    for target in &TARGETS {
+        let corpus = root().join("fuzz").join("corpus").join(target.name);
+        let corpus = fs::read_dir(corpus).unwrap();
+        let mut inputs: Vec<Vec<u8>> = corpus
+            .map(|input| fs::read(input.unwrap().path()).unwrap())
+            .collect();
+        let mut made = |number| generate(target.generate, &mut Random::part(seed(), number));
+        inputs.extend((0..CASES_MIN).map(&mut made));
+        let finds = inputs.iter().filter(|input| {
+            let check = || planted(target.defect, || target.check(input));
+            catch_unwind(AssertUnwindSafe(check)).is_err()
+        });
+        let count = finds.count();
+        println!("{}: {:?} found {count} times", target.name, target.defect);
+        assert!(
+            count > 0,
+            "{} does not see {:?}",
+            target.name,
+            target.defect
+        );
+    }
+}
+
+#[test]
+#[should_panic = "for 100 bytes"]
+fn memory_out_of_proportion_is_noticed() {
+    within_limits(|| {
+        let much = vec![1_u8; 8 << 20];
+        u64::from(much.iter().fold(0, |sum, byte| sum ^ byte)).max(100)
+    });
+}
+
+/// A step that takes the square of its input would take hours here.
+#[test]
+fn work_grows_no_faster_than_the_directory() {
+    for swollen in SWOLLEN {
+        let start = Instant::now();
+        let (done, is_done) = mpsc::channel();
+        let reader = thread::spawn(move || {
+            within_limits(|| swollen.read());
+            done.send(()).unwrap();
+        });
+        let outcome = is_done.recv_timeout(HANG);
+        assert_ne!(outcome, Err(RecvTimeoutError::Timeout), "{}", swollen.name);
+        reader.join().unwrap_or_else(|panic| {
+            println!("{}", swollen.name);
+            resume_unwind(panic)
+        });
+        println!("{}: {:?}", swollen.name, start.elapsed());
+    }
+}
+
 /// How long one target is at it, at most, once it has had its least number of cases.
 const SECONDS_MAX: u64 = 6;
 const CASES_MIN: u64 = 50;
+
+/// Far more than the work takes on any machine.
+const HANG: Duration = Duration::from_secs(120);

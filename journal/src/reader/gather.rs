@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use super::view::{BranchPlaces, View};
+use super::places::BranchPlaces;
+use super::view::View;
 use crate::error::Result;
 use crate::format::{FRAME_HEADER_LEN, FrameHeader, FrameSeed, seq_from};
 use crate::recovery::{Extent, SegmentSurvey};
@@ -53,17 +54,20 @@ impl Gatherer {
             return Ok(true);
         };
         let mut is_whole = true;
-        for (at, segment) in run.segments.iter().enumerate() {
-            let extents = view.extents(segment, &places.indices, self.reads_all);
+        for at in &places.segments {
+            let Some(segment) = run.segments.get(*at) else {
+                continue;
+            };
+            let extents = view.extents(segment, places, self.reads_all);
             if extents.is_empty() {
                 continue;
             }
-            let file = self.file(view, (places.run, at), segment)?;
+            let file = self.file(view, (places.run, *at), segment)?;
             let source = Source {
                 segment,
-                indices: &places.indices,
+                places,
                 seed: FrameSeed::new(run.run, segment.part.segment.number),
-                end: view.end(run).unwrap_or(u64::MAX),
+                end: view.end(places.run).unwrap_or(u64::MAX),
             };
             let mut rest = extents.as_slice();
             while let Some((near, behind)) = rest.split_at_checked(near(rest)) {
@@ -125,7 +129,7 @@ impl Gatherer {
 /// The segment that is being read.
 struct Source<'a> {
     segment: &'a SegmentSurvey,
-    indices: &'a [u32],
+    places: &'a BranchPlaces,
     seed: FrameSeed,
     /// The first sequence number that is left out.
     end: u64,
@@ -146,7 +150,7 @@ impl Source<'_> {
         let (fields, payload) = frame.split_first_chunk::<FRAME_HEADER_LEN>()?;
         let header = FrameHeader::decode(*fields).ok()?;
         let payload = payload.get(..usize::try_from(header.payload_len).ok()?)?;
-        let is_it = header.frame_len() == extent.len && self.indices.contains(&header.session);
+        let is_it = header.frame_len() == extent.len && self.places.has(header.session);
         if !is_it || !header.fits(self.seed, extent.offset, payload) {
             return None;
         }

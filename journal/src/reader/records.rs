@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::places::BranchPlaces;
 use super::record::{Gap, Item, Record};
-use super::view::{BranchPlaces, View};
+use super::view::View;
 use crate::error::{DamageReason, Error, Result};
 use crate::format::{FrameHeader, seq_from};
 use crate::recovery::{Extent, RunSurvey, SegmentSurvey, Verdict};
@@ -31,10 +32,12 @@ pub struct Records {
 struct Branch {
     places: BranchPlaces,
     gaps: VecDeque<Gap>,
-    /// The next of the run's segments.
+    /// The next of its segments.
     segment: usize,
     source: Option<Source>,
-    /// Prefix mode came to a gap.
+    /// Where prefix mode comes to a gap.
+    end: Option<u64>,
+    /// It did.
     is_over: bool,
     /// A record read ahead of the gaps before it.
     waiting: Option<Record>,
@@ -47,8 +50,6 @@ struct Source {
     file: String,
     first_seq: u64,
     next: Next,
-    /// Session indices its records are of; empty for any.
-    indices: Vec<u32>,
 }
 
 /// Where the next frames of a segment are.
@@ -72,11 +73,13 @@ impl Records {
 
     pub(super) fn of_all(view: Arc<View>) -> Records {
         let runs = 0..view.survey.runs.len();
+        let segments = |run| view.run(run).map_or(0, |run| run.segments.len());
         Records {
             ahead: runs
                 .map(|run| BranchPlaces {
                     run,
                     indices: Vec::new(),
+                    segments: (0..segments(run)).collect(),
                 })
                 .collect(),
             view,
@@ -94,7 +97,8 @@ impl Iterator for Records {
             if self.current.is_none() {
                 let places = self.ahead.pop_front()?;
                 let run = self.view.run(places.run)?;
-                self.current = Some(Branch::new(places, run));
+                let end = self.view.end(places.run);
+                self.current = Some(Branch::new(places, run, end));
             }
             let branch = self.current.as_mut()?;
             let run = self.view.run(branch.places.run)?;
@@ -107,7 +111,7 @@ impl Iterator for Records {
 }
 
 impl Branch {
-    fn new(places: BranchPlaces, run: &RunSurvey) -> Branch {
+    fn new(places: BranchPlaces, run: &RunSurvey, end: Option<u64>) -> Branch {
         let mut gaps: Vec<Gap> = run.findings.iter().filter_map(|f| gap_of(run, f)).collect();
         gaps.sort_by_key(|gap| gap.first);
         Branch {
@@ -115,6 +119,7 @@ impl Branch {
             gaps: gaps.into(),
             segment: 0,
             source: None,
+            end,
             is_over: false,
             waiting: None,
         }
@@ -142,7 +147,7 @@ impl Branch {
         }
         self.waiting = record;
         let mut gap = self.gaps.pop_front()?;
-        if view.end(run).is_some_and(|end| gap.first.get() >= end) {
+        if self.end.is_some_and(|end| gap.first.get() >= end) {
             // Whatever comes behind the first gap is left out.
             gap.last = None;
             self.is_over = true;
@@ -154,7 +159,7 @@ impl Branch {
     fn read(&mut self, view: &View, run: &RunSurvey, is_whole: bool) -> Option<Result<Record>> {
         loop {
             if let Some(source) = &mut self.source {
-                match source.read() {
+                match source.read(&self.places) {
                     Some(Ok((header, payload))) => {
                         let session = match header.kind.is_system() {
                             true => None,
@@ -175,7 +180,7 @@ impl Branch {
                     None => self.source = None,
                 }
             }
-            let segment = run.segments.get(self.segment)?;
+            let segment = run.segments.get(*self.places.segments.get(self.segment)?)?;
             self.segment += 1;
             match self.begin(view, run, segment, is_whole) {
                 Ok(source) => self.source = source,
@@ -194,7 +199,7 @@ impl Branch {
         let next = if is_whole {
             Next::Islands(segment.part.scanned.islands.iter().copied().collect())
         } else {
-            Next::Extents(view.extents(segment, &self.places.indices, false).into())
+            Next::Extents(view.extents(segment, &self.places, false).into())
         };
         if next.is_empty() {
             return Ok(None);
@@ -204,7 +209,6 @@ impl Branch {
             file: segment.part.segment.name.clone(),
             first_seq: segment.first_seq,
             next,
-            indices: self.places.indices.clone(),
         }))
     }
 }
@@ -212,14 +216,13 @@ impl Branch {
 type ReadResult = Result<(FrameHeader, bytes::Bytes), (u64, ReadFailure)>;
 
 impl Source {
-    fn read(&mut self) -> Option<ReadResult> {
+    /// The next record; `places` has no indices if it may be any session's.
+    fn read(&mut self, places: &BranchPlaces) -> Option<ReadResult> {
         let offset = self.next.offset()?;
         let frame = self.reader.frame(offset, || self.next.ahead());
         let len = frame.as_ref().ok().map(|(header, _)| header.frame_len());
         self.next.advance(len);
-        let is_own = |header: &FrameHeader| {
-            self.indices.is_empty() || self.indices.contains(&header.session)
-        };
+        let is_own = |header: &FrameHeader| places.indices.is_empty() || places.has(header.session);
         Some(match frame {
             // The list of places was wrong.
             Ok((header, _)) if !is_own(&header) => {

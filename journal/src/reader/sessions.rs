@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::crew::Crew;
 use super::gather::Gatherer;
-use super::view::{SessionPlaces, View};
+use super::places::SessionPlaces;
+use super::view::View;
 use crate::error::Result;
 use crate::event::codec;
 use crate::recovery::{Loss, Report, SessionReport};
@@ -99,6 +100,12 @@ pub(super) fn snapshot(
     session: &SessionPlaces,
     gatherer: &mut Gatherer,
 ) -> Result<Snapshot> {
+    // Caches that were wrong once are not asked again.
+    if let Some(verified) = view.known_verified()
+        && let Some(session) = verified.session(&session.id)
+    {
+        return Ok(fold(verified, session, &mut Gatherer::default())?.0);
+    }
     let (snapshot, is_as_told) = fold(view, session, gatherer)?;
     if is_as_told {
         return Ok(snapshot);
@@ -118,10 +125,10 @@ fn fold(view: &View, session: &SessionPlaces, gatherer: &mut Gatherer) -> Result
     let mut fold = Fold::new(&session.id);
     let mut is_as_told = true;
     for branch in &session.branches {
-        let Some(run) = view.run(branch.run) else {
+        let Some(facts) = view.facts(branch.run) else {
             continue;
         };
-        fold.begin_branch(&view.facts(run));
+        fold.begin_branch(facts.clone());
         is_as_told &= gatherer.branch(view, branch, &mut |found| {
             let kind = found.header.kind;
             if kind.is_user() {

@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use super::Mode;
+use super::losses::Losses;
+use super::places::{BranchPlaces, SessionPlaces, is_terminal, places};
 use crate::error::{Error, Result};
 use crate::event::{Action, codec};
 use crate::format::{FrameSeed, RecordKind};
 use crate::recovery::cache;
 use crate::recovery::survey::{Depth, Scope, Survey, survey};
 use crate::recovery::{
-    Extent, Finding, Loss, Place, RunFacts, RunSurvey, SegmentSurvey, SessionRow, StrayState,
-    Verdict,
+    Extent, Fate, Loss, RunFacts, RunSurvey, SegmentSurvey, SessionRow, StrayState, Verdict,
 };
 use crate::segment::{FrameReader, ReadFailure};
-use crate::seq::{SegmentNumber, Seq};
+use crate::seq::Seq;
 use crate::storage::{Storage, StorageFile};
 
 /// What was found, and how to get at the bytes.
@@ -26,28 +27,22 @@ pub(super) struct View {
     /// In order of their first record.
     pub(super) sessions: Vec<SessionPlaces>,
     by_id: BTreeMap<Arc<str>, usize>,
-    /// The id of each session index, for each run.
-    ids: Vec<BTreeMap<u32, Arc<str>>>,
+    /// What its sessions need to know of each run.
+    runs: Vec<RunView>,
     depth: Depth,
     /// The same journal with every byte read, once somebody needed that.
     verified: OnceLock<Arc<View>>,
 }
 
-/// Where the records of a session are.
+/// What is worked out once for all sessions of a run.
 #[derive(Debug)]
-pub(super) struct SessionPlaces {
-    pub(super) id: Arc<str>,
-    /// In order of generation and run.
-    pub(super) branches: Vec<BranchPlaces>,
-}
-
-/// Where the records of a session in one run are.
-#[derive(Clone, Debug)]
-pub(super) struct BranchPlaces {
-    /// Which of the survey's runs.
-    pub(super) run: usize,
-    /// Its session indices there; one, unless the id was declared more than once.
-    pub(super) indices: Vec<u32>,
+struct RunView {
+    /// The id of each session index.
+    ids: BTreeMap<u32, Arc<str>>,
+    facts: Arc<RunFacts>,
+    losses: Losses,
+    /// The first sequence number prefix mode does not read.
+    end: Option<u64>,
 }
 
 impl View {
@@ -59,7 +54,7 @@ impl View {
             mode,
             sessions: Vec::new(),
             by_id: BTreeMap::new(),
-            ids: Vec::new(),
+            runs: Vec::new(),
             depth,
             verified: OnceLock::new(),
         };
@@ -83,6 +78,11 @@ impl View {
         Ok(self.verified.get_or_init(|| view).clone())
     }
 
+    /// The view that read everything, if somebody needed it.
+    pub(super) fn known_verified(&self) -> Option<&View> {
+        self.verified.get().map(|view| &**view)
+    }
+
     /// The view that read everything, if there is one already, else this one.
     pub(super) fn best_known(&self) -> &View {
         self.verified.get().map_or(self, |view| view)
@@ -100,7 +100,7 @@ impl View {
     }
 
     pub(super) fn id(&self, run: usize, index: u32) -> Option<Arc<str>> {
-        self.ids.get(run)?.get(&index).cloned()
+        self.runs.get(run)?.ids.get(&index).cloned()
     }
 
     pub(super) fn run(&self, at: usize) -> Option<&RunSurvey> {
@@ -123,20 +123,20 @@ impl View {
     pub(super) fn extents(
         &self,
         segment: &SegmentSurvey,
-        indices: &[u32],
+        branch: &BranchPlaces,
         reads_all: bool,
     ) -> Vec<Extent> {
         let mut extents = Vec::new();
-        for index in indices {
-            if let Some(row) = segment.part.places.row(*index) {
-                if reads_all {
-                    cache::keep_lists(&*self.storage, &segment.part);
-                }
-                extents.extend(cache::extents(&*self.storage, &segment.part, row));
+        for row in branch.rows(segment) {
+            if reads_all {
+                cache::keep_lists(&*self.storage, &segment.part);
             }
+            extents.extend(cache::extents(&*self.storage, &segment.part, row));
         }
-        if indices.len() > 1 {
+        if branch.indices.len() > 1 {
             extents.sort_unstable();
+            // Only a forged cache has the same bytes twice.
+            extents.dedup_by(|next, before| next.offset < before.end());
         }
         extents
     }
@@ -153,41 +153,13 @@ impl View {
     }
 
     /// What a fold needs to know of a run; in prefix mode, of the run up to its first gap.
-    pub(super) fn facts(&self, run: &RunSurvey) -> RunFacts {
-        let end = self.end(run);
-        let is_read = |seq: &Seq| end.is_none_or(|end| seq.get() < end);
-        let notes = run.crashes.iter().filter(|(seq, _)| is_read(seq));
-        let crash_notes = notes.map(|(seq, payload)| {
-            let payload = payload.clone().into();
-            let event = codec::decode(RecordKind::CRASH_NOTE, &payload, None);
-            let reason = match event.action {
-                Action::Crash(crash) => crash.reason.map(|reason| reason.into_owned()),
-                _ => None,
-            };
-            (*seq, reason)
-        });
-        RunFacts {
-            run: run.run,
-            live_runs: run
-                .opened
-                .iter()
-                .flat_map(|o| o.live_runs.clone())
-                .collect(),
-            liveness: run.liveness,
-            opened_at: run.opened.as_ref().map(|opened| opened.at),
-            closed: run.closed.filter(is_read),
-            crash_notes: crash_notes.collect(),
-        }
+    pub(super) fn facts(&self, run: usize) -> Option<&Arc<RunFacts>> {
+        self.runs.get(run).map(|run| &run.facts)
     }
 
     /// The first sequence number prefix mode does not read.
-    pub(super) fn end(&self, run: &RunSurvey) -> Option<u64> {
-        let missing = run
-            .findings
-            .iter()
-            .filter(|f| f.verdict != Verdict::Retired);
-        let first = missing.filter_map(|f| f.missing).map(|m| m.first).min();
-        first.filter(|_| self.mode == Mode::Prefix)
+    pub(super) fn end(&self, run: usize) -> Option<u64> {
+        self.runs.get(run)?.end
     }
 
     /// What was lost of a session, as far as can be told: which session a missing record
@@ -196,24 +168,13 @@ impl View {
     /// A gap before the record that started the session in a run, or behind the one that ended
     /// it there, does not count.
     pub(super) fn loss(&self, session: &SessionPlaces) -> Loss {
-        let mut loss = Loss::None;
-        for branch in &session.branches {
-            let Some(run) = self.run(branch.run) else {
-                continue;
-            };
-            let Some((first, last)) = ends(run, &branch.indices) else {
-                continue;
-            };
-            for finding in &run.findings {
-                let at = (finding.segment, finding.offset);
-                let is_before = at < first.0 && first.1 == RecordKind::SESSION_START;
-                let is_behind = at > last.0 && is_terminal(last.1);
-                if finding.missing.is_some() && !is_before && !is_behind {
-                    loss = loss.max(loss_of(finding));
-                }
-            }
-        }
-        loss
+        let loss = session.branches.iter().filter_map(|branch| {
+            let (first, last) = branch.ends(self.run(branch.run)?)?;
+            let from = (first.1 == RecordKind::SESSION_START).then_some(first.0);
+            let to = is_terminal(last.1).then_some(last.0);
+            Some(self.runs.get(branch.run)?.losses.between(from, to))
+        });
+        loss.max().unwrap_or(Loss::None)
     }
 
     pub(super) fn record_count(&self, session: &SessionPlaces) -> u64 {
@@ -228,13 +189,11 @@ impl View {
     fn sum(&self, session: &SessionPlaces, part: impl Fn(&SessionRow) -> u64) -> u64 {
         let mut sum = 0u64;
         for branch in &session.branches {
-            let segments = self
-                .run(branch.run)
-                .into_iter()
-                .flat_map(|run| &run.segments);
-            for segment in segments {
-                let rows = branch.indices.iter();
-                let rows = rows.filter_map(|index| segment.part.places.row(*index));
+            let Some(run) = self.run(branch.run) else {
+                continue;
+            };
+            for segment in branch.segments(run) {
+                let rows = branch.rows(segment);
                 sum = rows.map(&part).fold(sum, u64::saturating_add);
             }
         }
@@ -277,43 +236,63 @@ impl View {
     }
 
     fn add_run(&mut self, at: usize) {
+        let Some(run) = self.survey.runs.get(at) else {
+            return;
+        };
         let mut ids = BTreeMap::new();
-        if let Some(run) = self.survey.runs.get(at) {
-            for index in indices(run) {
-                let id = match run.sessions.get(&index) {
-                    Some(id) if id.is_empty() => Arc::from(UNKNOWN_ID),
-                    Some(id) => id.clone(),
-                    None => self.undeclared(run, index),
-                };
-                ids.insert(index, id);
-            }
+        let places = places(run);
+        for (index, segments) in &places {
+            let id = match run.sessions.get(index) {
+                Some(id) if id.is_empty() => Arc::from(UNKNOWN_ID),
+                Some(id) => id.clone(),
+                None => self.undeclared(run, *index, segments),
+            };
+            ids.insert(*index, id);
         }
-        for (index, id) in &ids {
+        let end = prefix_end(run).filter(|_| self.mode == Mode::Prefix);
+        self.runs.push(RunView {
+            facts: Arc::new(facts(run, end)),
+            losses: Losses::of(run),
+            end,
+            ids: ids.clone(),
+        });
+        let mut joined = Vec::new();
+        for ((index, id), segments) in ids.into_iter().zip(places.into_values()) {
             let session = *self.by_id.entry(id.clone()).or_insert(self.sessions.len());
             if session == self.sessions.len() {
                 self.sessions.push(SessionPlaces {
-                    id: id.clone(),
+                    id,
                     branches: Vec::new(),
                 });
             }
-            let Some(session) = self.sessions.get_mut(session) else {
-                continue;
-            };
-            match session.branches.last_mut() {
-                Some(branch) if branch.run == at => branch.indices.push(*index),
-                _ => session.branches.push(BranchPlaces {
+            let branches = &mut self.sessions[session].branches;
+            match branches.last_mut() {
+                Some(branch) if branch.run == at => {
+                    branch.indices.push(index);
+                    branch.segments.extend(segments);
+                    joined.push(session);
+                }
+                _ => branches.push(BranchPlaces {
                     run: at,
-                    indices: vec![*index],
+                    indices: vec![index],
+                    segments,
                 }),
             }
         }
-        self.ids.push(ids);
+        joined.sort_unstable();
+        joined.dedup();
+        for session in joined {
+            if let Some(branch) = self.sessions[session].branches.last_mut() {
+                branch.segments.sort_unstable();
+                branch.segments.dedup();
+            }
+        }
     }
 
     /// The id of a session index whose declaration is lost: its start says it again, else it
     /// gets a name of its own.
-    fn undeclared(&self, run: &RunSurvey, index: u32) -> Arc<str> {
-        for segment in &run.segments {
+    fn undeclared(&self, run: &RunSurvey, index: u32, segments: &[usize]) -> Arc<str> {
+        for segment in segments.iter().filter_map(|at| run.segments.get(*at)) {
             let turns = segment.part.places.row(index).map(|row| &row.turns);
             let mut turns = turns.into_iter().flatten();
             let Some(start) = turns.find(|p| p.kind == RecordKind::SESSION_START) else {
@@ -338,54 +317,47 @@ impl View {
     }
 }
 
-/// The session indices a run has records of, in order.
-fn indices(run: &RunSurvey) -> Vec<u32> {
-    let mut seen = std::collections::BTreeSet::new();
-    for segment in &run.segments {
-        seen.extend(segment.part.places.rows.iter().map(|row| row.index));
-    }
-    seen.into_iter().collect()
+/// Where prefix mode stops; what retention removed is no gap.
+fn prefix_end(run: &RunSurvey) -> Option<u64> {
+    let missing = run.findings.iter().filter_map(|finding| finding.missing);
+    let missing = missing.filter(|missing| missing.fate != Fate::Retired);
+    missing.map(|missing| missing.first).min()
 }
 
-type End = ((SegmentNumber, u64), RecordKind);
-
-/// Place and kind of the first and the last record of a session in a run.
-fn ends(run: &RunSurvey, indices: &[u32]) -> Option<(End, End)> {
-    let mut ends: Option<(End, End)> = None;
-    for segment in &run.segments {
-        for index in indices {
-            let Some(row) = segment.part.places.row(*index) else {
-                continue;
-            };
-            let end = |place: Place| ((segment.part.segment.number, place.offset()), place.kind);
-            let (first, last) = (end(row.first), end(row.last));
-            ends = Some(match ends {
-                None => (first, last),
-                Some((was_first, was_last)) => (
-                    if first.0 < was_first.0 {
-                        first
-                    } else {
-                        was_first
-                    },
-                    if last.0 > was_last.0 { last } else { was_last },
-                ),
-            });
-        }
-    }
-    ends
-}
-
-fn is_terminal(kind: RecordKind) -> bool {
-    kind == RecordKind::SESSION_END || kind == RecordKind::CRASH_NOTE
-}
-
-fn loss_of(finding: &Finding) -> Loss {
-    match finding.verdict {
-        Verdict::Damage => Loss::Damage,
-        Verdict::Torn => Loss::Tail,
-        Verdict::Sound | Verdict::InFlight | Verdict::Retired => Loss::None,
+fn facts(run: &RunSurvey, end: Option<u64>) -> RunFacts {
+    let is_read = |seq: &Seq| end.is_none_or(|end| seq.get() < end);
+    let notes = run.crashes.iter().filter(|(seq, _)| is_read(seq));
+    let mut left = REASONS_LEN_MAX;
+    let crash_notes = notes.map(|(seq, payload)| {
+        let payload = payload.clone().into();
+        let event = codec::decode(RecordKind::CRASH_NOTE, &payload, None);
+        let reason = match event.action {
+            Action::Crash(crash) => crash.reason.map(|reason| {
+                let mut ends = (0..=left.min(reason.len())).rev();
+                let len = ends.find(|at| reason.is_char_boundary(*at)).unwrap_or(0);
+                left -= len;
+                reason.get(..len).unwrap_or_default().to_owned()
+            }),
+            _ => None,
+        };
+        (*seq, reason)
+    });
+    RunFacts {
+        run: run.run,
+        live_runs: run
+            .opened
+            .iter()
+            .flat_map(|o| o.live_runs.iter().copied())
+            .collect(),
+        liveness: run.liveness,
+        opened_at: run.opened.as_ref().map(|opened| opened.at),
+        closed: run.closed.filter(is_read),
+        crash_notes: crash_notes.collect(),
     }
 }
+
+/// What a run's crash notes say is told to each of its sessions, so it is cut to this.
+const REASONS_LEN_MAX: usize = 4 << 10;
 
 /// The session of records whose session has no name.
 const UNKNOWN_ID: &str = "unknown";

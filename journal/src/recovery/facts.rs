@@ -1,5 +1,7 @@
 //! What recovery finds out about a run, in plain data.
 
+use std::collections::BTreeSet;
+
 use crate::seq::{RunId, Seq};
 use crate::time::Timestamp;
 
@@ -54,7 +56,7 @@ impl Loss {
 pub(crate) struct RunFacts {
     pub(crate) run: RunId,
     /// Runs it saw alive when it was opened.
-    pub(crate) live_runs: Vec<RunId>,
+    pub(crate) live_runs: BTreeSet<RunId>,
     pub(crate) liveness: Liveness,
     pub(crate) opened_at: Option<Timestamp>,
     /// Its program closed it.

@@ -16,7 +16,7 @@ impl RunSurvey {
     pub(super) fn miss_segment(&mut self, due: Due, last: Option<u64>) {
         let name = FileName::Segment(self.run, due.segment).to_string();
         let missing = match last {
-            Some(last) if last >= due.seq => self.witness.fates(due.seq, last),
+            Some(last) if last >= due.seq => self.fates.split(due.seq, last),
             Some(_) => Vec::new(),
             None => vec![(due.seq, u64::MAX, Fate::Unwitnessed)],
         };
@@ -173,7 +173,7 @@ impl RunSurvey {
     ) -> Verdict {
         let mut worst = Verdict::Retired;
         let mut place = (offset, len);
-        for (first, last, fate) in self.witness.fates(first, last) {
+        for (first, last, fate) in self.fates.split(first, last) {
             let verdict = judge(fate);
             if verdict == Verdict::Damage || worst == Verdict::Retired {
                 worst = verdict;

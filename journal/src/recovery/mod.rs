@@ -7,6 +7,7 @@ mod classes;
 mod ends;
 mod extents;
 mod facts;
+mod fates;
 mod files;
 mod finding;
 mod judge;

@@ -265,7 +265,7 @@ pub(crate) fn recovered(payload: &[u8]) -> Option<Recovered> {
 
 impl Claims {
     /// Believes a witness only if it speaks of records before itself.
-    fn witness(&mut self, durable: u64, own_seq: u64) {
+    pub(super) fn witness(&mut self, durable: u64, own_seq: u64) {
         let is_past = durable < own_seq;
         if is_past || seeded::has(Bug::WitnessOfTheFuture) {
             self.durable = self.durable.max(durable);

@@ -19,6 +19,8 @@ pub(crate) struct Places {
     /// The lists as they were read from the cache, for somebody who needs all of them; empty if
     /// they could not be.
     pub(crate) kept: OnceLock<Vec<u8>>,
+    /// What the segment itself says, once the cache turned out to be wrong.
+    pub(crate) read_again: OnceLock<Box<Places>>,
 }
 
 /// What a segment holds of one session.

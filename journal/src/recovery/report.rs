@@ -1,5 +1,7 @@
 //! What recovery found, in plain data: files, ranges, runs and sessions.
 
+use std::collections::BTreeMap;
+
 use serde::{Serialize, Serializer};
 
 use super::classes::ByteClasses;
@@ -210,16 +212,23 @@ impl Report {
             durable_seq: Seq::new(run.witness.durable()),
             last_seq: run.last_seq,
         });
+        let mut reasons = BTreeMap::new();
+        for finding in &run.findings {
+            if matches!(finding.verdict, Verdict::Torn | Verdict::Damage) {
+                reasons.entry(finding.segment).or_insert(finding.reason);
+            }
+        }
         for segment in &run.segments {
             self.counts.recovered += segment.part.records;
-            self.segments.push(segment_report(run, segment));
+            let reason = reasons.get(&segment.part.segment.number).copied();
+            self.segments.push(segment_report(segment, reason));
         }
         for finding in &run.findings {
-            self.add_finding(finding);
+            self.add_finding(run, finding);
         }
     }
 
-    fn add_finding(&mut self, finding: &Finding) {
+    fn add_finding(&mut self, run: &RunSurvey, finding: &Finding) {
         if matches!(finding.verdict, Verdict::Sound | Verdict::InFlight) {
             return;
         }
@@ -240,11 +249,11 @@ impl Report {
         }
         let missing = finding.missing;
         // Bytes past the end of a file count as zeros, so a frame may end behind it.
-        let size = self
-            .segments
-            .iter()
-            .find(|segment| segment.file == finding.file);
-        let len_max = size.map_or(finding.len, |s| s.size.saturating_sub(finding.offset));
+        let segments = &run.segments;
+        let at = segments.binary_search_by_key(&finding.segment, |s| s.part.segment.number);
+        let file = at.ok().and_then(|at| segments.get(at));
+        let file = file.map(|segment| &segment.part.segment);
+        let len_max = file.map_or(finding.len, |s| s.len.saturating_sub(finding.offset));
         self.ranges.push(DamagedRange {
             file: finding.file.clone(),
             offset: finding.offset,
@@ -296,15 +305,10 @@ impl Report {
     }
 }
 
-fn segment_report(run: &RunSurvey, segment: &SegmentSurvey) -> SegmentReport {
+fn segment_report(segment: &SegmentSurvey, reason: Option<DamageReason>) -> SegmentReport {
     let part = &segment.part;
     let scanned = &part.scanned;
     let seq = |relative: u32| Seq::new(segment.first_seq + u64::from(relative));
-    let number = part.segment.number;
-    let mut findings = run
-        .findings
-        .iter()
-        .filter(|finding| finding.segment == number);
     let first = scanned.islands.first();
     SegmentReport {
         file: part.segment.name.clone(),
@@ -319,9 +323,7 @@ fn segment_report(run: &RunSurvey, segment: &SegmentSurvey) -> SegmentReport {
         state: segment.state,
         verified: part.is_verified,
         bytes: segment.classes,
-        reason: findings
-            .find(|finding| matches!(finding.verdict, Verdict::Torn | Verdict::Damage))
-            .map(|finding| finding.reason),
+        reason,
         failure: scanned.error.as_ref().map(ToString::to_string),
     }
 }

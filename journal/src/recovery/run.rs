@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Liveness;
 use super::classes::ByteClasses;
+use super::fates::Fates;
 use super::finding::Finding;
 use super::numbering::number;
 use super::part::{Opened, Part};
@@ -29,6 +30,7 @@ pub(crate) struct RunSurvey {
     /// Payloads of crash notes of the run as a whole.
     pub(crate) crashes: Vec<(Seq, Vec<u8>)>,
     pub(crate) witness: Witness,
+    pub(super) fates: Fates,
     /// The highest sequence number of an intact record.
     pub(crate) last_seq: Option<Seq>,
     /// In order of their place.
@@ -118,6 +120,7 @@ impl RunSurvey {
             opened: None,
             closed: None,
             crashes: Vec::new(),
+            fates: Fates::of(&witness),
             witness,
             last_seq: None,
             findings: Vec::new(),

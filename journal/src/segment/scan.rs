@@ -133,10 +133,12 @@ impl Scanner<'_> {
         let Ok(front) = self.window.at(due.offset, FRAME_HEADER_LEN) else {
             return due;
         };
-        let frame_len = decode(front).and_then(Result::ok);
-        let frame_len = frame_len.map_or(0, |header| header.frame_len());
-        let want = usize::try_from(frame_len).unwrap_or(usize::MAX);
-        let Ok(mut rest) = self.window.at(due.offset, want.min(len).min(WINDOW_LEN)) else {
+        let header = decode(front).and_then(Result::ok);
+        let frame_len = header.and_then(|header| usize::try_from(header.frame_len()).ok());
+        // A length that cannot be right is no reason to read on.
+        let want = frame_len.filter(|want| *want <= len);
+        let want = want.map_or(FRAME_HEADER_LEN, |want| want.min(WINDOW_LEN));
+        let Ok(mut rest) = self.window.at(due.offset, want) else {
             return due;
         };
         // The window holds zeros past the end of the file where somebody asked for them.
@@ -189,8 +191,21 @@ impl Scanner<'_> {
         if first.is_ok() || !self.input.is_moving {
             return first;
         }
-        self.window.forget();
+        self.window.renew(due.offset, FRAME_HEADER_LEN);
+        let bytes = self.window.at(due.offset, FRAME_HEADER_LEN);
+        if let Some(Ok(header)) = bytes.ok().and_then(decode)
+            && due.offset + header.frame_len() <= self.end_max()
+        {
+            let len = usize::try_from(header.frame_len()).unwrap_or(usize::MAX);
+            self.window.renew(due.offset, len);
+        }
         self.look(due)
+    }
+
+    /// Where a frame ends at the latest.
+    fn end_max(&self) -> u64 {
+        let told_len = self.input.told_len.next_multiple_of(FRAME_ALIGNMENT);
+        told_len.min(self.input.frames_max)
     }
 
     fn look(&mut self, due: Due) -> Result<FrameHeader, DamageReason> {
@@ -199,6 +214,8 @@ impl Scanner<'_> {
         let header = decode(bytes).ok_or(DamageReason::ShortFrame)??;
         self.check(due.offset, &header)?;
         if due.missing(header.seq_low) != Some(0) {
+            // Frames may be made to lie in each other.
+            self.budget = self.budget.saturating_sub(header.frame_len());
             return Err(DamageReason::SeqGap);
         }
         Ok(header)
@@ -208,8 +225,7 @@ impl Scanner<'_> {
     fn check(&mut self, offset: u64, header: &FrameHeader) -> Result<(), DamageReason> {
         let end = offset + header.frame_len();
         let past = end.saturating_sub(self.input.len);
-        let told_len = self.input.told_len.next_multiple_of(FRAME_ALIGNMENT);
-        if end > told_len.min(self.input.frames_max) {
+        if end > self.end_max() {
             return Err(DamageReason::BadLength);
         }
         if past > FRAME_ALIGNMENT && past > self.budget {

@@ -44,9 +44,20 @@ impl<'a> Window<'a> {
         self.first_error
     }
 
-    /// Forgets what was read, so that the next look is a new read.
-    pub(super) fn forget(&mut self) {
-        self.bytes.clear();
+    /// Reads bytes anew, as far as the window holds them.
+    pub(super) fn renew(&mut self, offset: u64, len: usize) {
+        let skip = offset.checked_sub(self.start);
+        let skip = skip.map_or(usize::MAX, |skip| {
+            usize::try_from(skip).unwrap_or(usize::MAX)
+        });
+        let mut bytes = std::mem::take(&mut self.bytes);
+        let end = skip.saturating_add(len).min(bytes.len());
+        if let Some(part) = bytes.get_mut(skip..end)
+            && self.fill(part, offset).is_err()
+        {
+            bytes.truncate(skip);
+        }
+        self.bytes = bytes;
     }
 
     /// `want` bytes at `offset`, and whatever more of the file the window holds behind them.

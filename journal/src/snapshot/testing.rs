@@ -1,5 +1,8 @@
 //! Sessions for tests, as runs of JSON lines.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::{Fold, Snapshot, SpanSnapshot};
 use crate::event::{Event, JsonLine};
 use crate::recovery::{Liveness, Loss, RunFacts};
@@ -17,7 +20,7 @@ pub(crate) struct Run {
 pub(crate) fn killed(generation: u32, lines: &str) -> Run {
     let facts = RunFacts {
         run: run_id(generation),
-        live_runs: Vec::new(),
+        live_runs: BTreeSet::new(),
         liveness: Liveness::Dead,
         opened_at: Some(Timestamp::new(
             START + i64::from(generation) * RUN_SECONDS,
@@ -55,7 +58,7 @@ pub(crate) fn run_id(generation: u32) -> RunId {
 
 impl Run {
     pub(crate) fn saw_live(mut self, generation: u32) -> Run {
-        self.facts.live_runs.push(run_id(generation));
+        self.facts.live_runs.insert(run_id(generation));
         self
     }
 
@@ -93,7 +96,7 @@ impl Run {
 pub(crate) fn fold(runs: &[Run]) -> Snapshot {
     let mut fold = Fold::new("s");
     for run in runs {
-        fold.begin_branch(&run.facts);
+        fold.begin_branch(Arc::new(run.facts.clone()));
         let opened = run.facts.opened_at.unwrap_or_default().seconds();
         for (number, event) in run.events.iter().enumerate() {
             let number = u32::try_from(number).unwrap();

@@ -2,10 +2,12 @@
 //! wrong.
 
 use trace_journal::format::{
-    FRAMES_OFFSET, FileName, FrameHeader, FramePlace, FrameSeed, RecordKind, SegmentHeader, seq_low,
+    FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FramePlace, FrameSeed, RecordKind,
+    SegmentHeader, seq_low,
 };
 use trace_journal::{Generation, RunId, SegmentNumber};
 
+use super::cache::cache;
 use super::cursor::Cursor;
 use super::memory::Memory;
 use super::pool::SAMPLES;
@@ -41,6 +43,12 @@ fn put_file(memory: &Memory, input: &mut Cursor<'_>) {
     }
     let contents = match name {
         FileName::Segment(run, number) => segment(run, number, input),
+        // A cache of the segment that is there.
+        FileName::Index(run, number) if input.below(4) != 3 => {
+            let segment = FileName::Segment(run, number).to_string();
+            let file = memory.files().remove(&segment).unwrap_or_default();
+            cache(run, number, &file, input)
+        }
         _ => input.piece().to_vec(),
     };
     memory.put(&text, contents);
@@ -80,7 +88,7 @@ pub(super) fn segment(run: RunId, number: SegmentNumber, input: &mut Cursor<'_>)
 }
 
 /// A segment in the making, by the book unless told otherwise.
-struct Segment {
+pub(super) struct Segment {
     run: RunId,
     number: SegmentNumber,
     first_seq: u64,
@@ -89,7 +97,7 @@ struct Segment {
 }
 
 impl Segment {
-    fn new(run: RunId, number: SegmentNumber, first_seq: u64) -> Segment {
+    pub(super) fn new(run: RunId, number: SegmentNumber, first_seq: u64) -> Segment {
         let is_first = number == SegmentNumber::FIRST;
         Segment {
             run,
@@ -104,12 +112,12 @@ impl Segment {
         self.first_seq + u64::from(self.relative)
     }
 
-    fn start(&mut self) {
+    pub(super) fn start(&mut self) {
         let payload = [varint(self.first_seq), vec![0, 0, 0]].concat();
         self.frame(RecordKind(1), 0, &payload);
     }
 
-    fn frame(&mut self, kind: RecordKind, session: u32, payload: &[u8]) {
+    pub(super) fn frame(&mut self, kind: RecordKind, session: u32, payload: &[u8]) {
         let at = FramePlace {
             seed: FrameSeed::new(self.run, self.number),
             offset: FRAMES_OFFSET + u64::try_from(self.frames.len()).expect("lengths fit"),
@@ -120,6 +128,23 @@ impl Segment {
         self.frames.extend(payload);
         self.frames.resize(self.frames.len().next_multiple_of(8), 0);
         self.relative = self.relative.wrapping_add(1);
+    }
+
+    /// Leaves out a number, and the room its record would take.
+    pub(super) fn skip(&mut self) {
+        self.blank(FRAME_HEADER_LEN);
+        self.relative = self.relative.wrapping_add(1);
+    }
+
+    /// Bytes as they are.
+    pub(super) fn put(&mut self, bytes: &[u8]) {
+        self.frames.extend(bytes);
+    }
+
+    /// Its name and its bytes.
+    pub(super) fn into_file(self) -> (String, Vec<u8>) {
+        let name = FileName::Segment(self.run, self.number).to_string();
+        (name, self.finish(0, &mut Cursor::new(&[])))
     }
 
     /// The next thing; false at the end of the frames.
@@ -236,19 +261,26 @@ impl Segment {
 
     /// A header whose length, or checksum, is wrong.
     fn lie(&mut self, session: u32, input: &mut Cursor<'_>) {
-        let mut fields = [0; 16];
         let length = u32::try_from(input.word() >> 34).unwrap_or(0);
         let shift = u32::from(input.below(31));
+        let kind = RecordKind(input.byte().max(1));
+        self.claim_of(length >> shift, kind, session);
+    }
+
+    /// A header that claims to have so long a payload behind it.
+    pub(super) fn claim(&mut self, payload_len: u32) {
+        self.claim_of(payload_len, RecordKind(128), 0);
+    }
+
+    fn claim_of(&mut self, payload_len: u32, kind: RecordKind, session: u32) {
         let header = FrameHeader {
-            payload_len: (length >> shift).min(trace_journal::format::PAYLOAD_LEN_MAX),
+            payload_len: payload_len.min(trace_journal::format::PAYLOAD_LEN_MAX),
             crc: 0x5555_5555,
             seq_low: seq_low(self.next_seq()),
-            kind: RecordKind(input.byte().max(1)),
+            kind,
             session,
         };
-        fields.copy_from_slice(&header.encode());
-        self.frames.extend(fields);
-        self.frames.resize(self.frames.len().next_multiple_of(8), 0);
+        self.frames.extend(header.encode());
     }
 
     fn finish(self, form: u8, input: &mut Cursor<'_>) -> Vec<u8> {

@@ -3,7 +3,8 @@
 use trace_journal::{Error, Journal};
 
 use super::craft;
-use super::look::{Kept, Place, look};
+use super::look::{Kept, Place, READ_FACTOR, READ_FREE, look, render};
+use super::memory::Memory;
 use super::pool::SEGMENT_LEN;
 
 /// The directory the bytes describe is read in every way; then a journal is opened on it, which
@@ -22,6 +23,7 @@ pub(super) fn directory(bytes: &[u8]) -> u64 {
         Err(Error::LimitExceeded { .. }) => return size,
         Err(error) => panic!("{error}"),
     };
+    recover(&memory, &journal);
     let line = r#"{"type":"mine","session":"new"}"#;
     let seq = journal.append_json(line).expect("memory does not fail");
     assert!(journal.sync().expect("memory does not fail") >= seq);
@@ -37,6 +39,17 @@ pub(super) fn directory(bytes: &[u8]) -> u64 {
         .filter(|(kind, _)| *kind == CUSTOM);
     assert_eq!(of_mine.count(), 1, "the new run's own record");
     memory.size()
+}
+
+/// What dead runs left, read in the caches where that is enough: a forged one may tell anything,
+/// but neither stop nor swell the reading.
+fn recover(memory: &Memory, journal: &Journal) {
+    memory.let_read(READ_FACTOR * memory.size() + READ_FREE);
+    let recovery = journal.recovery();
+    for snapshot in recovery.sessions() {
+        let _ = render(&snapshot.expect("memory can be read"));
+    }
+    let _ = recovery.report().expect("memory can be read");
 }
 
 /// The kind of record a line of an unknown type becomes.

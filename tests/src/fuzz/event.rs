@@ -8,6 +8,7 @@ use trace_journal::{Journal, Timestamp};
 
 use super::look::json;
 use super::memory::Memory;
+use super::planted::{Defect, has};
 use super::pool::open;
 
 /// The first byte is the kind, the rest the payload: decoding gives an event or the bytes as they
@@ -93,7 +94,13 @@ fn recorded(memory: &Memory, journal: &Journal, event: &Event<'_>) -> Option<(Se
         other => panic!("{other:?} in an intact journal"),
     });
     let found = records.filter(|record| record.seq == seq).last();
-    Some((seq, found.expect("an acknowledged record")))
+    let mut found = found.expect("an acknowledged record");
+    if has(Defect::PayloadCut) {
+        found
+            .payload
+            .truncate(found.payload.len().saturating_sub(1));
+    }
+    Some((seq, found))
 }
 
 /// The JSON form of an event, if it can be read at all, is written as it is read.

@@ -4,6 +4,7 @@ use trace_journal::format::{FRAME_HEADER_LEN, FileName, FrameHeader, HeaderState
 use trace_journal::{Generation, RunId, SegmentNumber};
 
 use super::cursor::Cursor;
+use super::planted::{Defect, has};
 
 /// Reads the bytes as header pages, as a frame's fields and as a name; what is taken must say the
 /// same when it is written again, and a changed page must not be taken.
@@ -71,7 +72,9 @@ fn changed(made: SegmentHeader, input: &mut Cursor<'_>) {
     let at = usize::try_from(input.word() % 8192).expect("a small number");
     let flip = input.byte().max(1);
     let byte = pages.get_mut(at).expect("it is inside");
-    *byte ^= flip;
+    if !has(Defect::ChangeUnseen) {
+        *byte ^= flip;
+    }
     let bad = u8::from(at >= 4096);
     assert_eq!(
         SegmentHeader::decode(&pages),

@@ -155,7 +155,11 @@ fn check_report(memory: &Memory, report: &Report, seen: &Seen, mode: Mode) {
 }
 
 /// A session in all forms, each of which must be JSON.
-fn render(snapshot: &Snapshot) -> String {
+///
+/// # Panics
+/// If one is not.
+#[must_use]
+pub(super) fn render(snapshot: &Snapshot) -> String {
     let mut out = Vec::new();
     export::json(snapshot, &mut out).expect("memory can be written");
     for full in [false, true] {
@@ -184,7 +188,7 @@ pub(super) fn json(value: &impl Serialize) -> String {
 }
 
 /// Bytes that may be read for each byte there is: a survey, the records, the sessions.
-const READ_FACTOR: u64 = 64;
+pub(super) const READ_FACTOR: u64 = 64;
 
 /// Bytes that may be read however little there is.
-const READ_FREE: u64 = 1 << 20;
+pub(super) const READ_FREE: u64 = 1 << 20;

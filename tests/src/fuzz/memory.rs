@@ -3,22 +3,25 @@
 //! Reading is counted and has a limit, so that work out of proportion ends as a failed case.
 
 mod locked;
+mod meter;
 mod region;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use trace_journal::Timestamp;
+use trace_journal::format::FRAMES_OFFSET;
 use trace_journal::storage::{
     ClockReading, Durability, Entry, FileSystem, Lock, LockOutcome, ProcessFacts, Region, Storage,
     StorageFile,
 };
 
+use super::planted::{Defect, has, has_now};
 use crate::random::Random;
 use locked::Locked;
+use meter::Meter;
 use region::{Mapping, PAGE};
 
 /// Files by name; clones are the same directory.
@@ -34,14 +37,6 @@ struct Shared {
     durable_names: Mutex<BTreeMap<String, Arc<Inode>>>,
     meter: Arc<Meter>,
     random: Mutex<Random>,
-}
-
-/// What was done to a directory.
-#[derive(Debug)]
-struct Meter {
-    read: AtomicU64,
-    read_max: AtomicU64,
-    changes: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -70,15 +65,10 @@ impl Memory {
     /// An empty directory whose random numbers are those of a seed.
     #[must_use]
     pub(super) fn new(seed: u64) -> Memory {
-        let meter = Meter {
-            read: AtomicU64::new(0),
-            read_max: AtomicU64::new(u64::MAX),
-            changes: AtomicU64::new(0),
-        };
         let shared = Shared {
             names: Mutex::default(),
             durable_names: Mutex::default(),
-            meter: Arc::new(meter),
+            meter: Arc::default(),
             random: Mutex::new(Random::new(seed)),
         };
         Memory {
@@ -164,18 +154,15 @@ impl Memory {
         after
     }
 
-    /// Lets `count` more bytes be read; a request counts as [`REQUEST`] more.
+    /// Lets `count` more bytes be read; a request counts as some more.
     pub(super) fn let_read(&self, count: u64) {
-        let meter = &self.shared.meter;
-        let read = meter.read.load(Ordering::Relaxed);
-        let max = read.saturating_add(count);
-        meter.read_max.store(max, Ordering::Relaxed);
+        self.shared.meter.let_read(count);
     }
 
     /// Changes made so far, to files or names.
     #[must_use]
     pub(super) fn change_count(&self) -> u64 {
-        self.shared.meter.changes.load(Ordering::Relaxed)
+        self.shared.meter.changes()
     }
 
     /// The storage to open journals on.
@@ -190,12 +177,6 @@ impl Memory {
             meter: Arc::clone(&self.shared.meter),
             held: Mutex::new(None),
         })
-    }
-}
-
-impl Meter {
-    fn change(&self) {
-        self.changes.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -295,17 +276,24 @@ impl StorageFile for Handle {
         let (into, there) = (buffer.get_mut(..count), there.get(..count));
         if let (Some(into), Some(there)) = (into, there) {
             into.copy_from_slice(there);
+            if has_now(Defect::ReadsDiffer)
+                && let Some(last) = into.last_mut()
+            {
+                *last ^= 1;
+            }
         }
-        let meter = &self.meter;
-        let cost = REQUEST + u64::try_from(count).unwrap_or(u64::MAX);
-        let read = meter.read.fetch_add(cost, Ordering::Relaxed) + cost;
-        let max = meter.read_max.load(Ordering::Relaxed);
+        if has(Defect::ReadingWrites) {
+            self.meter.change();
+        }
         drop(contents);
-        assert!(read <= max, "more reading than the size explains");
+        self.meter.read(count);
         Ok(count)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        if offset >= FRAMES_OFFSET && has_now(Defect::WriteLost) {
+            return Ok(());
+        }
         let from = usize::try_from(offset).map_err(io::Error::other)?;
         let end = from.saturating_add(bytes.len());
         let contents = &mut lock(&self.inode.state).bytes;
@@ -337,6 +325,9 @@ impl StorageFile for Handle {
         // What is clean may need space again when it is next stored into.
         writable.retain(|page| *page < from / PAGE || *page >= to.div_ceil(PAGE));
         durable.resize(bytes.len(), 0);
+        if has(Defect::SyncIgnored) {
+            return Ok(());
+        }
         let end = usize::try_from(to).unwrap_or(usize::MAX).min(bytes.len());
         let range = usize::try_from(from).unwrap_or(usize::MAX).min(end)..end;
         if let (Some(durable), Some(bytes)) = (durable.get_mut(range.clone()), bytes.get(range)) {
@@ -383,6 +374,3 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn len_of(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
-
-/// What a request to read costs besides its bytes.
-const REQUEST: u64 = 64;

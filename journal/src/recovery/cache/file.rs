@@ -172,6 +172,7 @@ fn rows(rows: Vec<Row>, lists: (u64, u64), segment_len: u64) -> Option<Vec<Sessi
     };
     let time = |(seconds, nanoseconds)| Timestamp::new(seconds, nanoseconds);
     let mut before = 0;
+    let mut bytes_left = segment_len;
     let mut found = Vec::with_capacity(rows.len());
     for row in rows {
         let is_inside = u64::from(row.last.0) * FRAME_ALIGNMENT < segment_len;
@@ -180,6 +181,10 @@ fn rows(rows: Vec<Row>, lists: (u64, u64), segment_len: u64) -> Option<Vec<Sessi
             return None;
         }
         before = row.index;
+        bytes_left = bytes_left.checked_sub(row.bytes)?;
+        if row.count > row.bytes / FRAME_ALIGNMENT {
+            return None;
+        }
         let list = ListSpan {
             offset: list_at,
             len: row.list_len,

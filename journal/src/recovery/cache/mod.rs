@@ -100,6 +100,12 @@ pub(crate) fn load(storage: &dyn Storage, segment: &SegmentFile) -> Option<Part>
     }
     let name = FileName::Index(segment.run, segment.number).to_string();
     let cache = CacheFile::read(&*storage.open(&name).ok()?)?;
+    let frames_len = segment.len.checked_sub(FRAMES_OFFSET)?;
+    let is_room = |len: u64| len <= frames_len;
+    let header_len = u64::try_from(FRAME_HEADER_LEN).ok()?;
+    if !is_room(cache.padding) || !is_room(cache.records.checked_mul(header_len)?) {
+        return None;
+    }
     let binding = cache.binding;
     let is_of_it = (binding.run, binding.segment) == (segment.run, segment.number)
         && binding.segment_len == segment.len;
@@ -128,7 +134,7 @@ pub(crate) fn load(storage: &dyn Storage, segment: &SegmentFile) -> Option<Part>
     if first_seq.checked_add(cache.records)? != last_seq + 1 {
         return None;
     }
-    claims.durable = claims.durable.max(cache.durable_seq);
+    claims.witness(cache.durable_seq, last_seq);
     let declared = cache.declared.into_iter();
     notes.sessions = declared.map(|(index, id)| (index, id.into())).collect();
     let island = Island {
@@ -167,7 +173,9 @@ pub(crate) fn extents(storage: &dyn Storage, part: &Part, row: &SessionRow) -> V
     if let Some(extents) = cached_extents(storage, part, row) {
         return extents;
     }
-    let read = Part::read(storage, part.segment.clone(), Trust::Final).places;
+    // Once for all sessions: the lists of the others may not fit either.
+    let read = || Box::new(Part::read(storage, part.segment.clone(), Trust::Final).places);
+    let read = places.read_again.get_or_init(read);
     let row = read.row(row.index);
     row.and_then(|row| read.extents(row)).unwrap_or_default()
 }

@@ -1,5 +1,7 @@
 //! What one run has of a session: its starts, its ends, its last activity.
 
+use std::sync::Arc;
+
 use crate::event::SessionStatus;
 use crate::recovery::{Liveness, RunFacts};
 use crate::seq::Seq;
@@ -9,11 +11,13 @@ use crate::time::Timestamp;
 /// A run's records of a session, as far as they decide how the session stands.
 #[derive(Clone, Debug)]
 pub(super) struct Branch {
-    pub(super) facts: RunFacts,
+    pub(super) facts: Arc<RunFacts>,
     /// Whether it holds a start or any work, not only updates and notes.
     pub(super) has_work: bool,
     /// Never empty; each but the last ended before the session was started again.
     incarnations: Vec<Incarnation>,
+    /// The latest time any of its records tells.
+    latest: Option<Timestamp>,
     pub(super) records: u64,
     /// Kinds this library does not know: the first record of each and how many there are.
     pub(super) unknown_kinds: Vec<(u8, Seq, u64)>,
@@ -64,11 +68,12 @@ pub(super) enum OpenSpan {
 }
 
 impl Branch {
-    pub(super) fn new(facts: &RunFacts) -> Branch {
+    pub(super) fn new(facts: Arc<RunFacts>) -> Branch {
         Branch {
-            facts: facts.clone(),
+            facts,
             has_work: false,
             incarnations: vec![Incarnation::default()],
+            latest: None,
             records: 0,
             unknown_kinds: Vec::new(),
         }
@@ -94,6 +99,7 @@ impl Branch {
 
     /// Takes note of a time that a record tells.
     pub(super) fn saw(&mut self, at: Timestamp) {
+        self.latest = self.latest.max(Some(at));
         let current = self.current();
         current.last_at = current.last_at.max(Some(at));
     }
@@ -117,8 +123,7 @@ impl Branch {
 
     /// The latest time any of its records tells; when the run was opened if none does.
     pub(super) fn last_at(&self) -> Option<Timestamp> {
-        let latest = self.incarnations.iter().filter_map(|one| one.last_at).max();
-        latest.or(self.facts.opened_at)
+        self.latest.or(self.facts.opened_at)
     }
 
     /// A run that was closed is over even while its process still holds the lock.

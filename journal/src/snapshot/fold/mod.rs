@@ -12,6 +12,8 @@ mod texts;
 mod verdict;
 mod work;
 
+use std::sync::Arc;
+
 use branch::Branch;
 use notes::Notes;
 use session::SessionDraft;
@@ -68,7 +70,7 @@ impl Fold {
     }
 
     /// Goes on with the records of another run, which comes after all before it.
-    pub(crate) fn begin_branch(&mut self, facts: &RunFacts) {
+    pub(crate) fn begin_branch(&mut self, facts: Arc<RunFacts>) {
         self.branches.push(Branch::new(facts));
     }
 

@@ -62,15 +62,20 @@ impl Spans {
         }
     }
 
-    /// The first id given is the root's; those of later starts mean the same span.
+    /// The first id given is the root's; those of later starts mean the same span, and so does a
+    /// very long one, which every span below the root would repeat.
     pub(super) fn name_root(&mut self, id: Option<&str>) {
         let id = id.filter(|id| !id.is_empty());
         if !self.is_root_named {
             self.is_root_named = true;
-            let id = id.unwrap_or(ROOT_ID);
-            id.clone_into(&mut self.drafts[ROOT].id);
-            if let Some(twin) = self.places.insert(id.to_owned(), ROOT) {
-                self.absorb(twin);
+            let name = id.filter(|id| id.len() <= ROOT_ID_LEN_MAX);
+            let name = name.unwrap_or(ROOT_ID);
+            name.clone_into(&mut self.drafts[ROOT].id);
+            for id in [Some(name), id].into_iter().flatten() {
+                let twin = self.places.insert(id.to_owned(), ROOT);
+                if let Some(twin) = twin.filter(|twin| *twin != ROOT) {
+                    self.absorb(twin);
+                }
             }
         } else if let Some(id) = id.filter(|id| !self.places.contains_key(*id)) {
             self.places.insert(id.to_owned(), ROOT);
@@ -159,3 +164,6 @@ impl Draft {
 
 /// The id of a root that no start names.
 const ROOT_ID: &str = "root";
+
+/// Bytes of an id that the root can have.
+const ROOT_ID_LEN_MAX: usize = 256;

@@ -104,7 +104,7 @@ fn run(random: &mut Random, generation: u32, seen: &mut Seen) -> Run {
     run.facts.closed = Some(Seq::FIRST).filter(|_| random.below(4) == 0);
     for other in 1..generation {
         if random.below(2) == 0 {
-            run.facts.live_runs.push(run_id(other));
+            run.facts.live_runs.insert(run_id(other));
         }
     }
     for _ in 0..random.below(12) {

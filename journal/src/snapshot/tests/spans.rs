@@ -242,6 +242,21 @@ fn the_first_start_names_the_root() {
 }
 
 #[test]
+fn a_root_with_a_very_long_id_is_called_root_and_still_found() {
+    let long = "r".repeat(257);
+    let lines = format!(
+        r#"{{"type":"span.start","span":"a","parent":"{long}","kind":"tool","name":"n"}}
+        {{"type":"session.start","session":"s","span":"{long}"}}
+        {{"type":"text","span":"{long}","channel":"output","text":"t"}}"#
+    );
+    let snapshot = fold_one(live(1, &lines));
+    assert_eq!(snapshot.root().id(), "root");
+    assert_eq!(span(&snapshot, "a").parent(), Some("root"));
+    assert_eq!(snapshot.root().text("output"), Some("t"));
+    assert_eq!(note_kinds(&snapshot), [""; 0]);
+}
+
+#[test]
 fn a_missing_piece_of_text_shows() {
     let snapshot = fold_one(live(
         1,

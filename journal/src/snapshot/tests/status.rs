@@ -273,7 +273,7 @@ fn notes_say_where_they_belong() {
 fn raw_records_are_work() {
     let mut fold = Fold::new("");
     let facts = killed(1, "").facts;
-    fold.begin_branch(&facts);
+    fold.begin_branch(facts.clone().into());
     fold.raw_record(Seq::FIRST, crate::format::UserKind::LINE.into(), 10);
     let snapshot = fold.finish(Loss::Tail);
     assert_eq!((snapshot.id(), snapshot.totals().records), ("unknown", 1));

@@ -1,0 +1,57 @@
+//! What a run lost, and where, ready to be asked about by any number of sessions.
+
+use crate::recovery::{Loss, RunSurvey, Verdict};
+use crate::seq::SegmentNumber;
+
+/// A segment and an offset in it.
+pub(super) type At = (SegmentNumber, u64);
+
+/// Places at which records are missing, in order.
+#[derive(Debug)]
+pub(super) struct Losses {
+    places: Vec<At>,
+    /// How many of the places before this one, and at it, are damage or a torn end.
+    damaged: Vec<usize>,
+    torn: Vec<usize>,
+}
+
+impl Losses {
+    pub(super) fn of(run: &RunSurvey) -> Losses {
+        let missing = run.findings.iter().filter(|f| f.missing.is_some());
+        let mut found: Vec<(At, Verdict)> = missing
+            .map(|finding| ((finding.segment, finding.offset), finding.verdict))
+            .filter(|(_, verdict)| matches!(verdict, Verdict::Damage | Verdict::Torn))
+            .collect();
+        found.sort_by_key(|(at, _)| *at);
+        let counts = |wanted| {
+            let mut count = 0;
+            let count_to = |(_, verdict): &(At, Verdict)| {
+                count += usize::from(*verdict == wanted);
+                count
+            };
+            found.iter().map(count_to).collect()
+        };
+        Losses {
+            damaged: counts(Verdict::Damage),
+            torn: counts(Verdict::Torn),
+            places: found.into_iter().map(|(at, _)| at).collect(),
+        }
+    }
+
+    /// The worst at places that are not before `from` and not behind `to`.
+    pub(super) fn between(&self, from: Option<At>, to: Option<At>) -> Loss {
+        let from = from.map_or(0, |from| self.places.partition_point(|at| *at < from));
+        let len = self.places.len();
+        let to = to.map_or(len, |to| self.places.partition_point(|at| *at <= to));
+        let before = |counts: &[usize], end: usize| {
+            let last = end.checked_sub(1);
+            last.and_then(|last| counts.get(last)).copied().unwrap_or(0)
+        };
+        let has = |counts: &[usize]| before(counts, to) > before(counts, from);
+        match (has(&self.damaged), has(&self.torn)) {
+            (true, _) => Loss::Damage,
+            (false, true) => Loss::Tail,
+            (false, false) => Loss::None,
+        }
+    }
+}

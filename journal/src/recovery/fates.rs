@@ -1,0 +1,200 @@
+//! The fate of every sequence number of a run, worked out once for all of them.
+
+use super::witness::{Fate, Witness};
+use crate::seeded::{self, Bug};
+
+/// Which numbers were durable, which retention removed; the work and memory of asking about any
+/// number of gaps is linear in what the witnesses say.
+#[derive(Debug, Default)]
+pub(super) struct Fates {
+    /// Where each range begins and its fate, in order; the first one begins at 0.
+    ranges: Vec<(u64, Fate)>,
+    /// How often an answer may still be split. Gaps that share no number split it once for each
+    /// of the ranges; only forged numbers make more of it.
+    splits_left: usize,
+}
+
+impl Fates {
+    pub(super) fn of(witness: &Witness) -> Fates {
+        let mut turns = Turns::default();
+        turns.durable(0, witness.in_band, 1);
+        for recovered in &witness.recovered {
+            let last = recovered.last_seq;
+            turns.durable(0, last, 1);
+            for (from, to) in disjoint(&recovered.missing) {
+                if from <= last {
+                    turns.durable(from, to.min(last), -1);
+                }
+            }
+        }
+        for (from, to) in &witness.retired {
+            if from <= to && !seeded::has(Bug::RetiredMissed) {
+                turns.retired(*from, *to);
+            }
+        }
+        let ranges = turns.ranges();
+        Fates {
+            splits_left: ranges.len(),
+            ranges,
+        }
+    }
+
+    /// Splits missing numbers, first and last, into ranges of one fate each, in order.
+    pub(super) fn split(&mut self, first: u64, last: u64) -> Vec<(u64, u64, Fate)> {
+        let begin = self.ranges.partition_point(|(from, _)| *from <= first);
+        let ranges = self.ranges.get(begin.saturating_sub(1)..).unwrap_or(&[]);
+        let mut split: Vec<(u64, u64, Fate)> = Vec::new();
+        for (at, (from, fate)) in ranges.iter().enumerate() {
+            if *from > last || (at > 0 && self.splits_left == 0) {
+                break;
+            }
+            if let Some(before) = split.last_mut() {
+                before.1 = from - 1;
+                self.splits_left -= 1;
+            }
+            split.push((first.max(*from), last, *fate));
+        }
+        split
+    }
+}
+
+/// Places at which something begins to be said of sequence numbers, or ceases to be.
+#[derive(Default)]
+struct Turns(Vec<(u64, i64, i64)>);
+
+impl Turns {
+    /// One more, or one less, says that these numbers were durable.
+    fn durable(&mut self, from: u64, to: u64, more: i64) {
+        self.turn(from, to, (more, 0));
+    }
+
+    fn retired(&mut self, from: u64, to: u64) {
+        self.turn(from, to, (0, 1));
+    }
+
+    fn turn(&mut self, from: u64, to: u64, (durable, retired): (i64, i64)) {
+        self.0.push((from, durable, retired));
+        if let Some(behind) = to.checked_add(1) {
+            self.0.push((behind, -durable, -retired));
+        }
+    }
+
+    fn ranges(mut self) -> Vec<(u64, Fate)> {
+        self.0.sort_unstable();
+        let mut ranges = vec![(0, Fate::Unwitnessed)];
+        let (mut durable, mut retired) = (0, 0);
+        for turns in self.0.chunk_by(|a, b| a.0 == b.0) {
+            for turn in turns {
+                durable += turn.1;
+                retired += turn.2;
+            }
+            let fate = match (retired > 0, durable > 0) {
+                (true, _) => Fate::Retired,
+                (false, true) => Fate::Durable,
+                (false, false) => Fate::Unwitnessed,
+            };
+            let at = turns.first().map_or(0, |turn| turn.0);
+            match ranges.last_mut() {
+                Some(last) if last.0 == at => last.1 = fate,
+                Some(last) if last.1 == fate => {}
+                _ => ranges.push((at, fate)),
+            }
+        }
+        ranges
+    }
+}
+
+/// The same numbers in ranges that are in order and have none in common.
+fn disjoint(ranges: &[(u64, u64)]) -> Vec<(u64, u64)> {
+    let mut sorted: Vec<(u64, u64)> = ranges.iter().copied().filter(|r| r.0 <= r.1).collect();
+    sorted.sort_unstable();
+    let mut disjoint: Vec<(u64, u64)> = Vec::with_capacity(sorted.len());
+    for (from, to) in sorted {
+        match disjoint.last_mut() {
+            Some(last) if from <= last.1 => last.1 = last.1.max(to),
+            _ => disjoint.push((from, to)),
+        }
+    }
+    disjoint
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recovery::part::Recovered;
+    use crate::seq::{Generation, RunId};
+
+    fn recovered(last_seq: u64, missing: &[(u64, u64)]) -> Recovered {
+        Recovered {
+            run: RunId {
+                generation: Generation(1),
+                random: 1,
+            },
+            last_seq,
+            missing: missing.to_vec(),
+        }
+    }
+
+    fn witness() -> Witness {
+        Witness {
+            in_band: 10,
+            recovered: vec![recovered(30, &[(15, 20)])],
+            retired: vec![(1, 4)],
+        }
+    }
+
+    #[test]
+    fn a_gap_splits_at_every_proof() {
+        let expected = vec![
+            (2, 4, Fate::Retired),
+            (5, 14, Fate::Durable),
+            (15, 20, Fate::Unwitnessed),
+            (21, 30, Fate::Durable),
+            (31, 40, Fate::Unwitnessed),
+        ];
+        let mut fates = Fates::of(&witness());
+        assert_eq!(fates.split(2, 40), expected);
+        assert_eq!(fates.split(6, 6), vec![(6, 6, Fate::Durable)]);
+        assert_eq!(
+            fates.split(u64::MAX, u64::MAX),
+            vec![(u64::MAX, u64::MAX, Fate::Unwitnessed)]
+        );
+    }
+
+    #[test]
+    fn fates_are_what_the_witnesses_say_number_by_number() {
+        let witness = Witness {
+            in_band: 3,
+            recovered: vec![
+                recovered(30, &[(22, 25), (5, 9), (8, 12), (9, 7), (29, u64::MAX)]),
+                recovered(24, &[(1, 5), (7, 23)]),
+                recovered(0, &[(0, 50)]),
+            ],
+            retired: vec![(11, 12), (12, 13), (40, 39), (60, u64::MAX)],
+        };
+        let is_in = |seq: u64, range: &(u64, u64)| (range.0..=range.1).contains(&seq);
+        for seq in 1..100 {
+            let was_there = |r: &Recovered| {
+                seq <= r.last_seq && !r.missing.iter().any(|range| is_in(seq, range))
+            };
+            let fate = if witness.retired.iter().any(|range| is_in(seq, range)) {
+                Fate::Retired
+            } else if seq <= witness.in_band || witness.recovered.iter().any(was_there) {
+                Fate::Durable
+            } else {
+                Fate::Unwitnessed
+            };
+            let split = Fates::of(&witness).split(seq, seq);
+            assert_eq!(split, [(seq, seq, fate)], "{seq}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_missed_again_and_again_are_told_in_few_ranges() {
+        let mut fates = Fates::of(&witness());
+        let told = (0..100).map(|_| fates.split(1, 100).len());
+        // One each, and six splits in all.
+        assert_eq!(told.sum::<usize>(), 100 + 6);
+        assert_eq!(fates.split(1, 100), [(1, 100, Fate::Retired)]);
+    }
+}

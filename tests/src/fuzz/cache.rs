@@ -1,0 +1,223 @@
+//! Caches as a segment's owner would write them, but for what an input changes: its checksums fit
+//! all the same.
+
+use std::collections::BTreeMap;
+
+use trace_journal::format::{FRAME_HEADER_LEN, FRAMES_OFFSET, FrameHeader};
+use trace_journal::{RunId, SegmentNumber};
+
+use super::craft::varint;
+use super::cursor::Cursor;
+
+/// A cache of a segment whose file is `file`.
+#[must_use]
+pub(super) fn cache(
+    run: RunId,
+    number: SegmentNumber,
+    file: &[u8],
+    input: &mut Cursor<'_>,
+) -> Vec<u8> {
+    let found = Found::of(file);
+    let (lists, rows) = found.rows(input);
+    let mut body = Vec::new();
+    for number in [
+        found.records,
+        found.records.saturating_sub(1),
+        found.padding,
+    ] {
+        body.extend(odd(number, input));
+    }
+    body.extend(odd(len(&found.own), input));
+    body.extend(found.own.concat());
+    body.extend(odd(count(&found.sessions), input));
+    for index in found.sessions.keys() {
+        let id = [varint(1), vec![b's' ^ input.byte()]].concat();
+        body.extend([odd(u64::from(*index), input), id].concat());
+    }
+    body.extend(odd(count(&found.sessions), input));
+    body.extend(rows);
+    body.push(0);
+    let covered = [
+        &run.generation.0.to_le_bytes()[..],
+        &number.0.to_le_bytes(),
+        &run.random.to_le_bytes(),
+        &len(file).to_le_bytes(),
+        &found.seal_offset.to_le_bytes(),
+        &found.seal_crc.to_le_bytes(),
+        &u32::try_from(body.len())
+            .expect("it is short")
+            .to_le_bytes(),
+        &len(&lists).to_le_bytes(),
+        &body,
+    ]
+    .concat();
+    let front = [
+        &MAGIC[..],
+        &[VERSION, 0, 0, 0],
+        &crc(&covered).to_le_bytes(),
+    ];
+    [&front.concat(), &covered, &lists]
+        .map(Vec::as_slice)
+        .concat()
+}
+
+/// What an honest cache would say.
+#[derive(Default)]
+struct Found {
+    records: u64,
+    padding: u64,
+    seal_offset: u64,
+    seal_crc: u32,
+    /// The library's own records, encoded.
+    own: Vec<Vec<u8>>,
+    /// Offset and length in units of 8 bytes, and kind, of each record, by session.
+    sessions: BTreeMap<u32, Vec<(u64, u64, u8)>>,
+}
+
+impl Found {
+    fn of(file: &[u8]) -> Found {
+        let mut found = Found::default();
+        let mut at = usize::try_from(FRAMES_OFFSET).expect("a small number");
+        while let Some((fields, rest)) = file
+            .get(at..)
+            .and_then(|rest| rest.split_first_chunk::<FRAME_HEADER_LEN>())
+            && let Ok(header) = FrameHeader::decode(*fields)
+        {
+            let frame_len = usize::try_from(header.frame_len()).expect("lengths fit");
+            let payload_len = usize::try_from(header.payload_len).expect("lengths fit");
+            let Some(payload) = rest.get(..payload_len) else {
+                break;
+            };
+            found.add(u64::try_from(at).expect("lengths fit"), &header, payload);
+            at += frame_len;
+        }
+        found
+    }
+
+    fn add(&mut self, offset: u64, header: &FrameHeader, payload: &[u8]) {
+        let payload_len = u64::from(header.payload_len);
+        self.records += 1;
+        self.padding += payload_len.next_multiple_of(8) - payload_len;
+        let kind = header.kind.0;
+        if kind == SEAL {
+            (self.seal_offset, self.seal_crc) = (offset, header.crc);
+        }
+        match header.session {
+            0 if OWN.contains(&kind) => {
+                let seq_low = varint(u64::from(header.seq_low));
+                let own = [seq_low, vec![kind], varint(payload_len), payload.to_vec()];
+                self.own.push(own.concat());
+            }
+            0 => {}
+            session => {
+                let places = self.sessions.entry(session).or_default();
+                places.push((offset / 8, header.frame_len() / 8, kind));
+            }
+        }
+    }
+
+    /// The offset lists, and the rows that say what is in them.
+    fn rows(&self, input: &mut Cursor<'_>) -> (Vec<u8>, Vec<u8>) {
+        let (mut lists, mut rows) = (Vec::new(), Vec::new());
+        for (index, places) in &self.sessions {
+            let mut list = Vec::new();
+            let mut before = 0;
+            for (place, len, _) in places {
+                list.extend(odd(place - before, input));
+                list.extend(odd(*len, input));
+                before = place + len;
+            }
+            let bytes: u64 = places.iter().map(|(_, len, _)| len * 8).sum();
+            let mut place = |at: Option<&(u64, u64, u8)>| {
+                let (eighth, _, kind) = at.copied().unwrap_or_default();
+                [odd(eighth, input), vec![kind]].concat()
+            };
+            let ends = [place(places.first()), place(places.last())].concat();
+            let turns = places.iter().filter(|(_, _, kind)| TURNS.contains(kind));
+            let turns: Vec<Vec<u8>> = turns.map(|turn| place(Some(turn))).collect();
+            let row = [
+                odd(u64::from(*index), input),
+                odd(len(places), input),
+                odd(bytes, input),
+                ends,
+                // No times, no work.
+                vec![0, 0, 0],
+                odd(len(&turns), input),
+                turns.concat(),
+                odd(len(&list), input),
+                varint(u64::from(crc(&list))),
+            ];
+            rows.extend(row.concat());
+            lists.extend(list);
+        }
+        (lists, rows)
+    }
+}
+
+/// A number as it should be, or now and then any other.
+fn odd(value: u64, input: &mut Cursor<'_>) -> Vec<u8> {
+    varint(match input.byte() {
+        0..0xF8 => value,
+        0xF8 => value.wrapping_add(1),
+        0xF9 => value.wrapping_sub(1),
+        0xFA => u64::MAX,
+        0xFB => u64::from(u32::MAX),
+        _ => u64::from(input.byte()),
+    })
+}
+
+fn len<T>(things: &[T]) -> u64 {
+    u64::try_from(things.len()).expect("lengths fit")
+}
+
+fn count<K, V>(map: &BTreeMap<K, V>) -> u64 {
+    u64::try_from(map.len()).expect("lengths fit")
+}
+
+/// CRC-32/ISO-HDLC, bit by bit.
+fn crc(bytes: &[u8]) -> u32 {
+    let mut crc = u32::MAX;
+    for byte in bytes {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            let poly = if crc & 1 == 1 { 0xEDB8_8320 } else { 0 };
+            crc = (crc >> 1) ^ poly;
+        }
+    }
+    !crc
+}
+
+const VERSION: u8 = 1;
+const MAGIC: [u8; 8] = [0x8A, b'T', b'R', b'I', b'\r', b'\n', 0x1A, b'\n'];
+const SEAL: u8 = 2;
+const OWN: [u8; 7] = [1, SEAL, 4, 5, 6, 9, 10];
+const TURNS: [u8; 4] = [10, 16, 17, 18];
+
+#[cfg(test)]
+mod tests {
+    use trace_journal::format::FileName;
+
+    use super::super::pool::{closed, open};
+    use super::*;
+
+    #[test]
+    fn a_cache_nothing_is_changed_in_is_taken() {
+        let memory = closed();
+        let mut caches = Vec::new();
+        for (name, file) in memory.files() {
+            if let Some(FileName::Segment(run, number)) = FileName::parse(&name) {
+                let cache = cache(run, number, &file, &mut Cursor::new(&[]));
+                memory.put(&FileName::Index(run, number).to_string(), cache);
+                caches.push(name);
+            }
+        }
+        // Recovery reads caches, if there is a dead run to recover.
+        let killed = open(&memory);
+        let memory = memory.after_kill(2);
+        drop(killed);
+        let report = open(&memory).recovery().report().unwrap().unwrap();
+        let cached = report.segments.iter().filter(|segment| !segment.verified);
+        let cached: Vec<&str> = cached.map(|segment| segment.file.as_str()).collect();
+        assert_eq!(cached, caches);
+    }
+}
