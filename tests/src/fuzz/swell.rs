@@ -107,7 +107,7 @@ pub static SWOLLEN: &[Swollen] = &[
     Swollen {
         name: "sessions of a run with a long crash note",
         make: long_crash_note,
-        count: 4_000,
+        count: 1_500,
     },
     Swollen {
         name: "sessions of a run that saw many live",
