@@ -165,6 +165,8 @@ fn a_dead_run_is_put_on_record_once() {
             }
         }
     });
+    // It is known to have come later, whatever its random part is.
+    assert_eq!(first.info().run.unwrap().run.generation.0, 2);
     first.close().unwrap();
     let notes = || {
         let plain = Plain::read(dir.path());

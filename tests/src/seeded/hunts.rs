@@ -30,7 +30,7 @@ SealRoomNotKept          | killed         | sim           | every_crash_state_ke
 SealMiscounts            | damage         | damage        | every_zeroed
 EndReopened              | killed         | trace_journal | snapshot::tests::status
 InterruptionNotTold      | killed         | scenarios     | s3_crashed
-GenerationReused         | many-processes | scenarios     | s13_a_second
+GenerationReused         | many-processes | meanwhile     | a_dead_run_is_put
 LiveRunsNotListed        | many-processes | meanwhile     | of_two_runs_at_once
 LiveRunTakenForDead      | many-processes | live          | a_run_that_starts
 LiveRunTakenForDead      | many-processes | scenarios     | s35_two_processes
