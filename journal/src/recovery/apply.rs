@@ -57,7 +57,7 @@ impl Applied {
                 claim.release(storage);
             }
         }
-        remove_temporaries(storage);
+        remove_temporaries(storage, &plan.temporaries);
         // Names that come back after a crash are removed by the next opening.
         let _ = storage.sync_dir();
     }

@@ -68,26 +68,21 @@ impl Claim {
     }
 }
 
-/// Removes `.run` files and caches in the making whose makers are dead.
-pub(crate) fn remove_temporaries(storage: &dyn Storage) {
-    for name in storage
-        .list()
-        .unwrap_or_default()
-        .into_iter()
-        .map(|entry| entry.name)
-    {
-        let parsed = FileName::parse(&name);
+/// Removes those of the `.run` files and caches in the making whose makers are dead.
+pub(crate) fn remove_temporaries(storage: &dyn Storage, names: &[String]) {
+    for name in names {
+        let parsed = FileName::parse(name);
         if let Some(FileName::IndexTemporary(run, _)) = parsed
             && probe(storage, run) == Liveness::Dead
         {
-            let _ = storage.remove(&name);
+            let _ = storage.remove(name);
         }
         let is_temporary = matches!(parsed, Some(FileName::RunTemporary(_)));
-        let Some(file) = is_temporary.then(|| storage.open(&name).ok()).flatten() else {
+        let Some(file) = is_temporary.then(|| storage.open(name).ok()).flatten() else {
             continue;
         };
         if matches!(file.try_lock(Lock::Exclusive), Ok(LockOutcome::Held)) {
-            let _ = storage.remove(&name);
+            let _ = storage.remove(name);
         }
     }
 }

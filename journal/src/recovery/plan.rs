@@ -5,15 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Liveness;
 use super::part::{Recovered, recovered};
 use super::probe::probe;
-use super::survey::list;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::system::{self, Seal};
 use crate::format::{
     FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, RecordKind, padded,
 };
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
-use crate::storage::{Entry, Storage};
+use crate::storage::Storage;
 
 /// What opening a journal has to do about the runs before.
 #[derive(Debug, Default)]
@@ -26,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) live: Vec<RunId>,
     /// The largest generation in the directory, 0 if there is none.
     pub(crate) generation_max: u32,
+    /// Names of files in the making, whose makers may be dead.
+    pub(crate) temporaries: Vec<String>,
 }
 
 /// Looks at names, locks, and the ends and heads of a few segments.
@@ -34,9 +35,10 @@ pub(crate) struct Plan {
 /// [`crate::Error::Io`] if the directory cannot be listed. A run whose files cannot be read is
 /// taken for unrecovered: the survey says what is wrong with it.
 pub(crate) fn plan(storage: &dyn Storage) -> Result<Plan> {
-    let listing = Listing::new(&list(storage)?);
+    let mut listing = Listing::of(storage)?;
     let mut plan = Plan {
         generation_max: listing.generation_max,
+        temporaries: std::mem::take(&mut listing.temporaries),
         ..Plan::default()
     };
     let mut dead = Vec::new();
@@ -51,13 +53,14 @@ pub(crate) fn plan(storage: &dyn Storage) -> Result<Plan> {
             Liveness::Live | Liveness::Unknown => plan.live.push(run),
         }
     }
-    // Listed again: a run seen dead has made all its segments by now.
-    let listing = Listing::new(&list(storage)?);
-    let is_finished = |run: &RunId| match listing.newest.get(run) {
-        Some((number, len)) => ends_in_last_seal(storage, *run, *number, *len),
-        None => false,
-    };
-    let (finished, open): (Vec<RunId>, Vec<RunId>) = dead.into_iter().partition(is_finished);
+    let (mut finished, mut open) = listing.partition(storage, dead);
+    if !open.is_empty() {
+        // Listed again: a run seen dead has made all its segments by now.
+        listing = Listing::of(storage)?;
+        let (late, still_open) = listing.partition(storage, open);
+        finished.extend(late);
+        open = still_open;
+    }
     let covered = covered(storage, &listing, &open);
     let (done, open): (Vec<RunId>, Vec<RunId>) =
         open.into_iter().partition(|run| covered.contains(run));
@@ -70,33 +73,39 @@ pub(crate) fn plan(storage: &dyn Storage) -> Result<Plan> {
 
 /// The files of a journal by run.
 struct Listing {
-    /// The newest segment of each run and its length.
-    newest: BTreeMap<RunId, (SegmentNumber, u64)>,
+    /// The newest segment of each run.
+    newest: BTreeMap<RunId, SegmentNumber>,
     first: BTreeSet<RunId>,
     locks: BTreeSet<RunId>,
     generation_max: u32,
+    temporaries: Vec<String>,
 }
 
 impl Listing {
-    fn new(entries: &[Entry]) -> Listing {
+    fn of(storage: &dyn Storage) -> Result<Listing> {
+        let names = storage.names();
+        let names = names.map_err(|error| Error::io("list", storage.path(), error))?;
+        Ok(Listing::new(names))
+    }
+
+    fn new(names: Vec<String>) -> Listing {
         let mut listing = Listing {
             newest: BTreeMap::new(),
             first: BTreeSet::new(),
             locks: BTreeSet::new(),
             generation_max: 0,
+            temporaries: Vec::new(),
         };
-        for entry in entries.iter() {
-            let Some(name) = FileName::parse(&entry.name) else {
+        for name in names {
+            let Some(parsed) = FileName::parse(&name) else {
                 continue;
             };
-            let generation = name.run().generation.0;
+            let generation = parsed.run().generation.0;
             listing.generation_max = listing.generation_max.max(generation);
-            match name {
+            match parsed {
                 FileName::Segment(run, number) => {
-                    let newest = listing.newest.entry(run).or_insert((number, entry.len));
-                    if number > newest.0 {
-                        *newest = (number, entry.len);
-                    }
+                    let newest = listing.newest.entry(run).or_insert(number);
+                    *newest = number.max(*newest);
                     if number == SegmentNumber::FIRST {
                         listing.first.insert(run);
                     }
@@ -104,10 +113,21 @@ impl Listing {
                 FileName::Run(run) => {
                     listing.locks.insert(run);
                 }
+                FileName::IndexTemporary(..) | FileName::RunTemporary(_) => {
+                    listing.temporaries.push(name);
+                }
                 _ => {}
             }
         }
         listing
+    }
+
+    /// Of some dead runs those that ended as they should, and the others.
+    fn partition(&self, storage: &dyn Storage, runs: Vec<RunId>) -> (Vec<RunId>, Vec<RunId>) {
+        runs.into_iter().partition(|run| {
+            let newest = self.newest.get(run);
+            newest.is_some_and(|number| ends_in_last_seal(storage, *run, *number))
+        })
     }
 
     fn runs(&self) -> BTreeSet<RunId> {
@@ -116,11 +136,11 @@ impl Listing {
 }
 
 /// Whether the file ends exactly with the seal that is written when a run is closed.
-fn ends_in_last_seal(storage: &dyn Storage, run: RunId, number: SegmentNumber, len: u64) -> bool {
-    let from = len.saturating_sub(SEAL_LEN_MAX).max(FRAMES_OFFSET);
-    let Some(tail) = read(storage, run, number, from, len.saturating_sub(from)) else {
+fn ends_in_last_seal(storage: &dyn Storage, run: RunId, number: SegmentNumber) -> bool {
+    let Some((from, tail)) = read_tail(storage, run, number) else {
         return false;
     };
+    let len = from + u64::try_from(tail.len()).unwrap_or(0);
     let seed = FrameSeed::new(run, number);
     let mut at = 0;
     while let Some(frame) = tail
@@ -198,6 +218,17 @@ fn frame_at(bytes: &[u8], offset: u64, seed: FrameSeed) -> Option<(FrameHeader, 
     header
         .fits(seed, offset, payload)
         .then_some((header, payload))
+}
+
+/// The end of a segment that would hold its seal, and its offset; `None` if it cannot be read.
+fn read_tail(storage: &dyn Storage, run: RunId, number: SegmentNumber) -> Option<(u64, Vec<u8>)> {
+    let file = storage.open(&FileName::Segment(run, number).to_string());
+    let file = file.ok()?;
+    let len = file.len().ok()?;
+    let from = len.saturating_sub(SEAL_LEN_MAX).max(FRAMES_OFFSET);
+    let mut tail = vec![0; usize::try_from(len.saturating_sub(from)).ok()?];
+    let count = file.read_at(&mut tail, from).ok()?;
+    (count == tail.len()).then_some((from, tail))
 }
 
 /// Bytes of a segment as far as it goes; `None` if it cannot be read.

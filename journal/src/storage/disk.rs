@@ -81,6 +81,13 @@ impl Storage for DiskStorage {
             .collect()
     }
 
+    fn names(&self) -> io::Result<Vec<String>> {
+        let name = |found: std::fs::DirEntry| found.file_name().to_string_lossy().into_owned();
+        std::fs::read_dir(&self.path)?
+            .map(|found| found.map(name))
+            .collect()
+    }
+
     fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
         let path = self.path.join(name);
         let mode = seeded::either(Bug::FilesForEverybody, 0o644, 0o600);

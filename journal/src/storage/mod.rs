@@ -24,6 +24,11 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// All entries of the directory, in any order.
     fn list(&self) -> io::Result<Vec<Entry>>;
 
+    /// The names of all entries, in any order, without a look at each of them.
+    fn names(&self) -> io::Result<Vec<String>> {
+        Ok(self.list()?.into_iter().map(|entry| entry.name).collect())
+    }
+
     /// Makes a new, empty file only its owner can read and write; fails if the name is taken.
     /// The name is durable after [`sync_dir`](Storage::sync_dir).
     fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>>;
