@@ -52,11 +52,11 @@ fn print_json(reader: &Reader, output: &mut Output) -> Outcome<usize> {
     Ok(count)
 }
 
-/// What `make` makes of each session, one snapshot in memory at a time.
+/// What `make` makes of each session; of the snapshots few are in memory at a time.
 fn rows<T>(reader: &Reader, make: impl Fn(&Snapshot) -> T) -> Outcome<Vec<T>> {
     let mut rows = Vec::new();
-    for id in reader.ids() {
-        let snapshot = reader.snapshot(id).map_err(could_not)?;
+    for snapshot in reader.sessions() {
+        let snapshot = snapshot.map_err(could_not)?;
         let order = (Reverse(snapshot.last_at()), snapshot.id().to_owned());
         rows.push((order, make(&snapshot)));
     }
