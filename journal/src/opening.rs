@@ -9,12 +9,11 @@ use crate::format::RecordKind;
 use crate::options::Options;
 use crate::recovery::apply::Applied;
 use crate::recovery::plan::plan;
-use crate::seeded::{self, Bug};
-use crate::seq::{Generation, RunId};
+use crate::seq::RunId;
 use crate::session::{Recorder, Sink};
 use crate::settings::WriterSettings;
 use crate::storage::{DiskStorage, Storage};
-use crate::writer::{Core, ErrorLog, OpenRun, Reopen, Slot};
+use crate::writer::{Core, ErrorLog, OpenRun, Reopen, Slot, next_generation};
 
 /// A journal that was opened.
 #[derive(Debug)]
@@ -95,23 +94,14 @@ fn open_run(
     errors: Arc<ErrorLog>,
 ) -> Result<(Arc<Core>, Vec<RunId>)> {
     let plan = plan(&*storage)?;
-    let is_first = plan.generation_max == 0;
-    let step = u32::from(is_first || !seeded::has(Bug::GenerationReused));
-    let generation = plan
-        .generation_max
-        .checked_add(step)
-        .ok_or(Error::LimitExceeded {
-            what: "generation",
-            size: u64::from(plan.generation_max) + 1,
-            limit: u64::from(u32::MAX),
-        })?;
+    let generation = next_generation(plan.generation_max)?;
     let applied = Applied::begin(&*storage, &plan, &mut |error| errors.report(error));
     let core = OpenRun {
         storage: Arc::clone(&storage),
         settings,
         errors,
-        generation: Generation(generation),
-        live_runs: seeded::either(Bug::LiveRunsNotListed, Vec::new(), plan.live.clone()),
+        generation,
+        dead_runs: plan.dead.clone(),
     }
     .open()?;
     let recovered = applied.runs();

@@ -219,3 +219,39 @@ fn every_file_is_its_owners_alone_from_the_moment_it_is_made() {
     journal.close().unwrap();
     assert!(*seen.lock().unwrap() >= 3, "a lock, a segment, a cache");
 }
+
+#[test]
+fn a_run_that_others_overtook_while_it_began_is_not_ordered_before_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_owned();
+    let others = Arc::new(Mutex::new(Vec::new()));
+    let begun = Arc::clone(&others);
+    // Its generation is chosen by now, and nobody can see it yet.
+    let late = open(dir.path(), WriteMode::Auto, move |call, moment| {
+        let is_now = call.operation == Operation::Link && call.name.ends_with(".run");
+        let mut begun = begun.lock().unwrap();
+        if is_now && moment == Moment::Before && begun.is_empty() {
+            for _ in 0..2 {
+                let journal = Journal::open(&path).unwrap();
+                journal.session("s").start().end();
+                begun.push(journal.info().run.unwrap().run);
+                journal.close().unwrap();
+            }
+        }
+    });
+    let own = late.info().run.unwrap().run;
+    let others = others.lock().unwrap();
+    assert_eq!(others.len(), 2);
+    for other in others.iter() {
+        assert!(
+            other.generation < own.generation,
+            "{other} over, then {own}"
+        );
+    }
+    // So what it says is the last word.
+    let session = late.session("s").start();
+    let reader = Reader::open(dir.path()).unwrap();
+    let status = reader.snapshot("s").unwrap().status();
+    assert_eq!(status, SessionStatus::Running);
+    session.end();
+}

@@ -11,6 +11,7 @@ mod fates;
 mod files;
 mod finding;
 mod judge;
+pub(crate) mod neighbours;
 mod numbering;
 mod part;
 mod places;

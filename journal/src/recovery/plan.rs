@@ -21,8 +21,8 @@ pub(crate) struct Plan {
     pub(crate) unrecovered: Vec<RunId>,
     /// Runs that are over and still have a `.run` file.
     pub(crate) stale: Vec<RunId>,
-    /// Runs whose process is there, or may be, in order.
-    pub(crate) live: Vec<RunId>,
+    /// Runs whose process is gone.
+    pub(crate) dead: BTreeSet<RunId>,
     /// The largest generation in the directory, 0 if there is none.
     pub(crate) generation_max: u32,
     /// Names of files in the making, whose makers may be dead.
@@ -50,9 +50,10 @@ pub(crate) fn plan(storage: &dyn Storage) -> Result<Plan> {
         match probe(storage, run) {
             Liveness::Dead => dead.push(run),
             // What may be alive is left alone.
-            Liveness::Live | Liveness::Unknown => plan.live.push(run),
+            Liveness::Live | Liveness::Unknown => {}
         }
     }
+    plan.dead = dead.iter().copied().collect();
     let (mut finished, mut open) = listing.partition(storage, dead);
     if !open.is_empty() {
         // Listed again: a run seen dead has made all its segments by now.

@@ -29,7 +29,7 @@ mod watermark;
 
 pub(crate) use core::Core;
 pub(crate) use errors::{ErrorHook, ErrorLog};
-pub(crate) use open::OpenRun;
+pub(crate) use open::{OpenRun, next_generation};
 pub(crate) use slot::{Reopen, Slot};
 pub use wait::WhenDurable;
 

@@ -1,5 +1,7 @@
 //! Starting a run.
 
+use std::collections::BTreeSet;
+use std::io;
 use std::sync::Arc;
 
 use super::close::clocks;
@@ -12,6 +14,8 @@ use super::thread;
 use crate::error::{Error, Result};
 use crate::event::system::{self, RunOpen};
 use crate::format::{FileName, RecordKind};
+use crate::recovery::neighbours::Neighbours;
+use crate::seeded::{self, Bug};
 use crate::seq::{Generation, RunId, SegmentNumber};
 use crate::settings::{WriteMode, WriterSettings};
 use crate::storage::{FileSystem, Storage};
@@ -22,34 +26,61 @@ pub(crate) struct OpenRun {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) settings: WriterSettings,
     pub(crate) errors: Arc<ErrorLog>,
+    /// One more than the largest there was; the run gets a larger one if others were faster.
     pub(crate) generation: Generation,
-    /// Runs seen alive in the listing the generation was taken from.
-    pub(crate) live_runs: Vec<RunId>,
+    /// Runs known to be over.
+    pub(crate) dead_runs: BTreeSet<RunId>,
 }
 
 impl OpenRun {
     /// Starts the run: its `.run` file, its first segment, its first records, its syncer.
     pub(crate) fn open(self) -> Result<Arc<Core>> {
-        let program = &self.settings.program;
-        let run_file = RunFile::create(&*self.storage, self.generation, program)?;
-        let name = FileName::Run(run_file.run()).to_string();
         let storage = Arc::clone(&self.storage);
-        let opened = self.open_with(run_file);
+        let (run_file, live_runs) = self.begin()?;
+        let run = run_file.run();
+        let opened = self.open_with(run_file, live_runs);
         if opened.is_err() {
-            // A run that never began must not look like one that died.
-            let _ = storage.remove(&name);
+            withdraw(&*storage, run);
         }
         opened
     }
 
-    fn open_with(self, run_file: RunFile) -> Result<Arc<Core>> {
+    /// The run's `.run` file, and the runs that are alive beside it.
+    fn begin(&self) -> Result<(RunFile, Vec<RunId>)> {
+        let storage = &*self.storage;
+        let mut generation = self.generation;
+        for _ in 0..OVERTAKEN_MAX {
+            let run_file = RunFile::create(storage, generation, &self.settings.program)?;
+            let found = Neighbours::of(storage, run_file.run(), &self.dead_runs);
+            match found {
+                Ok(found) if found.generation_max <= generation => {
+                    let none = seeded::has(Bug::LiveRunsNotListed);
+                    return Ok((run_file, if none { Vec::new() } else { found.live }));
+                }
+                // Whoever began meanwhile has not seen this run and may be over already: it must
+                // not come to lie behind this one.
+                Ok(found) => {
+                    withdraw(storage, run_file.run());
+                    generation = next_generation(found.generation_max.0)?;
+                }
+                Err(error) => {
+                    withdraw(storage, run_file.run());
+                    return Err(error);
+                }
+            }
+        }
+        let busy = io::Error::other("others keep opening it at the same time");
+        Err(Error::io("open journal", storage.path(), busy))
+    }
+
+    fn open_with(self, run_file: RunFile, live_runs: Vec<RunId>) -> Result<Arc<Core>> {
         let segment_len = FIRST_SEGMENT_LEN
             .min(self.settings.segment_bytes_max)
             .next_multiple_of(4096);
         let mode = self.settings.write_mode;
         let first = first_segment(&*self.storage, run_file.run(), segment_len, mode)?;
         let lane = Lane::begin(first)?;
-        let run_open = self.run_open(run_file.run())?;
+        let run_open = self.run_open(run_file.run(), &live_runs)?;
         let segment_len = (segment_len * 2).min(self.settings.segment_bytes_max);
         let core = Arc::new(Core::new(Parts {
             storage: self.storage,
@@ -67,7 +98,7 @@ impl OpenRun {
         Ok(core)
     }
 
-    fn run_open(&self, run: RunId) -> Result<Vec<u8>> {
+    fn run_open(&self, run: RunId, live_runs: &[RunId]) -> Result<Vec<u8>> {
         let process = self.storage.process();
         let (program, program_version) = &self.settings.program;
         let said = RunOpen {
@@ -81,8 +112,7 @@ impl OpenRun {
             program_version: program_version.into(),
             library_version: env!("CARGO_PKG_VERSION").into(),
             clocks: clocks(self.storage.clocks()),
-            live_runs: self
-                .live_runs
+            live_runs: live_runs
                 .iter()
                 .map(|run| (run.generation.0, run.random))
                 .collect(),
@@ -93,6 +123,25 @@ impl OpenRun {
         system::encode(&said, &mut payload)?;
         Ok(payload)
     }
+}
+
+/// The generation of a run that follows one of this generation.
+///
+/// # Errors
+/// [`Error::LimitExceeded`] if there is none.
+pub(crate) fn next_generation(largest: u32) -> Result<Generation> {
+    let is_reused = largest > 0 && seeded::has(Bug::GenerationReused);
+    let next = largest.checked_add(u32::from(!is_reused));
+    next.map(Generation).ok_or(Error::LimitExceeded {
+        what: "generation",
+        size: u64::from(largest) + 1,
+        limit: u64::from(u32::MAX),
+    })
+}
+
+/// A run that never began must not look like one that died.
+fn withdraw(storage: &dyn Storage, run: RunId) {
+    let _ = storage.remove(&FileName::Run(run).to_string());
 }
 
 /// Makes the first segment in the mode that is wished, or in the one that works here.
@@ -138,5 +187,8 @@ fn prepare_first(
 
 /// Enough for the first records of a run.
 const WRITABLE_AT_FIRST: u64 = 16 << 10;
+
+/// How often others may be faster before it counts as an error.
+const OVERTAKEN_MAX: u32 = 64;
 
 const FIRST_SEGMENT_LEN: u64 = 1 << 20;

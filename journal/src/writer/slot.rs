@@ -264,7 +264,7 @@ mod tests {
             },
             errors: Arc::new(ErrorLog::new(None)),
             generation: Generation(generation),
-            live_runs: Vec::new(),
+            dead_runs: std::collections::BTreeSet::new(),
         };
         open.open()
     }

@@ -23,7 +23,7 @@ fn open(dir: &Path, settings: WriterSettings) -> Arc<Core> {
         settings,
         errors: Arc::new(ErrorLog::new(None)),
         generation: Generation(1),
-        live_runs: Vec::new(),
+        dead_runs: std::collections::BTreeSet::new(),
     };
     open.open().unwrap()
 }
@@ -234,7 +234,7 @@ fn the_error_hook_may_close_while_a_waiter_syncs() {
         settings: mapped(),
         errors: Arc::new(ErrorLog::new(Some(hook))),
         generation: Generation(1),
-        live_runs: Vec::new(),
+        dead_runs: std::collections::BTreeSet::new(),
     };
     let core = open.open().unwrap();
     opened.set(Arc::clone(&core)).unwrap();

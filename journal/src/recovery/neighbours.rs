@@ -1,0 +1,57 @@
+//! Which other runs there are when a run begins.
+//!
+//! A run follows every run of a lower generation that was not alive when it began. For that to be
+//! true of two openings whose steps fall between each other's, each looks once more when its own
+//! `.run` file is there: of two runs, the one whose file came later sees the other.
+
+use std::collections::BTreeSet;
+
+use super::Liveness;
+use super::probe::probe;
+use crate::error::{Error, Result};
+use crate::format::FileName;
+use crate::seq::{Generation, RunId};
+use crate::storage::Storage;
+
+/// The other runs of a journal.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Neighbours {
+    /// The largest generation among them, 0 if there are none.
+    pub(crate) generation_max: Generation,
+    /// Those whose process is there, or may be, in order.
+    pub(crate) live: Vec<RunId>,
+}
+
+impl Neighbours {
+    /// Looks at all runs but this one. Those of `dead` were seen dead before, and stay it though
+    /// somebody who recovers them holds their locks.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] if the directory cannot be listed.
+    pub(crate) fn of(
+        storage: &dyn Storage,
+        own: RunId,
+        dead: &BTreeSet<RunId>,
+    ) -> Result<Neighbours> {
+        let names = storage.names();
+        let names = names.map_err(|e| Error::io("list", storage.path(), e))?;
+        let names: Vec<FileName> = names
+            .iter()
+            .filter_map(|name| FileName::parse(name))
+            .filter(|name| name.run() != own)
+            .collect();
+        let generation_max = names.iter().map(|name| name.run().generation).max();
+        let locks: BTreeSet<RunId> = names
+            .iter()
+            .filter_map(|name| match name {
+                FileName::Run(run) => Some(*run),
+                _ => None,
+            })
+            .collect();
+        let is_live = |run: &RunId| !dead.contains(run) && probe(storage, *run) != Liveness::Dead;
+        Ok(Neighbours {
+            generation_max: generation_max.unwrap_or(Generation(0)),
+            live: locks.into_iter().filter(is_live).collect(),
+        })
+    }
+}
