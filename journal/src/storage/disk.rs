@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 use super::map::{ForkGuard, MappedFile};
 use super::{ClockReading, Durability, Entry, FileSystem, Lock, LockOutcome};
 use super::{ProcessFacts, Region, Storage, StorageFile, process};
+use super::{read_whole, retry, write_whole};
 use crate::seeded::{self, Bug};
 use crate::time::Timestamp;
 
@@ -112,7 +113,8 @@ impl Storage for DiskStorage {
     }
 
     fn link(&self, from: &str, to: &str) -> io::Result<()> {
-        std::fs::hard_link(self.path.join(from), self.path.join(to))
+        let (from, to) = (self.path.join(from), self.path.join(to));
+        retry(|| std::fs::hard_link(&from, &to))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
@@ -183,30 +185,19 @@ impl StorageFile for DiskFile {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut done = 0;
-        while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
-            let at = u64::try_from(done)
-                .map_err(io::Error::other)?
-                .saturating_add(offset);
-            match self.file.read_at(rest, at) {
-                Ok(0) => break,
-                Ok(read) => done += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(done)
+        read_whole(|rest, at| self.file.read_at(rest, at), buffer, offset)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.file.write_all_at(bytes, offset)
+        write_whole(|rest, at| self.file.write_at(rest, at), bytes, offset)
     }
 
     fn allocate(&self, len: u64) -> io::Result<()> {
         let none = rustix::fs::FallocateFlags::empty();
-        match rustix::fs::fallocate(&self.file, none, 0, len) {
-            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => self.file.set_len(len),
-            other => Ok(other?),
+        // A signal may interrupt it, which std takes care of in its own calls only.
+        match retry(|| Ok(rustix::fs::fallocate(&self.file, none, 0, len)?)) {
+            Err(error) if is_not_known(&error) => self.file.set_len(len),
+            other => other,
         }
     }
 
@@ -243,10 +234,10 @@ impl StorageFile for DiskFile {
     }
 
     fn try_lock(&self, lock: Lock) -> io::Result<LockOutcome> {
-        let tried = match lock {
+        let tried = retry(|| match lock {
             Lock::Shared => fs2::FileExt::try_lock_shared(&self.file),
             Lock::Exclusive => fs2::FileExt::try_lock_exclusive(&self.file),
-        };
+        });
         match tried {
             Ok(()) => Ok(LockOutcome::Held),
             Err(error) if is_contended(&error) => Ok(LockOutcome::Contended),
@@ -296,6 +287,14 @@ fn file_system_of(dir: &File) -> FileSystem {
         0x0102_1994 | 0x8584_58F6 => FileSystem::Memory,
         _ => FileSystem::Other,
     }
+}
+
+/// Whether the file system does not know the call.
+fn is_not_known(error: &io::Error) -> bool {
+    let unknown = [rustix::io::Errno::OPNOTSUPP, rustix::io::Errno::NOSYS];
+    unknown
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 fn is_contended(error: &io::Error) -> bool {

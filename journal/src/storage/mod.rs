@@ -6,8 +6,11 @@
 mod disk;
 mod map;
 mod process;
+mod whole;
 
 pub use disk::DiskStorage;
+#[doc(hidden)]
+pub use whole::{read_whole, retry, write_whole};
 
 use std::fmt;
 use std::io;
