@@ -1,12 +1,12 @@
 //! One run: its segments in order, what is missing from it, and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Liveness;
 use super::classes::ByteClasses;
 use super::fates::Fates;
-use super::finding::Finding;
+use super::finding::{Finding, MissingRange};
 use super::numbering::number;
 use super::part::{Opened, Part};
 use super::verdict::Verdict;
@@ -141,6 +141,7 @@ impl RunSurvey {
             due = survey.add(part, first_seq, due, next);
         }
         survey.end(due);
+        survey.bound_open_ranges();
         survey
     }
 
@@ -239,6 +240,27 @@ impl RunSurvey {
             self.miss_segment(due, Some(highest));
         } else if due.is_promised && self.liveness == Liveness::Dead {
             self.miss_segment(due, None);
+        }
+    }
+
+    /// Where it is not known how many records are missing, the range ends where the next one
+    /// begins: a number has one fate.
+    fn bound_open_ranges(&mut self) {
+        let missing = self.findings.iter().filter_map(|finding| finding.missing);
+        let bounded = missing.filter(|missing| missing.last.is_some());
+        let mut firsts: BTreeSet<u64> = bounded.map(|missing| missing.first).collect();
+        for finding in &mut self.findings {
+            let Some(open) = finding.missing.filter(|missing| missing.last.is_none()) else {
+                continue;
+            };
+            finding.missing = match firsts.range(open.first..).next() {
+                None => Some(open),
+                Some(next) => (*next > open.first).then_some(MissingRange {
+                    last: Some(*next - 1),
+                    ..open
+                }),
+            };
+            firsts.insert(open.first);
         }
     }
 

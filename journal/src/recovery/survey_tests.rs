@@ -451,6 +451,25 @@ fn what_a_later_run_recovered_is_witnessed() {
 }
 
 #[test]
+fn what_is_missing_before_a_segment_without_frames_has_one_fate() {
+    let mut later = SegmentBuilder::new(2, 1, 1, 0);
+    later.recovered(1, 12);
+    let mut storage = small().storage();
+    storage.put(&later, later.file());
+    storage.files.remove(&segment_name(1, 1));
+    let second = SegmentBuilder::new(1, 2, 13, 0);
+    let mut bytes = second.file();
+    bytes[usize::try_from(FRAMES_OFFSET).unwrap()..].fill(0);
+    storage.put(&second, bytes);
+    let run = look(&storage).runs.remove(0);
+    let everything: Vec<u64> = (1..=12).collect();
+    assert_eq!(missing(&run), (everything.clone(), everything));
+    let ranges = run.findings.iter().filter_map(|finding| finding.missing);
+    let open: Vec<_> = ranges.filter(|missing| missing.last.is_none()).collect();
+    assert_eq!(open, [], "{:?}", run.findings);
+}
+
+#[test]
 fn the_plan_names_only_what_nobody_has_looked_at() {
     let mut storage = small().storage();
     assert_eq!(plan(&storage).unwrap().unrecovered, [run(1)]);
