@@ -23,11 +23,21 @@ pub fn compare(dir: &Path, plain: &Plain) -> Result<Report, String> {
 /// # Errors
 /// As [`compare`].
 pub fn check(reader: &Reader, plain: &Plain) -> Result<(), String> {
+    let items: Result<Vec<Item>, _> = reader.records().collect();
+    let items = items.map_err(|error| error.to_string())?;
+    check_items(&items, &reader.report(), plain)
+}
+
+/// Compares all that a reader gave, and its report, with what is there.
+///
+/// # Errors
+/// As [`compare`].
+pub fn check_items(items: &[Item], report: &Report, plain: &Plain) -> Result<(), String> {
     let runs = plain.runs.iter();
     let mut due =
         runs.flat_map(|(run, records)| records.iter().map(move |(seq, r)| (*run, *seq, r)));
-    for item in reader.records() {
-        let Item::Record(found) = item.map_err(|error| error.to_string())? else {
+    for item in items {
+        let Item::Record(found) = item else {
             continue;
         };
         let (run, seq) = (found.run, found.seq.get());
@@ -47,11 +57,14 @@ pub fn check(reader: &Reader, plain: &Plain) -> Result<(), String> {
     if let Some((run, seq, _)) = due.next() {
         return Err(format!("record {run}:{seq} is there and is not given"));
     }
-    account(&reader.report())
+    account(report)
 }
 
-/// Whether every byte of every file has one class.
-fn account(report: &Report) -> Result<(), String> {
+/// Checks that every byte of every file has one class.
+///
+/// # Errors
+/// The file of which that is not so.
+pub fn account(report: &Report) -> Result<(), String> {
     for segment in &report.segments {
         let sum = segment.bytes.sum();
         if sum != segment.size {

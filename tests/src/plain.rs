@@ -2,9 +2,11 @@
 //!
 //! It takes every frame whose checksum fits, wherever it is, and judges nothing.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use trace_journal::format::{
     FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, HeaderState, SegmentHeader,
@@ -17,6 +19,13 @@ use trace_journal::{RunId, SegmentNumber};
 pub struct Plain {
     /// The records.
     pub runs: BTreeMap<RunId, BTreeMap<u64, PlainRecord>>,
+}
+
+/// Every intact record of a segment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlainSegment {
+    /// With the low bits of their numbers.
+    pub records: Vec<(u32, PlainRecord)>,
 }
 
 /// An intact record.
@@ -61,14 +70,28 @@ impl Plain {
     /// If two records have one sequence number.
     #[must_use]
     pub fn of(files: BTreeMap<(RunId, SegmentNumber), Vec<u8>>) -> Plain {
+        Plain::join(files.into_iter().map(|((run, number), bytes)| {
+            let found = PlainSegment::scan(run, number, &bytes);
+            ((run, number), Arc::new(found))
+        }))
+    }
+
+    /// Puts segments together, which come in order.
+    ///
+    /// # Panics
+    /// As [`of`](Plain::of).
+    #[must_use]
+    pub fn join(
+        segments: impl Iterator<Item = ((RunId, SegmentNumber), Arc<PlainSegment>)>,
+    ) -> Plain {
         let mut plain = Plain::default();
-        for ((run, number), bytes) in files {
+        for ((run, _), found) in segments {
             let records = plain.runs.entry(run).or_default();
-            for (low, record) in segment(run, number, bytes) {
+            for (low, record) in &found.records {
                 // The number that has these low bits and follows the one before it.
                 let last = records.last_key_value().map_or(0, |(seq, _)| *seq);
-                let seq = seq_from(last + 1, low);
-                let before = records.insert(seq, record);
+                let seq = seq_from(last + 1, *low);
+                let before = records.insert(seq, record.clone());
                 assert!(before.is_none(), "{run}: two records have number {seq}");
             }
         }
@@ -91,45 +114,59 @@ impl Plain {
     }
 }
 
-/// The records of a segment, with the low bits of their numbers.
-fn segment(run: RunId, number: SegmentNumber, mut bytes: Vec<u8>) -> Vec<(u32, PlainRecord)> {
-    let told = match SegmentHeader::decode(&bytes) {
-        HeaderState::Intact(header) | HeaderState::OnePage(header, _) => header.file_len,
-        _ => 0,
-    };
-    // Bytes past the end of a file count as zeros.
-    let told = usize::try_from(told).expect("segments fit into memory");
-    bytes.resize(bytes.len().max(told), 0);
-    let seed = FrameSeed::new(run, number);
-    let mut found = Vec::new();
-    let mut offset = usize::try_from(FRAMES_OFFSET).expect("a small number");
-    let mut due: Option<u32> = None;
-    while let Some(rest) = bytes.get(offset..).filter(|rest| !rest.is_empty()) {
-        let at = u64::try_from(offset).expect("an offset");
-        let follows = |low: u32| due.is_none_or(|due| low.wrapping_sub(due) < 1 << 31);
-        let Some((header, payload)) = frame(rest, at, seed).filter(|f| follows(f.0.seq_low)) else {
-            offset += 8;
-            continue;
+impl PlainSegment {
+    /// Reads a segment.
+    ///
+    /// # Panics
+    /// If it is larger than memory.
+    #[must_use]
+    pub fn scan(run: RunId, number: SegmentNumber, bytes: &[u8]) -> PlainSegment {
+        let told = match SegmentHeader::decode(bytes) {
+            HeaderState::Intact(header) | HeaderState::OnePage(header, _) => header.file_len,
+            _ => 0,
         };
-        due = Some(header.seq_low.wrapping_add(1));
-        let end = at + header.frame_len();
-        let record = PlainRecord {
-            segment: number,
-            offset: at,
-            end,
-            kind: header.kind.0,
-            session: header.session,
-            payload: payload.to_vec(),
-        };
-        found.push((header.seq_low, record));
-        offset = usize::try_from(end).expect("an offset");
+        // Bytes past the end of a file count as zeros.
+        let told = usize::try_from(told).expect("segments fit into memory");
+        let mut bytes = Cow::Borrowed(bytes);
+        if bytes.len() < told {
+            bytes.to_mut().resize(told, 0);
+        }
+        let seed = FrameSeed::new(run, number);
+        let mut found = PlainSegment::default();
+        let mut offset = usize::try_from(FRAMES_OFFSET).expect("a small number");
+        let mut due: Option<u32> = None;
+        while let Some(rest) = bytes.get(offset..).filter(|rest| !rest.is_empty()) {
+            let at = u64::try_from(offset).expect("an offset");
+            let follows = |low: u32| due.is_none_or(|due| low.wrapping_sub(due) < 1 << 31);
+            let due_frame = frame(rest, at, seed).filter(|f| follows(f.0.seq_low));
+            let Some((header, payload)) = due_frame else {
+                offset += 8;
+                continue;
+            };
+            due = Some(header.seq_low.wrapping_add(1));
+            let end = at + header.frame_len();
+            let record = PlainRecord {
+                segment: number,
+                offset: at,
+                end,
+                kind: header.kind.0,
+                session: header.session,
+                payload: payload.to_vec(),
+            };
+            found.records.push((header.seq_low, record));
+            offset = usize::try_from(end).expect("an offset");
+        }
+        found
     }
-    found
 }
 
 /// The intact frame that begins here.
 fn frame(bytes: &[u8], offset: u64, seed: FrameSeed) -> Option<(FrameHeader, &[u8])> {
     let (fields, rest) = bytes.split_first_chunk::<FRAME_HEADER_LEN>()?;
+    // Most of a segment is this.
+    if fields.starts_with(&[0; 4]) {
+        return None;
+    }
     let header = FrameHeader::decode(*fields).ok()?;
     let payload = rest.get(..usize::try_from(header.payload_len).ok()?)?;
     header

@@ -1,85 +1,62 @@
-//! Promises: durable, unwaited, killed, poisoned, hands-off, clock.
+//! Promises: durable, unwaited, killed, poisoned, hands-off, damage, hostile, clock.
 //!
-//! Random workloads on a simulated disk, stopped before every change in every way. `JOURNAL_SEED`
-//! and `JOURNAL_CRASH_STATES` change the cases.
+//! Random workloads on a simulated disk, stopped before every change in every way; then files rot.
+//! `JOURNAL_SEED` and `JOURNAL_CRASH_STATES` change the cases.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::Instant;
+use std::env;
+use std::sync::Arc;
+use std::time::Duration;
 
-use journal_tests::explore::{self, Outcome, explore};
-use journal_tests::plain::Plain;
+use journal_tests::explore::{Campaign, Case, Plan, explore, explore_case, shrink};
+use journal_tests::oracle::Scans;
 use journal_tests::random::{Random, from_env, seed};
-use journal_tests::rigs;
+use journal_tests::rigs::{self, Budget};
 use journal_tests::simdisk::{Fault, Faults, Process, SimDisk, Style};
 use trace_journal::format::FileName;
 use trace_journal::storage::Storage;
 use trace_journal::{Journal, UserKind, WriteMode};
 
-/// Explores workloads on two threads until so many crash states were checked.
+/// Explores workloads on two threads until so many distinct crash states were checked, within a
+/// time in which half of them are certain.
 fn run(name: &str, states: u64, has_faults: bool) {
-    let (seed, begun) = (seed(), Instant::now());
-    let next = AtomicU64::new(seed << 32);
-    let total = Mutex::new(Outcome::default());
-    let work = || {
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            let mode = match number % 2 {
-                0 => WriteMode::Positioned,
-                _ => WriteMode::Mapped,
-            };
-            let outcome = explore(explore::Plan {
-                seed: number,
-                mode,
-                has_faults,
-                bug: None,
-            });
-            let mut total = total.lock().unwrap();
-            total.states += outcome.states;
-            total.recoveries += outcome.recoveries;
-            total.failure = total.failure.take().or(outcome.failure);
-            if total.failure.is_some() || total.states >= states {
-                return;
-            }
-        }
+    let campaign = Campaign {
+        seed: seed(),
+        states,
+        has_faults,
+        threads: 2,
+        failures_max: 1,
     };
-    thread::scope(|scope| {
-        scope.spawn(work);
-        scope.spawn(work);
-    });
-    let total = total.into_inner().unwrap();
-    rigs::counted(name, total.states, seed, begun.elapsed());
-    let counts = format!("{} crashes in or after recovery", total.recoveries);
-    rigs::done(name, &counts);
-    assert_eq!(total.failure, None);
-    assert!(total.recoveries > states / 100, "{total:?}");
+    let limit = Duration::from_micros(states.saturating_mul(300)) + Duration::from_secs(30);
+    let budget = Budget::new(name, limit, states / 2);
+    let found = campaign.run(&budget);
+    let count = found.total().total();
+    rigs::done(name, &format!("\n{}", found.tables()));
+    if let Some(wrong) = found.failures.first().and_then(|plan| shrink(*plan)) {
+        panic!("{wrong}");
+    }
+    budget.done(count.distinct, seed());
+    assert!(count.recoveries > count.distinct / 100, "{count:?}");
 }
 
 #[test]
 fn every_crash_state_keeps_every_promise() {
-    run("sim", from_env("JOURNAL_CRASH_STATES", 100_000), false);
+    run("sim", from_env("JOURNAL_CRASH_STATES", 80_000), false);
 }
 
 #[test]
 fn every_crash_state_after_failing_calls_keeps_every_promise() {
-    run(
-        "sim-faults",
-        from_env("JOURNAL_CRASH_STATES", 100_000) / 4,
-        true,
-    );
+    let states = from_env("JOURNAL_CRASH_STATES", 80_000);
+    run("sim-faults", states / 4, true);
 }
 
 #[test]
 fn one_seed_gives_the_same_run_twice() {
     for seed in 0..4 {
-        let plan = explore::Plan {
-            seed,
+        let plan = Plan {
             mode: WriteMode::Mapped,
-            has_faults: true,
-            bug: None,
+            ..Plan::numbered(seed, true)
         };
         let (first, second) = (explore(plan), explore(plan));
         assert_eq!((first.states, first.trace), (second.states, second.trace));
@@ -107,7 +84,7 @@ fn what_a_recovery_reports_is_durable_in_sealed_segments_too() {
         second.kill();
         drop(journal);
         let lost = disk.after_power_loss(Random::new(2), Style::Nothing);
-        let plain = Plain::of(lost.segments());
+        let plain = Scans::default().plain(lost.segments());
         let missing: Vec<&u64> = seqs
             .iter()
             .filter(|seq| !plain.runs.get(&run).is_some_and(|r| r.contains_key(seq)))
@@ -150,7 +127,7 @@ fn a_recovery_reports_what_the_disk_has_and_not_the_cache() {
             drop(open(&second, mode));
             second.kill();
             let has = |disk: &SimDisk, seq: &u64| {
-                let plain = Plain::of(disk.segments());
+                let plain = Scans::default().plain(disk.segments());
                 plain.runs.get(&run).is_some_and(|r| r.contains_key(seq))
             };
             let after = disk.after_power_loss(Random::new(2), Style::Nothing);
@@ -171,18 +148,19 @@ fn open(process: &Process, mode: WriteMode) -> Journal {
 }
 
 #[test]
-fn one_workload_by_its_number() {
-    // `JOURNAL_WORKLOAD` runs a failing workload again; its number is the seed in the message.
-    let number = from_env("JOURNAL_WORKLOAD", 0);
-    let mode = match number % 2 {
-        0 => WriteMode::Positioned,
-        _ => WriteMode::Mapped,
-    };
-    let outcome = explore(explore::Plan {
-        seed: number,
-        mode,
-        has_faults: from_env("JOURNAL_FAULTS", 0) == 1,
-        bug: None,
-    });
+fn one_case_in_words() {
+    // `JOURNAL_CASE` runs a failing workload again, or what is left of it, as its message says.
+    let text = env::var("JOURNAL_CASE").unwrap_or("0/positioned/none".into());
+    let outcome = explore_case(&text.parse::<Case>().unwrap());
     assert_eq!(outcome.failure, None);
+}
+
+#[test]
+fn one_workload_by_its_number() {
+    // `JOURNAL_WORKLOAD` runs a workload again and says what it needs to fail.
+    let number = from_env("JOURNAL_WORKLOAD", 0);
+    let plan = Plan::numbered(number, from_env("JOURNAL_FAULTS", 0) == 1);
+    if let Some(wrong) = shrink(plan) {
+        panic!("{wrong}");
+    }
 }

@@ -1,13 +1,16 @@
-//! What a random workload does, one step after the other.
+//! Does the steps of a workload, and takes down what was promised.
 
+use std::fmt;
 use std::sync::Arc;
 
-use trace_journal::{Journal, Liveness, Loss, Mode, Reader, RunId, RunState};
+use trace_journal::{Journal, Liveness, Loss, Mode, Reader, RunId, RunState, Seq};
 
-use super::{Explorer, lock, open};
-use crate::oracle::{End, Truth};
+use super::acts::{Act, Interleaved, Step};
+use super::case::Way;
+use super::crash::{Explorer, open};
+use crate::oracle::Truth;
 use crate::random::Random;
-use crate::simdisk::{Faults, Process, SimDisk, Style};
+use crate::simdisk::{Faults, Image, Process, SimDisk, Style};
 use crate::workload::Sent;
 
 /// A program with a journal.
@@ -15,31 +18,33 @@ struct Program {
     process: Process,
     journal: Journal,
     run: RunId,
-    counter: u64,
+    sent: Sent,
+    /// An append failed: the next one may take a lock.
+    has_refused: bool,
 }
 
 /// What is done to a disk, one step after the other.
 pub(super) struct Workload<'e> {
     explorer: &'e Arc<Explorer>,
-    random: Random,
     disk: SimDisk,
     watched: SimDisk,
     programs: Vec<Program>,
     writers: u64,
+    /// Calls failed that a program may notice.
+    has_failures: bool,
 }
 
 impl<'e> Workload<'e> {
     pub(super) fn new(explorer: &'e Arc<Explorer>) -> Workload<'e> {
-        let mut random = Random::part(explorer.plan.seed, 2);
-        let disk = SimDisk::new(Random::new(random.draw()));
+        let disk = SimDisk::new(Random::part(explorer.plan.seed, 3));
         disk.set_bug(explorer.plan.bug);
         let mut workload = Workload {
             explorer,
-            random,
             watched: disk.clone(),
             disk,
             programs: Vec::new(),
             writers: 0,
+            has_failures: false,
         };
         workload.watch();
         workload
@@ -51,39 +56,66 @@ impl<'e> Workload<'e> {
         self.watched = self.disk.watched(Arc::new(watcher));
     }
 
-    pub(super) fn run(mut self) -> Result<(), String> {
-        for _ in 0..self.random.within(12, 40) {
-            if self.explorer.has_failed() {
-                return Ok(());
-            }
-            self.step()?;
+    /// Does all of these steps; crashes are looked at from the one at `from` on.
+    pub(super) fn run(mut self, steps: &[Step], from: usize) -> Result<(), String> {
+        let mut done = Ok(());
+        for (at, step) in steps.iter().enumerate() {
+            self.explorer.begin_step(step.id, at < from);
+            let seed = self.explorer.plan.seed;
+            self.disk.set_random(Random::part(seed, 1 << 33 | step.id));
+            done = self.step(*step);
+            // Nothing may follow that shows what the step has left.
+            self.explorer.crash(&self.disk);
             if let Some(foul) = self.disk.foul() {
-                return Err(foul);
+                done = done.and(Err(foul));
+            }
+            if done.is_err() || self.explorer.has_failed() {
+                break;
             }
         }
-        self.disk.set_faults(Faults::default());
-        while !self.programs.is_empty() {
-            self.close()?;
+        for program in &self.programs {
+            program.process.kill();
         }
-        Ok(())
+        done
     }
 
-    fn step(&mut self) -> Result<(), String> {
-        if self.programs.is_empty() {
-            return self.start();
+    fn step(&mut self, step: Step) -> Result<(), String> {
+        match step.act {
+            Act::Fail(faults) => {
+                self.has_failures |= faults.fault.is_some_and(|fault| !fault.is_harmless());
+                self.disk.set_faults(faults);
+                return Ok(());
+            }
+            Act::PowerLoss(style) => return self.power_loss(style),
+            Act::Read => return self.read(),
+            Act::Start if self.programs.len() < 2 => return self.start(),
+            Act::Start => return Ok(()),
+            Act::Close | Act::Kill if self.programs.is_empty() => return Ok(()),
+            _ if self.programs.is_empty() => self.start()?,
+            _ => {}
         }
-        match self.random.below(40) {
-            22..=28 => self.sync(),
-            29 | 30 => self.close(),
-            31 | 32 => self.kill(),
-            33 => self.power_loss(),
-            34 | 35 if self.programs.len() < 2 => self.start(),
-            36 | 37 => self.read(),
-            10..=13 if self.explorer.plan.has_faults => {
-                self.disk.set_faults(Faults::random(&mut self.random));
+        if self.programs.is_empty() {
+            return Ok(());
+        }
+        let which = usize::try_from(step.which).unwrap_or(0) % self.programs.len();
+        match step.act {
+            Act::Append(len) => self.append(which, len),
+            Act::Meanwhile(acts) => self.interleave(which, acts),
+            Act::Rotate => self.rotate(which),
+            Act::Sync => self.sync(which),
+            Act::Close => self.close(which),
+            _ => {
+                self.programs.swap_remove(which).process.kill();
                 Ok(())
             }
-            _ => self.append(),
+        }
+    }
+
+    /// What is wrong, unless calls have failed that explain it.
+    fn explained(&self, what: &str, error: &dyn fmt::Display) -> Result<(), String> {
+        match self.has_failures {
+            true => Ok(()),
+            false => Err(format!("{what}: {error}")),
         }
     }
 
@@ -91,128 +123,147 @@ impl<'e> Workload<'e> {
         let process = Process::start(&self.watched);
         let journal = match open(&process, self.explorer.plan.mode) {
             Ok(journal) => journal,
-            Err(_) if self.explorer.plan.has_faults => {
+            Err(wrong) => {
                 process.kill();
                 self.disk.set_faults(Faults::default());
-                return Ok(());
+                return self.explained("start", &wrong);
             }
-            Err(wrong) => return Err(wrong),
         };
         let run = journal.info().run.ok_or("no run")?.run;
-        lock(&self.explorer.oracle)
-            .runs
-            .insert(run, Truth::default());
+        self.explorer
+            .promise(|oracle| oracle.runs.insert(run, Truth::default()));
         self.writers += 1;
         self.programs.push(Program {
             process,
             journal,
             run,
-            counter: self.writers << 32,
+            sent: Sent {
+                writer: self.writers,
+                thread: 0,
+                counter: self.writers << 32,
+            },
+            has_refused: false,
         });
         Ok(())
     }
 
-    fn choose(&mut self) -> usize {
-        let count = u64::try_from(self.programs.len()).unwrap_or(1);
-        usize::try_from(self.random.below(count)).unwrap_or(0)
-    }
-
-    fn truth<T>(&self, run: RunId, change: impl FnOnce(&mut Truth) -> T) -> T {
-        change(lock(&self.explorer.oracle).runs.entry(run).or_default())
-    }
-
-    fn append(&mut self) -> Result<(), String> {
-        let which = self.choose();
-        let len = match self.random.below(12) {
-            0 => self.random.within(2000, 9000),
-            1..=3 => self.random.within(400, 1200),
-            _ => self.random.within(16, 200),
-        };
+    fn append(&mut self, which: usize, len: u64) -> Result<(), String> {
         let program = self.programs.get_mut(which).ok_or("no program")?;
-        program.counter += 1;
-        let sent = Sent {
-            writer: self.writers,
-            thread: 0,
-            counter: program.counter,
-        };
-        let (run, journal) = (program.run, program.journal.clone());
-        let payload = sent.payload_of(len);
-        self.truth(run, |truth| truth.in_flight = Some(payload.clone()));
-        let appended = journal.append(sent.kind(), &payload);
-        self.truth(run, |truth| {
-            truth.in_flight = None;
-            if let Ok(seq) = &appended {
-                truth.written.insert(seq.get(), payload);
-            }
-        });
-        match appended {
-            Err(error) if !self.explorer.plan.has_faults => Err(format!("append: {error}")),
-            _ => Ok(()),
-        }
+        program.sent.counter += 1;
+        let (sent, journal, run) = (program.sent, program.journal.clone(), program.run);
+        let appended = append(self.explorer, &journal, run, (sent, len));
+        program.has_refused |= appended.is_err();
+        appended.or_else(|error| self.explained("append", &error))
     }
 
-    fn sync(&mut self) -> Result<(), String> {
-        let which = self.choose();
+    fn rotate(&mut self, which: usize) -> Result<(), String> {
+        let program = self.programs.get(which).ok_or("no program")?;
+        let journal = program.journal.clone();
+        let segment = || journal.info().run.map(|run| run.segment);
+        let before = segment();
+        for _ in 0..ROTATED_WITHIN {
+            self.append(which, ROTATING_LEN)?;
+            if segment() != before {
+                return Ok(());
+            }
+        }
+        self.explained("rotate", &"no other segment")
+    }
+
+    fn interleave(&mut self, which: usize, acts: Interleaved) -> Result<(), String> {
+        let program = self.programs.get_mut(which).ok_or("no program")?;
+        program.sent.counter += 2;
+        let (journal, run) = (program.journal.clone(), program.run);
+        let other = Sent {
+            counter: program.sent.counter - 1,
+            ..program.sent
+        };
+        let explorer = Arc::clone(self.explorer);
+        let before = explorer.oracle();
+        let before = before.runs.get(&run).and_then(|t| t.written.keys().max());
+        let before = before
+            .and_then(|seq| Seq::new(*seq))
+            .filter(|_| acts.is_waited);
+        let (inner, process) = (journal.clone(), program.process.clone());
+        let first = Arc::new(std::sync::Mutex::new(None));
+        let told = Arc::clone(&first);
+        if !program.has_refused {
+            program.process.meanwhile(acts.stores, move || {
+                let appended = append(&explorer, &inner, run, (other, acts.other_len));
+                *super::crash::lock(&told) = Some(appended);
+                let Some(seq) = before else { return };
+                process.forgive();
+                if inner.wait_durable(seq).is_ok() {
+                    let change = |t: &mut Truth| t.durable_to = t.durable_to.max(seq.get());
+                    explorer.promise(|oracle| change(oracle.runs.entry(run).or_default()));
+                }
+            });
+        }
+        let appended = append(self.explorer, &journal, run, (program.sent, acts.len));
+        let was_meanwhile = program.process.was_meanwhile();
+        let inner = super::crash::lock(&first).take();
+        let inner = match inner {
+            Some(inner) if was_meanwhile => inner,
+            _ => append(self.explorer, &journal, run, (other, acts.other_len)),
+        };
+        program.has_refused |= appended.is_err() || inner.is_err();
+        appended
+            .and(inner)
+            .or_else(|error| self.explained("append", &error))
+    }
+
+    fn sync(&mut self, which: usize) -> Result<(), String> {
         let program = self.programs.get(which).ok_or("no program")?;
         let (run, journal) = (program.run, program.journal.clone());
         match journal.sync() {
-            Ok(seq) => self.truth(run, |t| t.durable_to = t.durable_to.max(seq.get())),
-            Err(_) if self.explorer.plan.has_faults => {}
-            Err(error) => return Err(format!("sync: {error}")),
+            Ok(seq) => {
+                self.truth(run, |t| t.durable_to = t.durable_to.max(seq.get()));
+                Ok(())
+            }
+            Err(error) => self.explained("sync", &error),
         }
-        Ok(())
     }
 
-    fn close(&mut self) -> Result<(), String> {
-        let which = self.choose();
+    fn close(&mut self, which: usize) -> Result<(), String> {
         let program = self.programs.swap_remove(which);
-        match program.journal.close() {
+        let closed = match program.journal.close() {
             Ok(()) => {
                 let last = |t: &Truth| t.written.keys().max().copied().unwrap_or(0);
                 self.truth(program.run, |t| t.durable_to = t.durable_to.max(last(t)));
+                Ok(())
             }
-            Err(_) if self.explorer.plan.has_faults => self.disk.set_faults(Faults::default()),
-            Err(error) => return Err(format!("close: {error}")),
-        }
+            Err(error) => {
+                self.disk.set_faults(Faults::default());
+                self.explained("close", &error)
+            }
+        };
         // A close that failed leaves the journal as a crash does.
         program.process.kill();
-        Ok(())
+        closed
     }
 
-    /// Kills one program; the others go on.
-    fn kill(&mut self) -> Result<(), String> {
-        let which = self.choose();
-        let program = self.programs.swap_remove(which);
-        program.process.kill();
-        Ok(())
+    fn truth(&self, run: RunId, change: impl FnOnce(&mut Truth)) {
+        self.explorer
+            .promise(|oracle| change(oracle.runs.entry(run).or_default()));
     }
 
-    /// Ends everything; what is left of it is the disk of what follows.
-    fn power_loss(&mut self) -> Result<(), String> {
+    fn power_loss(&mut self, style: Style) -> Result<(), String> {
         for program in self.programs.drain(..) {
             program.process.kill();
         }
-        let style = *self.random.pick(&INLINE_STYLES).ok_or("no style")?;
-        let random = Random::new(self.random.draw());
+        let random = Random::part(self.explorer.plan.seed, 1 << 34);
         self.disk = self.disk.after_power_loss(random, style);
         self.watch();
-        let mut oracle = lock(&self.explorer.oracle).clone();
-        let plain = self.explorer.check(&oracle, &self.disk, End::PowerLoss)?;
-        oracle.settle(&plain);
-        // On a disk found like this nothing is un-synced.
-        *lock(&self.explorer.oracle) = oracle;
-        Ok(())
+        self.explorer.settle(&self.disk, Way::Power(style))
     }
 
-    /// Reads while the programs are alive.
     fn read(&mut self) -> Result<(), String> {
         let storage = Arc::new(Process::start(&self.disk));
         let reader = match Reader::of_storage(storage, Mode::Salvage) {
             Ok(reader) => reader,
-            Err(_) if self.explorer.plan.has_faults => return Ok(()),
-            Err(error) => return Err(format!("reading beside writers: {error}")),
+            Err(error) => return self.explained("reading beside writers", &error),
         };
-        if self.explorer.plan.has_faults {
+        if self.has_failures {
             return Ok(());
         }
         let report = reader.report();
@@ -230,4 +281,26 @@ impl<'e> Workload<'e> {
     }
 }
 
-const INLINE_STYLES: [Style; 4] = [Style::Nothing, Style::Some, Style::Torn, Style::Most];
+/// Appends a record and takes down what was promised.
+fn append(
+    explorer: &Explorer,
+    journal: &Journal,
+    run: RunId,
+    (sent, len): (Sent, u64),
+) -> trace_journal::Result<()> {
+    let payload = Image::new(sent.payload_of(len));
+    explorer.allow(run, payload.clone());
+    let appended = journal.append(sent.kind(), payload.bytes());
+    explorer.promise(|oracle| {
+        let truth = oracle.runs.entry(run).or_default();
+        truth.in_flight.retain(|image| image != &payload);
+        if let Ok(seq) = &appended {
+            truth.written.insert(seq.get(), payload.clone());
+        }
+    });
+    appended.map(drop)
+}
+
+/// A segment has room for two of these, and so each third one needs another.
+const ROTATING_LEN: u64 = 3000;
+const ROTATED_WITHIN: u32 = 4;

@@ -1,6 +1,7 @@
 //! What calls do to the disk, and what a seeded bug makes of them.
 
 use std::io;
+use std::sync::Arc;
 
 use trace_journal::storage::{Lock, LockOutcome};
 
@@ -9,16 +10,23 @@ use super::{File, FileId, State};
 
 impl State {
     pub(super) fn rename(&mut self, name: &str, to: Option<FileId>) {
+        let names = Arc::make_mut(&mut self.names);
         match to {
-            Some(id) => drop(self.names.insert(name.to_owned(), id)),
-            None => drop(self.names.remove(name)),
+            Some(id) => drop(names.insert(name.to_owned(), id)),
+            None => drop(names.remove(name)),
         }
+        self.version += 1;
         self.name_changes.push((name.to_owned(), to));
     }
 
     pub(super) fn file(&mut self, id: FileId) -> io::Result<&mut File> {
-        let file = self.files.get_mut(&id);
+        let file = self.files.get_mut(&id).map(Arc::make_mut);
         file.ok_or_else(|| io::Error::other("no such file"))
+    }
+
+    /// Notes whether a call changed anything that a crash could show.
+    pub(super) fn note(&mut self, has_changed: bool) {
+        self.version += u64::from(has_changed);
     }
 
     /// Writes, or does what a bug makes of it.
@@ -27,19 +35,25 @@ impl State {
         let is_frame = at >= 8192 && bytes.iter().any(|byte| *byte != 0);
         let bug = self.bug.filter(|_| is_frame);
         let file = self.file(id)?;
-        match bug {
+        let has_changed = match bug {
             Some(Bug::WriteShort) => {
-                file.write(bytes.get(..bytes.len() / 2).unwrap_or(bytes), at);
+                let half = bytes.get(..bytes.len() / 2).unwrap_or(bytes);
+                file.write(half, at)
             }
             Some(Bug::WriteMisplaced) => file.write(bytes, at + 8),
             _ => file.write(bytes, at),
-        }
+        };
+        self.note(has_changed);
         Ok(())
     }
 
     pub(super) fn sync(&mut self, id: FileId, from: usize, to: usize) -> io::Result<()> {
-        let failed = self.faults.next(Need::Sync);
+        let failed = self.faults.next(Need::Sync).map(drop);
+        if matches!(&failed, Err(error) if error.kind() == io::ErrorKind::Interrupted) {
+            return failed;
+        }
         if failed.is_err() {
+            self.version += 1;
             let mut random = Clone::clone(&self.random);
             self.has_failed_sync = true;
             self.file(id)?.fail_sync(from, to, &mut random);
@@ -83,7 +97,8 @@ impl State {
         to: usize,
     ) -> io::Result<()> {
         if !is_left_out {
-            self.file(id)?.sync(from, to, true);
+            let has_changed = self.file(id)?.sync(from, to, true);
+            self.note(has_changed);
         }
         Ok(())
     }

@@ -9,8 +9,10 @@ use crate::random::Random;
 pub enum Fault {
     /// Any call, with an I/O error.
     Io,
-    /// Calls that need space.
+    /// Calls that need space, on a full disk.
     Full,
+    /// Calls that need space, beyond a quota.
+    Quota,
     /// Calls that open a file.
     OpenFiles,
     /// Calls that change something.
@@ -19,45 +21,79 @@ pub enum Fault {
     Sync,
     /// Syncs of the directory, with an I/O error.
     DirSync,
+    /// Any call, by a signal: it may simply be made again.
+    Interrupted,
+    /// Reads and writes, which stop part of the way and say so.
+    Short,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 6] = [
+    pub const ALL: [Fault; 9] = [
         Fault::Io,
         Fault::Full,
+        Fault::Quota,
         Fault::OpenFiles,
         Fault::ReadOnly,
         Fault::Sync,
         Fault::DirSync,
+        Fault::Interrupted,
+        Fault::Short,
     ];
+
+    /// Whether a program must not even notice.
+    #[must_use]
+    pub fn is_harmless(self) -> bool {
+        matches!(self, Fault::Interrupted | Fault::Short)
+    }
 
     fn hits(self, need: Need) -> bool {
         match self {
-            Fault::Io => true,
+            Fault::Io | Fault::Interrupted => true,
+            Fault::Short => matches!(need, Need::Read | Need::Write),
             Fault::Sync => need == Need::Sync,
             Fault::DirSync => need == Need::DirSync,
-            Fault::Full => matches!(need, Need::Space | Need::NewFile),
+            Fault::Full | Fault::Quota => {
+                matches!(need, Need::Space | Need::Write | Need::NewFile)
+            }
             Fault::OpenFiles => matches!(need, Need::NewFile | Need::OpenFile),
-            Fault::ReadOnly => matches!(need, Need::Space | Need::NewFile | Need::Change),
+            Fault::ReadOnly => {
+                matches!(
+                    need,
+                    Need::Space | Need::Write | Need::NewFile | Need::Change
+                )
+            }
         }
     }
 
-    fn error(self) -> io::Error {
-        io::Error::from_raw_os_error(match self {
-            Fault::Io | Fault::Sync | Fault::DirSync => 5,
-            Fault::Full => 28,
-            Fault::OpenFiles => 24,
-            Fault::ReadOnly => 30,
-        })
+    /// What a call that it hits is told; `None` if the call merely does less.
+    fn errno(self) -> Option<i32> {
+        match self {
+            Fault::Io | Fault::Sync | Fault::DirSync => Some(5),
+            Fault::Full => Some(28),
+            Fault::Quota => Some(122),
+            Fault::OpenFiles => Some(24),
+            Fault::ReadOnly => Some(30),
+            Fault::Interrupted => Some(4),
+            Fault::Short => None,
+        }
     }
+}
+
+/// How much of what it is asked for a call does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    Whole,
+    Part,
 }
 
 /// What a call needs of the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Need {
     Nothing,
+    Read,
     Space,
+    Write,
     NewFile,
     OpenFile,
     Change,
@@ -66,7 +102,7 @@ pub(super) enum Need {
 }
 
 /// Which calls fail: none unless said otherwise.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
     /// The kind of failure, if there is any.
     pub fault: Option<Fault>,
@@ -86,26 +122,35 @@ impl Faults {
             Some(Fault::Sync | Fault::DirSync) => random.within(0, 2),
             _ => random.within(1, 6),
         };
+        let is_for_good = random.once_in(3);
         Faults {
             fault,
             skip: random.below(1 << bits),
-            times: if random.once_in(3) { u64::MAX } else { 1 },
+            times: match fault {
+                // Who is interrupted for ever never ends.
+                Some(Fault::Interrupted) => 1 + random.below(8),
+                _ if is_for_good => u64::MAX,
+                _ => 1,
+            },
         }
     }
 
-    pub(super) fn next(&mut self, need: Need) -> io::Result<()> {
+    pub(super) fn next(&mut self, need: Need) -> io::Result<Extent> {
         let Some(fault) = self.fault.filter(|fault| fault.hits(need)) else {
-            return Ok(());
+            return Ok(Extent::Whole);
         };
         if self.skip > 0 {
             self.skip -= 1;
-            return Ok(());
+            return Ok(Extent::Whole);
         }
         if self.times == 0 {
-            return Ok(());
+            return Ok(Extent::Whole);
         }
         self.times -= 1;
-        Err(fault.error())
+        match fault.errno() {
+            Some(errno) => Err(io::Error::from_raw_os_error(errno)),
+            None => Ok(Extent::Part),
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! One simulated file: what programs see, and what the disk may hold after power loss.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use super::image::Image;
 use crate::random::Random;
 
 /// What is written or lost as a whole, unless it is torn.
@@ -17,9 +17,9 @@ type Sector = [u8; SECTOR];
 #[derive(Clone, Debug, Default)]
 pub(super) struct File {
     /// What programs see.
-    pub(super) cached: Arc<Vec<u8>>,
+    pub(super) cached: Image,
     /// What the disk holds for certain, if nothing else reached it.
-    disk: Arc<Vec<u8>>,
+    disk: Image,
     disk_len: usize,
     /// For each sector that was changed and not synced, what it has been since.
     dirty: BTreeMap<usize, Vec<Sector>>,
@@ -30,54 +30,60 @@ pub(super) struct File {
 }
 
 impl File {
-    pub(super) fn write(&mut self, bytes: &[u8], offset: usize) {
+    /// Writes bytes; gives whether that changed anything.
+    pub(super) fn write(&mut self, bytes: &[u8], offset: usize) -> bool {
         let end = offset + bytes.len();
-        if self.cached.len() < end {
-            self.set_len(end);
+        let is_longer = self.set_len(self.cached.len().max(end));
+        if self.cached.bytes().get(offset..end) == Some(bytes) {
+            return is_longer;
         }
-        if self.cached.get(offset..end) == Some(bytes) {
-            return;
-        }
-        let cached = Arc::make_mut(&mut self.cached);
-        if let Some(place) = cached.get_mut(offset..end) {
+        if let Some(place) = self.cached.change().get_mut(offset..end) {
             place.copy_from_slice(bytes);
         }
         for sector in offset / SECTOR..end.div_ceil(SECTOR) {
-            let now = sector_of(&self.cached, sector);
+            let now = sector_of(self.cached.bytes(), sector);
             let versions = self.dirty.entry(sector).or_default();
             if versions.len() == VERSIONS_MAX {
                 versions.remove(1);
             }
             versions.push(now);
         }
+        true
     }
 
-    pub(super) fn set_len(&mut self, len: usize) {
-        if len != self.cached.len() {
-            Arc::make_mut(&mut self.cached).resize(len, 0);
+    /// Cuts or extends the file; gives whether that changed anything.
+    pub(super) fn set_len(&mut self, len: usize) -> bool {
+        let is_other = len != self.cached.len();
+        if is_other {
+            self.cached.change().resize(len, 0);
             self.lens.push(len);
         }
+        is_other
     }
 
-    /// Makes the sectors of a range, and the length, durable.
-    pub(super) fn sync(&mut self, from: usize, to: usize, with_len: bool) {
-        for sector in self.take_dirty(from, to) {
-            let now = sector_of(&self.cached, sector);
-            put_sector(Arc::make_mut(&mut self.disk), sector, &now);
+    /// Makes the sectors of a range, and the length, durable; gives whether that changed anything.
+    pub(super) fn sync(&mut self, from: usize, to: usize, with_len: bool) -> bool {
+        let sectors = self.take_dirty(from, to);
+        let mut has_changed = !sectors.is_empty();
+        for sector in sectors {
+            let now = sector_of(self.cached.bytes(), sector);
+            put_sector(self.disk.change(), sector, &now);
         }
         if with_len {
+            has_changed |= self.disk_len != self.cached.len() || !self.lens.is_empty();
             self.disk_len = self.cached.len();
             self.lens.clear();
         }
         self.protect(from, to);
+        has_changed
     }
 
     /// A sync that fails: some sectors reach the disk, none counts as changed any more.
     pub(super) fn fail_sync(&mut self, from: usize, to: usize, random: &mut Random) {
         for sector in self.take_dirty(from, to) {
             if random.once_in(2) {
-                let now = sector_of(&self.cached, sector);
-                put_sector(Arc::make_mut(&mut self.disk), sector, &now);
+                let now = sector_of(self.cached.bytes(), sector);
+                put_sector(self.disk.change(), sector, &now);
             }
         }
         self.protect(from, to);
@@ -86,10 +92,10 @@ impl File {
     /// Forgets what is cached and not changed, so that reading shows the disk.
     pub(super) fn drop_cache(&mut self) {
         let len = self.cached.len();
-        let cached = Arc::make_mut(&mut self.cached);
+        let cached = self.cached.change();
         for sector in 0..len.div_ceil(SECTOR) {
             if !self.dirty.contains_key(&sector) {
-                put_sector(cached, sector, &sector_of(&self.disk, sector));
+                put_sector(cached, sector, &sector_of(self.disk.bytes(), sector));
             }
         }
         cached.resize(len, 0);
@@ -97,26 +103,39 @@ impl File {
 
     /// The file as power loss may leave it.
     pub(super) fn after_power_loss(&self, random: &mut Random, style: Style) -> File {
-        let mut disk = Vec::clone(&self.disk);
-        for (sector, versions) in &self.dirty {
-            let old = sector_of(&disk, *sector);
-            let chosen = style.choose(random, &old, versions);
-            put_sector(&mut disk, *sector, &chosen);
-        }
         let lens = [&[self.disk_len], self.lens.as_slice()].concat();
         let len = match style {
             Style::Nothing => self.disk_len,
             Style::Everything => self.cached.len(),
             _ => random.pick(&lens).copied().unwrap_or(self.disk_len),
         };
-        disk.resize(len, 0);
-        let disk = Arc::new(disk);
+        let mut image = self.disk.clone();
+        for (sector, versions) in &self.dirty {
+            let old = sector_of(self.disk.bytes(), *sector);
+            let chosen = style.choose(random, &old, versions);
+            if chosen != old {
+                put_sector(image.change(), *sector, &chosen);
+            }
+        }
+        if image.len() != len {
+            image.change().resize(len, 0);
+        }
+        File::settled(image)
+    }
+
+    /// A file all of which is on the disk.
+    pub(super) fn settled(image: Image) -> File {
         File {
-            cached: Arc::clone(&disk),
-            disk,
-            disk_len: len,
+            disk_len: image.len(),
+            cached: image.clone(),
+            disk: image,
             ..File::default()
         }
+    }
+
+    /// Whether the disk holds just what programs see.
+    pub(super) fn is_settled(&self) -> bool {
+        self.cached.is_shared_with(&self.disk) && self.dirty.is_empty() && self.lens.is_empty()
     }
 
     fn take_dirty(&mut self, from: usize, to: usize) -> Vec<usize> {
@@ -137,7 +156,7 @@ impl File {
 }
 
 /// How much of what was not synced reaches the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Style {
     /// None of it.
     Nothing,
@@ -208,10 +227,9 @@ mod tests {
 
     fn changed() -> File {
         let mut file = File::default();
-        file.set_len(2048);
-        file.sync(0, 2048, true);
-        file.write(&[1; 1024], 0);
-        file.write(&[2; 512], 0);
+        assert!(file.set_len(2048) && file.sync(0, 2048, true));
+        assert!(file.write(&[1; 1024], 0) && file.write(&[2; 512], 0));
+        assert!(!file.write(&[2; 512], 0));
         file
     }
 
@@ -220,9 +238,9 @@ mod tests {
         let mut file = changed();
         file.sync(512, 1024, true);
         let none = file.after_power_loss(&mut Random::new(1), Style::Nothing);
-        assert_eq!(none.cached[..1024], [[0; 512], [1; 512]].concat());
+        assert_eq!(none.cached.bytes()[..1024], [[0; 512], [1; 512]].concat());
         let all = file.after_power_loss(&mut Random::new(1), Style::Everything);
-        assert_eq!(all.cached[..1024], [[2; 512], [1; 512]].concat());
+        assert_eq!(all.cached.bytes()[..1024], [[2; 512], [1; 512]].concat());
     }
 
     #[test]
@@ -232,15 +250,15 @@ mod tests {
         let mut seen = std::collections::BTreeSet::new();
         for _ in 0..200 {
             let after = file.after_power_loss(&mut random, Style::Some);
-            seen.insert(after.cached[0]);
+            seen.insert(after.cached.bytes()[0]);
             assert!(
-                after.cached[..512]
+                after.cached.bytes()[..512]
                     .iter()
-                    .all(|byte| *byte == after.cached[0])
+                    .all(|byte| *byte == after.cached.bytes()[0])
             );
         }
         assert_eq!(seen.into_iter().collect::<Vec<_>>(), [0, 1, 2]);
-        let is_mixed = |file: &File| file.cached[0] != file.cached[511];
+        let is_mixed = |file: &File| file.cached.bytes()[0] != file.cached.bytes()[511];
         assert!((0..50).any(|_| is_mixed(&file.after_power_loss(&mut random, Style::Torn))));
     }
 
@@ -248,13 +266,18 @@ mod tests {
     fn a_failed_sync_is_not_made_good_by_the_next_one() {
         let mut file = changed();
         let mut random = Random::new(3);
-        while file.after_power_loss(&mut random, Style::Everything).cached[0] == 2 {
+        while file
+            .after_power_loss(&mut random, Style::Everything)
+            .cached
+            .bytes()[0]
+            == 2
+        {
             file = changed();
             file.fail_sync(0, 2048, &mut random);
         }
         file.sync(0, 2048, true);
-        assert_eq!(file.cached[0], 2);
+        assert_eq!(file.cached.bytes()[0], 2);
         file.drop_cache();
-        assert_eq!(file.cached[0], 0);
+        assert_eq!(file.cached.bytes()[0], 0);
     }
 }

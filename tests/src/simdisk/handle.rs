@@ -1,26 +1,42 @@
 //! A program's view of the disk: the storage seam.
 
+use std::fmt;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use trace_journal::Timestamp;
 use trace_journal::storage::{
     ClockReading, Durability, Entry, FileSystem, Lock, LockOutcome, ProcessFacts, Region, Storage,
-    StorageFile,
+    StorageFile, read_whole, retry, write_whole,
 };
 
 use super::calls::{index, size};
-use super::fault::{Bug, Need};
-use super::file::PAGE;
+use super::fault::{Bug, Extent, Need};
+use super::mapping::Mapping;
 use super::{FileId, SimDisk, State};
 
 /// A program that uses the disk.
 #[derive(Clone, Debug)]
 pub struct Process {
-    disk: SimDisk,
-    is_dead: Arc<AtomicBool>,
+    pub(super) disk: SimDisk,
+    pub(super) is_dead: Arc<AtomicBool>,
+    meanwhile: Arc<Mutex<Option<Meanwhile>>>,
+    pub(super) is_forgiven: Arc<AtomicBool>,
+}
+
+/// What another thread of the program does in the middle of an append.
+struct Meanwhile {
+    /// Stores into a mapping before it.
+    stores: u64,
+    what: Box<dyn FnOnce() + Send>,
+}
+
+impl fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Meanwhile({})", self.stores)
+    }
 }
 
 impl Process {
@@ -30,6 +46,52 @@ impl Process {
         Process {
             disk: disk.clone(),
             is_dead: Arc::default(),
+            meanwhile: Arc::default(),
+            is_forgiven: Arc::default(),
+        }
+    }
+
+    /// Before the store into a mapping that comes after so many others, something else is to be
+    /// done once, as by another thread: never if any other call comes before it, because who
+    /// makes one may hold a lock.
+    pub fn meanwhile(&self, stores: u64, what: impl FnOnce() + Send + 'static) {
+        let what = Box::new(what);
+        *self.lock_meanwhile() = Some(Meanwhile { stores, what });
+    }
+
+    /// A sync fell between the room an append took and its stores: until it is over, pages need
+    /// not be asked for anew. That their space is gone in that moment is assumed not to happen.
+    pub fn forgive(&self) {
+        self.is_forgiven.store(true, Ordering::SeqCst);
+    }
+
+    /// Drops what has not been done meanwhile; gives whether it was done.
+    #[must_use]
+    pub fn was_meanwhile(&self) -> bool {
+        self.is_forgiven.store(false, Ordering::SeqCst);
+        self.lock_meanwhile().take().is_none()
+    }
+
+    fn lock_meanwhile(&self) -> MutexGuard<'_, Option<Meanwhile>> {
+        self.meanwhile
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be called before each store into a mapping.
+    pub(super) fn about_to_store(&self) {
+        let due = {
+            let mut waiting = self.lock_meanwhile();
+            match waiting.as_mut().filter(|waiting| waiting.stores > 0) {
+                Some(waiting) => {
+                    waiting.stores -= 1;
+                    None
+                }
+                None => waiting.take(),
+            }
+        };
+        if let Some(meanwhile) = due {
+            (meanwhile.what)();
         }
     }
 
@@ -42,27 +104,38 @@ impl Process {
     fn change<T>(
         &self,
         need: Need,
-        change: impl FnOnce(&mut State) -> io::Result<T>,
+        mut change: impl FnMut(&mut State) -> io::Result<T>,
     ) -> io::Result<T> {
-        self.check()?;
-        self.disk.about_to_change();
-        let mut state = self.disk.lock();
-        state.faults.next(need)?;
-        change(&mut state)
+        retry(|| {
+            self.check()?;
+            self.disk.about_to_change();
+            let mut state = self.disk.lock();
+            state.faults.next(need)?;
+            change(&mut state)
+        })
     }
 
-    fn look<T>(&self, need: Need, look: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
-        self.check()?;
-        let mut state = self.disk.lock();
-        state.faults.next(need)?;
-        look(&mut state)
+    pub(super) fn look<T>(
+        &self,
+        need: Need,
+        mut look: impl FnMut(&mut State) -> io::Result<T>,
+    ) -> io::Result<T> {
+        retry(|| {
+            self.check()?;
+            let mut state = self.disk.lock();
+            state.faults.next(need)?;
+            look(&mut state)
+        })
     }
 
+    /// Whether the program is still there; what it does outside of mappings ends what could be
+    /// done meanwhile.
     fn check(&self) -> io::Result<()> {
-        match self.is_dead.load(Ordering::SeqCst) {
-            true => Err(io::Error::other("the program is dead")),
-            false => Ok(()),
+        if self.is_dead.load(Ordering::SeqCst) {
+            return Err(io::Error::other("the program is dead"));
         }
+        drop(self.lock_meanwhile().take());
+        Ok(())
     }
 
     fn handle(&self, state: &mut State, file: FileId) -> Arc<dyn StorageFile> {
@@ -98,7 +171,7 @@ impl Storage for Process {
             }
             state.next_id += 1;
             let id = state.next_id;
-            state.files.insert(id, super::File::default());
+            state.files.insert(id, Arc::default());
             state.rename(name, Some(id));
             Ok(self.handle(state, id))
         })
@@ -143,7 +216,8 @@ impl Storage for Process {
     fn sync_dir(&self) -> io::Result<()> {
         self.change(Need::DirSync, |state| {
             if state.bug != Some(Bug::DirSyncIgnored) {
-                state.disk_names = state.names.clone();
+                state.version += u64::from(!state.name_changes.is_empty());
+                state.disk_names = Arc::clone(&state.names);
                 state.name_changes.clear();
             }
             Ok(())
@@ -206,34 +280,47 @@ impl StorageFile for Handle {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.process.look(Need::Nothing, |state| {
-            let cached = &state.file(self.file)?.cached;
+        let read = |buffer: &mut [u8], offset| {
+            self.process.check()?;
+            let mut state = self.process.disk.lock();
+            let extent = state.faults.next(Need::Read)?;
+            let cached = state.file(self.file)?.cached.bytes();
             let from = cached.get(index(offset)..).unwrap_or(&[]);
-            let len = from.len().min(buffer.len());
+            let len = part(extent, from.len().min(buffer.len()));
             if let (Some(to), Some(from)) = (buffer.get_mut(..len), from.get(..len)) {
                 to.copy_from_slice(from);
             }
             Ok(len)
-        })
+        };
+        read_whole(read, buffer, offset)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let written = self
-            .process
-            .change(Need::Space, |state| state.write(self.file, bytes, offset));
+        let write = |bytes: &[u8], offset| {
+            self.process.check()?;
+            self.process.disk.about_to_change();
+            let mut state = self.process.disk.lock();
+            let extent = state.faults.next(Need::Write)?;
+            let len = part(extent, bytes.len());
+            state.write(self.file, bytes.get(..len).unwrap_or(bytes), offset)?;
+            Ok(len)
+        };
+        let written = write_whole(write, bytes, offset);
         if written.is_err() && self.process.check().is_ok() {
             // A write that fails has written a part.
             let mut state = self.process.disk.lock();
             let len = state.random.below(size(bytes.len()));
             let part = bytes.get(..index(len)).unwrap_or(bytes);
-            state.file(self.file)?.write(part, index(offset));
+            let has_changed = state.file(self.file)?.write(part, index(offset));
+            state.note(has_changed);
         }
         written
     }
 
     fn allocate(&self, len: u64) -> io::Result<()> {
         self.process.change(Need::Space, |state| {
-            state.file(self.file)?.set_len(index(len));
+            let has_changed = state.file(self.file)?.set_len(index(len));
+            state.note(has_changed);
             Ok(())
         })
     }
@@ -249,10 +336,12 @@ impl StorageFile for Handle {
     }
 
     fn sync(&self, from: u64, to: u64) -> io::Result<()> {
-        self.process.check()?;
-        self.process.disk.about_to_change();
-        let mut state = self.process.disk.lock();
-        state.sync(self.file, index(from), index(to))
+        retry(|| {
+            self.process.check()?;
+            self.process.disk.about_to_change();
+            let mut state = self.process.disk.lock();
+            state.sync(self.file, index(from), index(to))
+        })
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -261,7 +350,8 @@ impl StorageFile for Handle {
                 Some(Bug::CutTooFar) => len.saturating_sub(512),
                 _ => len,
             };
-            state.file(self.file)?.set_len(index(len));
+            let has_changed = state.file(self.file)?.set_len(index(len));
+            state.note(has_changed);
             Ok(())
         })
     }
@@ -270,6 +360,7 @@ impl StorageFile for Handle {
         self.process.look(Need::Nothing, |state| {
             if state.bug != Some(Bug::DropCacheIgnored) {
                 state.file(self.file)?.drop_cache();
+                state.version += 1;
             }
             Ok(())
         })
@@ -288,61 +379,10 @@ impl StorageFile for Handle {
     }
 }
 
-/// A file that a program writes through memory.
-#[derive(Debug)]
-struct Mapping {
-    process: Process,
-    file: FileId,
-}
-
-impl Mapping {
-    fn store(&self, bytes: &[u8], offset: u64) {
-        if self.process.check().is_err() {
-            return;
-        }
-        self.process.disk.about_to_change();
-        let mut state = self.process.disk.lock();
-        let pages = offset / PAGE..(offset + size(bytes.len())).div_ceil(PAGE);
-        let Ok(file) = state.file(self.file) else {
-            return;
-        };
-        let missing = pages.into_iter().find(|page| !file.writable.contains(page));
-        if let Some(page) = missing {
-            let foul = format!("a store into page {page}, which may have no space");
-            state.foul.get_or_insert(foul);
-        }
-        // Stores cannot fail; whether they could be made was settled before.
-        let _ = state.write(self.file, bytes, offset);
-    }
-}
-
-impl Region for Mapping {
-    fn copy(&self, offset: u64, bytes: &[u8]) {
-        let whole = bytes.len().next_multiple_of(8);
-        let mut padded = bytes.to_vec();
-        padded.resize(whole, 0);
-        if !padded.is_empty() {
-            self.store(&padded, offset);
-        }
-    }
-
-    fn commit(&self, offset: u64, word: u64) {
-        self.store(&word.to_le_bytes(), offset);
-    }
-
-    fn word(&self, offset: u64) -> u64 {
-        let state = self.process.disk.lock();
-        let file = state.files.get(&self.file);
-        let bytes = file.and_then(|file| file.cached.get(index(offset)..));
-        let word = bytes.and_then(|bytes| bytes.first_chunk::<8>());
-        word.map_or(0, |word| u64::from_le_bytes(*word))
-    }
-
-    fn make_writable(&self, from: u64, to: u64) -> io::Result<()> {
-        self.process.look(Need::Space, |state| {
-            let writable = &mut state.file(self.file)?.writable;
-            writable.extend(from / PAGE..to.div_ceil(PAGE));
-            Ok(())
-        })
+/// How many bytes a call does of those it is asked for.
+fn part(extent: Extent, len: usize) -> usize {
+    match extent {
+        Extent::Whole => len,
+        Extent::Part => len.div_ceil(2),
     }
 }

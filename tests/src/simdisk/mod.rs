@@ -5,13 +5,18 @@ mod calls;
 mod fault;
 mod file;
 mod handle;
+mod image;
+mod mapping;
+mod rot;
 
 pub use fault::{Bug, Fault, Faults};
 pub use file::{SECTOR, Style};
 pub use handle::Process;
+pub use image::Image;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use trace_journal::RunId;
@@ -35,10 +40,10 @@ type FileId = u64;
 
 #[derive(Clone, Debug)]
 struct State {
-    files: BTreeMap<FileId, File>,
-    names: BTreeMap<String, FileId>,
+    files: BTreeMap<FileId, Arc<File>>,
+    names: Arc<BTreeMap<String, FileId>>,
     /// Names that survive power loss for certain.
-    disk_names: BTreeMap<String, FileId>,
+    disk_names: Arc<BTreeMap<String, FileId>>,
     /// Names made (`Some`) and removed since the directory was synced.
     name_changes: Vec<(String, Option<FileId>)>,
     /// Files locked by whom: file, handle, alone.
@@ -54,6 +59,8 @@ struct State {
     foul: Option<String>,
     /// The range a delayed sync is still to make durable.
     delayed: Option<(FileId, usize, usize)>,
+    /// Grows with every change that a crash could show.
+    version: u64,
 }
 
 impl SimDisk {
@@ -63,8 +70,8 @@ impl SimDisk {
         SimDisk {
             state: Arc::new(Mutex::new(State {
                 files: BTreeMap::new(),
-                names: BTreeMap::new(),
-                disk_names: BTreeMap::new(),
+                names: Arc::default(),
+                disk_names: Arc::default(),
                 name_changes: Vec::new(),
                 locks: Vec::new(),
                 next_id: 1,
@@ -75,6 +82,7 @@ impl SimDisk {
                 has_failed_sync: false,
                 foul: None,
                 delayed: None,
+                version: 0,
             })),
             watcher: None,
         }
@@ -99,6 +107,34 @@ impl SimDisk {
         self.lock().bug = bug;
     }
 
+    /// Draws run names and clock steps from here from now on.
+    pub fn set_random(&self, random: Random) {
+        self.lock().random = random;
+    }
+
+    /// A number that grows with every change that a crash could show.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.lock().version
+    }
+
+    /// A number that disks on which programs find something else do not have; `None` where what
+    /// they find is not all there is to know, because caches and disk may differ for good.
+    #[must_use]
+    pub fn key(&self) -> Option<u64> {
+        let state = self.lock();
+        if state.has_failed_sync {
+            return None;
+        }
+        let mut hasher = DefaultHasher::new();
+        for (name, id) in &*state.names {
+            name.hash(&mut hasher);
+            let file = state.files.get(id)?;
+            (file.cached.len(), file.cached.hash()).hash(&mut hasher);
+        }
+        Some(hasher.finish())
+    }
+
     /// The first rule of the seam that a program broke.
     #[must_use]
     pub fn foul(&self) -> Option<String> {
@@ -115,7 +151,7 @@ impl SimDisk {
     #[must_use]
     pub fn after_power_loss(&self, mut random: Random, style: Style) -> SimDisk {
         let state = self.lock();
-        let mut names = state.disk_names.clone();
+        let mut names = BTreeMap::clone(&state.disk_names);
         for (name, change) in &state.name_changes {
             let is_kept = match style {
                 Style::Nothing => false,
@@ -129,13 +165,23 @@ impl SimDisk {
                 None => drop(names.remove(name)),
             }
         }
-        let lose = |(id, file): (&FileId, &File)| (*id, file.after_power_loss(&mut random, style));
-        let files = state.files.iter().map(lose).collect();
+        let mut files = BTreeMap::new();
+        for (id, file) in &state.files {
+            let lost = match file.is_settled() {
+                true => Arc::clone(file),
+                false => Arc::new(file.after_power_loss(&mut random, style)),
+            };
+            // Nobody can reach a file without a name any more.
+            if names.values().any(|named| named == id) {
+                files.insert(*id, lost);
+            }
+        }
+        let names = Arc::new(names);
         let after = SimDisk::new(random);
         {
             let mut found = after.lock();
             found.files = files;
-            found.disk_names = names.clone();
+            found.disk_names = Arc::clone(&names);
             found.names = names;
             found.next_id = state.next_id;
             found.nanoseconds = state.nanoseconds;
@@ -160,15 +206,45 @@ impl SimDisk {
 
     /// All segments as programs see them.
     #[must_use]
-    pub fn segments(&self) -> BTreeMap<(RunId, SegmentNumber), Vec<u8>> {
+    pub fn segments(&self) -> BTreeMap<(RunId, SegmentNumber), Image> {
         let state = self.lock();
         let segments = state.names.iter().filter_map(|(name, id)| {
             let Some(FileName::Segment(run, number)) = FileName::parse(name) else {
                 return None;
             };
-            Some(((run, number), Vec::clone(&state.files.get(id)?.cached)))
+            Some(((run, number), state.files.get(id)?.cached.clone()))
         });
         segments.collect()
+    }
+
+    /// All files as programs see them, by name.
+    #[must_use]
+    pub fn images(&self) -> BTreeMap<String, Image> {
+        let state = self.lock();
+        let images = state.names.iter().filter_map(|(name, id)| {
+            let file = state.files.get(id)?;
+            Some((name.clone(), file.cached.clone()))
+        });
+        images.collect()
+    }
+
+    /// A disk that holds just these files, all of them synced.
+    #[must_use]
+    pub fn of(images: BTreeMap<String, Image>, random: Random) -> SimDisk {
+        let disk = SimDisk::new(random);
+        {
+            let mut state = disk.lock();
+            let mut names = BTreeMap::new();
+            for (name, image) in images {
+                state.next_id += 1;
+                let id = state.next_id;
+                names.insert(name, id);
+                state.files.insert(id, Arc::new(File::settled(image)));
+            }
+            state.names = Arc::new(names);
+            state.disk_names = Arc::clone(&state.names);
+        }
+        disk
     }
 
     /// All names as programs see them.
@@ -196,7 +272,7 @@ impl fmt::Debug for SimDisk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut names = f.debug_map();
         let state = self.lock();
-        for (name, id) in &state.names {
+        for (name, id) in &*state.names {
             let len = state.files.get(id).map_or(0, |file| file.cached.len());
             names.entry(name, &len);
         }

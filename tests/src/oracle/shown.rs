@@ -1,0 +1,110 @@
+//! What a disk shows to the library and to the plain reader, held against each other.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use trace_journal::{Item, Loss, Mode, Reader, Report, RunId, SegmentNumber};
+
+use crate::compare;
+use crate::plain::{Plain, PlainSegment};
+use crate::simdisk::{Image, Process, SimDisk};
+
+/// What a disk shows, whoever wrote it and whatever was promised.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// Every intact record.
+    pub plain: Plain,
+    /// The worst of what the library reports as lost.
+    pub loss: Loss,
+    /// Missing records, as reported.
+    pub missing: u64,
+    /// Missing records that are reported to have been durable.
+    pub lost_durable: u64,
+    /// The report, in short.
+    pub said: String,
+    /// A sync had failed before.
+    pub has_failed_sync: bool,
+}
+
+impl Shown {
+    /// Reads a disk on which nothing runs, in both ways.
+    ///
+    /// # Errors
+    /// The first difference; a record that is missing and not said to be; bytes without a class.
+    pub fn look(disk: &SimDisk, scans: &mut Scans) -> Result<Shown, String> {
+        // The library first: it drops the cache of a run that is marked as poisoned.
+        let reader = Reader::of_storage(Arc::new(Process::start(disk)), Mode::Salvage)
+            .map_err(|error| format!("reading: {error}"))?;
+        let items: Result<Vec<Item>, _> = reader.records().collect();
+        let items = items.map_err(|error| error.to_string())?;
+        let report = reader.report();
+        let plain = scans.plain(disk.segments());
+        compare::check_items(&items, &report, &plain)?;
+        all_missing_are_said(&items, &plain)?;
+        Ok(Shown {
+            loss: report.loss,
+            missing: report.missing(),
+            lost_durable: report.counts.lost_durable,
+            said: short(&report),
+            has_failed_sync: disk.has_failed_sync(),
+            plain,
+        })
+    }
+}
+
+/// Segments that were read before: of most crash states, most segments are the same.
+#[derive(Debug, Default)]
+pub struct Scans(HashMap<(RunId, SegmentNumber, u64), Arc<PlainSegment>>);
+
+impl Scans {
+    /// Reads segments as the plain reader does.
+    pub fn plain(&mut self, segments: BTreeMap<(RunId, SegmentNumber), Image>) -> Plain {
+        if self.0.len() > SCANS_MAX {
+            self.0.clear();
+        }
+        Plain::join(segments.into_iter().map(|((run, number), image)| {
+            let scan = || Arc::new(PlainSegment::scan(run, number, image.bytes()));
+            let known = self.0.entry((run, number, image.hash()));
+            ((run, number), Arc::clone(known.or_insert_with(scan)))
+        }))
+    }
+}
+
+/// Whether every number below the last one of a run is a record or in a gap.
+fn all_missing_are_said(items: &[Item], plain: &Plain) -> Result<(), String> {
+    let mut said: BTreeMap<RunId, Vec<(u64, u64)>> = BTreeMap::new();
+    for item in items {
+        if let Item::Gap(gap) = item {
+            let last = gap.last.map_or(u64::MAX, |last| last.get());
+            said.entry(gap.run)
+                .or_default()
+                .push((gap.first.get(), last));
+        }
+    }
+    for run in plain.runs.keys() {
+        let gaps = said.remove(run).unwrap_or_default();
+        let is_said = |seq: &u64| {
+            gaps.iter()
+                .any(|(first, last)| (*first..=*last).contains(seq))
+        };
+        let missing = plain.missing(*run);
+        if let Some(seq) = missing.iter().find(|seq| !is_said(seq)) {
+            return Err(format!("{run}: nobody says that record {seq} is missing"));
+        }
+        let have: BTreeSet<u64> = plain.run(*run).into_iter().map(|(seq, _)| seq).collect();
+        let is_there = |gap: &&(u64, u64)| have.range(gap.0..=gap.1).next().is_some();
+        if let Some(gap) = gaps.iter().find(is_there) {
+            return Err(format!("{run}: {gap:?} is said to be missing and is not"));
+        }
+    }
+    Ok(())
+}
+
+fn short(report: &Report) -> String {
+    if report.ranges.is_empty() {
+        return String::new();
+    }
+    format!("{:?} {:?}", report.counts, report.ranges)
+}
+
+const SCANS_MAX: usize = 1 << 12;
