@@ -240,9 +240,9 @@ fn a_run_that_others_overtook_while_it_began_is_not_ordered_before_them() {
         }
     });
     let own = late.info().run.unwrap().run;
-    let others = others.lock().unwrap();
+    let others = others.lock().unwrap().clone();
     assert_eq!(others.len(), 2);
-    for other in others.iter() {
+    for other in others {
         assert!(
             other.generation < own.generation,
             "{other} over, then {own}"
