@@ -27,7 +27,6 @@ impl Explorer {
         count.states += 1;
         count.distinct += 1;
         count.damage += u64::from(first.is_damaged);
-        count.misnumbered += u64::from(first.misnumbered > 0);
         drop(tally);
         self.trace_in(u64::try_from(first.given.len()).unwrap_or(0));
         if !found.random.once_in(ROT_RECOVER_ONCE_IN) {

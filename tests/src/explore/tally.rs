@@ -22,8 +22,6 @@ pub struct Count {
     pub unwitnessed: u64,
     /// States that are reported as damaged.
     pub damage: u64,
-    /// States in which intact records were given under numbers that are not theirs.
-    pub misnumbered: u64,
 }
 
 impl Tally {
@@ -40,7 +38,6 @@ impl Tally {
             sum.recoveries += count.recoveries;
             sum.unwitnessed += count.unwitnessed;
             sum.damage += count.damage;
-            sum.misnumbered += count.misnumbered;
         }
     }
 
@@ -58,20 +55,15 @@ impl Tally {
     #[must_use]
     pub fn table(&self, what: &str) -> String {
         let mut table = format!(
-            "{:<24}{:>11}{:>11}{:>11}{:>12}{:>9}{:>12}\n",
-            what, "states", "distinct", "recoveries", "unwitnessed", "damage", "misnumbered"
+            "{:<24}{:>11}{:>11}{:>11}{:>12}{:>9}\n",
+            what, "states", "distinct", "recoveries", "unwitnessed", "damage"
         );
         let lines = self.0.iter().map(|(way, count)| (way.name(), *count));
         for (name, count) in lines.chain([("all", self.total())]) {
             let _ = writeln!(
                 table,
-                "  {name:<22}{:>11}{:>11}{:>11}{:>12}{:>9}{:>12}",
-                count.states,
-                count.distinct,
-                count.recoveries,
-                count.unwitnessed,
-                count.damage,
-                count.misnumbered
+                "  {name:<22}{:>11}{:>11}{:>11}{:>12}{:>9}",
+                count.states, count.distinct, count.recoveries, count.unwitnessed, count.damage
             );
         }
         table

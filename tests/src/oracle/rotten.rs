@@ -6,7 +6,6 @@ use std::sync::Arc;
 use trace_journal::format::{FileName, HeaderState, SegmentHeader};
 use trace_journal::{Error, Fate, Gap, Item, Loss, Mode, Reader, RunId, SegmentNumber};
 
-use super::USER_KIND_FIRST;
 use crate::compare;
 use crate::plain::{Plain, PlainRecord, varint};
 use crate::simdisk::{Image, Process, SimDisk};
@@ -38,8 +37,6 @@ pub struct Rotten {
     pub given: Vec<Given>,
     /// The library reports damage.
     pub is_damaged: bool,
-    /// Records under numbers that are not theirs, because nothing intact tells them.
-    pub misnumbered: u64,
 }
 
 /// Checks a disk that rotted against what it held before: nothing is invented or reordered, every
@@ -82,12 +79,9 @@ pub fn check_rotten(before: &Held, after: &SimDisk) -> Result<Rotten, String> {
     let mut returned = BTreeSet::new();
     for (run, found) in &runs {
         let in_run = |wrong| format!("{run}: {wrong}");
-        let (real, misnumbered) = found.check(before.plain.runs.get(run)).map_err(in_run)?;
-        rotten.misnumbered += misnumbered;
-        returned.extend(real.into_iter().map(|seq| (*run, seq)));
-        if misnumbered == 0 {
-            found.check_fates(rotten.is_damaged).map_err(in_run)?;
-        }
+        let given = found.check(before.plain.runs.get(run)).map_err(in_run)?;
+        returned.extend(given.into_iter().map(|seq| (*run, seq)));
+        found.check_fates(rotten.is_damaged).map_err(in_run)?;
     }
     before.check_all_given(after, &returned)?;
     Ok(rotten)
@@ -190,42 +184,20 @@ struct Run {
 }
 
 impl Run {
-    /// Whether every record given was there, in this order; gives the real numbers, and how many
-    /// records have others.
-    fn check(
-        &self,
-        before: Option<&BTreeMap<u64, PlainRecord>>,
-    ) -> Result<(BTreeSet<u64>, u64), String> {
-        let none = BTreeMap::new();
-        let before = before.unwrap_or(&none);
-        let mut real = BTreeSet::new();
-        let (mut misnumbered, mut last, mut last_own) = (0, 0, 0);
+    /// Whether every record given was there, under its number, in this order; gives the numbers.
+    fn check(&self, before: Option<&BTreeMap<u64, PlainRecord>>) -> Result<BTreeSet<u64>, String> {
+        let mut last = 0;
         for (seq, kind, payload) in &self.given {
             if *seq <= last {
                 return Err(format!("record {seq} comes behind record {last}"));
             }
             last = *seq;
-            let is_same = |r: &PlainRecord| r.kind == *kind && r.payload == *payload;
-            let is_right = before.get(seq).is_some_and(is_same);
-            let unused = |at: &u64| !real.contains(at);
-            let number = match is_right {
-                true => Some(*seq),
-                false => before
-                    .iter()
-                    .find(|(at, record)| unused(at) && is_same(record))
-                    .map(|(at, _)| *at),
-            };
-            let number = number.ok_or_else(|| format!("record {seq} is invented"))?;
-            misnumbered += u64::from(number != *seq);
-            real.insert(number);
-            if *kind >= USER_KIND_FIRST {
-                if number <= last_own {
-                    return Err(format!("record {number} is given behind record {last_own}"));
-                }
-                last_own = number;
+            let there = before.and_then(|records| records.get(seq));
+            if there.is_none_or(|r| r.kind != *kind || r.payload != *payload) {
+                return Err(format!("record {seq} is invented"));
             }
         }
-        Ok((real, misnumbered))
+        Ok(self.given.iter().map(|given| given.0).collect())
     }
 
     /// Whether every number up to the last has one fate, and the right one where a witness is
