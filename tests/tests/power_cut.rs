@@ -357,19 +357,39 @@ fn a_second_power_cut_while_the_first_is_recovered_takes_nothing_more() {
         let budget = Budget::new("power-cut-recovery", limit, wished.min(MIN_RECOVERIES));
         let mut random = Random::part(seed(), 2);
         let recorded = Made::ALL.map(|made| record(dir, made, None));
-        let mut done = 0;
+        let (mut done, mut not_mounted) = (0, 0);
         for (round, recorded) in (0..6).flat_map(|round| recorded.iter().map(move |r| (round, r))) {
             if budget.is_over() {
                 break;
             }
             let dir = &dir.join(format!("second-{round}-{}", recorded.made.name()));
             let second = record_recovery(dir, recorded, &mut random);
-            done += all_hold(dir, &second, wished.div_ceil(18), limit);
+            let (checked, lost) = all_mounted_hold(dir, &second, wished.div_ceil(18), limit);
+            done += checked - lost;
+            not_mounted += lost;
             fs::remove_dir_all(dir).unwrap();
         }
+        let lost = format!("{not_mounted} states that the file system itself did not survive");
+        rigs::done("power-cut-recovery", &lost);
+        assert!(not_mounted * 10 <= done, "{lost}, of {done} others");
         budget.done(done, seed());
     });
 }
+
+/// As [`all_hold`], of the states that can be mounted; gives the number of the others, too. While
+/// a file system is mounted again it writes what has one checksum over many sectors, which is
+/// then torn: ext4's superblock, what xfs brings up to date from its log.
+fn all_mounted_hold(dir: &Path, recorded: &Recorded, states: u64, limit: Duration) -> (u64, u64) {
+    let (checked, mut wrong) = check_states(dir, recorded, states, limit);
+    let found = wrong.len();
+    wrong.retain(|why| !(why.contains(TORN_NOT_MOUNTED.0) && why.contains(TORN_NOT_MOUNTED.1)));
+    let of = format!("{} of {checked}", wrong.len());
+    assert!(wrong.is_empty(), "{of}: {}", wrong[0]);
+    (checked, u64::try_from(found).unwrap())
+}
+
+/// How such a state tells itself.
+const TORN_NOT_MOUNTED: (&str, &str) = (", Torn at ", "not to be mounted: Bad message");
 
 #[test]
 fn a_writer_that_never_syncs_is_caught_on_every_file_system() {
