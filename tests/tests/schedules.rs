@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use journal_tests::oracle::Scans;
 use journal_tests::plain::Plain;
 use journal_tests::random::{Random, from_env, seed};
 use journal_tests::rigs::Budget;
@@ -146,7 +147,7 @@ impl Scene {
         let style = [Style::Nothing, Style::Some, Style::Torn][thread_rng().gen_range(0..3)];
         let random = Random::new(thread_rng().r#gen());
         let found = self.disk.after_power_loss(random, style);
-        let plain = Plain::of(found.segments());
+        let plain = plain_of(&found);
         let ledger = self.ledger.lock().unwrap();
         let nothing = BTreeMap::new();
         let there = plain.runs.get(&self.run).unwrap_or(&nothing);
@@ -176,7 +177,7 @@ impl Scene {
         let foul = foul.filter(|foul| !foul.starts_with("a store into page"));
         assert_eq!(foul, None);
         // A kill now: written is written, whatever became of the syncs.
-        let plain = Plain::of(self.disk.segments());
+        let plain = plain_of(&self.disk);
         let ledger = self.ledger.lock().unwrap();
         for (seq, payload) in &ledger.written {
             let found = plain.runs.get(&self.run).and_then(|run| run.get(seq));
@@ -184,6 +185,11 @@ impl Scene {
             assert_eq!(found, Some(payload), "number {seq} was written");
         }
     }
+}
+
+/// What the disk holds, read the plain way.
+fn plain_of(disk: &SimDisk) -> Plain {
+    Scans::default().plain(disk.segments())
 }
 
 fn options(about: About, mode: WriteMode) -> Options {
