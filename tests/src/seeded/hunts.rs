@@ -45,7 +45,7 @@ GapNotTold               | damage         | damage        | every_flipped
 MissingSegmentPassedOver | damage         | damage        | segments_missing
 LastDurableForgotten     | damage         | damage        | every_flipped
 CacheNotBound            | damage         | trace_journal | recovery::cache
-RetiredMissed            | damage         | trace_journal | recovery::witness
+RetiredMissed            | damage         | trace_journal | recovery::fates
 WitnessOfTheFuture       | hostile        | trace_journal | a_witness_of_records
 SearchesTooLong          | hostile        | trace_journal | searching_costs
 RunsByClock              | clock          | sim           | every_crash_state_keeps
