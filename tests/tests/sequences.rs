@@ -23,12 +23,14 @@ fn explore_all(all: &[Sequence], limits: &Limits) -> Result<Tally, String> {
     let total = Mutex::new(Ok(Tally::default()));
     let work = || {
         while let Some(sequence) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            // Of a long one there are too many states to stop every recovery at every change.
+            let (recover_once_in, again_once_in) = match sequence.operations.len() {
+                0..=3 => (1, 1),
+                _ => (RECOVER_LONG_ONCE_IN, 1),
+            };
             let limits = Limits {
-                // Of a long one, too many states to recover them all.
-                recover_once_in: match sequence.operations.len() {
-                    0..=3 => 1,
-                    _ => RECOVER_LONG_ONCE_IN,
-                },
+                recover_once_in,
+                again_once_in,
                 ..limits.clone()
             };
             let outcome = sequence.explore(seed(), limits);
