@@ -25,17 +25,23 @@ pub fn read_whole(
 /// Calls `write` with what is still to be written of `bytes` and its offset, until it all is.
 ///
 /// # Errors
-/// As `write` says, `WriteZero` if it makes no headway; an interrupted call is made again.
+/// As `write` says, `WriteZero` if it makes no headway; an interrupted call is made again, and so
+/// is one that would block, a few times: btrfs says that now and then of a disk nearly full.
 pub fn write_whole(
     mut write: impl FnMut(&[u8], u64) -> io::Result<usize>,
     bytes: &[u8],
     offset: u64,
 ) -> io::Result<()> {
-    let mut done = 0;
+    let (mut done, mut blocked) = (0, 0);
     while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
-        match retry(|| write(rest, behind(offset, done)))? {
-            0 => return Err(io::ErrorKind::WriteZero.into()),
-            count => done += count,
+        match retry(|| write(rest, behind(offset, done))) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => done += count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && blocked < BLOCKED_MAX => {
+                blocked += 1;
+                std::thread::yield_now();
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(())
@@ -53,6 +59,9 @@ pub fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
         }
     }
 }
+
+/// How often a write may say that it would block before that is an error.
+const BLOCKED_MAX: u32 = 1000;
 
 fn behind(offset: u64, done: usize) -> u64 {
     offset.saturating_add(u64::try_from(done).unwrap_or(u64::MAX))
@@ -113,5 +122,24 @@ mod tests {
         assert_eq!(file.bytes, b"all of these");
         let stuck = write_whole(|_, _| Ok(0), b"x", 0);
         assert_eq!(stuck.unwrap_err().kind(), io::ErrorKind::WriteZero);
+    }
+
+    #[test]
+    fn a_write_that_would_block_is_made_again_but_not_for_ever() {
+        let mut left = 3;
+        let written = write_whole(
+            |bytes, _| match left {
+                0 => Ok(bytes.len()),
+                _ => {
+                    left -= 1;
+                    Err(io::ErrorKind::WouldBlock.into())
+                }
+            },
+            b"bytes",
+            0,
+        );
+        assert!(written.is_ok());
+        let never = write_whole(|_, _| Err(io::ErrorKind::WouldBlock.into()), b"bytes", 0);
+        assert_eq!(never.unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }
 }
