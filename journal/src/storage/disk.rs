@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use super::map::{ForkGuard, MappedFile};
+use super::map::{AddressSpace, ForkGuard, MappedFile};
 use super::{ClockReading, Durability, Entry, FileSystem, Lock, LockOutcome};
 use super::{ProcessFacts, Region, Storage, StorageFile, process};
 use super::{read_whole, retry, write_whole};
@@ -23,6 +23,7 @@ pub struct DiskStorage {
     file_system: FileSystem,
     fork_guard: Option<ForkGuard>,
     pid: u32,
+    space: AddressSpace,
 }
 
 impl DiskStorage {
@@ -42,6 +43,7 @@ impl DiskStorage {
             file_system,
             fork_guard: ForkGuard::new().ok(),
             pid: std::process::id(),
+            space: AddressSpace::default(),
         })
     }
 
@@ -98,7 +100,7 @@ impl Storage for DiskStorage {
             .create_new(true)
             .mode(mode)
             .open(path)?;
-        Ok(Arc::new(DiskFile::new(file)))
+        Ok(Arc::new(DiskFile::new(file, &self.space)))
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
@@ -109,7 +111,7 @@ impl Storage for DiskStorage {
             .read(true)
             .custom_flags(flags)
             .open(self.path.join(name))?;
-        Ok(Arc::new(DiskFile::new(file)))
+        Ok(Arc::new(DiskFile::new(file, &self.space)))
     }
 
     fn link(&self, from: &str, to: &str) -> io::Result<()> {
@@ -170,12 +172,16 @@ struct DiskFile {
     file: File,
     /// Its mapping, once it has one: through it, a part of the file can be synced by itself.
     mapped: OnceLock<Arc<MappedFile>>,
+    space: AddressSpace,
 }
 
 impl DiskFile {
-    fn new(file: File) -> DiskFile {
-        let mapped = OnceLock::new();
-        DiskFile { file, mapped }
+    fn new(file: File, space: &AddressSpace) -> DiskFile {
+        DiskFile {
+            file,
+            mapped: OnceLock::new(),
+            space: space.clone(),
+        }
     }
 }
 
@@ -202,7 +208,7 @@ impl StorageFile for DiskFile {
     }
 
     fn map(&self, len: u64) -> io::Result<Arc<dyn Region>> {
-        let mapped = Arc::new(MappedFile::new(&self.file, len)?);
+        let mapped = Arc::new(MappedFile::new(&self.file, len, &self.space)?);
         let _ = self.mapped.set(Arc::clone(&mapped));
         Ok(mapped)
     }

@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MsyncFlags, ProtFlags};
@@ -19,41 +20,106 @@ use rustix::mm::{madvise, mmap, mmap_anonymous, msync, munmap};
 
 use super::Region;
 
-/// The first bytes of a file, mapped shared and writable.
+/// Address space that mappings have let go of, for those that come after them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AddressSpace(Arc<Mutex<Vec<Arc<Range>>>>);
+
+/// A part of the address space in which something is mapped at any time, whatever it is.
 #[derive(Debug)]
-pub(super) struct MappedFile {
+struct Range {
     base: NonNull<AtomicU64>,
-    /// Bytes mapped: a multiple of the page size.
     len: u64,
 }
 
-// SAFETY: the mapping belongs to this value alone until it is dropped, and is only accessed
-// through shared references to atomic words.
-unsafe impl Send for MappedFile {}
+/// The first bytes of a file, mapped shared and writable.
+#[derive(Debug)]
+pub(super) struct MappedFile {
+    /// Kept even when the file is not mapped any more: who comes too late meets memory there.
+    range: Arc<Range>,
+    /// Bytes mapped: a multiple of the page size, 0 after the file was let go.
+    len: AtomicU64,
+    space: AddressSpace,
+}
+
+// SAFETY: what is mapped in the range is memory as long as the range is not dropped, and is only
+// accessed through shared references to atomic words.
+unsafe impl Send for Range {}
 // SAFETY: as above; atomic words may be accessed from any number of threads.
-unsafe impl Sync for MappedFile {}
+unsafe impl Sync for Range {}
+
+impl AddressSpace {
+    /// A range of at least `len` bytes, in which nothing that is needed is mapped.
+    fn take(&self, len: u64) -> io::Result<Arc<Range>> {
+        {
+            let mut free = self.lock();
+            let fitting = (0_usize..).zip(free.iter()).filter(|(_, r)| r.len >= len);
+            if let Some((place, _)) = fitting.min_by_key(|(_, range)| range.len) {
+                return Ok(free.swap_remove(place));
+            }
+        }
+        let size = usize::try_from(len).map_err(io::Error::other)?;
+        // SAFETY: the kernel chooses the place, so no memory in use is replaced.
+        let base =
+            unsafe { mmap_anonymous(std::ptr::null_mut(), size, ProtFlags::empty(), NOTHING)? };
+        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Arc::new(Range { base, len }))
+    }
+
+    fn give_back(&self, range: &Arc<Range>) {
+        self.lock().push(Arc::clone(range));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Range>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Range {
+    fn drop(&mut self) {
+        if let Ok(size) = usize::try_from(self.len) {
+            // SAFETY: the range was reserved with this size and nothing borrows from it any more.
+            // A failure would leave it mapped, which is safe.
+            let _ = unsafe { munmap(self.base.as_ptr().cast(), size) };
+        }
+    }
+}
 
 impl MappedFile {
     /// Maps the first `len` bytes of a file that is at least that long.
-    pub(super) fn new(file: &File, len: u64) -> io::Result<MappedFile> {
+    pub(super) fn new(file: &File, len: u64, space: &AddressSpace) -> io::Result<MappedFile> {
         let size = usize::try_from(len).map_err(io::Error::other)?;
         if size == 0 || !len.is_multiple_of(PAGE_LEN) {
             return Err(io::ErrorKind::InvalidInput.into());
         }
+        let range = space.take(len)?;
         let access = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: the kernel chooses the place, so no memory in use is replaced.
-        let base = unsafe {
-            mmap(
-                std::ptr::null_mut(),
-                size,
-                access,
-                MapFlags::SHARED,
-                file,
-                0,
-            )?
+        let place: *mut c_void = range.base.as_ptr().cast();
+        // SAFETY: the place lies in a range that is ours and in which nothing is needed; what was
+        // mapped there is replaced in one step.
+        unsafe {
+            let flags = MapFlags::SHARED | MapFlags::FIXED;
+            mmap(place, size, access, flags, file, 0)?
         };
-        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(MappedFile { base, len })
+        Ok(MappedFile {
+            range,
+            len: AtomicU64::new(len),
+            space: space.clone(),
+        })
+    }
+
+    fn len(&self) -> u64 {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// The place of a word in memory, as the kernel's calls take it; `None` outside the range.
+    fn place(&self, offset: u64) -> Option<*mut c_void> {
+        if offset > self.range.len {
+            return None;
+        }
+        let index = usize::try_from(offset / WORD_LEN).ok()?;
+        // SAFETY: the word lies inside the range, or right behind it.
+        let word = unsafe { self.range.base.add(index) };
+        Some(word.as_ptr().cast())
     }
 
     /// Makes bytes `from..to` durable, and what it takes to read them back, as `fdatasync` does
@@ -62,17 +128,14 @@ impl MappedFile {
     pub(super) fn sync(&self, from: u64, to: u64) -> Option<io::Result<()>> {
         let from = from - from % PAGE_LEN;
         let to = to.checked_next_multiple_of(PAGE_LEN)?;
-        if from >= to || to > self.len {
+        if from >= to || to > self.len() {
             return None;
         }
-        let index = usize::try_from(from / WORD_LEN).ok()?;
+        let start = self.place(from)?;
         let len = usize::try_from(to - from).ok()?;
         loop {
             // SAFETY: the range lies inside the mapping; syncing changes no byte of it.
-            let synced = unsafe {
-                let start: *mut c_void = self.base.add(index).as_ptr().cast();
-                msync(start, len, MsyncFlags::SYNC)
-            };
+            let synced = unsafe { msync(start, len, MsyncFlags::SYNC) };
             match synced {
                 Err(Errno::INTR) => {}
                 other => return Some(other.map_err(Into::into)),
@@ -80,54 +143,64 @@ impl MappedFile {
         }
     }
 
-    /// The word at a byte offset; `None` outside the mapping or between two words.
-    fn word_at(&self, offset: u64) -> Option<&AtomicU64> {
-        let end = offset.checked_add(WORD_LEN)?;
-        if !offset.is_multiple_of(WORD_LEN) || end > self.len {
-            return None;
-        }
-        let index = usize::try_from(offset / WORD_LEN).ok()?;
-        // SAFETY: the word lies inside the mapping, which lives as long as `self`; the base is
-        // aligned to a page and so the word to its size; all access is atomic.
-        Some(unsafe { self.base.add(index).as_ref() })
-    }
-
-    /// The words that `len` bytes at `offset` touch; `None` if any is outside the mapping.
+    /// The words that `len` bytes at `offset` touch; `None` if any is outside the mapping, or
+    /// `offset` between two words.
     fn words_at(&self, offset: u64, len: usize) -> Option<&[AtomicU64]> {
         let count = len.div_ceil(8);
         let bytes = u64::try_from(count).ok()?.checked_mul(WORD_LEN)?;
-        if !offset.is_multiple_of(WORD_LEN) || offset.checked_add(bytes)? > self.len {
+        if !offset.is_multiple_of(WORD_LEN) || offset.checked_add(bytes)? > self.len() {
             return None;
         }
         let index = usize::try_from(offset / WORD_LEN).ok()?;
-        // SAFETY: as in `word_at`, for all of the words, which lie next to each other.
-        Some(unsafe { std::slice::from_raw_parts(self.base.add(index).as_ptr(), count) })
+        // SAFETY: the words lie next to each other inside the range, which lives as long as
+        // `self`; the base is aligned to a page and so each word to its size; all access is
+        // atomic.
+        Some(unsafe { std::slice::from_raw_parts(self.range.base.add(index).as_ptr(), count) })
+    }
+
+    fn word_at(&self, offset: u64) -> Option<&AtomicU64> {
+        self.words_at(offset, 8)?.first()
+    }
+}
+
+/// Copies bytes into words, with zeros behind them in the last one.
+fn fill(words: &[AtomicU64], bytes: &[u8]) {
+    let (whole, rest) = bytes.as_chunks::<8>();
+    for (word, chunk) in words.iter().zip(whole) {
+        word.store(u64::from_le_bytes(*chunk).to_le(), Ordering::Relaxed);
+    }
+    if let Some(last) = words.get(whole.len()) {
+        let mut padded = [0; 8];
+        padded
+            .iter_mut()
+            .zip(rest)
+            .for_each(|(to, from)| *to = *from);
+        last.store(u64::from_le_bytes(padded).to_le(), Ordering::Relaxed);
     }
 }
 
 impl Region for MappedFile {
     fn copy(&self, offset: u64, bytes: &[u8]) {
-        let Some(words) = self.words_at(offset, bytes.len()) else {
-            debug_assert!(false, "{} bytes at {offset} of {}", bytes.len(), self.len);
-            return;
-        };
-        let (whole, rest) = bytes.as_chunks::<8>();
-        for (word, chunk) in words.iter().zip(whole) {
-            word.store(u64::from_le_bytes(*chunk).to_le(), Ordering::Relaxed);
+        let found = self.words_at(offset, bytes.len());
+        debug_assert!(found.is_some(), "{} bytes at {offset}", bytes.len());
+        if let Some(words) = found {
+            fill(words, bytes);
         }
-        if let Some(last) = words.get(whole.len()) {
-            let mut padded = [0; 8];
-            padded
-                .iter_mut()
-                .zip(rest)
-                .for_each(|(to, from)| *to = *from);
-            last.store(u64::from_le_bytes(padded).to_le(), Ordering::Relaxed);
+    }
+
+    fn put(&self, offset: u64, [first, second]: [u64; 2], bytes: &[u8]) {
+        let found = self.words_at(offset, bytes.len() + 16);
+        debug_assert!(found.is_some(), "{} bytes at {offset}", bytes.len() + 16);
+        if let Some([commit, other, rest @ ..]) = found {
+            fill(rest, bytes);
+            other.store(second.to_le(), Ordering::Relaxed);
+            commit.store(first.to_le(), Ordering::Release);
         }
     }
 
     fn commit(&self, offset: u64, word: u64) {
         let found = self.word_at(offset);
-        debug_assert!(found.is_some(), "{offset} of {}", self.len);
+        debug_assert!(found.is_some(), "{offset} of {}", self.len());
         if let Some(found) = found {
             found.store(word.to_le(), Ordering::Release);
         }
@@ -138,11 +211,18 @@ impl Region for MappedFile {
             .map_or(0, |word| u64::from_le(word.load(Ordering::Acquire)))
     }
 
+    fn words(&self, offset: u64, step: u64, words: &mut [u64]) {
+        let mut at = offset;
+        for word in words {
+            *word = self.word(at);
+            at = at.saturating_add(step);
+        }
+    }
+
     fn release(&self, from: u64, to: u64) {
         let from = from.next_multiple_of(PAGE_LEN);
-        let to = to.min(self.len) / PAGE_LEN * PAGE_LEN;
-        let (Ok(index), Some(len)) = (usize::try_from(from / WORD_LEN), to.checked_sub(from))
-        else {
+        let to = to.min(self.len()) / PAGE_LEN * PAGE_LEN;
+        let (Some(start), Some(len)) = (self.place(from), to.checked_sub(from)) else {
             return;
         };
         let Ok(len) = usize::try_from(len) else {
@@ -152,26 +232,39 @@ impl Region for MappedFile {
         // then has no mapping of them to write-protect, which interrupts every processor once a
         // page: https://man7.org/linux/man-pages/man2/madvise.2.html
         // SAFETY: the range lies inside the mapping, whose bytes do not change by this.
-        let _ = unsafe {
-            let start: *mut c_void = self.base.add(index).as_ptr().cast();
-            madvise(start, len, Advice::LinuxDontNeed)
+        let _ = unsafe { madvise(start, len, Advice::LinuxDontNeed) };
+    }
+
+    fn retire(&self) {
+        let was = self.len.swap(0, Ordering::AcqRel);
+        let Ok(size) = usize::try_from(self.range.len) else {
+            return;
         };
+        if was == 0 {
+            return;
+        }
+        let place: *mut c_void = self.range.base.as_ptr().cast();
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: the range is ours, and the file in it is replaced by empty memory in one step:
+        // whoever still has words of it has memory.
+        let replaced = unsafe { mmap_anonymous(place, size, access, NOTHING | MapFlags::FIXED) };
+        // Else the file stays mapped until the range is dropped.
+        if replaced.is_ok() {
+            self.space.give_back(&self.range);
+        }
     }
 
     fn make_writable(&self, from: u64, to: u64) -> io::Result<()> {
         let from = from - from % PAGE_LEN;
-        let to = to.next_multiple_of(PAGE_LEN).min(self.len);
+        let to = to.next_multiple_of(PAGE_LEN).min(self.len());
         if from >= to {
             return Ok(());
         }
-        let index = usize::try_from(from / WORD_LEN).map_err(io::Error::other)?;
+        let start = self.place(from).ok_or(io::ErrorKind::InvalidInput)?;
         let len = usize::try_from(to - from).map_err(io::Error::other)?;
         loop {
             // SAFETY: the range lies inside the mapping; populating changes no byte of it.
-            let populated = unsafe {
-                let start: *mut c_void = self.base.add(index).as_ptr().cast();
-                madvise(start, len, Advice::LinuxPopulateWrite)
-            };
+            let populated = unsafe { madvise(start, len, Advice::LinuxPopulateWrite) };
             match populated {
                 Err(Errno::INTR) => {}
                 // Where a store would raise SIGBUS the call says EFAULT:
@@ -179,16 +272,6 @@ impl Region for MappedFile {
                 Err(Errno::FAULT) => return Err(io::ErrorKind::StorageFull.into()),
                 other => return Ok(other?),
             }
-        }
-    }
-}
-
-impl Drop for MappedFile {
-    fn drop(&mut self) {
-        if let Ok(size) = usize::try_from(self.len) {
-            // SAFETY: the mapping was made with this size and nothing borrows from it any more.
-            // A failure would leave it mapped, which is safe.
-            let _ = unsafe { munmap(self.base.as_ptr().cast(), size) };
         }
     }
 }
@@ -241,6 +324,8 @@ impl Drop for ForkGuard {
     }
 }
 
+/// Memory that counts for nothing until it is touched.
+const NOTHING: MapFlags = MapFlags::PRIVATE.union(MapFlags::NORESERVE);
 const WORD_LEN: u64 = 8;
 /// Offsets are rounded to this; a multiple of it is a multiple of every smaller page size too.
 const PAGE_LEN: u64 = 4096;
@@ -254,7 +339,7 @@ mod tests {
     fn what_is_copied_and_committed_is_in_the_file() {
         let file = tempfile::tempfile().unwrap();
         file.set_len(8192).unwrap();
-        let region = MappedFile::new(&file, 8192).unwrap();
+        let region = MappedFile::new(&file, 8192, &AddressSpace::default()).unwrap();
         region.make_writable(4000, 5000).unwrap();
         region.copy(4104, b"eleven byte");
         region.commit(4096, 0x1122_3344_5566_7788);
@@ -271,12 +356,41 @@ mod tests {
     fn places_outside_the_mapping_are_never_touched() {
         let file = tempfile::tempfile().unwrap();
         file.set_len(4096).unwrap();
-        let region = MappedFile::new(&file, 4096).unwrap();
+        let region = MappedFile::new(&file, 4096, &AddressSpace::default()).unwrap();
         assert_eq!(region.word(4096), 0);
         assert_eq!(region.word(u64::MAX - 7), 0);
         assert_eq!(region.word(3), 0);
         assert!(region.words_at(4088, 9).is_none());
-        assert!(MappedFile::new(&file, 100).is_err());
+        assert!(MappedFile::new(&file, 100, &AddressSpace::default()).is_err());
+    }
+
+    #[test]
+    fn a_file_that_was_let_go_is_not_touched_again_and_makes_room_for_the_next() {
+        let space = AddressSpace::default();
+        let files = [(); 2].map(|()| {
+            let file = tempfile::tempfile().unwrap();
+            file.set_len(8192).unwrap();
+            file
+        });
+        let first = MappedFile::new(&files[0], 8192, &space).unwrap();
+        first.commit(4096, 1);
+        let late = first.words_at(4096, 8).unwrap();
+        first.retire();
+        assert_eq!(first.word(4096), 0);
+        first.make_writable(0, 8192).unwrap();
+        assert!(first.sync(0, 8192).is_none());
+        // Memory, and not the file's.
+        late[0].store(7, Ordering::Relaxed);
+        let second = MappedFile::new(&files[1], 4096, &space).unwrap();
+        assert_eq!(second.range.base, first.range.base);
+        first.retire();
+        second.commit(0, 2);
+        let word = |file: &File, offset| {
+            let mut read = [0; 8];
+            file.read_exact_at(&mut read, offset).unwrap();
+            u64::from_le_bytes(read)
+        };
+        assert_eq!((word(&files[0], 4096), word(&files[1], 0)), (1, 2));
     }
 
     #[test]

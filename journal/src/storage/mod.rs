@@ -127,14 +127,36 @@ pub trait Region: fmt::Debug + Send + Sync {
     /// Stores a word, little-endian; who sees it sees everything this thread copied before.
     fn commit(&self, offset: u64, word: u64);
 
+    /// Copies `bytes` behind two words at `offset` and stores these, the first one last: who sees
+    /// it sees the rest.
+    fn put(&self, offset: u64, [first, second]: [u64; 2], bytes: &[u8]) {
+        self.copy(offset + 16, bytes);
+        self.commit(offset + 8, second);
+        self.commit(offset, first);
+    }
+
     /// The word at `offset`, and with it everything copied before it was committed.
     fn word(&self, offset: u64) -> u64;
+
+    /// The words at `offset` and behind it, each `step` bytes after the one before, as
+    /// [`word`](Region::word) gives them; reading several at once takes hardly longer than one.
+    fn words(&self, offset: u64, step: u64, words: &mut [u64]) {
+        let mut at = offset;
+        for word in words {
+            *word = self.word(at);
+            at = at.saturating_add(step);
+        }
+    }
 
     /// Says that nobody stores into `from..to` any more, so that whole pages there need not be
     /// guarded one by one during a sync. Only speed depends on it.
     fn release(&self, from: u64, to: u64) {
         let _ = (from, to);
     }
+
+    /// Lets go of the file, which nobody stores into or reads through this region any more: what
+    /// is stored nevertheless goes nowhere.
+    fn retire(&self) {}
 
     /// Makes sure that storing into `from..to` cannot fail, which must be done anew after every
     /// sync: a page that was synced may need space again when it is next stored into.

@@ -1,6 +1,6 @@
 //! One run being written: what all its parts share, and the append.
 
-use super::primitives::atomic::{AtomicBool, Ordering};
+use super::primitives::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::primitives::thread::{JoinHandle, ThreadId};
 use super::primitives::{Mutex, MutexGuard, PoisonError};
 use std::sync::{Arc, OnceLock};
@@ -8,15 +8,18 @@ use std::time::Instant;
 
 use super::bell::Bell;
 use super::errors::ErrorLog;
-use arc_swap::ArcSwap;
 
-use super::lane::{self, AppendFailure, Lane, closing_room};
+use super::control::Control;
+use super::controls::Controls;
+use super::declared::Declared;
+use super::lane::{AppendFailure, Lane, closing_room};
 use super::next::{NextSegment, segment_len_for};
 use super::outgoing::Outgoing;
 use super::run_file::RunFile;
 use super::segment::{PrepareFailure, Segment};
 use super::sessions::Sessions;
 use super::syncer::SyncState;
+use super::tender::WINDOW_LEN_MIN;
 use super::waiters::{Batch, Waiters};
 use super::watermark::Watermark;
 use crate::error::{Error, Result};
@@ -38,13 +41,16 @@ pub(crate) struct Core {
     pub(super) errors: Arc<ErrorLog>,
     pub(super) lane: Mutex<Lane>,
     /// The active segment, for appenders that do not hold the lane.
-    pub(super) current: Arc<ArcSwap<Segment>>,
+    pub(super) controls: Arc<Controls>,
+    declared: Arc<Declared>,
     /// Refused records are to be noted before the next one.
     pub(super) has_refused: AtomicBool,
     /// Somebody has waited for a sync since the last rotation.
     pub(super) has_waited: AtomicBool,
     /// Little of the active segment is still writable.
     pub(super) wants_window: AtomicBool,
+    /// How much of it the tender keeps writable under load.
+    pub(super) window_len: AtomicU64,
     /// The segment after the active one. Locked after the lane where both are.
     pub(super) next: Mutex<NextSegment>,
     /// The active segment is half full and nobody has looked after the next one yet.
@@ -108,10 +114,12 @@ impl Core {
             failed: None,
         };
         Core {
-            current: parts.lane.current(),
+            controls: parts.lane.controls(),
+            declared: parts.lane.declared(),
             has_refused: AtomicBool::new(false),
             has_waited: AtomicBool::new(false),
             wants_window: AtomicBool::new(false),
+            window_len: AtomicU64::new(WINDOW_LEN_MIN),
             started: Instant::now(),
             sessions: Sessions::default(),
             next: Mutex::new(next),
@@ -213,9 +221,9 @@ impl Core {
         if appended.is_ok() {
             self.has_refused.store(false, Ordering::SeqCst);
         }
-        let active = Arc::clone(&lane.active);
         drop(lane);
-        self.after_append(&active, active.reserve.tail().offset);
+        let active = self.controls.active();
+        self.after_append(active, active.reserve.tail().offset);
         appended.map_err(|failure| match failure {
             AppendFailure::Refused(error) => error,
             AppendFailure::Poison(error) => self.poison(error),
@@ -227,11 +235,11 @@ impl Core {
     fn append_in_place(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Option<Seq> {
         // Read before the tail, so that the backlog is never taken too small.
         let durable_bytes = self.watermark.durable_bytes();
-        let segment = self.current.load();
+        let segment = self.controls.active();
         let written_bytes = segment.bytes_at(segment.reserve.tail().offset);
         let backlog_bytes = written_bytes.saturating_sub(durable_bytes);
         let is_plain = segment.is_mapped()
-            && segment.declared.contains(session)
+            && self.declared.contains(segment.number, session)
             && !self.has_refused.load(Ordering::SeqCst);
         if !is_plain || !(kind.is_system() || self.fits_backlog(backlog_bytes, payload)) {
             return None;
@@ -243,30 +251,31 @@ impl Core {
             .min(segment.writable_to());
         let start = segment.reserve.reserve(1, frame.frame_len(), limit)?;
         let end = start.offset + frame.frame_len();
-        lane::store(&segment, &[frame], start);
-        self.after_append(&segment, end);
+        segment.store(&frame, start);
+        self.after_append(segment, end);
         Seq::new(segment.seq_at(start))
     }
 
-    fn after_append(&self, segment: &Segment, end: u64) {
+    fn after_append(&self, segment: &Control, end: u64) {
         self.bell.ring_if_resting();
         let written_bytes = segment.bytes_at(end);
         let backlog_bytes = written_bytes.saturating_sub(self.watermark.durable_bytes());
         if backlog_bytes >= self.settings.sync_bytes {
             self.bell.want_sync();
         }
-        let is_half_full = end > segment.file_len / 2;
-        if is_half_full && !self.wants_segment.load(Ordering::SeqCst) {
+        let is_loaded = backlog_bytes >= LOAD_BYTES;
+        let used = if is_loaded { EARLY } else { HALF };
+        if end > segment.file_len / used && !self.wants_segment.load(Ordering::SeqCst) {
             self.wants_segment.store(true, Ordering::SeqCst);
             self.tender.ring();
         }
         // Under load only: elsewhere the next sync renews as much as is needed.
-        let window_end = end.saturating_add(WINDOW_SHORT).min(segment.file_len);
-        let is_short = backlog_bytes >= LOAD_BYTES
-            && segment.is_mapped()
-            && window_end > segment.writable_to();
-        if is_short {
-            self.want_window();
+        if is_loaded && segment.is_mapped() {
+            let is_short = self.window_len.load(Ordering::Relaxed) / 2;
+            let window_end = end.saturating_add(is_short).min(segment.file_len);
+            if window_end > segment.writable_to() {
+                self.want_window();
+            }
         }
     }
 
@@ -281,13 +290,13 @@ impl Core {
 
     /// The last sequence number given out.
     pub(super) fn written(&self) -> u64 {
-        let segment = self.current.load();
+        let segment = self.controls.active();
         segment.seq_at(segment.reserve.tail()).saturating_sub(1)
     }
 
     /// Bytes of all frames so far.
     pub(super) fn written_bytes(&self) -> u64 {
-        let segment = self.current.load();
+        let segment = self.controls.active();
         segment.bytes_at(segment.reserve.tail().offset)
     }
 
@@ -361,9 +370,9 @@ impl Core {
             written: Seq::new(self.written()),
             durable: Seq::new(self.watermark.durable()),
             backlog_bytes: self.backlog_bytes(),
-            segment: self.current.load().number,
+            segment: self.controls.active().number,
             is_stuck: self.check_process().is_ok() && self.is_stuck(),
-            is_mapped: self.current.load().is_mapped(),
+            is_mapped: self.controls.active().is_mapped(),
             poison: self.poison.get().cloned(),
             is_closed: self.closed.get().is_some(),
         }
@@ -383,5 +392,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// With so much waiting for a sync, appenders need more writable room than one page after another.
 pub(super) const LOAD_BYTES: u64 = 128 << 10;
 
-/// So much writable room is left when the tender is asked for more.
-const WINDOW_SHORT: u64 = 512 << 10;
+/// The next segment is made when this part of the active one is used: half of it, and under load
+/// less, because making one takes as long as filling many megabytes.
+const HALF: u64 = 2;
+const EARLY: u64 = 8;

@@ -1,39 +1,44 @@
 //! Which sessions a segment has declared already.
 
-use super::primitives::atomic::{AtomicU32, Ordering};
+use super::primitives::atomic::{AtomicU64, Ordering};
+use crate::seq::SegmentNumber;
 
-/// Remembers declared sessions, one per slot; a session pushed out by another is declared once
-/// more, which is harmless.
+/// Remembers where sessions were declared last, one per slot; a session pushed out by another is
+/// declared once more, which is harmless.
 #[derive(Debug)]
 pub(super) struct Declared {
-    slots: Box<[AtomicU32]>,
+    slots: Box<[AtomicU64]>,
 }
 
 impl Declared {
     pub(super) fn new() -> Declared {
         Declared {
-            slots: (0..SLOTS).map(|_| AtomicU32::new(0)).collect(),
+            slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
-    /// Whether a declaration of the session is known to be committed.
-    pub(super) fn contains(&self, session: u32) -> bool {
+    /// Whether a declaration of the session is known to be committed in the segment.
+    pub(super) fn contains(&self, segment: SegmentNumber, session: u32) -> bool {
         session == 0
             || self
                 .slot(session)
-                .is_some_and(|s| s.load(Ordering::Acquire) == session)
+                .is_some_and(|s| s.load(Ordering::Acquire) == word(segment, session))
     }
 
-    /// To be called when a declaration of the session is committed.
-    pub(super) fn add(&self, session: u32) {
+    /// To be called when a declaration of the session is committed in the segment.
+    pub(super) fn add(&self, segment: SegmentNumber, session: u32) {
         if let Some(slot) = self.slot(session) {
-            slot.store(session, Ordering::Release);
+            slot.store(word(segment, session), Ordering::Release);
         }
     }
 
-    fn slot(&self, session: u32) -> Option<&AtomicU32> {
+    fn slot(&self, session: u32) -> Option<&AtomicU64> {
         self.slots.get(usize::try_from(session % SLOTS).ok()?)
     }
+}
+
+fn word(segment: SegmentNumber, session: u32) -> u64 {
+    (u64::from(segment.0) << 32) | u64::from(session)
 }
 
 const SLOTS: u32 = 1024;
@@ -42,13 +47,24 @@ const SLOTS: u32 = 1024;
 mod tests {
     use super::*;
 
+    const FIRST: SegmentNumber = SegmentNumber::FIRST;
+
     #[test]
     fn sessions_that_share_a_slot_are_never_taken_for_each_other() {
         let declared = Declared::new();
-        assert!(declared.contains(0) && !declared.contains(1));
-        declared.add(1);
-        assert!(declared.contains(1) && !declared.contains(1 + SLOTS));
-        declared.add(1 + SLOTS);
-        assert!(declared.contains(1 + SLOTS) && !declared.contains(1));
+        assert!(declared.contains(FIRST, 0) && !declared.contains(FIRST, 1));
+        declared.add(FIRST, 1);
+        assert!(declared.contains(FIRST, 1) && !declared.contains(FIRST, 1 + SLOTS));
+        declared.add(FIRST, 1 + SLOTS);
+        assert!(declared.contains(FIRST, 1 + SLOTS) && !declared.contains(FIRST, 1));
+    }
+
+    #[test]
+    fn a_declaration_counts_in_its_own_segment_only() {
+        let declared = Declared::new();
+        declared.add(FIRST, 7);
+        assert!(!declared.contains(FIRST.next(), 7));
+        declared.add(FIRST.next(), 7);
+        assert!(declared.contains(FIRST.next(), 7) && !declared.contains(FIRST, 7));
     }
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::control::Control;
 use super::core::{Core, lock};
 use super::primitives::{hint, thread};
 use super::segment::Segment;
 use super::syncer::SyncState;
-use crate::format::FRAMES_OFFSET;
+use crate::format::{FRAMES_OFFSET, padded};
 use crate::seq::SegmentNumber;
 
 /// The place up to which all frames are committed.
@@ -16,6 +17,8 @@ pub(super) struct Frontier {
     segment: SegmentNumber,
     offset: u64,
     relative_seq: u64,
+    /// The length of the last frame: the next ones are probably as long.
+    frame_len: u64,
 }
 
 /// What one sync makes durable.
@@ -33,6 +36,7 @@ impl Default for Frontier {
             segment: SegmentNumber::FIRST,
             offset: FRAMES_OFFSET,
             relative_seq: 0,
+            frame_len: SHORTEST,
         }
     }
 }
@@ -87,13 +91,13 @@ impl Core {
 
 impl Frontier {
     /// Moves to where the segment's tail is now; `false` if a frame before it stayed uncommitted.
-    fn advance(&mut self, segment: &Segment, patience: Instant) -> bool {
+    fn advance(&mut self, segment: &Control, patience: Instant) -> bool {
         if self.segment != segment.number {
-            let (segment, offset) = (segment.number, FRAMES_OFFSET);
             *self = Frontier {
-                segment,
-                offset,
+                segment: segment.number,
+                offset: FRAMES_OFFSET,
                 relative_seq: 0,
+                ..*self
             };
         }
         let tail = segment.reserve.tail();
@@ -105,10 +109,11 @@ impl Frontier {
         }
         let mut rounds = 0;
         while self.offset < tail.offset {
-            match segment.committed_len(self.offset) {
-                Some(len) => {
-                    self.offset += len;
-                    self.relative_seq += 1;
+            match segment.committed(self.offset, tail.offset, self.frame_len) {
+                Some((count, len)) => {
+                    self.offset += count * len;
+                    self.relative_seq += count;
+                    self.frame_len = len;
                 }
                 // An appender between reserve and commit needs a moment, or the processor. To
                 // yield would give it to anybody, for long.
@@ -132,3 +137,5 @@ pub(super) const STUCK_AFTER: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_micros(300);
 const PAUSE: Duration = Duration::from_micros(50);
 const SPINS: u32 = 100;
+
+const SHORTEST: u64 = padded(0);

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
+use super::control::{Control, Frame};
+use super::controls::Controls;
+use super::declared::Declared;
 use super::outgoing::{Outgoing, encode};
 use super::refused::Tally;
 use super::reserve::Tail;
-use super::segment::{Frame, PrepareFailure, Segment};
+use super::segment::{PrepareFailure, Segment};
 use crate::error::{Error, Result};
 use crate::event::system::{Refused, RunClose, Seal, SegmentStart, SyncMark};
 use crate::format::{RecordKind, padded};
@@ -40,7 +41,8 @@ pub(super) struct Finished {
 pub(super) struct Lane {
     pub(super) active: Arc<Segment>,
     /// The active segment, for appenders that do not hold the lane.
-    current: Arc<ArcSwap<Segment>>,
+    controls: Arc<Controls>,
+    declared: Arc<Declared>,
     /// A write failed at the tail: nothing but a seal may go there.
     must_rotate: bool,
     pub(super) is_closed: bool,
@@ -53,7 +55,8 @@ impl Lane {
     /// A run that begins with the given segment, whose first bytes are writable.
     pub(super) fn begin(first: Arc<Segment>) -> Result<Lane> {
         let mut lane = Lane {
-            current: Arc::new(ArcSwap::new(Arc::clone(&first))),
+            controls: Arc::new(Controls::new(Arc::clone(first.control()))),
+            declared: Arc::new(Declared::new()),
             active: first,
             must_rotate: false,
             is_closed: false,
@@ -66,9 +69,14 @@ impl Lane {
         Ok(lane)
     }
 
-    /// The active segment, for appenders that do not hold the lane.
-    pub(super) fn current(&self) -> Arc<ArcSwap<Segment>> {
-        Arc::clone(&self.current)
+    /// The segments so far, for appenders that do not hold the lane.
+    pub(super) fn controls(&self) -> Arc<Controls> {
+        Arc::clone(&self.controls)
+    }
+
+    /// Which sessions are declared where.
+    pub(super) fn declared(&self) -> Arc<Declared> {
+        Arc::clone(&self.declared)
     }
 
     /// Writes one record, with the declaration of its session and a note of refused ones before
@@ -82,20 +90,20 @@ impl Lane {
         loop {
             let segment = Arc::clone(&self.active);
             let before = record
-                .before(&segment, &self.refused)
+                .before(&segment, &self.declared, &self.refused)
                 .map_err(AppendFailure::Refused)?;
             let frames = before.frames(&segment, &record);
             if seeded::has(Bug::RefusedForgotten) {
                 self.refused.clear();
             }
             if seeded::has(Bug::DeclaredTooEarly) {
-                segment.declared.add(record.session);
+                self.declared.add(segment.number, record.session);
             }
             if let Some(seq) = self.put(&segment, &frames)? {
                 if before.says_refused() {
                     self.refused.clear();
                 }
-                segment.declared.add(record.session);
+                self.declared.add(segment.number, record.session);
                 return Ok(Seq::new(seq).unwrap_or(Seq::MAX));
             }
             // In a fresh segment the session has to be declared in any case.
@@ -221,7 +229,7 @@ impl Lane {
         self.must_rotate = false;
         self.start_segment(end.offset, durable_seq)
             .map_err(AppendFailure::Refused)?;
-        self.current.store(Arc::clone(&self.active));
+        self.controls.push(Arc::clone(self.active.control()));
         Ok(())
     }
 
@@ -331,27 +339,22 @@ impl Lane {
 }
 
 /// Fills reserved room of a mapped segment, frame by frame; the first in order is committed first.
-pub(super) fn store(segment: &Segment, frames: &[Frame<'_>], start: Tail) {
+fn store(segment: &Control, frames: &[Frame<'_>], start: Tail) {
     let mut at = start;
     for frame in frames {
-        let words = segment.words(frame, at);
-        if seeded::has(Bug::CommitBeforeCopy) {
-            segment.commit(words);
-        }
-        segment.copy(words, frame.payload);
-        segment.commit(words);
+        segment.store(frame, at);
         at.offset += frame.frame_len();
         at.relative_seq += 1;
     }
 }
 
-fn advance(segment: &Segment, frames: &[Frame<'_>], len: u64, limit: u64) -> Option<Tail> {
+fn advance(segment: &Control, frames: &[Frame<'_>], len: u64, limit: u64) -> Option<Tail> {
     segment
         .reserve
         .reserve(u32::try_from(frames.len()).ok()?, len, limit)
 }
 
-fn last_seq(segment: &Segment, frames: &[Frame<'_>], start: Tail) -> u64 {
+fn last_seq(segment: &Control, frames: &[Frame<'_>], start: Tail) -> u64 {
     let count = u64::try_from(frames.len()).unwrap_or(u64::MAX);
     segment.seq_at(start) + count.saturating_sub(1)
 }

@@ -3,6 +3,8 @@
 mod backlog;
 mod bell;
 mod close;
+mod control;
+mod controls;
 mod core;
 mod declared;
 mod errors;

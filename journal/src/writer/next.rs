@@ -81,6 +81,28 @@ impl NextSegment {
         Ok(segment)
     }
 
+    /// Makes the next part at the beginning of the waiting segment writable, up to `at_most` bytes;
+    /// `false` if there is nothing to be done.
+    pub(super) fn extend_writable(&self, len: u64, at_most: u64) -> bool {
+        // Zeros that are still being synced would take it away again.
+        let Some(waiting) = self.waiting.as_ref().filter(|_| !self.has_zeroing_left()) else {
+            return false;
+        };
+        let segment = &waiting.segment;
+        let writable_to = segment.writable_to();
+        if writable_to == 0 {
+            return segment.make_writable(len).is_ok();
+        }
+        writable_to < FRAMES_OFFSET.saturating_add(at_most) && segment.extend_writable(len)
+    }
+
+    /// Says that the waiting segment must be made writable anew.
+    pub(super) fn expire_writable(&self) {
+        if let Some(waiting) = &self.waiting {
+            waiting.segment.expire_writable();
+        }
+    }
+
     /// Takes the waiting segment away for good.
     pub(super) fn take_waiting(&mut self) -> Option<Arc<Segment>> {
         self.waiting.take().map(|waiting| waiting.segment)

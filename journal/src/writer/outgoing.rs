@@ -1,7 +1,8 @@
 //! A record on its way to the disk, and what has to go before it.
 
+use super::control::{Control, Frame};
+use super::declared::Declared;
 use super::refused::Tally;
-use super::segment::{Frame, Segment};
 use crate::error::Result;
 use crate::event::system::{self, Refused, SessionRef};
 use crate::format::{RecordKind, padded};
@@ -27,7 +28,12 @@ pub(super) struct Before {
 
 impl Outgoing<'_> {
     /// What has to go before this record in a segment.
-    pub(super) fn before(&self, segment: &Segment, refused: &Tally) -> Result<Before> {
+    pub(super) fn before(
+        &self,
+        segment: &Control,
+        declared: &Declared,
+        refused: &Tally,
+    ) -> Result<Before> {
         let refused = refused.pending().map(|(count, bytes, code)| {
             encode(&Refused {
                 count,
@@ -36,7 +42,7 @@ impl Outgoing<'_> {
                 extras: Vec::new(),
             })
         });
-        let is_declared = segment.declared.contains(self.session)
+        let is_declared = declared.contains(segment.number, self.session)
             || (seeded::has(Bug::DeclaredOnce) && segment.number > SegmentNumber::FIRST);
         let declaration = self.session_id.filter(|_| !is_declared).map(|id| {
             encode(&SessionRef {
@@ -65,7 +71,7 @@ impl Outgoing<'_> {
 
 impl Before {
     /// The record's frame and those before it, in order.
-    pub(super) fn frames<'a>(&'a self, segment: &Segment, record: &Outgoing<'a>) -> Vec<Frame<'a>> {
+    pub(super) fn frames<'a>(&'a self, segment: &Control, record: &Outgoing<'a>) -> Vec<Frame<'a>> {
         let frame = |kind, session, payload: &'a Vec<u8>| segment.frame(kind, session, payload);
         let refused = self
             .refused

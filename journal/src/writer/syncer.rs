@@ -1,15 +1,15 @@
 //! The syncer's steps: each is whole in itself, so that one thread can drive them in any order.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::control::Control;
 use super::core::{Core, LOAD_BYTES, lock};
 use super::frontier::{Frontier, Target};
 use super::indexing::Indexing;
 use super::lane::Finished;
+use super::primitives::atomic::Ordering;
 use super::schedule::{Decision, Facts, decide};
-use super::segment::Segment;
-use super::tender::{BUSY_BYTES, WINDOW_LEN};
+use super::tender::{BUSY_BYTES, WINDOW_LEN, WINDOW_LEN_MIN};
 use crate::error::{Error, Result};
 use crate::format::FRAMES_OFFSET;
 use crate::seeded::{self, Bug};
@@ -33,6 +33,8 @@ pub(super) struct SyncState {
     synced_bytes: u64,
     /// How long the last sync took.
     sync_time: Duration,
+    /// When the whole window was made writable anew.
+    renewed_at: Option<Duration>,
     /// So many syncs begin without waiting for anybody.
     hasty_syncs: u32,
     /// The last mark and what it says is durable.
@@ -55,9 +57,16 @@ impl Core {
     /// Runs one sync now; for journals without threads.
     pub(super) fn step_sync(&self) {
         let mut state = lock(&self.sync);
+        self.run_sync(&mut state, self.now());
+    }
+
+    /// The time since the run began, or since some other moment.
+    pub(super) fn now(&self) -> Duration {
         // A simulation's time is its own, so that it can be run again.
-        let now = Duration::from_nanos(self.storage.clocks().boot_nanoseconds);
-        self.run_sync(&mut state, now);
+        match self.settings.is_stepped {
+            true => Duration::from_nanos(self.storage.clocks().boot_nanoseconds),
+            false => self.started.elapsed(),
+        }
     }
 
     /// Looks around and decides what is due.
@@ -100,7 +109,10 @@ impl Core {
                 self.gather(state);
                 self.run_sync(state, now);
             }
-            Decision::CloseWindow => self.active().expire_writable(),
+            Decision::CloseWindow => {
+                self.active().expire_writable();
+                lock(&self.next).expire_writable();
+            }
             Decision::Witness => self.witness(state, now),
             Decision::Close | Decision::Sleep(_) => {}
         }
@@ -118,8 +130,14 @@ impl Core {
             return;
         }
         let at_most = (state.sync_time / 2).min(GATHERING_TIME_MAX);
-        let gathered = self.waiters.gather(state.awaited, at_most);
-        if gathered <= state.awaited / 2 {
+        let few = state.awaited <= FEW;
+        let enough = if few {
+            state.awaited
+        } else {
+            state.awaited / 2
+        };
+        let gathered = self.waiters.gather(enough, at_most);
+        if gathered <= enough / 2 {
             // They have other things to do.
             state.hasty_syncs = HASTY_SYNCS;
         }
@@ -167,7 +185,7 @@ impl Core {
                     state.witnessed = state.witnessed.max(mark.durable_seq);
                 }
                 state.synced_bytes = target.total_bytes.saturating_sub(bytes_before);
-                self.renew_window(state.synced_bytes);
+                self.renew_window(state, self.now());
                 Ok(())
             }
             Err(error) => Err(self.poison(error)),
@@ -280,15 +298,34 @@ impl Core {
     }
 
     /// After a sync, pages must be made writable anew: as many as were used since the last one.
-    fn renew_window(&self, bytes_used: u64) {
+    fn renew_window(&self, state: &mut SyncState, now: Duration) {
         let segment = self.active();
         if !segment.is_mapped() {
             return;
         }
+        let bytes_used = state.synced_bytes;
+        let is_busy = bytes_used >= LOAD_BYTES;
+        if !is_busy {
+            self.window_len.store(WINDOW_LEN_MIN, Ordering::Relaxed);
+        }
+        // A sync takes away only what it wrote; whether others share the pages now is found out
+        // once in an interval.
+        let is_new = |at| now.saturating_sub(at) < self.settings.sync_interval;
+        let synced = state.synced.filter(|(number, _)| *number == segment.number);
+        if let Some((_, end)) = synced
+            && is_busy
+            && state.renewed_at.is_some_and(is_new)
+        {
+            segment.renew_end(end);
+            return;
+        }
+        state.renewed_at = Some(now);
         if self.is_dirty() || bytes_used > 0 {
-            segment.renew_writable(bytes_used.clamp(PAGE_LEN, WINDOW_LEN));
+            // Twice as much, or those who come back together would all have to ask for more.
+            let len = bytes_used.saturating_mul(2).clamp(PAGE_LEN, WINDOW_LEN);
+            segment.renew_writable(len);
             // Asked for here, so that no appender has to.
-            if bytes_used >= LOAD_BYTES {
+            if is_busy && len < self.window_len.load(Ordering::Relaxed) {
                 self.want_window();
             }
         } else {
@@ -296,13 +333,17 @@ impl Core {
         }
     }
 
-    pub(super) fn active(&self) -> Arc<Segment> {
-        self.current.load_full()
+    pub(super) fn active(&self) -> &Control {
+        self.controls.active()
     }
 }
 
 /// How long a sync waits for those who will probably wait for it.
 const GATHERING_TIME_MAX: Duration = Duration::from_micros(500);
+
+/// So many are woken and back in a fraction of a sync. Of more than that, half wait for one sync
+/// while the other half is woken from the one before: neither the device nor a processor rests.
+const FEW: u32 = 16;
 
 /// So many syncs wait for nobody after one that waited in vain.
 const HASTY_SYNCS: u32 = 16;

@@ -60,16 +60,26 @@ impl Core {
         }
     }
 
-    /// Little by little, so that appenders need not wait for the whole window.
+    /// Little by little, so that appenders need not wait for the whole window; it gets longer as
+    /// long as they come near its end.
     fn widen_window(&self) {
+        let mut len = self.window_len.load(Ordering::Relaxed);
         let segment = self.active();
         let ahead = || {
-            segment
-                .writable_to()
-                .saturating_sub(segment.reserve.tail().offset)
+            let tail = segment.reserve.tail();
+            (segment.writable_to().saturating_sub(tail.offset), tail)
         };
+        if ahead().0 < len / 2 {
+            len = len.saturating_mul(2).min(WINDOW_LEN);
+            self.window_len.store(len, Ordering::Relaxed);
+        }
         // Where there is no space, the appender finds out and says so.
-        while ahead() < WINDOW_LEN && segment.extend_writable(WINDOW_STEP) {}
+        while ahead().0 < len && segment.extend_writable(WINDOW_STEP) {}
+        let (is_ahead, tail) = ahead();
+        if is_ahead < len && segment.writable_to() >= segment.file_len && !tail.is_closed {
+            let rest = len - is_ahead;
+            while lock(&self.next).extend_writable(WINDOW_STEP, rest) {}
+        }
     }
 
     fn prepare_next(&self) {
@@ -95,8 +105,11 @@ impl Core {
     }
 }
 
-/// How much of the active segment is made writable at once.
-pub(super) const WINDOW_LEN: u64 = 2 << 20;
+/// How much of the active segment is made writable ahead at first, under load.
+pub(super) const WINDOW_LEN_MIN: u64 = 512 << 10;
+
+/// And at most: at full speed an appender uses so much in a few milliseconds.
+pub(super) const WINDOW_LEN: u64 = 8 << 20;
 const WINDOW_STEP: u64 = 64 << 10;
 
 /// With so much waiting for a sync, zeros would only delay it.

@@ -40,7 +40,7 @@ impl Core {
             return false;
         }
         *lock(&self.helper) = Some(thread::current().id());
-        let now = self.started.elapsed();
+        let now = self.now();
         let helped = catch_unwind(AssertUnwindSafe(|| self.run_sync(&mut state, now)));
         // Whatever was appended since then is dirty since then, for all the syncer can know.
         state.helped_at = Some(now);
@@ -97,7 +97,7 @@ fn run(core: &Core) {
         core.bell.rest();
         let (decision, is_dirty) = {
             let mut state = lock(&core.sync);
-            let now = core.started.elapsed();
+            let now = core.now();
             let decision = core.look(&mut state, now);
             core.act(&mut state, decision, now);
             (decision, core.is_dirty())

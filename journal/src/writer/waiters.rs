@@ -34,6 +34,8 @@ pub(super) struct Batch {
 #[derive(Debug, Default)]
 struct BatchState {
     is_done: bool,
+    /// How many sleep: to wake nobody is a system call, too.
+    sleeping: u32,
     wakers: Vec<Waker>,
 }
 
@@ -88,31 +90,38 @@ impl Waiters {
 impl Batch {
     /// Wakes everybody in the batch; they look for themselves at what became durable.
     pub(super) fn finish(&self) {
-        let wakers = {
+        let (wakers, sleeping) = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.is_done = true;
-            std::mem::take(&mut state.wakers)
+            (std::mem::take(&mut state.wakers), state.sleeping)
         };
-        self.done.notify_all();
+        if sleeping > 0 {
+            self.done.notify_all();
+        }
         wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Waits for the batch's sync to end, at most until `deadline`; says whether it has.
     pub(super) fn wait(&self, deadline: Option<Instant>) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.sleeping += 1;
         while !state.is_done {
             state = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
                 None => self
                     .done
                     .wait(state)
                     .unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => return false,
+                Some(Duration::ZERO) => {
+                    state.sleeping -= 1;
+                    return false;
+                }
                 Some(left) => {
                     let waited = self.done.wait_timeout(state, left);
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
+        state.sleeping -= 1;
         true
     }
 

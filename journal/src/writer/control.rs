@@ -1,0 +1,277 @@
+//! The control block of a segment: where its next frame goes, and how a frame gets there.
+
+use super::primitives::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+
+use super::reserve::{ReserveWord, Tail};
+use crate::format::{
+    FRAMES_OFFSET, FrameChecksum, FrameHeader, FramePlace, FrameSeed, RecordKind, padded,
+};
+use crate::seeded::{self, Bug};
+use crate::seq::SegmentNumber;
+use crate::storage::Region;
+
+/// The part of a segment that appenders use.
+///
+/// It lives as long as the run, for an appender may look at a segment at any time, even one that
+/// was left behind long ago: then it finds the end closed and looks for the next one. The file and
+/// the mapping go when every frame is durable.
+///
+/// Reserve, copy and commit are separate steps: [`ReserveWord`] gives out room, [`Control::store`]
+/// fills it and makes the frame count. Between reserve and commit nothing may fail, block or
+/// panic.
+#[derive(Debug)]
+pub(super) struct Control {
+    pub(super) number: SegmentNumber,
+    pub(super) seed: FrameSeed,
+    pub(super) file_len: u64,
+    pub(super) reserve: ReserveWord,
+    /// `None`: written by positioned writes, one append after the other.
+    region: Option<Arc<dyn Region>>,
+    /// Up to where the region can be stored into without asking for space.
+    writable_to: AtomicU64,
+    /// What the next appender to run short makes writable beyond its own record.
+    ahead: AtomicU64,
+    /// Sequence number of the first record, and bytes of frames before this segment; both are
+    /// set before the segment is handed to appenders.
+    first_seq: AtomicU64,
+    bytes_before: AtomicU64,
+}
+
+/// One frame on its way into a segment, its payload's checksum taken already.
+#[derive(Clone, Debug)]
+pub(super) struct Frame<'a> {
+    kind: RecordKind,
+    session: u32,
+    pub(super) payload: &'a [u8],
+    checksum: FrameChecksum,
+}
+
+/// The two words in front of a payload; the first is the commit word.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FrameWords {
+    first: u64,
+    second: u64,
+}
+
+impl Control {
+    pub(super) fn new(
+        (number, seed): (SegmentNumber, FrameSeed),
+        file_len: u64,
+        region: Option<Arc<dyn Region>>,
+    ) -> Control {
+        Control {
+            number,
+            seed,
+            file_len,
+            reserve: ReserveWord::new(FRAMES_OFFSET),
+            region,
+            writable_to: AtomicU64::new(0),
+            ahead: AtomicU64::new(AHEAD_MIN),
+            first_seq: AtomicU64::new(0),
+            bytes_before: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn is_mapped(&self) -> bool {
+        self.region.is_some()
+    }
+
+    /// Says where the segment stands in its run, before any appender sees it.
+    pub(super) fn begin(&self, first_seq: u64, bytes_before: u64) {
+        self.first_seq.store(first_seq, Ordering::SeqCst);
+        self.bytes_before.store(bytes_before, Ordering::SeqCst);
+    }
+
+    pub(super) fn first_seq(&self) -> u64 {
+        self.first_seq.load(Ordering::Relaxed)
+    }
+
+    /// The sequence number of the frame at this place.
+    pub(super) fn seq_at(&self, tail: Tail) -> u64 {
+        self.first_seq() + u64::from(tail.relative_seq)
+    }
+
+    /// Bytes of all frames of the run before this place.
+    pub(super) fn bytes_at(&self, offset: u64) -> u64 {
+        self.bytes_before.load(Ordering::Relaxed) + offset.saturating_sub(FRAMES_OFFSET)
+    }
+
+    pub(super) fn frame<'a>(&self, kind: RecordKind, session: u32, payload: &'a [u8]) -> Frame<'a> {
+        let mut checksum = self.seed.begin();
+        checksum.payload(payload);
+        Frame {
+            kind,
+            session,
+            payload,
+            checksum,
+        }
+    }
+
+    /// The two words of a frame that begins at `start`.
+    pub(super) fn words(&self, frame: &Frame<'_>, start: Tail) -> FrameWords {
+        let at = FramePlace {
+            seed: self.seed,
+            offset: start.offset,
+            seq: self.seq_at(start),
+        };
+        let len = u32::try_from(frame.payload.len()).unwrap_or(u32::MAX);
+        let kind = (frame.kind, frame.session);
+        let header = FrameHeader::with_checksum(frame.checksum.clone(), at, kind, len);
+        let [first, second] = header.words();
+        FrameWords { first, second }
+    }
+
+    /// Fills the room of a frame that begins at `start`, and makes it count.
+    pub(super) fn store(&self, frame: &Frame<'_>, start: Tail) {
+        let Some(region) = &self.region else { return };
+        let FrameWords { first, second } = self.words(frame, start);
+        if seeded::has(Bug::CommitBeforeCopy) {
+            region.commit(start.offset, first);
+        }
+        region.put(start.offset, [first, second], frame.payload);
+    }
+
+    /// Committed frames from `offset` on, which lies before `to`: how many of some, and the length
+    /// of each; `None` if there is none yet. They are looked for in steps of `guess`.
+    pub(super) fn committed(&self, offset: u64, to: u64, guess: u64) -> Option<(u64, u64)> {
+        let region = self.region.as_ref()?;
+        let mut words = [0; LOOKED_AT_ONCE];
+        let before_end = (to - offset).div_ceil(guess.max(1));
+        let count = usize::try_from(before_end).map_or(LOOKED_AT_ONCE, |n| n.min(LOOKED_AT_ONCE));
+        let words = words.get_mut(..count)?;
+        region.words(offset, guess, words);
+        let mut lens = words
+            .iter()
+            .map_while(|word| FrameHeader::frame_len_of(*word));
+        let first = lens.next()?;
+        if first != guess {
+            return Some((1, first));
+        }
+        let more = lens.take_while(|len| *len == guess).count();
+        Some((1 + u64::try_from(more).unwrap_or(0), guess))
+    }
+
+    /// Lets go of the mapping, which nobody stores into any more.
+    pub(super) fn retire(&self) {
+        if let Some(region) = &self.region {
+            region.retire();
+        }
+    }
+
+    /// Says that nobody stores into `from..to` any more.
+    pub(super) fn release(&self, from: u64, to: u64) {
+        if let Some(region) = &self.region {
+            region.release(from, to);
+        }
+    }
+
+    pub(super) fn writable_to(&self) -> u64 {
+        self.writable_to.load(Ordering::Acquire)
+    }
+
+    /// Makes `len` bytes from the tail on safe to store into; nothing to do in a segment that is
+    /// not mapped.
+    pub(super) fn make_writable(&self, len: u64) -> std::io::Result<()> {
+        let Some(region) = &self.region else {
+            return Ok(());
+        };
+        let from = self.reserve.tail().offset;
+        let to = from
+            .saturating_add(len)
+            .next_multiple_of(PAGE_LEN)
+            .min(self.file_len);
+        region.make_writable(from, to)?;
+        self.writable_to.fetch_max(to, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Makes the next part behind what is writable so too; `false` if there is none or somebody
+    /// else has changed what is writable meanwhile.
+    pub(super) fn extend_writable(&self, len: u64) -> bool {
+        let Some(region) = &self.region else {
+            return false;
+        };
+        let writable_to = self.writable_to();
+        // A journal at rest has nothing writable, and keeps it so.
+        if writable_to == 0 {
+            return false;
+        }
+        let from = writable_to.max(self.reserve.tail().offset);
+        let to = (from + len).next_multiple_of(PAGE_LEN).min(self.file_len);
+        if from >= to || region.make_writable(from, to).is_err() {
+            return false;
+        }
+        // What was writable may have ended meanwhile: then this part alone is worth nothing.
+        let (written, read) = (Ordering::AcqRel, Ordering::Acquire);
+        let extended = self
+            .writable_to
+            .compare_exchange(writable_to, to, written, read);
+        extended.is_ok()
+    }
+
+    /// Makes `len` bytes from the tail on writable anew and says so of no others.
+    pub(super) fn renew_writable(&self, len: u64) {
+        self.ahead.store(AHEAD_MIN, Ordering::Relaxed);
+        let Some(region) = &self.region else { return };
+        let from = self.reserve.tail().offset;
+        let to = (from + len).next_multiple_of(PAGE_LEN).min(self.file_len);
+        // Where there is no space, the appender finds out and says so.
+        let renewed = region.make_writable(from, to).map_or(0, |()| to);
+        self.writable_to.store(renewed, Ordering::Release);
+    }
+
+    /// As [`make_writable`](Segment::make_writable), and some more for records to come: the more
+    /// often appenders run short between two syncs, the more, for who makes pages writable has to
+    /// wait for it.
+    pub(super) fn make_writable_ahead(&self, len: u64) -> std::io::Result<()> {
+        let ahead = self.ahead.load(Ordering::Relaxed);
+        self.ahead
+            .store((ahead * 2).min(AHEAD_MAX), Ordering::Relaxed);
+        self.make_writable(len.saturating_add(ahead))
+    }
+
+    /// Makes the page anew in which a sync ended; what is behind it was not touched by the sync.
+    pub(super) fn renew_end(&self, end: u64) {
+        let Some(region) = &self.region else { return };
+        if region.make_writable(end.saturating_sub(1), end).is_err() {
+            self.expire_writable();
+        }
+    }
+
+    /// Says that the region must be made writable anew before anything is stored into it.
+    pub(super) fn expire_writable(&self) {
+        self.writable_to.store(0, Ordering::Release);
+        self.ahead.store(AHEAD_MIN, Ordering::Relaxed);
+    }
+}
+
+impl Frame<'_> {
+    pub(super) fn frame_len(&self) -> u64 {
+        padded(u64::try_from(self.payload.len()).unwrap_or(u64::MAX / 2))
+    }
+}
+
+impl FrameWords {
+    /// The frame's 16 bytes before the payload, as they are on the disk.
+    pub(super) fn to_bytes(self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        let words = self
+            .first
+            .to_le_bytes()
+            .into_iter()
+            .chain(self.second.to_le_bytes());
+        bytes
+            .iter_mut()
+            .zip(words)
+            .for_each(|(to, from)| *to = from);
+        bytes
+    }
+}
+
+/// So many words are looked at together.
+const LOOKED_AT_ONCE: usize = 16;
+
+const PAGE_LEN: u64 = 4096;
+const AHEAD_MIN: u64 = PAGE_LEN;
+const AHEAD_MAX: u64 = 8 * PAGE_LEN;
