@@ -51,7 +51,7 @@ impl FrameHeader {
             session,
         };
         FrameHeader {
-            crc: checksum.finish(unsealed.fields(), at.offset),
+            crc: checksum.finish(unsealed.covered(), at.offset),
             ..unsealed
         }
     }
@@ -59,14 +59,8 @@ impl FrameHeader {
     /// The two words before the payload; the first, with the length, makes the frame count.
     #[must_use]
     pub fn words(&self) -> [u64; 2] {
-        let bytes = self.encode();
-        let first = bytes
-            .first_chunk()
-            .map_or(0, |word| u64::from_le_bytes(*word));
-        let second = bytes
-            .last_chunk()
-            .map_or(0, |word| u64::from_le_bytes(*word));
-        [first, second]
+        let [length, number, kind] = self.covered().map(u64::from);
+        [length | u64::from(self.crc) << 32, number | kind << 32]
     }
 
     /// Bytes of the whole frame whose first word this is; `None` if the word commits no frame.
@@ -79,10 +73,13 @@ impl FrameHeader {
     /// The 16 bytes on the disk.
     #[must_use]
     pub fn encode(&self) -> [u8; FRAME_HEADER_LEN] {
-        let [l0, l1, l2, l3, r0, r1, r2, r3, kind, s0, s1, s2] = self.fields();
+        let [length, number, kind] = self.covered().map(u32::to_le_bytes);
+        let [l0, l1, l2, l3] = length;
         let [c0, c1, c2, c3] = self.crc.to_le_bytes();
+        let [r0, r1, r2, r3] = number;
+        let [k0, k1, k2, k3] = kind;
         [
-            l0, l1, l2, l3, c0, c1, c2, c3, r0, r1, r2, r3, kind, s0, s1, s2,
+            l0, l1, l2, l3, c0, c1, c2, c3, r0, r1, r2, r3, k0, k1, k2, k3,
         ]
     }
 
@@ -90,6 +87,7 @@ impl FrameHeader {
     ///
     /// # Errors
     /// Why the bytes cannot be a frame's, whatever follows them.
+    #[inline]
     pub fn decode(bytes: [u8; FRAME_HEADER_LEN]) -> Result<FrameHeader, DamageReason> {
         let [
             l0,
@@ -129,9 +127,24 @@ impl FrameHeader {
     /// Whether the checksum fits these fields, the offset and the payload.
     #[must_use]
     pub fn fits(&self, seed: FrameSeed, offset: u64, payload: &[u8]) -> bool {
-        let mut checksum = seed.begin();
+        self.fits_begun(&seed.begin(), offset, payload)
+    }
+
+    /// The same, where the checksum that the segment's frames start from was begun before.
+    #[inline]
+    #[must_use]
+    pub fn fits_begun(&self, begun: &FrameChecksum, offset: u64, payload: &[u8]) -> bool {
+        let mut checksum = begun.clone();
         checksum.payload(payload);
-        checksum.finish(self.fields(), offset) == self.crc || seeded::has(Bug::ChecksumNotCompared)
+        self.is_sum(checksum, offset)
+    }
+
+    /// Whether a checksum that has taken in the payload comes out as these fields say.
+    #[inline]
+    #[must_use]
+    pub fn is_sum(&self, checksum: FrameChecksum, offset: u64) -> bool {
+        let crc = checksum.finish(self.covered(), offset);
+        crc == self.crc || seeded::has(Bug::ChecksumNotCompared)
     }
 
     /// Bytes the whole frame takes, padding included.
@@ -140,13 +153,11 @@ impl FrameHeader {
         padded(u64::from(self.payload_len))
     }
 
-    /// All fields but the checksum, in their order on the disk; the checksum covers them.
-    #[must_use]
-    pub fn fields(&self) -> [u8; 12] {
-        let [l0, l1, l2, l3] = (self.payload_len | COMMIT_BIT).to_le_bytes();
-        let [r0, r1, r2, r3] = self.seq_low.to_le_bytes();
-        let [s0, s1, s2, _] = self.session.to_le_bytes();
-        [l0, l1, l2, l3, r0, r1, r2, r3, self.kind.0, s0, s1, s2]
+    /// The fields in their three words on the disk, the checksum's left out: it covers these.
+    #[inline]
+    fn covered(&self) -> [u32; 3] {
+        let kind = u32::from(self.kind.0) | self.session << 8;
+        [self.payload_len | COMMIT_BIT, self.seq_low, kind]
     }
 }
 
