@@ -93,7 +93,7 @@ impl Part {
         Part::read_seen(storage, segment, trust, &mut |_| {})
     }
 
-    /// Reads the whole segment and shows its frames.
+    /// Reads the whole segment and shows the frames that [`scan`] shows.
     pub(crate) fn read_seen(
         storage: &dyn Storage,
         mut segment: SegmentFile,
@@ -122,12 +122,10 @@ impl Part {
             frames_max: segment.frames_max,
             is_moving,
         };
-        let mut records = 0;
         let mut claims = Claims::default();
         let mut notes = Notes::default();
         let mut places = PlacesBuilder::default();
         let scanned = scan(&*file, input, &mut |seen| {
-            records += 1;
             visit(seen);
             places.add(seen);
             if note(seen, &mut claims, &mut notes).is_none() {
@@ -137,8 +135,8 @@ impl Part {
         });
         Part {
             segment,
+            records: scanned.records(),
             scanned,
-            records,
             claims,
             notes,
             places: places.finish(),

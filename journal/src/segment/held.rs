@@ -1,16 +1,85 @@
-//! Frames that are whole in memory.
+//! Sound frames that are whole in memory, one behind the other: nearly all there are.
 
-use crate::format::{FRAME_HEADER_LEN, FrameHeader};
+use super::due::Due;
+use super::scan::Seen;
+use crate::format::{FRAME_HEADER_LEN, FrameChecksum, FrameHeader, RecordKind};
+
+/// How far sound frames go.
+pub(super) struct Walked {
+    pub(super) due: Due,
+    pub(super) padding: u64,
+    /// The last one is a `Seal`.
+    pub(super) is_sealed: bool,
+}
+
+/// Takes in the frames at the start of `bytes`, and shows those that say anything, up to the
+/// first place that needs a closer look.
+pub(super) fn walk_frames(
+    bytes: &[u8],
+    due: Due,
+    begun: &FrameChecksum,
+    visit: &mut dyn FnMut(&Seen<'_>),
+) -> Walked {
+    let mut walked = Walked {
+        due,
+        padding: 0,
+        is_sealed: false,
+    };
+    let Some(base) = due.base else {
+        return walked;
+    };
+    // Kept apart from `walked`, so that they need not be stored for every frame.
+    let (mut offset, mut relative, mut padding) = (due.offset, due.relative, 0);
+    let mut rest = bytes;
+    while let Some((frame, behind)) = split_frame(rest)
+        && u64::from(frame.header.seq_low.wrapping_sub(base)) == relative
+        && frame.header.fits_begun(begun, offset, frame.payload)
+    {
+        rest = behind;
+        if !is_bare(&frame.header) {
+            frame.show(offset, visit);
+            walked.is_sealed = frame.header.kind == RecordKind::SEAL;
+        }
+        offset += frame.header.frame_len();
+        relative += 1;
+        padding += frame.padding_len;
+        if walked.is_sealed {
+            break;
+        }
+    }
+    walked.due.offset = offset;
+    walked.due.relative = relative;
+    walked.padding = padding;
+    walked
+}
+
+/// Whether all there is to know of a record is that it is there: it is a caller's own, and of no
+/// session.
+pub(super) fn is_bare(header: &FrameHeader) -> bool {
+    header.kind.is_user() && header.session == 0
+}
 
 /// A frame that may be at the start of some bytes.
-pub(super) struct Held<'a> {
-    pub(super) header: FrameHeader,
-    pub(super) payload: &'a [u8],
-    pub(super) padding_len: u64,
+#[derive(Clone, Copy)]
+struct Held<'a> {
+    header: FrameHeader,
+    payload: &'a [u8],
+    padding_len: u64,
+}
+
+impl Held<'_> {
+    fn show(self, offset: u64, visit: &mut dyn FnMut(&Seen<'_>)) {
+        let is_own = self.header.kind.is_user();
+        visit(&Seen {
+            offset,
+            header: &self.header,
+            payload: if is_own { &[] } else { self.payload },
+        });
+    }
 }
 
 /// The frame at the start of `bytes` and what is behind it, if it is whole and its padding clean.
-pub(super) fn split_frame(bytes: &[u8]) -> Option<(Held<'_>, &[u8])> {
+fn split_frame(bytes: &[u8]) -> Option<(Held<'_>, &[u8])> {
     let (fields, rest) = bytes.split_first_chunk::<FRAME_HEADER_LEN>()?;
     let header = FrameHeader::decode(*fields).ok()?;
     let len = usize::try_from(header.payload_len).ok()?;

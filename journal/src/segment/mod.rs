@@ -6,6 +6,8 @@ mod held;
 mod read;
 mod scan;
 mod scanned;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub(crate) use read::{FrameReader, ReadFailure};

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 
 use super::candidate::next_candidate;
 use super::due::Due;
-use super::held::split_frame;
+use super::held::{is_bare, walk_frames};
 use super::scanned::{Island, Scanned, Stretch, Unread};
 use super::window::{Unreadable, WINDOW_LEN, Window};
 use crate::error::DamageReason;
 use crate::format::{
-    FRAME_ALIGNMENT, FRAME_HEADER_LEN, FRAMES_OFFSET, FrameHeader, FrameSeed, RecordKind,
+    FRAME_ALIGNMENT, FRAME_HEADER_LEN, FRAMES_OFFSET, FrameChecksum, FrameHeader, FrameSeed,
+    RecordKind,
 };
 use crate::seeded::{self, Bug};
 use crate::storage::StorageFile;
@@ -37,7 +38,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) payload: &'a [u8],
 }
 
-/// Walks the frames of `file` from its header pages to its end.
+/// Walks the frames of `file` from its header pages to its end, and shows those that say anything
+/// of the journal or of a session: of a caller's own record of no session there is nothing to show.
 ///
 /// Checksum work that finds nothing is bounded by a small multiple of the file's length; what lies
 /// beyond that is left unsearched.
@@ -45,6 +47,17 @@ pub(crate) fn scan(
     file: &dyn StorageFile,
     input: ScanInput,
     visit: &mut dyn FnMut(&Seen<'_>),
+) -> Scanned {
+    scan_by(file, input, visit, |scanner, due| scanner.walk_held(due))
+}
+
+/// The same, with `walk_sound` to take in as many sound frames as it likes; the others get a closer
+/// look each.
+pub(super) fn scan_by(
+    file: &dyn StorageFile,
+    input: ScanInput,
+    visit: &mut dyn FnMut(&Seen<'_>),
+    walk_sound: impl Fn(&mut Scanner<'_>, Due) -> Due,
 ) -> Scanned {
     let len = input.len.min(OFFSET_MAX);
     let input = ScanInput {
@@ -54,20 +67,23 @@ pub(crate) fn scan(
     };
     let mut scanner = Scanner {
         window: Window::new(file, len),
+        begun: input.seed.begin(),
         input,
         budget: len.saturating_mul(seeded::either(Bug::SearchesTooLong, 100, BUDGET_FACTOR)),
         scanned: Scanned::default(),
         visit,
     };
-    scanner.walk();
+    scanner.walk(walk_sound);
     let mut scanned = scanner.scanned;
     scanned.error = scanner.window.into_error();
     scanned
 }
 
-struct Scanner<'a> {
+pub(super) struct Scanner<'a> {
     window: Window<'a>,
     input: ScanInput,
+    /// What the checksum of each frame goes on from.
+    begun: FrameChecksum,
     /// Bytes of checksum work that may still be spent on places that turn out to be no frame.
     budget: u64,
     scanned: Scanned,
@@ -82,7 +98,7 @@ struct Search {
 }
 
 impl Scanner<'_> {
-    fn walk(&mut self) {
+    fn walk(&mut self, walk_sound: impl Fn(&mut Self, Due) -> Due) {
         let mut due = Due {
             offset: FRAMES_OFFSET,
             relative: 0,
@@ -91,7 +107,7 @@ impl Scanner<'_> {
         let end = self.input.len.min(self.input.frames_max);
         while due.offset < end && !self.scanned.is_sealed {
             let before = due.offset;
-            due = self.walk_held(due);
+            due = walk_sound(self, due);
             if due.offset > before {
                 continue;
             }
@@ -127,7 +143,11 @@ impl Scanner<'_> {
 
     /// Takes in sound frames that are whole in the window, one behind the other; whatever else
     /// is there is left to a closer look.
-    fn walk_held(&mut self, mut due: Due) -> Due {
+    fn walk_held(&mut self, due: Due) -> Due {
+        let islands = &mut self.scanned.islands;
+        let Some(island) = islands.last_mut().filter(|last| last.end == due.offset) else {
+            return due;
+        };
         let end = self.input.len.min(self.input.frames_max);
         let len = usize::try_from(end - due.offset).unwrap_or(usize::MAX);
         let Ok(front) = self.window.at(due.offset, FRAME_HEADER_LEN) else {
@@ -143,46 +163,12 @@ impl Scanner<'_> {
         };
         // The window holds zeros past the end of the file where somebody asked for them.
         rest = rest.get(..len.min(rest.len())).unwrap_or(rest);
-        let island = Island {
-            offset: due.offset,
-            end: due.offset,
-            first: u32::try_from(due.relative).unwrap_or(u32::MAX),
-            last: 0,
-        };
-        let mut island = match self.scanned.islands.pop_if(|last| last.end == due.offset) {
-            Some(island) => island,
-            None => island,
-        };
-        while let Some((frame, behind)) = split_frame(rest)
-            && due.missing(frame.header.seq_low) == Some(0)
-            && frame
-                .header
-                .fits(self.input.seed, due.offset, frame.payload)
-        {
-            let header = &frame.header;
-            let is_own = header.kind.is_user();
-            (self.visit)(&Seen {
-                offset: due.offset,
-                header,
-                payload: if is_own { &[] } else { frame.payload },
-            });
-            self.scanned.padding += frame.padding_len;
-            due = due.begun(due.offset, header.seq_low);
-            island.last = u32::try_from(due.relative).unwrap_or(u32::MAX);
-            due.offset += header.frame_len();
-            due.relative += 1;
-            island.end = due.offset;
-            if header.kind == RecordKind::SEAL {
-                self.scanned.is_sealed = true;
-                break;
-            }
-            rest = behind;
-        }
-        if island.end > island.offset {
-            self.scanned.base = due.base;
-            self.scanned.islands.push(island);
-        }
-        due
+        let walked = walk_frames(rest, due, &self.begun, &mut *self.visit);
+        island.end = walked.due.offset;
+        island.last += u32::try_from(walked.due.relative - due.relative).unwrap_or(0);
+        self.scanned.padding += walked.padding;
+        self.scanned.is_sealed = walked.is_sealed;
+        walked.due
     }
 
     /// The frame due at this place; in a file that is being written, a second look decides.
@@ -231,7 +217,7 @@ impl Scanner<'_> {
         if past > FRAME_ALIGNMENT && past > self.budget {
             return Err(DamageReason::ShortFrame);
         }
-        let fits = self.window.fits(header, self.input.seed, offset);
+        let fits = self.window.fits(header, &self.begun, offset);
         if fits == Ok(true) {
             return Ok(());
         }
@@ -303,6 +289,14 @@ impl Scanner<'_> {
             }),
         }
         self.scanned.is_sealed = header.kind == RecordKind::SEAL;
+        let due = Due {
+            offset: end,
+            relative: u64::from(relative) + 1,
+            ..due
+        };
+        if is_bare(header) {
+            return due;
+        }
         let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
         let is_wanted = !header.kind.is_user() && len <= SEEN_PAYLOAD_MAX;
         let payload = match is_wanted {
@@ -314,11 +308,7 @@ impl Scanner<'_> {
             header,
             payload: &payload,
         });
-        Due {
-            offset: end,
-            relative: u64::from(relative) + 1,
-            ..due
-        }
+        due
     }
 
     fn note_padding(&mut self, from: u64, to: u64) {

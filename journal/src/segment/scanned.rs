@@ -106,6 +106,12 @@ impl Scanned {
         }
     }
 
+    /// How many intact frames there are; in each island no number is left out.
+    pub(crate) fn records(&self) -> u64 {
+        let count = |island: &Island| u64::from(island.last - island.first) + 1;
+        self.islands.iter().map(count).sum()
+    }
+
     /// Where the last intact frame ends.
     pub(crate) fn frames_end(&self) -> u64 {
         self.islands.last().map_or(FRAMES_OFFSET, |last| last.end)

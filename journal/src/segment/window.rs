@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 
-use crate::format::{FrameHeader, FrameSeed};
+use crate::format::{FrameChecksum, FrameHeader};
 use crate::storage::StorageFile;
 
 /// A moving window over a file.
@@ -83,14 +83,14 @@ impl<'a> Window<'a> {
     pub(super) fn fits(
         &mut self,
         header: &FrameHeader,
-        seed: FrameSeed,
+        begun: &FrameChecksum,
         offset: u64,
     ) -> Result<bool, Unreadable> {
         let mut at = offset + HEADER_LEN;
         let mut left = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
         let held = self.at(at, 0)?;
         let held = held.get(..left.min(held.len())).unwrap_or(&[]);
-        let mut checksum = seed.begin();
+        let mut checksum = begun.clone();
         checksum.payload(held);
         let held = held.len();
         left -= held;
