@@ -1,5 +1,6 @@
 //! Looks at a journal and writes nothing: which runs there are, which records, what is missing.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -308,7 +309,7 @@ fn witnesses<'a>(parts: impl Iterator<Item = &'a Part>) -> BTreeMap<RunId, Witne
 /// Reads segments, several at a time if there is enough to read.
 fn read_all(
     storage: &dyn Storage,
-    files: Vec<SegmentFile>,
+    mut files: Vec<SegmentFile>,
     trust: &(dyn Fn(RunId) -> Trust + Sync),
     depth: Depth,
 ) -> Vec<Part> {
@@ -325,6 +326,8 @@ fn read_all(
     if bytes < PARALLEL_BYTES_MIN || workers < 2 {
         return files.into_iter().map(read).collect();
     }
+    // The longest first, so that all are done at about the same time.
+    files.sort_by_key(|file| Reverse(file.len));
     let jobs: Vec<Mutex<Option<SegmentFile>>> = files
         .into_iter()
         .map(|file| Mutex::new(Some(file)))
