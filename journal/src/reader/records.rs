@@ -129,6 +129,10 @@ impl Branch {
         if self.is_over {
             return None;
         }
+        if self.gaps.is_empty() && self.waiting.is_none() {
+            let record = self.read(view, run, is_whole)?;
+            return Some(record.map(Item::Record));
+        }
         let record = match self.waiting.take() {
             Some(record) => Some(record),
             None => match self.read(view, run, is_whole) {

@@ -1,19 +1,21 @@
 //! Reads frames whose places are known, many with one read.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
 use crate::error::DamageReason;
-use crate::format::{FRAME_HEADER_LEN, FrameHeader, FrameSeed};
+use crate::format::{FRAME_HEADER_LEN, FrameChecksum, FrameHeader, FrameSeed};
 use crate::storage::StorageFile;
 
 /// Reads frames of one segment; payloads are slices of larger reads.
 #[derive(Debug)]
 pub(crate) struct FrameReader {
     file: Arc<dyn StorageFile>,
-    seed: FrameSeed,
+    /// What the checksum of each frame goes on from.
+    begun: FrameChecksum,
     held: Bytes,
     held_at: u64,
     /// Bytes of the file when it was last asked.
@@ -31,7 +33,7 @@ impl FrameReader {
     pub(crate) fn new(file: Arc<dyn StorageFile>, seed: FrameSeed) -> FrameReader {
         FrameReader {
             file,
-            seed,
+            begun: seed.begin(),
             held: Bytes::new(),
             held_at: 0,
             file_len: 0,
@@ -45,29 +47,42 @@ impl FrameReader {
         ahead: impl Fn() -> u64,
     ) -> Result<(FrameHeader, Bytes), ReadFailure> {
         let ahead = || ahead().saturating_sub(offset).clamp(READ_MIN, READ_MAX);
-        let fields = self.held(offset, FRAME_HEADER_LEN, &ahead)?;
-        let fields = fields.first_chunk::<FRAME_HEADER_LEN>();
+        let fields = self.hold(offset, FRAME_HEADER_LEN, &ahead)?;
+        let fields = self.held.get(fields).and_then(|held| held.first_chunk());
         let fields = fields.ok_or(ReadFailure::Damage(DamageReason::ShortFrame))?;
         let header = FrameHeader::decode(*fields).map_err(ReadFailure::Damage)?;
         let payload_len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
-        let len = FRAME_HEADER_LEN + payload_len;
-        let payload = self.held(offset, len, &ahead)?.split_off(FRAME_HEADER_LEN);
-        if !header.fits(self.seed, offset, &payload) {
+        let frame = self.hold(offset, FRAME_HEADER_LEN + payload_len, &ahead)?;
+        let payload = frame.start + FRAME_HEADER_LEN..frame.end;
+        let bytes = self.held.get(payload.clone()).unwrap_or(&[]);
+        if !header.fits_begun(&self.begun, offset, bytes) {
             return Err(ReadFailure::Damage(DamageReason::BadCrc));
         }
-        Ok((header, payload))
+        Ok((header, self.held.slice(payload)))
     }
 
-    /// `len` bytes at `offset`; what is past the end of the file is zeros.
-    fn held(
+    /// Where `len` bytes at `offset` are among those held; what is past the end of the file is
+    /// zeros.
+    #[inline]
+    fn hold(
         &mut self,
         offset: u64,
         len: usize,
         ahead: &dyn Fn() -> u64,
-    ) -> Result<Bytes, ReadFailure> {
-        if let Some(held) = self.slice(offset, len) {
-            return Ok(held);
+    ) -> Result<Range<usize>, ReadFailure> {
+        match self.range(offset, len) {
+            Some(range) => Ok(range),
+            None => self.refill(offset, len, ahead),
         }
+    }
+
+    #[cold]
+    fn refill(
+        &mut self,
+        offset: u64,
+        len: usize,
+        ahead: &dyn Fn() -> u64,
+    ) -> Result<Range<usize>, ReadFailure> {
         let ahead = usize::try_from(ahead()).unwrap_or(usize::MAX);
         let want = u64::try_from(len.max(ahead)).unwrap_or(u64::MAX);
         if offset.saturating_add(want) > self.file_len {
@@ -83,13 +98,14 @@ impl FrameReader {
         count.map_err(ReadFailure::Io)?;
         self.held = bytes.freeze();
         self.held_at = offset;
-        Ok(self.held.slice(..len))
+        Ok(0..len)
     }
 
-    fn slice(&self, offset: u64, len: usize) -> Option<Bytes> {
+    #[inline]
+    fn range(&self, offset: u64, len: usize) -> Option<Range<usize>> {
         let from = usize::try_from(offset.checked_sub(self.held_at)?).ok()?;
         let to = from.checked_add(len)?;
-        (to <= self.held.len()).then(|| self.held.slice(from..to))
+        (to <= self.held.len()).then_some(from..to)
     }
 }
 
