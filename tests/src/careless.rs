@@ -137,8 +137,12 @@ impl StorageFile for CarelessFile {
         self.0.set_len(len)
     }
 
-    fn drop_cache(&self) -> io::Result<()> {
-        self.0.drop_cache()
+    fn data_behind(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
+        self.0.data_behind(offset)
+    }
+
+    fn drop_cache(&self, from: u64, to: u64) -> io::Result<()> {
+        self.0.drop_cache(from, to)
     }
 
     fn is_linked(&self) -> io::Result<bool> {

@@ -47,6 +47,8 @@ pub enum Operation {
     Sync,
     /// [`StorageFile::set_len`].
     SetLen,
+    /// [`StorageFile::data_behind`].
+    DataBehind,
     /// [`StorageFile::drop_cache`].
     DropCache,
     /// [`StorageFile::try_lock`].
@@ -276,8 +278,18 @@ impl StorageFile for WatchedFile {
         self.make(Operation::SetLen, (len, len), || self.inner.set_len(len))
     }
 
-    fn drop_cache(&self) -> io::Result<()> {
-        self.make(Operation::DropCache, (0, 0), || self.inner.drop_cache())
+    fn data_behind(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
+        let range = (offset, offset);
+        self.make(Operation::DataBehind, range, || {
+            self.inner.data_behind(offset)
+        })
+    }
+
+    fn drop_cache(&self, from: u64, to: u64) -> io::Result<()> {
+        let range = (from, to);
+        self.make(Operation::DropCache, range, || {
+            self.inner.drop_cache(from, to)
+        })
     }
 
     fn is_linked(&self) -> io::Result<bool> {

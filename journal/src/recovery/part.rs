@@ -112,7 +112,7 @@ impl Part {
         };
         if trust == Trust::DiskOnly && !seeded::has(Bug::PoisonedCacheBelieved) {
             // Best effort: without it, cached bytes may be shown that a failed sync left behind.
-            let _ = file.drop_cache();
+            let _ = file.drop_cache(0, u64::MAX);
         }
         let is_moving = trust == Trust::Moving;
         let input = ScanInput {

@@ -96,7 +96,9 @@ fn survey_whole(storage: &dyn Storage, run: RunId) -> Result<Option<RunSurvey>> 
             && file.run == run
         {
             write_out(storage, &file.name)?;
-            let dropped = storage.open(&file.name).and_then(|file| file.drop_cache());
+            let dropped = storage
+                .open(&file.name)
+                .and_then(|file| file.drop_cache(0, u64::MAX));
             dropped
                 .map_err(|e| Error::io("drop the cache of", storage.path().join(&file.name), e))?;
         }

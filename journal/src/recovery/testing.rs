@@ -145,7 +145,22 @@ impl StorageFile for MemoryFile {
         unused()
     }
 
-    fn drop_cache(&self) -> io::Result<()> {
+    /// Pages of zeros are holes.
+    fn data_behind(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
+        let from = usize::try_from(offset).unwrap();
+        let pages = self.bytes.chunks(4096).map(|p| p.iter().any(|b| *b != 0));
+        let pages: Vec<bool> = pages.collect();
+        let ends = |page: usize| self.bytes.len().min(page * 4096);
+        let first = (from / 4096..pages.len()).find(|page| pages[*page]);
+        Ok(first.filter(|_| from < self.bytes.len()).map(|first| {
+            let behind = (first..pages.len()).find(|page| !pages[*page]);
+            let to = ends(behind.unwrap_or(pages.len()));
+            let from = from.max(first * 4096);
+            (u64::try_from(from).unwrap(), u64::try_from(to).unwrap())
+        }))
+    }
+
+    fn drop_cache(&self, _: u64, _: u64) -> io::Result<()> {
         Ok(())
     }
 

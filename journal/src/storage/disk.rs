@@ -3,9 +3,13 @@
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+
+use rustix::fs::{Advice, SeekFrom};
+use rustix::io::Errno;
 
 use super::map::{AddressSpace, ForkGuard, MappedFile};
 use super::{ClockReading, Durability, Entry, FileSystem, Lock, LockOutcome};
@@ -226,13 +230,33 @@ impl StorageFile for DiskFile {
         self.file.set_len(len)
     }
 
-    fn drop_cache(&self) -> io::Result<()> {
-        Ok(rustix::fs::fadvise(
-            &self.file,
-            0,
-            None,
-            rustix::fs::Advice::DontNeed,
-        )?)
+    fn data_behind(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
+        let len = self.len()?;
+        if offset >= len {
+            return Ok(None);
+        }
+        // Nothing depends on where the file's own cursor is.
+        let seek = |to| retry(|| Ok(rustix::fs::seek(&self.file, to)?));
+        let found = seek(SeekFrom::Data(offset)).and_then(|from| {
+            let to = seek(SeekFrom::Hole(from))?;
+            Ok((from, to))
+        });
+        match found {
+            Ok(data) => Ok(Some(data)),
+            Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => Ok(None),
+            // Where holes cannot be asked for there may be data everywhere.
+            Err(_) => Ok(Some((offset, len))),
+        }
+    }
+
+    fn drop_cache(&self, from: u64, to: u64) -> io::Result<()> {
+        // What is cached in one piece is forgotten only as a whole: the range must not cut one.
+        let from = from - from % CACHED_PIECE_MAX;
+        let len = to.checked_next_multiple_of(CACHED_PIECE_MAX);
+        let len = len.and_then(|to| NonZeroU64::new(to.checked_sub(from)?));
+        rustix::fs::fadvise(&self.file, from, len, Advice::DontNeed)?;
+        // What is read back is not to bring along what is far behind it.
+        Ok(rustix::fs::fadvise(&self.file, 0, None, Advice::Random)?)
     }
 
     fn is_linked(&self) -> io::Result<bool> {
@@ -252,6 +276,10 @@ impl StorageFile for DiskFile {
         }
     }
 }
+
+/// The largest piece of a file that Linux caches as one, a huge page; each begins at a multiple of
+/// its own length: <https://docs.kernel.org/admin-guide/mm/transhuge.html>.
+const CACHED_PIECE_MAX: u64 = 2 << 20;
 
 /// Makes one directory for its owner only; one that appeared meanwhile will do.
 fn make_private_dir(path: &Path) -> io::Result<()> {

@@ -106,8 +106,17 @@ pub trait StorageFile: fmt::Debug + Send + Sync {
     /// Cuts or extends the file.
     fn set_len(&self, len: u64) -> io::Result<()>;
 
-    /// Forgets cached bytes that are on the disk, so that reading shows what the disk has.
-    fn drop_cache(&self) -> io::Result<()>;
+    /// The first range at or behind `offset` that may hold anything but zeros, `None` if there is
+    /// none: everything in front of it is zeros on the disk, whatever is cached. Changes that were
+    /// not synced count as data.
+    fn data_behind(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
+        let len = self.len()?;
+        Ok((offset < len).then_some((offset, len)))
+    }
+
+    /// Forgets cached bytes of `from..to` that are on the disk, and perhaps some around them, so
+    /// that reading shows what the disk has.
+    fn drop_cache(&self, from: u64, to: u64) -> io::Result<()>;
 
     /// Whether the file still has a name somewhere.
     fn is_linked(&self) -> io::Result<bool>;

@@ -343,7 +343,7 @@ impl StorageFile for Handle {
         Ok(())
     }
 
-    fn drop_cache(&self) -> io::Result<()> {
+    fn drop_cache(&self, _: u64, _: u64) -> io::Result<()> {
         Ok(())
     }
 

@@ -89,11 +89,30 @@ impl File {
         self.protect(from, to);
     }
 
-    /// Forgets what is cached and not changed, so that reading shows the disk.
-    pub(super) fn drop_cache(&mut self) {
+    /// The first range at or behind `offset` of pages that are not all zeros on the disk or have
+    /// changed; what is only cached does not count. Zeros were written to some of the others.
+    pub(super) fn data_behind(&self, offset: usize) -> Option<(usize, usize)> {
+        let len = self.cached.len();
+        let page = usize::try_from(PAGE).unwrap_or(SECTOR);
+        let is_data = |at: &usize| {
+            let end = self.disk.len().min((at + 1) * page);
+            let disk = self.disk.bytes().get(at * page..end).unwrap_or(&[]);
+            let sectors = at * page / SECTOR..(at + 1) * page / SECTOR;
+            let has_changed = self.dirty.range(sectors).next().is_some();
+            at.is_multiple_of(3) || has_changed || disk.iter().any(|byte| *byte != 0)
+        };
+        let pages = offset / page..len.div_ceil(page);
+        let first = pages.clone().find(is_data)?;
+        let behind = (first..pages.end).find(|at| !is_data(at));
+        let end = behind.map_or(len, |at| at * page);
+        (offset < len).then_some((offset.max(first * page), end))
+    }
+
+    /// Forgets what is cached of a range and not changed, so that reading shows the disk.
+    pub(super) fn drop_cache(&mut self, from: usize, to: usize) {
         let len = self.cached.len();
         let cached = self.cached.change();
-        for sector in 0..len.div_ceil(SECTOR) {
+        for sector in from / SECTOR..to.min(len).div_ceil(SECTOR) {
             if !self.dirty.contains_key(&sector) {
                 put_sector(cached, sector, &sector_of(self.disk.bytes(), sector));
             }
@@ -277,7 +296,9 @@ mod tests {
         }
         file.sync(0, 2048, true);
         assert_eq!(file.cached.bytes()[0], 2);
-        file.drop_cache();
+        file.drop_cache(SECTOR, 2048);
+        assert_eq!(file.cached.bytes()[0], 2);
+        file.drop_cache(0, 1);
         assert_eq!(file.cached.bytes()[0], 0);
     }
 }

@@ -356,10 +356,17 @@ impl StorageFile for Handle {
         })
     }
 
-    fn drop_cache(&self) -> io::Result<()> {
+    fn data_behind(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
+        self.process.look(Need::Nothing, |state| {
+            let data = state.file(self.file)?.data_behind(index(offset));
+            Ok(data.map(|(from, to)| (size(from), size(to))))
+        })
+    }
+
+    fn drop_cache(&self, from: u64, to: u64) -> io::Result<()> {
         self.process.look(Need::Nothing, |state| {
             if state.bug != Some(Bug::DropCacheIgnored) {
-                state.file(self.file)?.drop_cache();
+                state.file(self.file)?.drop_cache(index(from), index(to));
                 state.version += 1;
             }
             Ok(())
