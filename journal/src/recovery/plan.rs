@@ -125,10 +125,31 @@ impl Listing {
 
     /// Of some dead runs those that ended as they should, and the others.
     fn partition(&self, storage: &dyn Storage, runs: Vec<RunId>) -> (Vec<RunId>, Vec<RunId>) {
-        runs.into_iter().partition(|run| {
+        let half = runs.len() / 2;
+        let (left, right) = runs.split_at(half);
+        let looks = if half < SHARED_MIN {
+            [self.closed(storage, &runs), Vec::new()]
+        } else {
+            std::thread::scope(|scope| {
+                let look = || self.closed(storage, right);
+                let other = std::thread::Builder::new().spawn_scoped(scope, look);
+                let mine = self.closed(storage, left);
+                let its = other.ok().and_then(|other| other.join().ok());
+                [mine, its.unwrap_or_else(look)]
+            })
+        };
+        let mut closed = looks.into_iter().flatten();
+        let is_closed = |_: &RunId| closed.next().unwrap_or(false);
+        runs.into_iter().partition(is_closed)
+    }
+
+    /// Of each of the runs, whether it ended as it should.
+    fn closed(&self, storage: &dyn Storage, runs: &[RunId]) -> Vec<bool> {
+        let is_closed = |run: &RunId| {
             let newest = self.newest.get(run);
             newest.is_some_and(|number| ends_in_last_seal(storage, *run, *number))
-        })
+        };
+        runs.iter().map(is_closed).collect()
     }
 
     fn runs(&self) -> BTreeSet<RunId> {
@@ -172,6 +193,10 @@ fn covered(storage: &dyn Storage, listing: &Listing, runs: &[RunId]) -> BTreeSet
             let recovered = recovered_at_head(storage, *later);
             let earlier = recovered.into_iter().map(|recovered| recovered.run);
             covered.extend(earlier.filter(|run| run.generation < later.generation));
+            // Mostly the run that came next, and then no other needs to be looked at.
+            if runs.iter().all(|run| covered.contains(run)) {
+                break;
+            }
         }
     }
     covered
@@ -251,5 +276,38 @@ fn read(
 /// A seal's three numbers take at most 26 bytes; the rest is for fields added later.
 const SEAL_LEN_MAX: u64 = padded(112);
 
+/// Fewer runs are looked at by one thread: starting another would take longer.
+const SHARED_MIN: usize = 64;
+
 const HEAD_LEN: u64 = 16 << 10;
 const HEAD_LEN_MAX: u64 = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recovery::testing::{MemoryStorage, SegmentBuilder, run};
+
+    #[test]
+    fn among_many_runs_those_that_were_not_closed_are_found() {
+        let mut storage = MemoryStorage::default();
+        let is_open = |generation: u32| generation.is_multiple_of(50);
+        for generation in 1..=300 {
+            let segment = SegmentBuilder::new(generation, 1, 1, 0);
+            let bytes = match is_open(generation) {
+                true => segment.file(),
+                false => segment.sealed(None),
+            };
+            storage.put(&segment, bytes);
+        }
+        let open: Vec<RunId> = (1..=300).filter(|g| is_open(*g)).map(run).collect();
+        assert_eq!(plan(&storage).unwrap().unrecovered, open);
+        // Some were recovered by later runs, one only by the very last.
+        for (earlier, later) in [(50, 51), (100, 101), (200, 301)] {
+            let mut segment = SegmentBuilder::new(later, 1, 1, 0);
+            segment.recovered(earlier, 1);
+            storage.put(&segment, segment.sealed(None));
+        }
+        let unrecovered = plan(&storage).unwrap().unrecovered;
+        assert_eq!(unrecovered, [150, 250, 300].map(run));
+    }
+}
