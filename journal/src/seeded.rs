@@ -73,6 +73,10 @@ bugs! {
     DeadRunNotSynced,
     /// What a dead run left in the page cache is believed, not read back from the disk.
     PoisonedCacheBelieved,
+    /// What is read back of a dead run begins behind what is proved durable.
+    ProofNotReached,
+    /// What is behind a hole in a segment is not looked for.
+    HoleTakenForEnd,
     /// Recovery removes segments without records.
     EmptySegmentRemoved,
     /// A frame's checksum is not compared.

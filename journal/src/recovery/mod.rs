@@ -4,6 +4,7 @@ pub(crate) mod apply;
 pub(crate) mod cache;
 mod claim;
 mod classes;
+mod content;
 mod ends;
 mod extents;
 mod facts;

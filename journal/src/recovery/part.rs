@@ -9,7 +9,7 @@ use crate::event::system::{self, RunOpen, Seal, SegmentStart, SessionRef, SyncMa
 use crate::event::system::{Retired, RunClose, RunRecovered};
 use crate::format::{FRAMES_OFFSET, FrameSeed, RecordKind, padded, seq_from, seq_low};
 use crate::seeded::{self, Bug};
-use crate::segment::{ScanInput, Scanned, Seen, scan};
+use crate::segment::{Portion, ScanInput, Scanned, Seen, scan};
 use crate::seq::{Generation, RunId};
 use crate::storage::Storage;
 use crate::time::Timestamp;
@@ -96,8 +96,18 @@ impl Part {
     /// Reads the whole segment and shows the frames that [`scan`] shows.
     pub(crate) fn read_seen(
         storage: &dyn Storage,
-        mut segment: SegmentFile,
+        segment: SegmentFile,
         trust: Trust,
+        visit: &mut dyn FnMut(&Seen<'_>),
+    ) -> Part {
+        Part::read_portion(storage, segment, (trust, Portion::WHOLE), visit)
+    }
+
+    /// Reads a portion of the segment and shows its frames.
+    pub(crate) fn read_portion(
+        storage: &dyn Storage,
+        mut segment: SegmentFile,
+        (trust, portion): (Trust, Portion),
         visit: &mut dyn FnMut(&Seen<'_>),
     ) -> Part {
         let file = match storage.open(&segment.name).and_then(|file| {
@@ -112,7 +122,7 @@ impl Part {
         };
         if trust == Trust::DiskOnly && !seeded::has(Bug::PoisonedCacheBelieved) {
             // Best effort: without it, cached bytes may be shown that a failed sync left behind.
-            let _ = file.drop_cache(0, u64::MAX);
+            let _ = file.drop_cache(portion.from, portion.content_end);
         }
         let is_moving = trust == Trust::Moving;
         let input = ScanInput {
@@ -121,6 +131,7 @@ impl Part {
             told_len: segment.told_len.unwrap_or(segment.len),
             frames_max: segment.frames_max,
             is_moving,
+            portion,
         };
         let mut claims = Claims::default();
         let mut notes = Notes::default();

@@ -3,6 +3,7 @@
 mod candidate;
 mod due;
 mod held;
+mod portion;
 mod read;
 mod scan;
 mod scanned;
@@ -10,6 +11,7 @@ mod scanned;
 mod tests;
 mod window;
 
+pub(crate) use portion::Portion;
 pub(crate) use read::{FrameReader, ReadFailure};
 pub(crate) use scan::{ScanInput, Seen, scan};
 pub(crate) use scanned::{Island, Scanned, Stretch, Unread};

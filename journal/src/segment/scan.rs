@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use super::candidate::next_candidate;
 use super::due::Due;
 use super::held::{is_bare, walk_frames};
+use super::portion::Portion;
 use super::scanned::{Island, Scanned, Stretch, Unread};
 use super::window::{Unreadable, WINDOW_LEN, Window};
 use crate::error::DamageReason;
 use crate::format::{
-    FRAME_ALIGNMENT, FRAME_HEADER_LEN, FRAMES_OFFSET, FrameChecksum, FrameHeader, FrameSeed,
-    RecordKind,
+    FRAME_ALIGNMENT, FRAME_HEADER_LEN, FrameChecksum, FrameHeader, FrameSeed, RecordKind,
 };
 use crate::seeded::{self, Bug};
 use crate::storage::StorageFile;
@@ -27,6 +27,7 @@ pub(crate) struct ScanInput {
     pub(crate) frames_max: u64,
     /// Somebody may be writing: look twice at a place before believing that it is bad.
     pub(crate) is_moving: bool,
+    pub(crate) portion: Portion,
 }
 
 /// An intact frame, as it is found.
@@ -66,7 +67,7 @@ pub(super) fn scan_by(
         ..input
     };
     let mut scanner = Scanner {
-        window: Window::new(file, len),
+        window: Window::new(file, len.min(input.portion.content_end)),
         begun: input.seed.begin(),
         input,
         budget: len.saturating_mul(seeded::either(Bug::SearchesTooLong, 100, BUDGET_FACTOR)),
@@ -81,7 +82,7 @@ pub(super) fn scan_by(
 
 pub(super) struct Scanner<'a> {
     window: Window<'a>,
-    input: ScanInput,
+    pub(super) input: ScanInput,
     /// What the checksum of each frame goes on from.
     begun: FrameChecksum,
     /// Bytes of checksum work that may still be spent on places that turn out to be no frame.
@@ -91,19 +92,15 @@ pub(super) struct Scanner<'a> {
 }
 
 /// How a search for the next frame ended.
-struct Search {
-    found: Option<(u64, FrameHeader)>,
+pub(super) struct Search {
+    pub(super) found: Option<(u64, FrameHeader)>,
     content_end: u64,
     has_unread: bool,
 }
 
 impl Scanner<'_> {
     fn walk(&mut self, walk_sound: impl Fn(&mut Self, Due) -> Due) {
-        let mut due = Due {
-            offset: FRAMES_OFFSET,
-            relative: 0,
-            base: None,
-        };
+        let mut due = self.begin();
         let end = self.input.len.min(self.input.frames_max);
         while due.offset < end && !self.scanned.is_sealed {
             let before = due.offset;
@@ -194,7 +191,7 @@ impl Scanner<'_> {
         told_len.min(self.input.frames_max)
     }
 
-    fn look(&mut self, due: Due) -> Result<FrameHeader, DamageReason> {
+    pub(super) fn look(&mut self, due: Due) -> Result<FrameHeader, DamageReason> {
         let bytes = self.window.at(due.offset, FRAME_HEADER_LEN);
         let bytes = bytes.map_err(|_| DamageReason::IoError)?;
         let header = decode(bytes).ok_or(DamageReason::ShortFrame)??;
@@ -231,13 +228,17 @@ impl Scanner<'_> {
 
     /// The next place behind `due` that holds a frame which can follow.
     fn search(&mut self, due: Due) -> Search {
+        self.search_from(due.offset, due)
+    }
+
+    /// The same, among the places from `at` on.
+    pub(super) fn search_from(&mut self, mut at: u64, due: Due) -> Search {
         let mut search = Search {
             found: None,
             content_end: due.offset,
             has_unread: false,
         };
-        let mut at = due.offset;
-        while at < self.input.len {
+        while at < self.input.len.min(self.input.portion.content_end) {
             let slab = match self.window.at(at, FRAME_HEADER_LEN) {
                 Ok(slab) => slab,
                 Err(bad) => {
@@ -269,7 +270,7 @@ impl Scanner<'_> {
         search
     }
 
-    fn accept(&mut self, due: Due, offset: u64, header: &FrameHeader) -> Due {
+    pub(super) fn accept(&mut self, due: Due, offset: u64, header: &FrameHeader) -> Due {
         let due = due.begun(offset, header.seq_low);
         let relative = due.relative_of(header.seq_low);
         self.scanned.base = due.base;

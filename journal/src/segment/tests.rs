@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::portion::Portion;
 use super::scan::{ScanInput, Seen, scan, scan_by};
 use crate::format::{
     FRAMES_OFFSET, FrameHeader, FramePlace, FrameSeed, RecordKind, SegmentHeader, checksum,
@@ -153,6 +154,7 @@ fn whole(file: &File) -> ScanInput {
         told_len: len,
         frames_max: u64::MAX,
         is_moving: false,
+        portion: Portion::WHOLE,
     }
 }
 
@@ -229,7 +231,7 @@ impl StorageFile for File {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn drop_cache(&self) -> io::Result<()> {
+    fn drop_cache(&self, _from: u64, _to: u64) -> io::Result<()> {
         Ok(())
     }
 

@@ -21,6 +21,10 @@ SyncTriedAgain           | poisoned       | syncs         | a_failed_sync_poison
 PoisonNotMarked          | poisoned       | syncs         | a_failed_sync_poisons
 PoisonIgnored            | poisoned       | syncs         | a_failed_sync_poisons
 PoisonedCacheBelieved    | poisoned       | syncs         | what_a_failed_sync
+PoisonedCacheBelieved    | poisoned       | sim           | a_recovery_reports
+ProofNotReached          | poisoned       | sim           | a_recovery_reports
+ProofNotReached          | damage         | trace_journal | recovery::tail
+HoleTakenForEnd          | damage         | trace_journal | recovery::tail
 HalfFrameTaken           | disk-full      | syncs         | a_write_cut_short
 HalfFrameLeft            | disk-full      | syncs         | a_write_cut_short
 RefusedForgotten         | disk-full      | syncs         | a_full_disk_refuses
@@ -47,6 +51,7 @@ LastDurableForgotten     | damage         | damage        | every_flipped
 CacheNotBound            | damage         | trace_journal | recovery::cache
 RetiredMissed            | damage         | trace_journal | recovery::fates
 WitnessOfTheFuture       | hostile        | trace_journal | a_witness_of_records
+WitnessOfTheFuture       | hostile        | trace_journal | recovery::tail
 SearchesTooLong          | hostile        | trace_journal | searching_costs
 RunsByClock              | clock          | sim           | every_crash_state_keeps
 FilesForEverybody        | private        | meanwhile     | every_file_is
