@@ -96,6 +96,7 @@ fn open_run(
     let plan = plan(&*storage)?;
     let generation = next_generation(plan.generation_max)?;
     let applied = Applied::begin(&*storage, &plan, &mut |error| errors.report(error));
+    // Making its first segment makes all names durable: of what dead runs left, too.
     let core = OpenRun {
         storage: Arc::clone(&storage),
         settings,

@@ -18,7 +18,8 @@ pub(crate) struct Applied {
 }
 
 impl Applied {
-    /// Takes on the dead runs of a plan and makes what they left durable.
+    /// Takes on the dead runs of a plan and makes what they left durable, but for the names of
+    /// files: the new run makes all names durable before anything can be put on record in it.
     ///
     /// A run that cannot be read or synced is left as it is for a later opening, and the error
     /// goes to `report`: old damage never keeps a journal from being opened.
@@ -57,9 +58,8 @@ impl Applied {
                 claim.release(storage);
             }
         }
+        // Not synced: names that come back after a crash are removed by the next opening.
         remove_temporaries(storage, &plan.temporaries);
-        // Names that come back after a crash are removed by the next opening.
-        let _ = storage.sync_dir();
     }
 }
 

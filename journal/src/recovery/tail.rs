@@ -27,6 +27,7 @@ use crate::storage::{Entry, Storage};
 /// `None` if the run has no files. What is found in it is on the disk.
 ///
 /// What is in front of it is not read: what is missing there is damage, which any reader finds.
+/// Names are not synced; that must be done before what is found goes on record.
 ///
 /// # Errors
 /// [`crate::Error::Io`] if the directory cannot be listed, or a segment cannot be synced.
@@ -43,7 +44,6 @@ pub(super) fn survey_tail(storage: &dyn Storage, run: RunId) -> Result<Option<Ru
         return survey_whole(storage, run);
     };
     let parts = settle(storage, parts, &|_| Trust::Final);
-    sync_dir(storage)?;
     let witness = Witness::default();
     let found = RunSurvey::assemble_from(begin, run, Liveness::Dead, parts, witness, None);
     Ok(Some(found))
@@ -171,11 +171,6 @@ fn write_out(storage: &dyn Storage, name: &str) -> Result<()> {
     synced.map_err(|e| Error::io("sync", storage.path().join(name), e))
 }
 
-fn sync_dir(storage: &dyn Storage) -> Result<()> {
-    let synced = storage.sync_dir();
-    synced.map_err(|e| Error::io("sync", storage.path(), e))
-}
-
 fn survey_whole(storage: &dyn Storage, run: RunId) -> Result<Option<RunSurvey>> {
     for entry in list(storage)? {
         if let Found::Segment(file) = identify(storage, &entry)
@@ -189,7 +184,6 @@ fn survey_whole(storage: &dyn Storage, run: RunId) -> Result<Option<RunSurvey>> 
                 .map_err(|e| Error::io("drop the cache of", storage.path().join(&file.name), e))?;
         }
     }
-    sync_dir(storage)?;
     let survey = survey(storage, Scope::Runs(&[run]), Depth::Everything)?;
     Ok(survey.runs.into_iter().find(|found| found.run == run))
 }
