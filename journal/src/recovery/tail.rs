@@ -122,6 +122,7 @@ fn proved(
             from,
             relative: None,
             content_end: seen_from.unwrap_or(content_end),
+            shows_all: true,
         };
         let mut file = file.clone();
         // The payload of the last frame may end in zeros.
@@ -146,6 +147,7 @@ fn proved(
                 from: *from,
                 relative: Some(relative(*low)),
                 content_end,
+                shows_all: false,
             };
             return Some((portion, durable));
         }

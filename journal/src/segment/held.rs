@@ -17,7 +17,7 @@ pub(super) struct Walked {
 pub(super) fn walk_frames(
     bytes: &[u8],
     due: Due,
-    begun: &FrameChecksum,
+    (begun, shows_all): (&FrameChecksum, bool),
     visit: &mut dyn FnMut(&Seen<'_>),
 ) -> Walked {
     let mut walked = Walked {
@@ -36,7 +36,7 @@ pub(super) fn walk_frames(
         && frame.header.fits_begun(begun, offset, frame.payload)
     {
         rest = behind;
-        if !is_bare(&frame.header) {
+        if shows_all || !is_bare(&frame.header) {
             frame.show(offset, visit);
             walked.is_sealed = frame.header.kind == RecordKind::SEAL;
         }

@@ -14,6 +14,8 @@ pub(crate) struct Portion {
     pub(crate) relative: Option<u32>,
     /// Behind this there are only zeros.
     pub(crate) content_end: u64,
+    /// Every frame is shown, also a caller's own record of no session.
+    pub(crate) shows_all: bool,
 }
 
 impl Portion {
@@ -22,6 +24,7 @@ impl Portion {
         from: 0,
         relative: None,
         content_end: u64::MAX,
+        shows_all: false,
     };
 }
 

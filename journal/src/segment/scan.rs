@@ -160,7 +160,8 @@ impl Scanner<'_> {
         };
         // The window holds zeros past the end of the file where somebody asked for them.
         rest = rest.get(..len.min(rest.len())).unwrap_or(rest);
-        let walked = walk_frames(rest, due, &self.begun, &mut *self.visit);
+        let shows_all = self.input.portion.shows_all;
+        let walked = walk_frames(rest, due, (&self.begun, shows_all), &mut *self.visit);
         island.end = walked.due.offset;
         island.last += u32::try_from(walked.due.relative - due.relative).unwrap_or(0);
         self.scanned.padding += walked.padding;
@@ -295,7 +296,7 @@ impl Scanner<'_> {
             relative: u64::from(relative) + 1,
             ..due
         };
-        if is_bare(header) {
+        if is_bare(header) && !self.input.portion.shows_all {
             return due;
         }
         let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
