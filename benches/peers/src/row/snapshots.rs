@@ -65,8 +65,12 @@ impl Row for Snapshots {
         let watch = Watch::start();
         let mut spans = 0;
         if case.who == "floor" {
-            for line in BufReader::new(File::open(task.dir.join(LINES))?).lines() {
-                let event: Value = serde_json::from_str(&line?)?;
+            let file = File::open(task.dir.join(LINES))?;
+            let mut lines = BufReader::with_capacity(READ_LEN, file);
+            let mut line = Vec::new();
+            while lines.read_until(b'\n', &mut line)? > 0 {
+                let event: Value = serde_json::from_slice(&line)?;
+                line.clear();
                 let kind = event.get("type").and_then(Value::as_str);
                 let begins = ["span", "span.start", "session.start"];
                 spans += u32::from(kind.is_some_and(|kind| begins.contains(&kind)));
@@ -91,3 +95,4 @@ fn bytes(task: &Task) -> u64 {
 }
 
 const LINES: &str = "events.jsonl";
+const READ_LEN: usize = 256 << 10;
