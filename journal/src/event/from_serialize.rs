@@ -91,7 +91,7 @@ impl ToOwnValue {
 /// A value that an enum's variant names.
 fn named(variant: Option<&'static str>, value: Value<'static>) -> Value<'static> {
     match variant {
-        Some(variant) => Value::Map(Map(vec![(Cow::Borrowed(variant), value)])),
+        Some(variant) => Value::Map(Map::from([(variant, value)])),
         None => value,
     }
 }

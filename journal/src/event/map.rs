@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::Value;
+use super::{MemberName, Value};
 
 /// Values by name; the order of the names is kept.
 ///
 /// Looking up is a walk over the names: made for the handful of members that events have.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Map<'a>(pub(crate) Vec<(Cow<'a, str>, Value<'a>)>);
+pub struct Map<'a>(pub(crate) Vec<(MemberName<'a>, Value<'a>)>);
 
 impl<'a> Map<'a> {
     /// An empty map.
@@ -41,7 +41,8 @@ impl<'a> Map<'a> {
     /// The member of that name, to change it.
     #[must_use]
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Value<'a>> {
-        let member = self.0.iter_mut().find(|(key, _)| key == name);
+        let is_it = |key: &MemberName<'_>| key.as_bytes() == name.as_bytes();
+        let member = self.0.iter_mut().find(|(key, _)| is_it(key));
         member.map(|(_, value)| value)
     }
 
@@ -55,19 +56,19 @@ impl<'a> Map<'a> {
         if let Some(old) = self.get_mut(&name) {
             return Some(std::mem::replace(old, value));
         }
-        self.0.push((name, value));
+        self.0.push((name.into(), value));
         None
     }
 
     /// Takes a member out; the others keep their order.
     pub fn remove(&mut self, name: &str) -> Option<Value<'a>> {
-        let place = self.0.iter().position(|(key, _)| key == name)?;
+        let place = self.0.iter().position(|(key, _)| key.as_str() == name)?;
         Some(self.0.remove(place).1)
     }
 
     /// The members in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value<'a>)> {
-        self.0.iter().map(|(name, value)| (name.as_ref(), value))
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
     /// The same map, borrowing nothing.
@@ -75,7 +76,7 @@ impl<'a> Map<'a> {
     pub fn into_owned(self) -> Map<'static> {
         let members = self.0.into_iter();
         Map(members
-            .map(|(name, value)| (Cow::Owned(name.into_owned()), value.into_owned()))
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
             .collect())
     }
 
@@ -84,7 +85,7 @@ impl<'a> Map<'a> {
     pub fn as_borrowed(&self) -> Map<'_> {
         let members = self.0.iter();
         Map(members
-            .map(|(name, value)| (Cow::Borrowed(name.as_ref()), value.as_borrowed()))
+            .map(|(name, value)| (MemberName::Borrowed(name.as_str()), value.as_borrowed()))
             .collect())
     }
 
@@ -101,7 +102,7 @@ impl<'a> Map<'a> {
             return false;
         }
         let mut seen = std::collections::HashSet::with_capacity(self.0.len());
-        !self.0.iter().all(|(name, _)| seen.insert(name.as_ref()))
+        !self.0.iter().all(|(name, _)| seen.insert(name.as_bytes()))
     }
 }
 
@@ -113,18 +114,18 @@ impl<'a, K: Into<Cow<'a, str>>, V: Into<Value<'a>>> FromIterator<(K, V)> for Map
     fn from_iter<I: IntoIterator<Item = (K, V)>>(members: I) -> Map<'a> {
         let members = members.into_iter();
         let map = Map(members
-            .map(|(name, value)| (name.into(), value.into()))
+            .map(|(name, value)| (MemberName::from(name.into()), value.into()))
             .collect());
         if !map.has_duplicates() {
             return map;
         }
         let mut places: HashMap<Cow<'a, str>, usize> = HashMap::with_capacity(map.0.len());
-        let mut unique: Vec<(Cow<'a, str>, Value<'a>)> = Vec::new();
+        let mut unique: Vec<(MemberName<'a>, Value<'a>)> = Vec::new();
         for (name, value) in map.0 {
-            match places.get(&name) {
+            match places.get(name.as_str()) {
                 Some(&place) => unique[place].1 = value,
                 None => {
-                    places.insert(name.clone(), unique.len());
+                    places.insert(name.clone().into_cow(), unique.len());
                     unique.push((name, value));
                 }
             }
@@ -137,11 +138,11 @@ impl<'a, K: Into<Cow<'a, str>>, V: Into<Value<'a>>> Extend<(K, V)> for Map<'a> {
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, members: I) {
         let added: Map<'a> = members.into_iter().collect();
         if self.0.len().saturating_mul(added.0.len()) <= WALK_MAX * WALK_MAX {
-            for (name, value) in added.0 {
+            for (name, value) in added {
                 self.insert(name, value);
             }
         } else {
-            let all = std::mem::take(&mut self.0).into_iter().chain(added.0);
+            let all = std::mem::take(self).into_iter().chain(added);
             *self = all.collect();
         }
     }
@@ -155,12 +156,38 @@ impl<'a, K: Into<Cow<'a, str>>, V: Into<Value<'a>>, const N: usize> From<[(K, V)
 
 impl<'a> IntoIterator for Map<'a> {
     type Item = (Cow<'a, str>, Value<'a>);
-    type IntoIter = std::vec::IntoIter<Self::Item>;
+    type IntoIter = IntoIter<'a>;
 
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+    fn into_iter(self) -> IntoIter<'a> {
+        IntoIter(self.0.into_iter())
     }
 }
+
+/// The members of a map in order, each its own.
+#[derive(Clone, Debug)]
+pub struct IntoIter<'a>(std::vec::IntoIter<(MemberName<'a>, Value<'a>)>);
+
+impl<'a> Iterator for IntoIter<'a> {
+    type Item = (Cow<'a, str>, Value<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (name, value) = self.0.next()?;
+        Some((name.into_cow(), value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl DoubleEndedIterator for IntoIter<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let (name, value) = self.0.next_back()?;
+        Some((name.into_cow(), value))
+    }
+}
+
+impl ExactSizeIterator for IntoIter<'_> {}
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@ mod from_serialize;
 pub(crate) mod hex;
 mod json;
 mod map;
+mod member_name;
 mod names;
 mod number;
 mod owned;
@@ -23,6 +24,7 @@ pub use action::{
 pub use convert::ToValue;
 pub use json::JsonLine;
 pub use map::Map;
+pub(crate) use member_name::MemberName;
 pub use names::{Channel, Kind, Level, OtlpKind, SessionStatus, Status};
 pub use number::Number;
 pub use value::Value;

@@ -33,7 +33,22 @@ impl<'a> Kind<'a> {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The same kind, borrowing nothing; those that have a name here take no memory.
+    pub(crate) fn into_owned(self) -> Kind<'static> {
+        let named = KINDS.iter().find(|kind| kind.0 == self.0);
+        named.map_or_else(|| Kind(Cow::Owned(self.0.into_owned())), Kind::clone)
+    }
 }
+
+const KINDS: [Kind<'static>; 6] = [
+    Kind::GENERATION,
+    Kind::TOOL,
+    Kind::SPAN,
+    Kind::TEXT,
+    Kind::SESSION,
+    Kind::USER_MESSAGE,
+];
 
 /// Which of a span's texts a piece continues: an open set of names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

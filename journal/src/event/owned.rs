@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::{
-    Action, Channel, Counter, Crash, Custom, Event, Kind, Link, Log, Model, SessionEnd,
-    SessionStart, SessionUpdate, SpanEnd, SpanFields, SpanStart, SpanUpdate, Text, Value,
+    Action, Channel, Counter, Crash, Custom, Event, Link, Log, Model, SessionEnd, SessionStart,
+    SessionUpdate, SpanEnd, SpanFields, SpanStart, SpanUpdate, Text, Value,
 };
 
 impl Event<'_> {
@@ -119,7 +119,7 @@ fn span_start(start: SpanStart<'_>) -> SpanStart<'static> {
     SpanStart {
         span: owned(start.span),
         parent: maybe(start.parent),
-        kind: Kind(owned(start.kind.0)),
+        kind: start.kind.into_owned(),
         name: owned(start.name),
         started_at: start.started_at,
         trace_id: maybe(start.trace_id),

@@ -136,7 +136,7 @@ fn fold(view: &View, session: &SessionPlaces, gatherer: &mut Gatherer) -> Result
                 return;
             }
             match codec::decode_known(kind, found.payload) {
-                Some(event) => fold.record(found.seq, &event),
+                Some(event) => fold.record(found.seq, event),
                 None => fold.unknown_record(found.seq, kind),
             }
         })?;

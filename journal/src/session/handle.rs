@@ -91,7 +91,7 @@ impl Session {
 
     /// Sets a member of the session's metadata, such as `title`.
     pub fn set<'a>(&self, name: impl Into<Cow<'a, str>>, value: impl Into<Value<'a>>) -> Written {
-        self.update(Map(vec![(name.into(), value.into())]))
+        self.update(Map::from([(name, value)]))
     }
 
     /// Merges members into the session's metadata; empty ones never overwrite.

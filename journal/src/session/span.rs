@@ -98,7 +98,7 @@ impl Span {
     /// Sets an attribute.
     pub fn set<'a>(&self, name: impl Into<Cow<'a, str>>, value: impl Into<Value<'a>>) -> Written {
         self.update(SpanFields {
-            attributes: Map(vec![(name.into(), value.into())]),
+            attributes: Map::from([(name, value)]),
             ..SpanFields::default()
         })
     }

@@ -39,8 +39,8 @@ impl Serialize for Snapshot {
 impl Serialize for SpanSnapshot {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut json = serializer.serialize_struct("SpanSnapshot", 21)?;
-        json.serialize_field("id", &self.id)?;
-        json.serialize_field("parent", &self.parent)?;
+        json.serialize_field("id", self.id())?;
+        json.serialize_field("parent", &self.parent())?;
         json.serialize_field("kind", self.kind.as_str())?;
         json.serialize_field("name", &self.name)?;
         json.serialize_field("started_at", &Shown(self.started_at))?;
@@ -56,7 +56,7 @@ impl Serialize for SpanSnapshot {
         json.serialize_field("call_id", &self.call_id())?;
         json.serialize_field("input", &self.input())?;
         json.serialize_field("output", &self.output())?;
-        json.serialize_field("texts", &TextsJson(&self.texts))?;
+        json.serialize_field("texts", &TextsJson(self))?;
         json.serialize_field("attributes", self.attributes())?;
         json.serialize_field("links", &self.links)?;
         json.serialize_field("logs", &self.logs)?;
@@ -176,12 +176,12 @@ impl Serialize for TokensJson {
     }
 }
 
-struct TextsJson<'s>(&'s [(String, String)]);
+struct TextsJson<'s>(&'s SpanSnapshot);
 
 impl Serialize for TextsJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut json = serializer.serialize_map(Some(self.0.len()))?;
-        for (channel, text) in self.0 {
+        let mut json = serializer.serialize_map(Some(self.0.texts.len()))?;
+        for (channel, text) in self.0.texts() {
             json.serialize_entry(channel, text)?;
         }
         json.end()

@@ -135,7 +135,7 @@ impl Snapshot {
     /// The span with this id; looks at all of them.
     #[must_use]
     pub fn span(&self, id: &str) -> Option<&SpanSnapshot> {
-        self.spans.iter().find(|span| span.id == id)
+        self.spans.iter().find(|span| *span.id == *id)
     }
 
     /// All spans with their depth, from the root (depth 0), each followed by its children.

@@ -1,13 +1,17 @@
 //! A span as its records tell it.
 
-use crate::event::{Kind, Level, Map, Model, Number, OtlpKind, SpanFields, Status, Tokens, Value};
+use std::sync::Arc;
+
+use crate::event::{
+    Kind, Level, Map, MemberName, Model, Number, OtlpKind, SpanFields, Status, Tokens, Value,
+};
 use crate::time::Timestamp;
 
 /// A span of a session, with everything that became known of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SpanSnapshot {
-    pub(super) id: String,
-    pub(super) parent: Option<String>,
+    pub(super) id: Arc<str>,
+    pub(super) parent: Option<Arc<str>>,
     pub(super) kind: Kind<'static>,
     pub(super) name: String,
     pub(super) started_at: Timestamp,
@@ -17,7 +21,7 @@ pub struct SpanSnapshot {
     pub(super) is_interrupted: bool,
     pub(super) ended_by_drop: bool,
     pub(super) fields: SpanFields<'static>,
-    pub(super) texts: Vec<(String, String)>,
+    pub(super) texts: Vec<(MemberName<'static>, String)>,
     pub(super) links: Vec<LinkSnapshot>,
     pub(super) logs: Vec<LogSnapshot>,
     pub(super) trace_id: Option<String>,

@@ -104,7 +104,7 @@ pub(crate) fn fold(runs: &[Run]) -> Snapshot {
             event.at = event
                 .at
                 .or(Some(Timestamp::new(opened + i64::from(number), 0)));
-            fold.record(Seq::new(u64::from(number) + 3).unwrap(), &event);
+            fold.record(Seq::new(u64::from(number) + 3).unwrap(), event);
         }
     }
     fold.finish(Loss::None)

@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, V
 use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use crate::event::value::DEPTH_MAX;
-use crate::event::{Map, Value};
+use crate::event::{Map, MemberName, Value};
 
 /// A value in a body.
 #[derive(Clone, Debug, PartialEq)]
@@ -193,8 +193,7 @@ impl<'de> Visitor<'de> for ListSeed {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        // The count on the disk is not believed: the vector grows with the values that are there.
-        let mut values = Vec::new();
+        let mut values = Vec::with_capacity(believed(list.size_hint()));
         while let Some(value) = list.next_element_seed(ValueSeed(self.0))? {
             values.push(value);
         }
@@ -220,10 +219,10 @@ impl<'de> Visitor<'de> for MapSeed {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
+        let mut members = Vec::with_capacity(believed(access.size_hint()));
         while let Some(name) = access.next_key::<&'de str>()? {
             let value = access.next_value_seed(ValueSeed(self.0))?;
-            members.push((Cow::Borrowed(name), value));
+            members.push((MemberName::Borrowed(name), value));
         }
         let map = Map(members);
         if map.has_duplicates() {
@@ -232,3 +231,11 @@ impl<'de> Visitor<'de> for MapSeed {
         Ok(map)
     }
 }
+
+/// How many values to make place for at once: a large count on the disk may be a lie, and then a
+/// vector grows with the values that are there.
+fn believed(count: Option<usize>) -> usize {
+    count.unwrap_or(0).min(BELIEVED_MAX)
+}
+
+const BELIEVED_MAX: usize = 16;

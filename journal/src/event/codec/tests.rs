@@ -13,6 +13,16 @@ fn payload(event: &Event<'_>) -> (RecordKind, Bytes) {
     (kind, bytes.into())
 }
 
+/// An event that borrows from its payload is the same once it borrows nothing.
+fn owns_what_it_borrowed(event: &Event<'_>, case: &dyn std::fmt::Debug) {
+    let owned = event.clone().into_owned();
+    // Not all floats equal themselves, so it is compared by what can be seen of it.
+    assert_eq!(format!("{owned:?}"), format!("{event:?}"), "{case:?}");
+    assert_eq!(payload(&owned), payload(event), "{case:?}");
+    let json = |event: &Event<'_>| serde_json::to_string(event).expect("it has a form in JSON");
+    assert_eq!(json(&owned), json(event), "{case:?}");
+}
+
 fn reads_back(event: &Event<'_>) {
     let (kind, bytes) = payload(event);
     let decoded = decode(kind, &bytes, event.session.as_deref());
@@ -35,6 +45,7 @@ fn random_events_read_back() {
         let (kind, bytes) = payload(&event);
         let decoded = decode(kind, &bytes, event.session.as_deref());
         assert_eq!(decoded, event, "seed {seed}");
+        owns_what_it_borrowed(&decoded, &seed);
     }
 }
 
@@ -70,6 +81,7 @@ fn changed_payloads_never_panic_and_are_kept() {
             }
             let changed = Bytes::from(changed);
             let decoded = decode(kind, &changed, None);
+            owns_what_it_borrowed(&decoded, &changed);
             // Whatever it means now, it can be written again and means the same then.
             let mut again = Vec::new();
             let kind = encode(&decoded, &mut again).expect("what was decoded can be encoded");

@@ -138,7 +138,8 @@ impl<'a> Members<'a> {
 
     /// The members nobody took, in order.
     pub(super) fn rest(self) -> Map<'a> {
-        Map(self.rest.into_iter().flatten().collect())
+        let rest = self.rest.into_iter().flatten();
+        Map(rest.map(|(name, value)| (name.into(), value)).collect())
     }
 
     pub(super) fn wrong(&self, name: &str, expected: &str, found: &Value<'_>) -> Error {

@@ -1,6 +1,7 @@
 //! The last step of a fold: from drafts to a snapshot.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::branch::{Branch, OpenSpan, Terminal};
 use super::lineage;
@@ -28,7 +29,8 @@ pub(super) fn finish(mut fold: Fold, loss: Loss) -> Snapshot {
     let parents = lineage::parents(&fold.spans, &mut fold.notes);
     let times = Times::of(&fold, &verdict);
     let drafts = std::mem::take(&mut fold.spans.drafts);
-    let parent_ids: Vec<String> = parents.iter().map(|at| drafts[*at].id.clone()).collect();
+    let parent_ids = parents.iter().map(|at| Arc::clone(&drafts[*at].id));
+    let parent_ids: Vec<Arc<str>> = parent_ids.collect();
     let children = Children::of(&places(&drafts, &parents));
     let mut spans = Vec::with_capacity(drafts.len());
     let mut drafts = drafts.into_iter().zip(parent_ids);
@@ -142,7 +144,7 @@ fn root(
     root
 }
 
-fn span(draft: Draft, parent: String, branches: &[Branch], notes: &mut Notes) -> SpanSnapshot {
+fn span(draft: Draft, parent: Arc<str>, branches: &[Branch], notes: &mut Notes) -> SpanSnapshot {
     if let (None, Some(first)) = (&draft.start, draft.first) {
         let text = format!("the start of span {} is not there", draft.id);
         notes.add(note::MISSING_START, first, text);
@@ -168,7 +170,7 @@ fn left_open(opened: Place, branches: &[Branch]) -> OpenSpan {
 }
 
 /// Everything of a span that needs no other span.
-fn convert(draft: Draft, parent: Option<String>, notes: &mut Notes) -> SpanSnapshot {
+fn convert(draft: Draft, parent: Option<Arc<str>>, notes: &mut Notes) -> SpanSnapshot {
     let (texts, missing) = draft.texts.finish();
     for gap in missing {
         let (len, offset) = (gap.len, gap.offset);
@@ -187,7 +189,7 @@ fn convert(draft: Draft, parent: Option<String>, notes: &mut Notes) -> SpanSnaps
     SpanSnapshot {
         name: owned(draft.name).unwrap_or_else(|| match draft.kind == Some(Kind::TOOL) {
             true => UNNAMED_TOOL.to_owned(),
-            false => draft.id.clone(),
+            false => draft.id.as_ref().to_owned(),
         }),
         id: draft.id,
         parent,

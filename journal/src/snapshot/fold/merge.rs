@@ -6,12 +6,12 @@ use super::named::is_empty;
 use crate::event::{Model, Number, SpanFields, Tokens, Value};
 
 /// Takes in everything but the attributes.
-pub(super) fn merge(into: &mut SpanFields<'static>, from: &SpanFields<'_>) {
-    merge_value(&mut into.input, from.input.as_ref());
-    merge_value(&mut into.output, from.output.as_ref());
-    merge_text(&mut into.call_id, from.call_id.as_deref());
-    merge_text(&mut into.finish_reason, from.finish_reason.as_deref());
-    if let Some(model) = &from.model {
+pub(super) fn merge(into: &mut SpanFields<'static>, from: SpanFields<'_>) {
+    merge_value(&mut into.input, from.input);
+    merge_value(&mut into.output, from.output);
+    merge_text(&mut into.call_id, from.call_id);
+    merge_text(&mut into.finish_reason, from.finish_reason);
+    if let Some(model) = from.model {
         merge_model(into.model.get_or_insert_default(), model);
     }
     if let Some(tokens) = &from.tokens {
@@ -23,9 +23,9 @@ pub(super) fn merge(into: &mut SpanFields<'static>, from: &SpanFields<'_>) {
 }
 
 /// A text that says something replaces what is there.
-pub(super) fn merge_text(into: &mut Option<Cow<'static, str>>, from: Option<&str>) {
+pub(super) fn merge_text(into: &mut Option<Cow<'static, str>>, from: Option<Cow<'_, str>>) {
     if let Some(text) = from.filter(|text| !text.is_empty()) {
-        *into = Some(Cow::Owned(text.to_owned()));
+        *into = Some(Cow::Owned(text.into_owned()));
     }
 }
 
@@ -46,19 +46,19 @@ pub(super) fn has_negative(fields: &SpanFields<'_>) -> bool {
         .any(|number| number.as_f64() < 0.0)
 }
 
-fn merge_value(into: &mut Option<Value<'static>>, from: Option<&Value<'_>>) {
+fn merge_value(into: &mut Option<Value<'static>>, from: Option<Value<'_>>) {
     let Some(value) = from.filter(|value| !value.is_null()) else {
         return;
     };
-    if into.is_none() || !is_empty(value) {
-        *into = Some(value.clone().into_owned());
+    if into.is_none() || !is_empty(&value) {
+        *into = Some(value.into_owned());
     }
 }
 
-fn merge_model(into: &mut Model<'static>, from: &Model<'_>) {
-    merge_text(&mut into.model_id, from.model_id.as_deref());
-    merge_text(&mut into.provider_id, from.provider_id.as_deref());
-    merge_text(&mut into.variant, from.variant.as_deref());
+fn merge_model(into: &mut Model<'static>, from: Model<'_>) {
+    merge_text(&mut into.model_id, from.model_id);
+    merge_text(&mut into.provider_id, from.provider_id);
+    merge_text(&mut into.variant, from.variant);
 }
 
 fn finite_tokens(tokens: &Tokens) -> Tokens {

@@ -75,7 +75,7 @@ impl Fold {
     }
 
     /// Takes in the next record of the run.
-    pub(crate) fn record(&mut self, seq: Seq, event: &Event<'_>) {
+    pub(crate) fn record(&mut self, seq: Seq, event: Event<'_>) {
         let Some(branch) = self.branches.last_mut() else {
             return;
         };
@@ -89,11 +89,11 @@ impl Fold {
         let Some(place) = self.place(seq, event.at) else {
             return;
         };
-        match &event.action {
+        match event.action {
             Action::SessionStart(start) => self.session_start(start, place),
             Action::SessionUpdate(update) => self.session.update(update),
-            Action::SessionEnd(end) => self.session_end(end, place),
-            Action::Crash(crash) => self.crash(crash, place),
+            Action::SessionEnd(end) => self.session_end(&end, place),
+            Action::Crash(crash) => self.crash(&crash, place),
             action => {
                 self.work(place);
                 self.action(action, place);
@@ -153,21 +153,22 @@ impl Fold {
         }
     }
 
-    fn action(&mut self, action: &Action<'_>, place: Place) {
+    fn action(&mut self, action: Action<'_>, place: Place) {
         match action {
             Action::SpanStart(start) => self.span_start(start, place),
             Action::SpanUpdate(update) => self.span_update(update, place),
-            Action::SpanEnd(end) => self.span_end(&end.span, end, place),
-            Action::Span(start, end) => {
+            Action::SpanEnd(end) => self.span_end(end, place),
+            Action::Span(start, mut end) => {
+                end.span = start.span.clone();
                 self.span_start(start, place);
-                self.span_end(&start.span, end, place);
+                self.span_end(*end, place);
             }
-            Action::Text(text) => self.text(text, place),
+            Action::Text(text) => self.text(&text, place),
             Action::Log(log) => self.log(log, place),
             Action::Link(link) => self.link(link, place),
-            Action::Counter(counter) => self.session.count(counter),
+            Action::Counter(counter) => self.session.count(&counter),
             Action::Unknown { kind, .. } => {
-                self.branches[place.branch].saw_unknown(*kind, place.seq);
+                self.branches[place.branch].saw_unknown(kind, place.seq);
             }
             _ => {}
         }

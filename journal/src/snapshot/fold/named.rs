@@ -1,14 +1,13 @@
 //! Things by name, in the order in which the names came up.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::event::{Map, Value};
+use crate::event::{Map, MemberName, Value};
 
 /// A list of named things that stays fast however many names are added one by one.
 #[derive(Debug)]
 pub(super) struct Named<T> {
-    members: Vec<(String, T)>,
+    members: Vec<(MemberName<'static>, T)>,
     /// Where each name is; empty while there are few.
     places: HashMap<String, usize>,
 }
@@ -25,7 +24,10 @@ impl<T> Default for Named<T> {
 impl<T> Named<T> {
     pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut T> {
         let place = match self.places.is_empty() {
-            true => self.members.iter().position(|(known, _)| known == name)?,
+            true => {
+                let mut known = self.members.iter();
+                known.position(|(known, _)| known.as_bytes() == name.as_bytes())?
+            }
             false => *self.places.get(name)?,
         };
         Some(&mut self.members[place].1)
@@ -37,10 +39,9 @@ impl<T> Named<T> {
             Some(old) => *old = thing,
             None => {
                 let place = self.members.len();
-                self.members.push((name.to_owned(), thing));
+                self.members.push((MemberName::owned(name), thing));
                 if place == WALK_MAX {
-                    let names = self.members.iter().enumerate();
-                    self.places = names.map(|(at, (name, _))| (name.clone(), at)).collect();
+                    self.find_places();
                 } else if place > WALK_MAX {
                     self.places.insert(name.to_owned(), place);
                 }
@@ -48,33 +49,53 @@ impl<T> Named<T> {
         }
     }
 
-    pub(super) fn into_members(self) -> Vec<(String, T)> {
+    pub(super) fn into_members(self) -> Vec<(MemberName<'static>, T)> {
         self.members
+    }
+
+    fn find_places(&mut self) {
+        let names = self.members.iter().enumerate();
+        let places = names.map(|(at, (name, _))| (name.as_str().to_owned(), at));
+        self.places = places.collect();
     }
 }
 
 impl Named<Value<'static>> {
     /// Later members win, null ones too.
-    pub(super) fn merge(&mut self, members: &Map<'_>) {
-        for (name, value) in members.iter() {
-            self.set(name, value.clone().into_owned());
+    pub(super) fn merge(&mut self, members: Map<'_>) {
+        if self.members.is_empty() {
+            self.take(members);
+            return;
+        }
+        for (name, value) in members.0 {
+            self.set(name.as_str(), value.into_owned());
         }
     }
 
     /// Later members win, but an empty one leaves alone what is there.
-    pub(super) fn merge_filled(&mut self, members: &Map<'_>) {
-        for (name, value) in members.iter() {
-            if !is_empty(value) || self.get_mut(name).is_none() {
-                self.set(name, value.clone().into_owned());
+    pub(super) fn merge_filled(&mut self, members: Map<'_>) {
+        if self.members.is_empty() {
+            self.take(members);
+            return;
+        }
+        for (name, value) in members.0 {
+            let name = name.as_str();
+            if !is_empty(&value) || self.get_mut(name).is_none() {
+                self.set(name, value.into_owned());
             }
         }
     }
 
+    /// Takes all members as they are, where there are none yet: a map has no name twice.
+    fn take(&mut self, members: Map<'_>) {
+        self.members = members.into_owned().0;
+        if self.members.len() > WALK_MAX {
+            self.find_places();
+        }
+    }
+
     pub(super) fn into_map(self) -> Map<'static> {
-        let members = self.members.into_iter();
-        Map(members
-            .map(|(name, value)| (Cow::Owned(name), value))
-            .collect())
+        Map(self.members)
     }
 }
 
@@ -106,15 +127,42 @@ mod tests {
             }
         }
         let members = named.into_members();
-        let expected: Vec<_> = (0..100).map(|i| (format!("n{i}"), (2, i))).collect();
+        let name = |i| MemberName::owned(&format!("n{i}"));
+        let expected: Vec<_> = (0..100).map(|i| (name(i), (2, i))).collect();
         assert_eq!(members, expected);
+    }
+
+    #[test]
+    fn members_taken_all_at_once_are_those_set_one_by_one() {
+        for count in [0, 1, WALK_MAX - 1, WALK_MAX, WALK_MAX + 1, 100] {
+            let map = |value| -> Map<'static> {
+                let names = (0..count).map(|i| format!("n{i}"));
+                names.map(|name| (name, Value::from(value))).collect()
+            };
+            let mut named = Named::default();
+            let mut singly = Named::default();
+            for members in [map(1), Map::from([("n0", 3), ("more", 4)]), map(2)] {
+                members.iter().for_each(|(name, value)| {
+                    singly.set(name, value.clone());
+                });
+                named.merge(members);
+            }
+            assert_eq!(named.members, singly.members);
+            for (at, (name, _)) in singly.members.iter().enumerate() {
+                let place = named.get_mut(name.as_str()).cloned();
+                assert_eq!(
+                    place.as_ref(),
+                    named.members.get(at).map(|(_, value)| value)
+                );
+            }
+        }
     }
 
     #[test]
     fn empty_members_fill_in_but_never_overwrite() {
         let mut named = Named::default();
-        named.merge_filled(&Map::from([("a", "x"), ("b", "")]));
-        named.merge_filled(&Map::from([("a", ""), ("b", "y"), ("c", "")]));
+        named.merge_filled(Map::from([("a", "x"), ("b", "")]));
+        named.merge_filled(Map::from([("a", ""), ("b", "y"), ("c", "")]));
         let expected = Map::from([("a", "x"), ("b", "y"), ("c", "")]);
         assert_eq!(named.into_map(), expected);
     }

@@ -42,9 +42,9 @@ impl SessionDraft {
         }
     }
 
-    pub(super) fn update(&mut self, update: &SessionUpdate<'_>) {
-        merge_text(&mut self.name, update.name.as_deref());
-        self.metadata.merge_filled(&update.metadata);
+    pub(super) fn update(&mut self, update: SessionUpdate<'_>) {
+        merge_text(&mut self.name, update.name);
+        self.metadata.merge_filled(update.metadata);
     }
 
     pub(super) fn count(&mut self, counter: &Counter<'_>) {
@@ -69,20 +69,20 @@ impl SessionDraft {
 }
 
 impl Fold {
-    pub(super) fn session_start(&mut self, start: &SessionStart<'_>, place: Place) {
+    pub(super) fn session_start(&mut self, start: SessionStart<'_>, place: Place) {
         self.spans.name_root(start.span.as_deref());
         let session = &mut self.session;
         session.started_at.get_or_insert(place.at);
         if session.trace_id.is_none() {
-            merge_text(&mut session.trace_id, start.trace_id.as_deref());
+            merge_text(&mut session.trace_id, start.trace_id);
         }
         if session.parent_session.is_none() {
-            merge_text(&mut session.parent_session, start.parent_session.as_deref());
+            merge_text(&mut session.parent_session, start.parent_session);
         }
         if session.name.is_none() {
-            merge_text(&mut session.name, start.name.as_deref());
+            merge_text(&mut session.name, start.name);
         }
-        session.metadata.merge_filled(&start.metadata);
+        session.metadata.merge_filled(start.metadata);
     }
 
     pub(super) fn session_end(&mut self, end: &SessionEnd<'_>, place: Place) {

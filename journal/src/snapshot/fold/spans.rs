@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::Place;
 use super::merge::{merge, merge_text};
@@ -18,7 +19,9 @@ pub(super) const ROOT: usize = 0;
 #[derive(Debug)]
 pub(super) struct Spans {
     pub(super) drafts: Vec<Draft>,
-    places: HashMap<String, usize>,
+    places: HashMap<Arc<str>, usize>,
+    /// The one asked for last: events of a span tend to follow each other.
+    last: usize,
     /// Whether a start of the session has named the root.
     is_root_named: bool,
 }
@@ -26,8 +29,8 @@ pub(super) struct Spans {
 /// What is known of a span so far.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
-    pub(super) id: String,
-    pub(super) parent: Option<String>,
+    pub(super) id: Arc<str>,
+    pub(super) parent: Option<Arc<str>>,
     pub(super) kind: Option<Kind<'static>>,
     pub(super) name: Option<Cow<'static, str>>,
     /// The first record that mentions it; `None` for a root that none mentions.
@@ -58,6 +61,7 @@ impl Spans {
         Spans {
             drafts: vec![Draft::default()],
             places: HashMap::new(),
+            last: ROOT,
             is_root_named: false,
         }
     }
@@ -70,32 +74,45 @@ impl Spans {
             self.is_root_named = true;
             let name = id.filter(|id| id.len() <= ROOT_ID_LEN_MAX);
             let name = name.unwrap_or(ROOT_ID);
-            name.clone_into(&mut self.drafts[ROOT].id);
+            self.drafts[ROOT].id = Arc::from(name);
             for id in [Some(name), id].into_iter().flatten() {
-                let twin = self.places.insert(id.to_owned(), ROOT);
+                let twin = self.places.insert(Arc::from(id), ROOT);
                 if let Some(twin) = twin.filter(|twin| *twin != ROOT) {
                     self.absorb(twin);
                 }
             }
         } else if let Some(id) = id.filter(|id| !self.places.contains_key(*id)) {
-            self.places.insert(id.to_owned(), ROOT);
+            self.places.insert(Arc::from(id), ROOT);
         }
     }
 
     /// Where the span is; it is new if nothing was heard of it before.
     pub(super) fn place_of(&mut self, id: &str, place: Place) -> usize {
+        // The root's id may not be known yet.
+        if self.last != ROOT && *self.drafts[self.last].id == *id {
+            return self.last;
+        }
         if let Some(known) = self.places.get(id) {
+            self.last = *known;
             return *known;
         }
         let new = self.drafts.len();
+        let id: Arc<str> = Arc::from(id);
         self.drafts.push(Draft {
-            id: id.to_owned(),
+            id: Arc::clone(&id),
             first: Some(place),
             opened: Some(place),
             ..Draft::default()
         });
-        self.places.insert(id.to_owned(), new);
+        self.places.insert(id, new);
+        self.last = new;
         new
+    }
+
+    /// A span's id, shared with the span if that is known.
+    pub(super) fn id_of(&self, id: &str) -> Arc<str> {
+        let known = self.places.get_key_value(id);
+        known.map_or_else(|| Arc::from(id), |(id, _)| Arc::clone(id))
     }
 
     /// Where the span is that an optional id means: absent and empty ones mean the root.
@@ -115,13 +132,12 @@ impl Spans {
     fn absorb(&mut self, twin: usize) {
         let found = std::mem::take(&mut self.drafts[twin]);
         self.drafts[twin].is_root_twin = true;
+        self.last = ROOT;
         let root = &mut self.drafts[ROOT];
-        merge(&mut root.fields, &found.fields);
-        merge_text(&mut root.name, found.name.as_deref());
-        merge_text(&mut root.status_message, found.status_message.as_deref());
-        for (name, value) in found.attributes.into_members() {
-            root.attributes.set(&name, value);
-        }
+        merge(&mut root.fields, found.fields);
+        merge_text(&mut root.name, found.name);
+        merge_text(&mut root.status_message, found.status_message);
+        root.attributes.merge(found.attributes.into_map());
         root.texts.append(found.texts);
         root.links.extend(found.links);
         root.logs.extend(found.logs);
@@ -131,30 +147,30 @@ impl Spans {
 
 impl Draft {
     /// Takes in what a start says, the first time.
-    pub(super) fn begin(&mut self, start: &SpanStart<'_>, place: Place) {
-        let parent = start.parent.as_deref().filter(|parent| !parent.is_empty());
-        self.parent = parent.map(str::to_owned);
-        let kind = Some(start.kind.as_str()).filter(|kind| !kind.is_empty());
-        self.kind = kind.map(|kind| Kind::new(kind.to_owned()));
+    pub(super) fn begin(&mut self, start: SpanStart<'_>, parent: Option<Arc<str>>, place: Place) {
+        self.parent = parent;
+        let kind = Some(start.kind.clone()).filter(|kind| !kind.as_str().is_empty());
+        self.kind = kind.map(Kind::into_owned);
         self.start = Some((place, start.started_at.unwrap_or(place.at)));
         self.describe(start, place);
     }
 
     /// Takes in what any start says of the span.
-    pub(super) fn describe(&mut self, start: &SpanStart<'_>, place: Place) {
+    pub(super) fn describe(&mut self, start: SpanStart<'_>, place: Place) {
         self.opened = Some(place);
-        merge_text(&mut self.name, Some(&start.name));
-        merge_text(&mut self.trace_id, start.trace_id.as_deref());
+        merge_text(&mut self.name, Some(start.name));
+        merge_text(&mut self.trace_id, start.trace_id);
         self.otlp_kind = start.otlp_kind.or(self.otlp_kind);
-        self.merge(&start.fields);
+        self.merge(start.fields);
     }
 
-    pub(super) fn merge(&mut self, fields: &SpanFields<'_>) {
+    pub(super) fn merge(&mut self, mut fields: SpanFields<'_>) {
+        self.attributes
+            .merge(std::mem::take(&mut fields.attributes));
         merge(&mut self.fields, fields);
-        self.attributes.merge(&fields.attributes);
     }
 
-    pub(super) fn set_status(&mut self, status: Status, message: Option<&str>) {
+    pub(super) fn set_status(&mut self, status: Status, message: Option<Cow<'_, str>>) {
         if status != Status::Unset {
             self.status = status;
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Place;
 use super::named::Named;
+use crate::event::MemberName;
 
 /// The texts of a span, by channel.
 #[derive(Debug, Default)]
@@ -61,21 +62,21 @@ impl Texts {
     /// Takes in all texts of another span behind its own.
     pub(super) fn append(&mut self, other: Texts) {
         for (channel, mut streams) in other.0.into_members() {
-            match self.0.get_mut(&channel) {
+            match self.0.get_mut(channel.as_str()) {
                 Some(own) => own.append(&mut streams),
-                None => self.0.set(&channel, streams),
+                None => self.0.set(channel.as_str(), streams),
             }
         }
     }
 
     /// Every channel with its whole text, and what is missing in them.
-    pub(super) fn finish(self) -> (Vec<(String, String)>, Vec<MissingText>) {
+    pub(super) fn finish(self) -> (Vec<(MemberName<'static>, String)>, Vec<MissingText>) {
         let mut texts = Vec::new();
         let mut missing = Vec::new();
         for (channel, streams) in self.0.into_members() {
             let mut whole = String::new();
             for stream in streams {
-                stream.join(&channel, &mut whole, &mut missing);
+                stream.join(channel.as_str(), &mut whole, &mut missing);
             }
             texts.push((channel, whole));
         }

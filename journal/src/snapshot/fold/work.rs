@@ -1,5 +1,7 @@
 //! What events say of spans.
 
+use std::borrow::Cow;
+
 use super::spans::ROOT;
 use super::{Fold, Place};
 use crate::event::{Link, Log, SpanEnd, SpanFields, SpanStart, SpanUpdate, Text};
@@ -7,34 +9,37 @@ use crate::snapshot::note;
 use crate::snapshot::span::{LinkSnapshot, LogSnapshot};
 
 impl Fold {
-    pub(super) fn span_start(&mut self, start: &SpanStart<'_>, place: Place) {
+    pub(super) fn span_start(&mut self, start: SpanStart<'_>, place: Place) {
         self.check_numbers(&start.span, &start.fields, place);
         let number = self.spans.place_of(&start.span, place);
-        let draft = &mut self.spans.drafts[number];
-        if draft.start.is_none() {
-            draft.begin(start, place);
+        if self.spans.drafts[number].start.is_none() {
+            let parent = start.parent.as_deref().filter(|parent| !parent.is_empty());
+            let parent = parent.map(|parent| self.spans.id_of(parent));
+            self.spans.drafts[number].begin(start, parent, place);
             return;
         }
+        let text = format!("span {} was started again", start.span);
+        let draft = &mut self.spans.drafts[number];
         if draft.end.is_none() {
             // Whoever starts it again goes on with it.
             draft.describe(start, place);
         }
-        let text = format!("span {} was started again", start.span);
         self.notes.add(note::DUPLICATE_START, place, text);
     }
 
-    pub(super) fn span_update(&mut self, update: &SpanUpdate<'_>, place: Place) {
+    pub(super) fn span_update(&mut self, update: SpanUpdate<'_>, place: Place) {
         self.check_numbers(&update.span, &update.fields, place);
         let number = self.spans.place_or_root(Some(&update.span), place);
         let draft = &mut self.spans.drafts[number];
-        super::merge::merge_text(&mut draft.name, update.name.as_deref());
+        super::merge::merge_text(&mut draft.name, update.name);
         let status = update.status.unwrap_or_default();
-        draft.set_status(status, update.status_message.as_deref());
-        draft.merge(&update.fields);
+        draft.set_status(status, update.status_message);
+        draft.merge(update.fields);
     }
 
     /// The first end wins; only the session's end ends the root.
-    pub(super) fn span_end(&mut self, span: &str, end: &SpanEnd<'_>, place: Place) {
+    pub(super) fn span_end(&mut self, end: SpanEnd<'_>, place: Place) {
+        let span = &*end.span;
         let number = self.spans.place_or_root(Some(span), place);
         let draft = &mut self.spans.drafts[number];
         if draft.end.is_some() {
@@ -42,8 +47,9 @@ impl Fold {
             self.notes.add(note::DUPLICATE_END, place, text);
             return;
         }
-        draft.set_status(end.status, end.status_message.as_deref());
-        draft.merge(&end.fields);
+        draft.set_status(end.status, end.status_message);
+        let has_negative = super::merge::has_negative(&end.fields);
+        draft.merge(end.fields);
         if number == ROOT {
             let text = "the root span ends with its session";
             self.notes.add(note::ROOT_END, place, text);
@@ -51,7 +57,9 @@ impl Fold {
             draft.end = Some((place, end.ended_at.unwrap_or(place.at)));
             draft.ended_by_drop = end.ended_by_drop;
         }
-        self.check_numbers(span, &end.fields, place);
+        if has_negative {
+            self.note_negative(span, place);
+        }
     }
 
     pub(super) fn text(&mut self, text: &Text<'_>, place: Place) {
@@ -60,31 +68,35 @@ impl Fold {
         texts.add(text.channel.as_str(), text.offset, &text.text, place);
     }
 
-    pub(super) fn log(&mut self, log: &Log<'_>, place: Place) {
+    pub(super) fn log(&mut self, log: Log<'_>, place: Place) {
         let number = self.spans.place_or_root(log.span.as_deref(), place);
         self.spans.drafts[number].logs.push(LogSnapshot {
             at: place.at,
-            event_name: log.event_name.as_deref().map(str::to_owned),
+            event_name: log.event_name.map(Cow::into_owned),
             level: log.level,
-            message: log.message.clone().into_owned(),
-            attributes: log.attributes.clone().into_owned(),
+            message: log.message.into_owned(),
+            attributes: log.attributes.into_owned(),
         });
     }
 
-    pub(super) fn link(&mut self, link: &Link<'_>, place: Place) {
+    pub(super) fn link(&mut self, link: Link<'_>, place: Place) {
         let number = self.spans.place_or_root(link.span.as_deref(), place);
         self.spans.drafts[number].links.push(LinkSnapshot {
-            to_trace_id: link.to_trace_id.as_deref().map(str::to_owned),
-            to_session: link.to_session.as_deref().map(str::to_owned),
-            to_span: link.to_span.as_deref().map(str::to_owned),
-            attributes: link.attributes.clone().into_owned(),
+            to_trace_id: link.to_trace_id.map(Cow::into_owned),
+            to_session: link.to_session.map(Cow::into_owned),
+            to_span: link.to_span.map(Cow::into_owned),
+            attributes: link.attributes.into_owned(),
         });
     }
 
     fn check_numbers(&mut self, span: &str, fields: &SpanFields<'_>, place: Place) {
         if super::merge::has_negative(fields) {
-            let text = format!("span {span} has a negative number of tokens or cost");
-            self.notes.add(note::NEGATIVE_NUMBER, place, text);
+            self.note_negative(span, place);
         }
+    }
+
+    fn note_negative(&mut self, span: &str, place: Place) {
+        let text = format!("span {span} has a negative number of tokens or cost");
+        self.notes.add(note::NEGATIVE_NUMBER, place, text);
     }
 }
