@@ -2,6 +2,7 @@
 #![doc = include_str!("../GUARANTEES.md")]
 
 mod after_crash;
+mod digest;
 mod error;
 pub mod event;
 #[cfg(feature = "export")]
@@ -36,7 +37,11 @@ pub use info::{Info, RunInfo};
 pub use journal::Journal;
 pub use options::Options;
 pub use panic_hook::install_panic_hook;
-pub use reader::{Gap, Item, Mode, Reader, Record, Records, SessionReader, Sessions, recover};
+#[doc(hidden)]
+pub use reader::list_storage;
+pub use reader::{
+    Gap, Item, Mode, Reader, Record, Records, SessionReader, Sessions, list, recover,
+};
 pub use recovery::{
     ByteClasses, DamagedRange, Fate, Liveness, Loss, RecordCounts, Report, RunReport, RunState,
     SegmentReport, SegmentState, SessionReport,
@@ -44,7 +49,7 @@ pub use recovery::{
 pub use seq::{Address, Generation, RunId, SegmentNumber, Seq};
 pub use session::{Session, SessionBuilder, Span, SpanBuilder, SpanFinish, Written};
 pub use settings::{OnBacklog, WriteMode};
-pub use snapshot::Snapshot;
+pub use snapshot::{SessionSummary, Snapshot};
 pub use storage::Durability;
 pub use time::Timestamp;
 pub use writer::WhenDurable;

@@ -2,6 +2,7 @@
 
 mod crew;
 mod gather;
+mod list;
 mod losses;
 mod places;
 mod record;
@@ -12,6 +13,7 @@ mod view;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use list::{list, list_storage};
 pub use record::{Gap, Item, Record};
 pub use records::Records;
 pub use sessions::Sessions;

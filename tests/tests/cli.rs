@@ -144,6 +144,30 @@ fn list_as_json_has_exactly_these_members() {
 }
 
 #[test]
+fn list_says_the_same_without_caches() {
+    let dir = journal();
+    ingest(dir.path(), &completed("s"));
+    ingest(dir.path(), &opened("s"));
+    ingest(dir.path(), &opened("t"));
+    let listed = || {
+        let table = verb("list", dir.path(), &[]).code(0);
+        let json = verb("list", dir.path(), &["--json"]).code(0);
+        (table.text().to_owned(), json.text().to_owned())
+    };
+    let cached = listed();
+    assert!(cached.0.contains("Fix the bug"), "{}", cached.0);
+    let mut removed = 0;
+    for entry in fs::read_dir(dir.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "idx") {
+            fs::remove_file(path).unwrap();
+            removed += 1;
+        }
+    }
+    assert_eq!((removed, listed()), (3, cached));
+}
+
+#[test]
 fn a_running_session_has_no_end() {
     let dir = journal();
     let mut feeder = Feeder::start(dir.path(), &["--ack", "written"]);

@@ -187,6 +187,19 @@ fn damage_is_reported_and_costs_only_what_it_hit() {
         "{}",
         ran.text()
     );
+    verb("show", dir.path(), &["s"]).code(3);
+    // Nothing of another session is read where caches say that it need not be.
+    verb("show", dir.path(), &["t"]).code(0);
+    verb("cat", dir.path(), &["--session", "s"]).code(3);
+    verb("cat", dir.path(), &["--format", "ndjson"]).code(3);
+    verb("verify", dir.path(), &[]).code(3);
+    let out = tempfile::tempdir().unwrap();
+    verb("recover", dir.path(), &["-o", out.path().to_str().unwrap()]).code(3);
+    assert_eq!(fs::read_dir(out.path()).unwrap().count(), 2);
+    // A list reads no segment that has a cache.
+    let rows = verb("list", dir.path(), &["--json"]).code(0).json();
+    assert_eq!(rows[0]["loss"], "none");
+    fs::remove_file(path.with_extension("idx")).unwrap();
     let rows = verb("list", dir.path(), &["--json"]).code(3).json();
     let by_id = |id: &str| {
         rows.as_array()
@@ -201,15 +214,6 @@ fn damage_is_reported_and_costs_only_what_it_hit() {
         (&by_id("s")["loss"], &by_id("s")["records"]),
         (&json!("damage"), &json!(7))
     );
-    verb("show", dir.path(), &["s"]).code(3);
-    // Nothing of another session is read where caches say that it need not be.
-    verb("show", dir.path(), &["t"]).code(0);
-    verb("cat", dir.path(), &["--session", "s"]).code(3);
-    verb("cat", dir.path(), &["--format", "ndjson"]).code(3);
-    verb("verify", dir.path(), &[]).code(3);
-    let out = tempfile::tempdir().unwrap();
-    verb("recover", dir.path(), &["-o", out.path().to_str().unwrap()]).code(3);
-    assert_eq!(fs::read_dir(out.path()).unwrap().count(), 2);
     assert_eq!(fs::read(&path).unwrap(), bytes);
 }
 

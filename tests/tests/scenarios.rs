@@ -12,7 +12,7 @@ use journal_tests::scribe::Scribe;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use trace_journal::export::{self, TraceFileOptions};
-use trace_journal::{Item, Journal, Loss, Number, Reader, SessionStatus, Snapshot};
+use trace_journal::{Item, Journal, Loss, Number, Reader, SessionStatus, SessionSummary, Snapshot};
 
 const SCRIBE: &str = env!("CARGO_BIN_EXE_journal-scribe");
 
@@ -59,6 +59,9 @@ impl Scene {
             .snapshot(session)
             .unwrap();
         assert_eq!(snapshot.loss(), Loss::None);
+        let (rows, _) = trace_journal::list(self.path()).unwrap();
+        let row = rows.iter().find(|row| row.id == session);
+        assert_eq!(row, Some(&SessionSummary::from(&snapshot)));
         snapshot
     }
 

@@ -3,6 +3,7 @@
 mod action;
 pub(crate) mod codec;
 mod convert;
+mod decimal;
 mod from_serialize;
 pub(crate) mod hex;
 mod json;
@@ -22,6 +23,7 @@ pub use action::{
     SpanEnd, SpanFields, SpanStart, SpanUpdate, Text, Tokens,
 };
 pub use convert::ToValue;
+pub(crate) use decimal::{Decimal, DecimalSum};
 pub use json::JsonLine;
 pub use map::Map;
 pub(crate) use member_name::MemberName;
@@ -86,5 +88,19 @@ impl<'a> Event<'a> {
     pub fn at(mut self, at: Timestamp) -> Event<'a> {
         self.at = Some(at);
         self
+    }
+
+    /// When what it reports happened, if it says so, else when it was recorded.
+    pub(crate) fn activity_at(&self) -> Option<Timestamp> {
+        let happened_at = match &self.action {
+            Action::SpanStart(start) => start.started_at,
+            Action::SpanEnd(end) => end.ended_at,
+            Action::Span(start, end) => {
+                let later = |ended_at| start.started_at.map_or(ended_at, |at| at.max(ended_at));
+                end.ended_at.map(later)
+            }
+            _ => None,
+        };
+        happened_at.or(self.at)
     }
 }

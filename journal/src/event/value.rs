@@ -48,6 +48,18 @@ impl<'a> Value<'a> {
         matches!(self, Value::Null)
     }
 
+    /// Whether it says nothing: null, or empty.
+    pub(crate) fn is_blank(&self) -> bool {
+        match self {
+            Value::Null => true,
+            Value::String(text) => text.is_empty(),
+            Value::Bytes(bytes) => bytes.is_empty(),
+            Value::List(values) => values.is_empty(),
+            Value::Map(map) => map.is_empty(),
+            _ => false,
+        }
+    }
+
     /// Its truth, if it is a bool.
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {

@@ -90,21 +90,32 @@ pub(crate) struct Recovered {
 impl Part {
     /// Reads the whole segment.
     pub(crate) fn read(storage: &dyn Storage, segment: SegmentFile, trust: Trust) -> Part {
-        Part::read_seen(storage, segment, trust, &mut |_| {})
+        Part::read_portion(storage, segment, (trust, Portion::WHOLE), &mut |_| {})
     }
 
-    /// Reads the whole segment and shows the frames that [`scan`] shows.
-    pub(crate) fn read_seen(
+    /// As [`read`](Part::read), with digests of the sessions; shows the frames that [`scan`] shows.
+    pub(crate) fn read_digests(
         storage: &dyn Storage,
         segment: SegmentFile,
         trust: Trust,
         visit: &mut dyn FnMut(&Seen<'_>),
     ) -> Part {
-        Part::read_portion(storage, segment, (trust, Portion::WHOLE), visit)
+        let places = PlacesBuilder::with_digests();
+        Part::read_into(places, storage, segment, (trust, Portion::WHOLE), visit)
     }
 
     /// Reads a portion of the segment and shows its frames.
     pub(crate) fn read_portion(
+        storage: &dyn Storage,
+        segment: SegmentFile,
+        how: (Trust, Portion),
+        visit: &mut dyn FnMut(&Seen<'_>),
+    ) -> Part {
+        Part::read_into(PlacesBuilder::default(), storage, segment, how, visit)
+    }
+
+    fn read_into(
+        mut places: PlacesBuilder,
         storage: &dyn Storage,
         mut segment: SegmentFile,
         (trust, portion): (Trust, Portion),
@@ -135,7 +146,6 @@ impl Part {
         };
         let mut claims = Claims::default();
         let mut notes = Notes::default();
-        let mut places = PlacesBuilder::default();
         let scanned = scan(&*file, input, &mut |seen| {
             visit(seen);
             places.add(seen);

@@ -1,13 +1,13 @@
 //! Where the records of each session are in a segment, in a few bytes a record.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::extents::{Extent, ExtentList, decode_list};
-use crate::event::codec;
+use crate::digest::{Digest, DigestBuilder};
 use crate::format::{FRAME_ALIGNMENT, RecordKind, checksum};
 use crate::segment::Seen;
-use crate::time::Timestamp;
 
 /// Where the records of sessions are in a segment.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub(crate) struct Places {
     /// The lists as they were read from the cache, for somebody who needs all of them; empty if
     /// they could not be.
     pub(crate) kept: OnceLock<Vec<u8>>,
+    /// The digests of all rows, one behind the other; `None` if nobody asked for them.
+    pub(crate) digests: Option<Vec<u8>>,
     /// What the segment itself says, once the cache turned out to be wrong.
     pub(crate) read_again: OnceLock<Box<Places>>,
 }
@@ -33,14 +35,12 @@ pub(crate) struct SessionRow {
     pub(crate) bytes: u64,
     pub(crate) first: Place,
     pub(crate) last: Place,
-    /// The first and the latest time its events tell.
-    pub(crate) times: Option<(Timestamp, Timestamp)>,
-    /// The first record that is work on the session, not only news about it.
-    pub(crate) work: Option<Place>,
     /// Its records that are about the session as a whole: start, update, end, crash.
     pub(crate) turns: Vec<Place>,
     /// Where the list of its frames is among the lists.
     pub(crate) list: ListSpan,
+    /// Where its digest is among the digests; nowhere if it has none.
+    pub(crate) digest: Range<usize>,
 }
 
 /// A part of the bytes of all lists: those in memory, or those in the cache's file.
@@ -86,6 +86,12 @@ impl Places {
             .get(..usize::try_from(row.list.len).ok()?)?;
         decode_list(list, row.count)
     }
+
+    /// What a row's records come to; `None` if nobody asked, or if they have no digest.
+    pub(crate) fn digest(&self, row: &SessionRow) -> Option<Digest<'_>> {
+        let digests = self.digests.as_ref()?;
+        Digest::decode(digests.get(row.digest.clone())?)
+    }
 }
 
 /// Places as the frames of a segment are seen one after the other.
@@ -97,15 +103,25 @@ pub(crate) struct PlacesBuilder {
     others: BTreeMap<u32, usize>,
     /// The draft of the record before; sessions come in bursts.
     newest: Option<(u32, usize)>,
+    has_digests: bool,
 }
 
 #[derive(Debug)]
 struct Draft {
     row: SessionRow,
     list: ExtentList,
+    digest: DigestBuilder,
 }
 
 impl PlacesBuilder {
+    /// One that makes digests, too, for which every event is decoded.
+    pub(crate) fn with_digests() -> PlacesBuilder {
+        PlacesBuilder {
+            has_digests: true,
+            ..PlacesBuilder::default()
+        }
+    }
+
     /// Takes in a frame if it is a session's record.
     pub(crate) fn add(&mut self, seen: &Seen<'_>) {
         let session = seen.header.session;
@@ -126,18 +142,15 @@ impl PlacesBuilder {
         row.count += 1;
         row.bytes += seen.header.frame_len();
         row.last = place;
-        if let Some(time) = codec::activity(kind, seen.payload) {
-            let (first, latest) = row.times.unwrap_or((time, time));
-            row.times = Some((first, latest.max(time)));
+        if let RecordKind::SESSION_START
+        | RecordKind::SESSION_UPDATE
+        | RecordKind::SESSION_END
+        | RecordKind::CRASH_NOTE = kind
+        {
+            row.turns.push(place);
         }
-        match kind {
-            RecordKind::SESSION_START
-            | RecordKind::SESSION_UPDATE
-            | RecordKind::SESSION_END
-            | RecordKind::CRASH_NOTE => row.turns.push(place),
-            _ => {
-                row.work.get_or_insert(place);
-            }
+        if self.has_digests {
+            draft.digest.add(seen);
         }
     }
 
@@ -148,7 +161,18 @@ impl PlacesBuilder {
         let len = drafts.iter().map(|draft| draft.list.bytes.len()).sum();
         let mut lists = Vec::with_capacity(len);
         let mut rows = Vec::with_capacity(drafts.len());
-        for Draft { mut row, list } in drafts {
+        let mut digests = Vec::new();
+        for draft in drafts {
+            let Draft {
+                mut row,
+                list,
+                digest,
+            } = draft;
+            if self.has_digests {
+                let from = digests.len();
+                digests.extend(digest.finish().unwrap_or_default());
+                row.digest = from..digests.len();
+            }
             let list = list.bytes;
             row.list = ListSpan {
                 offset: u64::try_from(lists.len()).unwrap_or(u64::MAX),
@@ -161,6 +185,7 @@ impl PlacesBuilder {
         Places {
             rows,
             lists: Some(lists),
+            digests: self.has_digests.then_some(digests),
             ..Places::default()
         }
     }
@@ -195,12 +220,12 @@ impl PlacesBuilder {
                     bytes: 0,
                     first,
                     last: first,
-                    times: None,
-                    work: None,
                     turns: Vec::new(),
                     list: ListSpan::default(),
+                    digest: 0..0,
                 },
                 list: ExtentList::default(),
+                digest: DigestBuilder::default(),
             });
         }
         self.newest = Some((session, at));

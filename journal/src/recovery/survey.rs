@@ -36,6 +36,8 @@ pub(crate) enum Depth {
     Everything,
     /// Take finished segments as the caches beside them tell them.
     Caches,
+    /// As `Caches`, and make or read the digests of all sessions.
+    Digests,
 }
 
 /// Everything found.
@@ -316,9 +318,15 @@ fn read_all(
     let read = |file: SegmentFile| {
         let trust = trust(file.run);
         // What a failed sync left behind is read from the disk in any case.
-        let may_use_cache = depth == Depth::Caches && trust != Trust::DiskOnly;
-        let cached = may_use_cache.then(|| cache::load(storage, &file)).flatten();
-        cached.unwrap_or_else(|| Part::read(storage, file, trust))
+        let may_use_cache = depth != Depth::Everything && trust != Trust::DiskOnly;
+        let load = || cache::load(storage, &file, depth);
+        if let Some(part) = may_use_cache.then(load).flatten() {
+            return part;
+        }
+        match depth {
+            Depth::Digests => Part::read_digests(storage, file, trust, &mut |_| {}),
+            Depth::Everything | Depth::Caches => Part::read(storage, file, trust),
+        }
     };
     let bytes: u64 = files.iter().map(|file| file.len).sum();
     let processors = std::thread::available_parallelism().map_or(1, usize::from);

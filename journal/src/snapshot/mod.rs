@@ -1,13 +1,13 @@
 //! A session as its records tell it: status, span tree, texts, totals, notes.
 
 mod children;
-mod decimal;
 mod fold;
 mod hash;
 mod json;
 mod note;
 mod session;
 mod span;
+mod summary;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -19,6 +19,8 @@ pub(crate) use hash::fnv_1a_128;
 pub use note::Note;
 pub use session::{CounterSnapshot, CrashCause, RunSnapshot, Snapshot};
 pub use span::{LinkSnapshot, LogSnapshot, SpanSnapshot};
+pub use summary::SessionSummary;
+pub(crate) use summary::SummaryFold;
 pub use totals::Totals;
 #[cfg(feature = "export")]
 pub(crate) use totals::tokens_total;

@@ -1,8 +1,7 @@
 //! Sums over a session's spans.
 
-use super::decimal::DecimalSum;
 use super::span::SpanSnapshot;
-use crate::event::{Kind, Number, Status, Tokens};
+use crate::event::{DecimalSum, Kind, Number, Status, Tokens};
 
 /// Sums over a session, always computed from its spans and records.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -17,7 +17,7 @@ pub(super) fn run(args: &CatArgs, output: &mut Output) -> Outcome<Exit> {
         None => reader.records(),
     };
     let printed = print(records, args, output)?;
-    let exit = finish(&reader, 1)?;
+    let exit = finish(&reader.report(), 1)?;
     Ok(match (printed, exit) {
         (Exit::CouldNot, _) | (_, Exit::CouldNot) => Exit::CouldNot,
         (Exit::Lost, _) => Exit::Lost,

@@ -89,9 +89,8 @@ fn ambiguous(typed: &str, candidates: &[&str]) -> String {
 const CANDIDATES_MAX: usize = 20;
 
 /// The exit code of a verb that printed `count` things, and words about what is not well.
-fn finish(reader: &Reader, count: usize) -> Outcome<Exit> {
-    let report = reader.report();
-    say_unread(&report);
+fn finish(report: &Report, count: usize) -> Outcome<Exit> {
+    say_unread(report);
     let exit = Exit::of_number(report.exit_code);
     if exit == Exit::NothingMatched || exit == Exit::Done && count == 0 {
         say("trace-recover: no sessions there");

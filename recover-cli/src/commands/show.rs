@@ -16,7 +16,7 @@ pub(super) fn run(dir: &Path, session: &str, output: &mut Output) -> Outcome<Exi
     let reader = open(dir)?;
     let id = resolve(&reader, session)?;
     print(&reader, &id, output)?;
-    finish(&reader, 1)
+    finish(&reader.report(), 1)
 }
 
 /// Everything about the session with exactly this id.

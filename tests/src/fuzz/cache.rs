@@ -18,7 +18,7 @@ pub(super) fn cache(
     input: &mut Cursor<'_>,
 ) -> Vec<u8> {
     let found = Found::of(file);
-    let (lists, rows) = found.rows(input);
+    let (lists, digests, rows) = found.rows(input);
     let mut body = Vec::new();
     for number in [
         found.records,
@@ -36,6 +36,7 @@ pub(super) fn cache(
     }
     body.extend(odd(count(&found.sessions), input));
     body.extend(rows);
+    body.extend(varint(u64::from(crc(&digests))));
     body.push(0);
     let covered = [
         &run.generation.0.to_le_bytes()[..],
@@ -56,7 +57,7 @@ pub(super) fn cache(
         &[VERSION, 0, 0, 0],
         &crc(&covered).to_le_bytes(),
     ];
-    [&front.concat(), &covered, &lists]
+    [&front.concat(), &covered, &lists, &digests]
         .map(Vec::as_slice)
         .concat()
 }
@@ -72,6 +73,8 @@ struct Found {
     own: Vec<Vec<u8>>,
     /// Offset and length in units of 8 bytes, and kind, of each record, by session.
     sessions: BTreeMap<u32, Vec<(u64, u64, u8)>>,
+    /// Kind and payload of the first records of each session.
+    payloads: BTreeMap<u32, Vec<(u8, Vec<u8>)>>,
 }
 
 impl Found {
@@ -112,13 +115,17 @@ impl Found {
             session => {
                 let places = self.sessions.entry(session).or_default();
                 places.push((offset / 8, header.frame_len() / 8, kind));
+                let payloads = self.payloads.entry(session).or_default();
+                if payloads.len() < DIGEST_RECORDS_MAX {
+                    payloads.push((kind, payload.to_vec()));
+                }
             }
         }
     }
 
-    /// The offset lists, and the rows that say what is in them.
-    fn rows(&self, input: &mut Cursor<'_>) -> (Vec<u8>, Vec<u8>) {
-        let (mut lists, mut rows) = (Vec::new(), Vec::new());
+    /// The offset lists, the digests, and the rows that say what is in them.
+    fn rows(&self, input: &mut Cursor<'_>) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
+        let (mut lists, mut digests, mut rows) = (Vec::new(), Vec::new(), Vec::new());
         for (index, places) in &self.sessions {
             let mut list = Vec::new();
             let mut before = 0;
@@ -135,22 +142,54 @@ impl Found {
             let ends = [place(places.first()), place(places.last())].concat();
             let turns = places.iter().filter(|(_, _, kind)| TURNS.contains(kind));
             let turns: Vec<Vec<u8>> = turns.map(|turn| place(Some(turn))).collect();
+            let digest = self.digest(*index, input);
             let row = [
                 odd(u64::from(*index), input),
                 odd(len(places), input),
                 odd(bytes, input),
                 ends,
-                // No times, no work.
-                vec![0, 0, 0],
                 odd(len(&turns), input),
                 turns.concat(),
                 odd(len(&list), input),
                 varint(u64::from(crc(&list))),
+                odd(len(&digest), input),
             ];
             rows.extend(row.concat());
             lists.extend(list);
+            digests.extend(digest);
         }
-        (lists, rows)
+        (lists, digests, rows)
+    }
+
+    /// A digest that says what comes to mind: sums up to the largest, spans that nobody wrote, and
+    /// some of the session's own records, which are not always whole.
+    fn digest(&self, session: u32, input: &mut Cursor<'_>) -> Vec<u8> {
+        // No times; whether there is work.
+        let mut digest = vec![0, 0, input.byte() % 2];
+        let sums = input.byte() % 8;
+        digest.extend(odd(u64::from(sums), input));
+        for _ in 0..sums {
+            digest.extend(match input.byte() {
+                0xFF => [vec![0xFF; 18], vec![3]].concat(),
+                _ => odd(1, input),
+            });
+            digest.push(input.byte() % 34);
+        }
+        let spans = usize::from(input.byte() % 4);
+        digest.extend(odd(
+            u64::try_from(6 * spans).expect("a small number"),
+            input,
+        ));
+        digest.extend(std::iter::repeat_with(|| input.byte() % 2).take(6 * spans));
+        let payloads = self.payloads.get(&session).map_or(&[][..], Vec::as_slice);
+        digest.extend(odd(len(payloads), input));
+        for (kind, payload) in payloads {
+            let cut = usize::from(input.byte() & 1).min(payload.len());
+            let payload = &payload[cut..];
+            digest.push(*kind);
+            digest.extend([odd(len(payload), input), payload.to_vec()].concat());
+        }
+        digest
     }
 }
 
@@ -187,7 +226,8 @@ fn crc(bytes: &[u8]) -> u32 {
     !crc
 }
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+const DIGEST_RECORDS_MAX: usize = 4;
 const MAGIC: [u8; 8] = [0x8A, b'T', b'R', b'I', b'\r', b'\n', 0x1A, b'\n'];
 const SEAL: u8 = 2;
 const OWN: [u8; 7] = [1, SEAL, 4, 5, 6, 9, 10];

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use trace_journal::export::{self, TraceFileOptions};
 use trace_journal::{
-    Address, DamageReason, DamagedRange, Error, Item, JsonLine, Mode, Reader, Report, Snapshot,
+    Address, DamageReason, DamagedRange, Error, Item, JsonLine, Mode, Reader, Report,
+    SessionSummary, Snapshot, list_storage,
 };
 
 use super::memory::Memory;
@@ -54,12 +55,43 @@ pub(super) fn look(memory: &Memory) -> Seen {
             "strict mode differs without damage"
         );
     }
+    check_list(memory);
     assert_eq!(
         changes,
         memory.change_count(),
         "reading changed the directory"
     );
     seen
+}
+
+/// Lists the sessions: with caches, which may tell anything if somebody forged them, and without.
+///
+/// # Panics
+/// If without caches the list tells anything else than the snapshots do.
+fn check_list(memory: &Memory) {
+    memory.let_read(READ_FACTOR * memory.size() + READ_FREE);
+    if let Ok((rows, _)) = list_storage(memory.storage()) {
+        let _ = json(&rows);
+    }
+    let bare = Memory::new(0);
+    for (name, file) in memory.files() {
+        if !name.ends_with(".idx") {
+            bare.put(&name, file);
+        }
+    }
+    bare.let_read(READ_FACTOR * bare.size() + READ_FREE);
+    let reader = Reader::of_storage(bare.storage(), Mode::Salvage);
+    let rows = list_storage(bare.storage());
+    let (Ok(reader), Ok((mut rows, _))) = (reader, rows) else {
+        return;
+    };
+    let snapshots = reader.sessions();
+    let mut expected: Vec<SessionSummary> = snapshots
+        .map(|snapshot| SessionSummary::from(&snapshot.expect("memory can be read")))
+        .collect();
+    expected.sort_by(|a, b| a.id.cmp(&b.id));
+    rows.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!(rows, expected, "a list that is none of the snapshots");
 }
 
 /// Reads all there is, once.

@@ -1,6 +1,5 @@
 //! Events as payload bytes and back. FORMAT.md states the bytes.
 
-mod activity;
 mod body;
 mod data;
 mod decode;
@@ -9,7 +8,6 @@ mod field;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use activity::activity;
 pub(crate) use decode::{decode, decode_known};
 pub(crate) use encode::encode;
 

@@ -10,9 +10,8 @@ use crate::recovery::part::Part;
 use crate::recovery::places::{ListSpan, Place, SessionRow};
 use crate::seq::{Generation, RunId, SegmentNumber};
 use crate::storage::StorageFile;
-use crate::time::Timestamp;
 
-/// A cache as it is read, without its lists.
+/// A cache as it is read, without its lists and digests.
 pub(super) struct CacheFile {
     pub(super) binding: Binding,
     pub(super) records: u64,
@@ -22,9 +21,17 @@ pub(super) struct CacheFile {
     pub(super) own: Vec<OwnRecord>,
     /// Their lists' offsets are those in the cache's file.
     pub(super) rows: Vec<SessionRow>,
+    pub(super) digests: Digests,
 }
 
-/// What is between the front and the lists.
+/// Where the digests are in the cache's file.
+pub(super) struct Digests {
+    offset: u64,
+    len: u64,
+    crc: u32,
+}
+
+/// What is between the front and the lists; the digests are behind those.
 #[derive(Serialize, Deserialize)]
 struct Body {
     records: u64,
@@ -33,6 +40,7 @@ struct Body {
     own: Vec<OwnRecord>,
     declared: Vec<(u32, String)>,
     rows: Vec<Row>,
+    digests_crc: u32,
     extras: Extras,
 }
 
@@ -43,17 +51,16 @@ struct Row {
     bytes: u64,
     first: (u32, u8),
     last: (u32, u8),
-    first_at: Option<(i64, u32)>,
-    last_at: Option<(i64, u32)>,
-    work: Option<(u32, u8)>,
     turns: Vec<(u32, u8)>,
     list_len: u64,
     list_crc: u32,
+    digest_len: u64,
 }
 
 /// The bytes of the cache of a flawless segment; `None` if they would be too many.
 pub(super) fn encode(binding: Binding, part: &Part, own: Vec<OwnRecord>) -> Option<Vec<u8>> {
     let lists = part.places.lists.as_deref()?;
+    let digests = part.places.digests.as_deref()?;
     let declared = part.notes.sessions.iter();
     let body = Body {
         records: part.records,
@@ -64,6 +71,7 @@ pub(super) fn encode(binding: Binding, part: &Part, own: Vec<OwnRecord>) -> Opti
             .map(|(index, id)| (*index, (**id).to_owned()))
             .collect(),
         rows: part.places.rows.iter().map(to_row).collect(),
+        digests_crc: checksum(digests),
         extras: Vec::new(),
     };
     let mut encoded = Vec::new();
@@ -81,17 +89,19 @@ pub(super) fn encode(binding: Binding, part: &Part, own: Vec<OwnRecord>) -> Opti
     covered.extend_from_slice(&body_len.to_le_bytes());
     covered.extend_from_slice(&u64::try_from(lists.len()).ok()?.to_le_bytes());
     covered.extend_from_slice(&encoded);
-    let mut bytes = Vec::with_capacity(FRONT_LEN + encoded.len() + lists.len());
+    let len = FRONT_LEN + encoded.len() + lists.len() + digests.len();
+    let mut bytes = Vec::with_capacity(len);
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&VERSION.to_le_bytes());
     bytes.extend_from_slice(&checksum(&covered).to_le_bytes());
     bytes.extend_from_slice(&covered);
     bytes.extend_from_slice(lists);
+    bytes.extend_from_slice(digests);
     Some(bytes)
 }
 
 impl CacheFile {
-    /// Reads all but the lists; `None` unless everything fits.
+    /// Reads all but the lists and digests; `None` unless everything fits.
     pub(super) fn read(file: &dyn StorageFile) -> Option<CacheFile> {
         let len = file.len().ok()?;
         let mut bytes = vec![0; usize::try_from(len.min(FIRST_READ)).ok()?];
@@ -116,7 +126,8 @@ impl CacheFile {
         let body_len = front.u32().filter(|len| *len <= BODY_LEN_MAX)?;
         let lists_len = front.u64()?;
         let lists_at = u64::try_from(FRONT_LEN).ok()? + u64::from(body_len);
-        if !is_known || lists_at.checked_add(lists_len)? != len {
+        let lists_end = lists_at.checked_add(lists_len)?;
+        if !is_known || lists_end > len {
             return None;
         }
         let covered_end = usize::try_from(lists_at).ok()?;
@@ -132,7 +143,17 @@ impl CacheFile {
             return None;
         }
         let body: Body = system::decode(bytes.get(FRONT_LEN..covered_end)?)?;
-        let rows = rows(body.rows, (lists_at, len), binding.segment_len)?;
+        let digests = Digests {
+            offset: lists_end,
+            len: len - lists_end,
+            crc: body.digests_crc,
+        };
+        let rows = rows(
+            body.rows,
+            (lists_at, lists_end),
+            digests.len,
+            binding.segment_len,
+        )?;
         (body.records > 0).then_some(CacheFile {
             binding,
             records: body.records,
@@ -141,36 +162,49 @@ impl CacheFile {
             declared: body.declared,
             own: body.own,
             rows,
+            digests,
         })
+    }
+}
+
+impl Digests {
+    /// Reads them; `None` if they are not those that were written.
+    pub(super) fn read(&self, file: &dyn StorageFile) -> Option<Vec<u8>> {
+        let mut digests = vec![0; usize::try_from(self.len).ok()?];
+        let count = file.read_at(&mut digests, self.offset).ok()?;
+        (count == digests.len() && checksum(&digests) == self.crc).then_some(digests)
     }
 }
 
 fn to_row(row: &SessionRow) -> Row {
     let place = |place: Place| (place.eighth, place.kind.0);
-    let time = |time: Timestamp| (time.seconds(), time.nanoseconds());
     Row {
         index: row.index,
         count: row.count,
         bytes: row.bytes,
         first: place(row.first),
         last: place(row.last),
-        first_at: row.times.map(|(first, _)| time(first)),
-        last_at: row.times.map(|(_, last)| time(last)),
-        work: row.work.map(place),
         turns: row.turns.iter().copied().map(place).collect(),
         list_len: row.list.len,
         list_crc: row.list.crc,
+        digest_len: u64::try_from(row.digest.len()).unwrap_or(u64::MAX),
     }
 }
 
-/// The rows with the places of their lists; `None` if they cannot be those of such a segment.
-fn rows(rows: Vec<Row>, lists: (u64, u64), segment_len: u64) -> Option<Vec<SessionRow>> {
-    let (mut list_at, lists_end) = lists;
+/// The rows with the places of their lists and digests; `None` if they cannot be those of such a
+/// segment.
+fn rows(
+    rows: Vec<Row>,
+    (mut list_at, lists_end): (u64, u64),
+    digests_len: u64,
+    segment_len: u64,
+) -> Option<Vec<SessionRow>> {
     let place = |(eighth, kind): (u32, u8)| Place {
         eighth,
         kind: RecordKind(kind),
     };
-    let time = |(seconds, nanoseconds)| Timestamp::new(seconds, nanoseconds);
+    let digests_len = usize::try_from(digests_len).ok()?;
+    let mut digest_at = 0usize;
     let mut before = 0;
     let mut bytes_left = segment_len;
     let mut found = Vec::with_capacity(rows.len());
@@ -193,19 +227,21 @@ fn rows(rows: Vec<Row>, lists: (u64, u64), segment_len: u64) -> Option<Vec<Sessi
         list_at = list_at
             .checked_add(row.list_len)
             .filter(|at| *at <= lists_end)?;
+        let digest_end = digest_at.checked_add(usize::try_from(row.digest_len).ok()?)?;
+        let digest = digest_at..digest_end;
+        digest_at = digest_end;
         found.push(SessionRow {
             index: row.index,
             count: row.count,
             bytes: row.bytes,
             first: place(row.first),
             last: place(row.last),
-            times: row.first_at.map(time).zip(row.last_at.map(time)),
-            work: row.work.map(place),
             turns: row.turns.into_iter().map(place).collect(),
             list,
+            digest,
         });
     }
-    (list_at == lists_end).then_some(found)
+    (list_at == lists_end && digest_at == digests_len).then_some(found)
 }
 
 /// Reads numbers one behind the other.
@@ -231,7 +267,7 @@ impl Fields<'_> {
 const MAGIC: [u8; 8] = [0x8a, b'T', b'R', b'I', b'\r', b'\n', 0x1a, b'\n'];
 
 /// Another version is ignored, and the cache made anew.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Bytes in front of the body.
 const FRONT_LEN: usize = 64;

@@ -1,5 +1,5 @@
-//! Caches beside finished segments: what a survey finds in a segment, and where its sessions'
-//! records are, without reading it.
+//! Caches beside finished segments: what a survey finds in a segment, where its sessions' records
+//! are, and what they come to, without reading it.
 //!
 //! A cache can always be made again. One that does not fit its segment to the last bit is as good
 //! as none; it is never damage.
@@ -16,6 +16,7 @@ use super::extents::{Extent, decode_list};
 use super::files::{Found, HeaderFact, Naming, SegmentFile, identify};
 use super::part::{Claims, Notes, Part, Trust};
 use super::places::{ListSpan, Places, SessionRow};
+use super::survey::Depth;
 use crate::event::system;
 use crate::format::{
     FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, RecordKind, checksum,
@@ -73,7 +74,7 @@ pub(super) fn make(storage: &dyn Storage, run: RunId, number: SegmentNumber) -> 
     };
     let mut own = Vec::<OwnRecord>::new();
     let mut last = (0, 0);
-    let part = Part::read_seen(storage, segment, Trust::Final, &mut |seen| {
+    let part = Part::read_digests(storage, segment, Trust::Final, &mut |seen| {
         last = (seen.offset, seen.header.crc);
         if is_kept(seen) {
             let header = seen.header;
@@ -93,13 +94,14 @@ pub(super) fn make(storage: &dyn Storage, run: RunId, number: SegmentNumber) -> 
     file::encode(binding, &part, own)
 }
 
-/// A segment as its cache tells it; `None` if it has none that fits.
-pub(crate) fn load(storage: &dyn Storage, segment: &SegmentFile) -> Option<Part> {
+/// A segment as its cache tells it, to this depth; `None` if it has none that fits.
+pub(crate) fn load(storage: &dyn Storage, segment: &SegmentFile, depth: Depth) -> Option<Part> {
     if !may_have_cache(segment) {
         return None;
     }
     let name = FileName::Index(segment.run, segment.number).to_string();
-    let cache = CacheFile::read(&*storage.open(&name).ok()?)?;
+    let file = storage.open(&name).ok()?;
+    let mut cache = CacheFile::read(&*file)?;
     let frames_len = segment.len.checked_sub(FRAMES_OFFSET)?;
     let is_room = |len: u64| len <= frames_len;
     let header_len = u64::try_from(FRAME_HEADER_LEN).ok()?;
@@ -113,6 +115,41 @@ pub(crate) fn load(storage: &dyn Storage, segment: &SegmentFile) -> Option<Part>
     if !seeded::has(Bug::CacheNotBound) && !is_bound()? {
         return None;
     }
+    let digests = match depth {
+        Depth::Digests => Some(cache.digests.read(&*file)?),
+        Depth::Everything | Depth::Caches => None,
+    };
+    let (claims, notes, first_seq) = told(&mut cache)?;
+    let island = Island {
+        offset: FRAMES_OFFSET,
+        end: segment.len,
+        first: 0,
+        last: u32::try_from(cache.records - 1).ok()?,
+    };
+    Some(Part {
+        segment: segment.clone(),
+        scanned: Scanned {
+            islands: vec![island],
+            base: Some(seq_low(first_seq)),
+            is_sealed: true,
+            padding: cache.padding,
+            ..Scanned::default()
+        },
+        records: cache.records,
+        claims,
+        notes,
+        places: Places {
+            rows: cache.rows,
+            digests,
+            ..Places::default()
+        },
+        is_verified: false,
+    })
+}
+
+/// What the segment's own records say, and its first sequence number; the ids of sessions are
+/// moved out of the cache.
+fn told(cache: &mut CacheFile) -> Option<(Claims, Notes, u64)> {
     let mut claims = Claims::default();
     let mut notes = Notes::default();
     for (seq_low, kind, payload) in &cache.own {
@@ -135,32 +172,9 @@ pub(crate) fn load(storage: &dyn Storage, segment: &SegmentFile) -> Option<Part>
         return None;
     }
     claims.witness(cache.durable_seq, last_seq);
-    let declared = cache.declared.into_iter();
+    let declared = std::mem::take(&mut cache.declared).into_iter();
     notes.sessions = declared.map(|(index, id)| (index, id.into())).collect();
-    let island = Island {
-        offset: FRAMES_OFFSET,
-        end: segment.len,
-        first: 0,
-        last: u32::try_from(cache.records - 1).ok()?,
-    };
-    Some(Part {
-        segment: segment.clone(),
-        scanned: Scanned {
-            islands: vec![island],
-            base: Some(seq_low(first_seq)),
-            is_sealed: true,
-            padding: cache.padding,
-            ..Scanned::default()
-        },
-        records: cache.records,
-        claims,
-        notes,
-        places: Places {
-            rows: cache.rows,
-            ..Places::default()
-        },
-        is_verified: false,
-    })
+    Some((claims, notes, first_seq))
 }
 
 /// The frames of a session's records in a segment, whose lists may be in its cache only; they

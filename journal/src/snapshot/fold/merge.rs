@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use super::named::is_empty;
 use crate::event::{Model, Number, SpanFields, Tokens, Value};
 
 /// Takes in everything but the attributes.
@@ -50,7 +49,7 @@ fn merge_value(into: &mut Option<Value<'static>>, from: Option<Value<'_>>) {
     let Some(value) = from.filter(|value| !value.is_null()) else {
         return;
     };
-    if into.is_none() || !is_empty(&value) {
+    if into.is_none() || !value.is_blank() {
         *into = Some(value.into_owned());
     }
 }

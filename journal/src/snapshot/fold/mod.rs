@@ -1,6 +1,7 @@
 //! Computing a session's snapshot from its records, run by run.
 
 mod branch;
+mod digest;
 mod finish;
 mod lineage;
 mod merge;
@@ -82,7 +83,7 @@ impl Fold {
         if let Action::SessionStart(_) = event.action {
             branch.start();
         }
-        if let Some(at) = activity(&event.action).or(event.at) {
+        if let Some(at) = event.activity_at() {
             branch.saw(at);
             self.first_at.get_or_insert(at);
         }
@@ -172,19 +173,6 @@ impl Fold {
             }
             _ => {}
         }
-    }
-}
-
-/// The time at which what is reported happened, where that is not when it was recorded.
-fn activity(action: &Action<'_>) -> Option<Timestamp> {
-    match action {
-        Action::SpanStart(start) => start.started_at,
-        Action::SpanEnd(end) => end.ended_at,
-        Action::Span(start, end) => {
-            let ended_at = end.ended_at?;
-            Some(start.started_at.map_or(ended_at, |at| at.max(ended_at)))
-        }
-        _ => None,
     }
 }
 

@@ -80,7 +80,7 @@ impl Named<Value<'static>> {
         }
         for (name, value) in members.0 {
             let name = name.as_str();
-            if !is_empty(&value) || self.get_mut(name).is_none() {
+            if !value.is_blank() || self.get_mut(name).is_none() {
                 self.set(name, value.into_owned());
             }
         }
@@ -96,18 +96,6 @@ impl Named<Value<'static>> {
 
     pub(super) fn into_map(self) -> Map<'static> {
         Map(self.members)
-    }
-}
-
-/// Whether a value says nothing.
-pub(super) fn is_empty(value: &Value<'_>) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Bytes(bytes) => bytes.is_empty(),
-        Value::List(values) => values.is_empty(),
-        Value::Map(map) => map.is_empty(),
-        _ => false,
     }
 }
 

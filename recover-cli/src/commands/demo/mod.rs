@@ -43,7 +43,7 @@ pub(super) fn run(dir: Option<&Path>, output: &mut Output) -> Outcome<Exit> {
     let reader = Reader::open(&dir).map_err(could_not)?;
     output.line("")?;
     heading("What the journal still knows", output)?;
-    list::print(&reader, output)?;
+    list::print(&dir, output)?;
     output.line("")?;
     heading("The session, as far as it came", output)?;
     show::print(&reader, &session, output)?;

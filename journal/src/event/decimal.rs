@@ -1,48 +1,85 @@
 //! Sums of numbers as people wrote them: 0.1 + 0.2 is 0.3 here.
 
-use crate::event::Number;
+use super::Number;
 
 /// A sum of numbers by their decimal digits, so that costs add up as on a bill, in any order.
 ///
 /// Where the digits do not fit, it goes on as a float.
-#[derive(Clone, Debug)]
-pub(super) struct DecimalSum {
-    /// In units of ten to the power of `-scale`.
-    units: i128,
-    scale: u32,
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DecimalSum {
+    exact: Decimal,
     /// What did not fit.
     rest: f64,
 }
 
+/// A decimal number without an error.
+///
+/// A sum of several of them, none below 0, is the same in any order, if there is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Decimal {
+    /// In units of ten to the power of `-scale`.
+    units: i128,
+    scale: u32,
+}
+
+impl Decimal {
+    /// `units` of ten to the power of `-scale`; `None` if no sum has such a scale.
+    pub(crate) fn new(units: i128, scale: u32) -> Option<Decimal> {
+        (scale <= SCALE_MAX).then_some(Decimal { units, scale })
+    }
+
+    /// The number by the shortest digits that read back as it; `None` if they are too many.
+    pub(crate) fn of(number: Number) -> Option<Decimal> {
+        match number {
+            Number::I64(value) => Some(Decimal {
+                units: i128::from(value),
+                scale: 0,
+            }),
+            Number::F64(value) if value.is_finite() => parse(value),
+            Number::F64(_) => Some(Decimal::default()),
+        }
+    }
+
+    /// `None`, and nothing is added, where the digits do not fit.
+    pub(crate) fn add(&mut self, other: Decimal) -> Option<()> {
+        let scale = other.scale.max(self.scale);
+        let own = at_scale(*self, scale)?;
+        self.units = own.checked_add(at_scale(other, scale)?)?;
+        self.scale = scale;
+        Some(())
+    }
+
+    /// Units and scale.
+    pub(crate) fn parts(self) -> (i128, u32) {
+        (self.units, self.scale)
+    }
+
+    /// The nearest number.
+    pub(crate) fn to_number(self) -> Number {
+        let sum = DecimalSum {
+            exact: self,
+            rest: 0.0,
+        };
+        sum.finish()
+    }
+}
+
 impl DecimalSum {
     fn add(&mut self, number: Number) {
-        let added = match number {
-            Number::I64(value) => self.add_units(i128::from(value), 0),
-            Number::F64(value) if value.is_finite() => {
-                parse(value).and_then(|(units, scale)| self.add_units(units, scale))
-            }
-            Number::F64(_) => Some(()),
-        };
+        let added = Decimal::of(number).and_then(|number| self.exact.add(number));
         if added.is_none() {
             self.rest += number.as_f64();
         }
     }
 
-    fn add_units(&mut self, units: i128, scale: u32) -> Option<()> {
-        let common = scale.max(self.scale);
-        let own = at_scale(self.units, self.scale, common)?;
-        self.units = own.checked_add(at_scale(units, scale, common)?)?;
-        self.scale = common;
-        Some(())
-    }
-
     /// The sum; at the ends of what a float holds it stays there.
-    pub(super) fn finish(self) -> Number {
-        let is_whole = self.scale == 0 && self.rest == 0.0;
-        if let (true, Ok(whole)) = (is_whole, i64::try_from(self.units)) {
+    pub(crate) fn finish(self) -> Number {
+        let (units, scale) = self.exact.parts();
+        let is_whole = scale == 0 && self.rest == 0.0;
+        if let (true, Ok(whole)) = (is_whole, i64::try_from(units)) {
             return Number::I64(whole);
         }
-        let text = format!("{}e-{}", self.units, self.scale);
+        let text = format!("{units}e-{scale}");
         let sum: f64 = text.parse().unwrap_or(0.0);
         Number::from((sum + self.rest).clamp(f64::MIN, f64::MAX))
     }
@@ -50,11 +87,7 @@ impl DecimalSum {
 
 impl FromIterator<Number> for DecimalSum {
     fn from_iter<I: IntoIterator<Item = Number>>(numbers: I) -> DecimalSum {
-        let mut sum = DecimalSum {
-            units: 0,
-            scale: 0,
-            rest: 0.0,
-        };
+        let mut sum = DecimalSum::default();
         for number in numbers {
             sum.add(number);
         }
@@ -65,8 +98,8 @@ impl FromIterator<Number> for DecimalSum {
 /// Decimal places beyond which a float is added as a float.
 const SCALE_MAX: u32 = 30;
 
-/// The shortest digits that read back as `value`, and how many of them follow the point.
-fn parse(value: f64) -> Option<(i128, u32)> {
+/// The shortest digits that read back as `value`.
+fn parse(value: f64) -> Option<Decimal> {
     let text = format!("{value:e}");
     let (digits, exponent) = text.split_once('e')?;
     let exponent: i64 = exponent.parse().ok()?;
@@ -79,16 +112,22 @@ fn parse(value: f64) -> Option<(i128, u32)> {
         let power = u32::try_from(-scale)
             .ok()
             .filter(|power| *power <= SCALE_MAX)?;
-        return Some((units.checked_mul(10_i128.checked_pow(power)?)?, 0));
+        let units = units.checked_mul(10_i128.checked_pow(power)?)?;
+        return Some(Decimal { units, scale: 0 });
     }
     let scale = u32::try_from(scale)
         .ok()
         .filter(|scale| *scale <= SCALE_MAX)?;
-    Some((units, scale))
+    Some(Decimal { units, scale })
 }
 
-fn at_scale(units: i128, from: u32, to: u32) -> Option<i128> {
-    units.checked_mul(10_i128.checked_pow(to.checked_sub(from)?)?)
+/// The units of a number at a scale that is not smaller than its own.
+fn at_scale(number: Decimal, scale: u32) -> Option<i128> {
+    let power = scale.checked_sub(number.scale)?;
+    if power == 0 {
+        return Some(number.units);
+    }
+    number.units.checked_mul(10_i128.checked_pow(power)?)
 }
 
 #[cfg(test)]

@@ -1,0 +1,223 @@
+//! A digest, made record by record.
+
+use serde_bytes::Bytes;
+use std::borrow::Cow;
+
+use super::kept::Kept;
+use super::spans::Spans;
+use super::sums::Numbers;
+use super::{Digest, HASH_LEN, to_parts};
+use crate::event::{
+    Action, Crash, Event, Map, SessionEnd, SessionStart, SessionUpdate, Value, codec, system,
+};
+use crate::segment::Seen;
+use crate::time::Timestamp;
+
+/// Takes in a session's records in a segment, in order.
+#[derive(Debug, Default)]
+pub(crate) struct DigestBuilder {
+    first_at: Option<Timestamp>,
+    /// The latest time told since the last record that was kept and tells one.
+    last_at: Option<Timestamp>,
+    has_work: bool,
+    /// The last start, or end, of the session.
+    turn: Option<Turn>,
+    /// Ids by which starts name the root.
+    roots: Vec<Box<str>>,
+    /// The last title that says something.
+    title: Option<Value<'static>>,
+    kept: Kept,
+    spans: Spans,
+    /// There is no digest of these records.
+    is_given_up: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Start,
+    End,
+}
+
+impl DigestBuilder {
+    /// Takes in the next record.
+    pub(crate) fn add(&mut self, seen: &Seen<'_>) {
+        if self.is_given_up {
+            return;
+        }
+        let kind = seen.header.kind;
+        let event = match kind.is_user() {
+            true => None,
+            // What is not shown cannot be told.
+            false if !is_shown(seen) => return self.give_up(),
+            false => codec::decode_known(kind, seen.payload),
+        };
+        let is_taken = match event {
+            Some(event) => self.event(&event),
+            None => {
+                self.has_work = true;
+                Some(())
+            }
+        };
+        if is_taken.is_none() || self.kept.len() + self.spans.open_count() > KEPT_MAX {
+            self.give_up();
+        }
+    }
+
+    /// The bytes of the digest; `None` if there is none, or not a short one.
+    pub(crate) fn finish(mut self) -> Option<Vec<u8>> {
+        if self.is_given_up {
+            return None;
+        }
+        if let Some(title) = self.title.take() {
+            let update = Action::SessionUpdate(SessionUpdate {
+                name: None,
+                metadata: Map(vec![(Cow::Borrowed(TITLE).into(), title)]),
+            });
+            self.kept.push(Event::new(update));
+        }
+        let (finished, sums) = self.spans.finish(&mut self.kept);
+        let mut records = Vec::with_capacity(self.kept.len());
+        for event in self.kept.events() {
+            let mut payload = Vec::new();
+            let kind = codec::encode(event, &mut payload).ok()?;
+            records.push((kind.0, payload));
+        }
+        let len: usize = records.iter().map(|(_, payload)| payload.len()).sum();
+        let hashes = finished.iter();
+        let hashes: Vec<u8> = hashes
+            .flat_map(|hash| hash.to_le_bytes().into_iter().take(HASH_LEN))
+            .collect();
+        let digest = Digest {
+            first_at: self.first_at.map(to_parts),
+            last_at: self.last_at.map(to_parts),
+            has_work: self.has_work,
+            sums: sums.to_parts()?,
+            finished: Bytes::new(&hashes),
+            records: records
+                .iter()
+                .map(|(kind, payload)| (*kind, Bytes::new(payload)))
+                .collect(),
+        };
+        let mut encoded = Vec::new();
+        system::encode(&digest, &mut encoded).ok()?;
+        (len <= RECORDS_LEN_MAX).then_some(encoded)
+    }
+
+    fn give_up(&mut self) {
+        *self = DigestBuilder {
+            is_given_up: true,
+            ..DigestBuilder::default()
+        };
+    }
+
+    /// `None` if there is no digest that holds this.
+    fn event(&mut self, event: &Event<'_>) -> Option<()> {
+        let at = event.activity_at();
+        self.first_at = self.first_at.or(at);
+        match &event.action {
+            Action::SessionStart(start) => {
+                self.title(&start.metadata);
+                if self.needs_start(start) {
+                    let start = SessionStart {
+                        span: start.span.as_deref().map(|id| id.to_owned().into()),
+                        ..SessionStart::default()
+                    };
+                    self.keep_turn(Turn::Start, event.at, Action::SessionStart(start));
+                    return Some(());
+                }
+            }
+            Action::SessionEnd(end) => {
+                if self.turn != Some(Turn::End) {
+                    let end = SessionEnd {
+                        status: end.status,
+                        error: end.error.as_deref().map(|text| text.to_owned().into()),
+                    };
+                    self.keep_turn(Turn::End, event.at, Action::SessionEnd(end));
+                    return Some(());
+                }
+            }
+            Action::Crash(crash) => {
+                if self.turn != Some(Turn::End) {
+                    let crash = Crash {
+                        reason: crash.reason.as_deref().map(|text| text.to_owned().into()),
+                        location: None,
+                    };
+                    self.keep_turn(Turn::End, event.at, Action::Crash(crash));
+                    return Some(());
+                }
+            }
+            Action::SessionUpdate(update) => self.title(&update.metadata),
+            action => {
+                self.has_work = true;
+                self.work(action)?;
+            }
+        }
+        self.last_at = self.last_at.max(at);
+        Some(())
+    }
+
+    fn work(&mut self, action: &Action<'_>) -> Option<()> {
+        let (spans, kept) = (&mut self.spans, &mut self.kept);
+        let none = Numbers::default();
+        match action {
+            Action::SpanStart(start) => spans.start(&start.span, &start.fields, kept),
+            Action::SpanUpdate(update) => {
+                spans.mention(&update.span, Numbers::of(&update.fields), kept)?;
+            }
+            Action::SpanEnd(end) => spans.end(&end.span, &end.fields, kept)?,
+            Action::Span(start, end) => {
+                spans.whole(&start.span, (&start.fields, &end.fields), kept)?;
+            }
+            Action::Text(text) => spans.mention(&text.span, none, kept)?,
+            Action::Log(log) => spans.mention(log.span.as_deref().unwrap_or(""), none, kept)?,
+            Action::Link(link) => spans.mention(link.span.as_deref().unwrap_or(""), none, kept)?,
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// Whether a start takes up again what was ended, is the first one here, or names the root.
+    fn needs_start(&mut self, start: &SessionStart<'_>) -> bool {
+        let id = start.span.as_deref().filter(|id| !id.is_empty());
+        let new = id.filter(|id| !self.roots.iter().any(|known| **known == **id));
+        if let Some(id) = new {
+            self.roots.push(id.into());
+        }
+        new.is_some() || self.turn != Some(Turn::Start)
+    }
+
+    /// Keeps a start or an end, behind the latest time told before it.
+    fn keep_turn(&mut self, turn: Turn, at: Option<Timestamp>, action: Action<'static>) {
+        if let Some(at) = self.last_at.take() {
+            let update = Action::SessionUpdate(SessionUpdate::default());
+            self.kept.push(Event::new(update).at(at));
+        }
+        let mut event = Event::new(action);
+        event.at = at;
+        self.kept.push(event);
+        self.turn = Some(turn);
+    }
+
+    fn title(&mut self, metadata: &Map<'_>) {
+        if let Some(title) = metadata.get(TITLE).filter(|title| !title.is_blank()) {
+            self.title = Some(match title {
+                Value::String(text) => Value::from(text.clone().into_owned()),
+                // It stands in the way of an earlier one, and is none.
+                _ => Value::Bool(true),
+            });
+        }
+    }
+}
+
+/// Whether the payload is there; that of a very long record is not.
+fn is_shown(seen: &Seen<'_>) -> bool {
+    usize::try_from(seen.header.payload_len).is_ok_and(|len| len == seen.payload.len())
+}
+
+const TITLE: &str = "title";
+
+/// Records kept at most; a session that needs more of them in a segment has no digest there.
+const KEPT_MAX: usize = 1024;
+
+/// Bytes of their payloads, all together.
+const RECORDS_LEN_MAX: usize = 64 << 10;

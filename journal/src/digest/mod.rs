@@ -1,0 +1,111 @@
+//! What a list needs of a session's records in one segment, in a few bytes.
+//!
+//! A digest holds other, fewer records: folded in the place of the segment's own, they make the
+//! session stand as it does. Spans that begin and end in the segment are not among them: they are
+//! counted, and their numbers added up. So a digest tells the truth as long as no other segment
+//! has a span of the same id, which their hashes tell.
+
+mod builder;
+mod kept;
+mod spans;
+mod sums;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::Bytes;
+
+pub(crate) use builder::DigestBuilder;
+pub(crate) use sums::{Numbers, Sums};
+
+use crate::event::system;
+use crate::event::{Event, codec};
+use crate::format::RecordKind;
+use crate::time::Timestamp;
+
+/// A session's records in a segment, as far as a list shows them. FORMAT.md states the bytes.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Digest<'a> {
+    first_at: Option<(i64, u32)>,
+    last_at: Option<(i64, u32)>,
+    has_work: bool,
+    sums: Vec<(u128, u8)>,
+    #[serde(borrow)]
+    finished: &'a Bytes,
+    #[serde(borrow)]
+    records: Vec<(u8, &'a Bytes)>,
+}
+
+impl<'a> Digest<'a> {
+    /// `None` unless the bytes are a digest, to the last one.
+    pub(crate) fn decode(bytes: &'a [u8]) -> Option<Digest<'a>> {
+        let digest: Digest<'a> = system::decode(bytes)?;
+        let is_whole = digest.finished.len().is_multiple_of(HASH_LEN);
+        is_whole.then_some(digest)
+    }
+
+    /// The first time that any of the records tells.
+    pub(crate) fn first_at(&self) -> Option<Timestamp> {
+        self.first_at.map(from_parts)
+    }
+
+    /// The latest time told behind the last of [`events`](Digest::events).
+    pub(crate) fn last_at(&self) -> Option<Timestamp> {
+        self.last_at.map(from_parts)
+    }
+
+    /// Whether any of the records is work, not only news about the session.
+    pub(crate) fn has_work(&self) -> bool {
+        self.has_work
+    }
+
+    /// What the finished spans add up to; `None` if it is no sum.
+    pub(crate) fn sums(&self) -> Option<Sums> {
+        Sums::from_parts(&self.sums)
+    }
+
+    /// The hashes of the ids of the finished spans.
+    pub(crate) fn finished(&self) -> impl ExactSizeIterator<Item = u64> {
+        self.finished.chunks_exact(HASH_LEN).map(|bytes| {
+            let mut hash = [0; 8];
+            for (to, from) in hash.iter_mut().zip(bytes) {
+                *to = *from;
+            }
+            u64::from_le_bytes(hash)
+        })
+    }
+
+    /// What is to be folded instead of the records; `None` for what is no event.
+    pub(crate) fn events(&self) -> impl Iterator<Item = Option<Event<'a>>> {
+        let records = self.records.iter();
+        records.map(|(kind, payload)| codec::decode_known(RecordKind(*kind), payload))
+    }
+}
+
+/// A hash of a span's id: ids with different hashes differ.
+///
+/// The low 48 bits of [FNV-1a](https://www.rfc-editor.org/rfc/rfc9923), 64 bits.
+pub(crate) fn span_hash(id: &str) -> u64 {
+    let mut hash = OFFSET_BASIS;
+    for byte in id.as_bytes() {
+        hash ^= u64::from(*byte);
+        hash = hash.wrapping_mul(PRIME);
+    }
+    hash & HASH_MASK
+}
+
+fn to_parts(time: Timestamp) -> (i64, u32) {
+    (time.seconds(), time.nanoseconds())
+}
+
+fn from_parts((seconds, nanoseconds): (i64, u32)) -> Timestamp {
+    Timestamp::new(seconds, nanoseconds)
+}
+
+const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+const PRIME: u64 = 0x0000_0100_0000_01b3;
+
+/// Bytes of a hash: two of a million ids are the same in one of five hundred sessions, which
+/// costs that session's row the reading of its records.
+const HASH_LEN: usize = 6;
+const HASH_MASK: u64 = (1 << (8 * HASH_LEN)) - 1;

@@ -1,0 +1,120 @@
+//! What digests hold, and what has none.
+
+use std::collections::HashSet;
+
+use super::*;
+use crate::event::{Action, JsonLine};
+use crate::format::{FRAMES_OFFSET, FrameHeader};
+use crate::segment::Seen;
+
+/// The digest of these records, in their JSON form.
+fn digest(lines: &[&str]) -> Option<Vec<u8>> {
+    let mut builder = DigestBuilder::default();
+    for line in lines {
+        let parsed = JsonLine::parse(line.as_bytes(), Some("s")).unwrap();
+        let mut payload = Vec::new();
+        let kind = codec::encode(&parsed.event, &mut payload).unwrap();
+        add(&mut builder, kind, payload.len(), &payload);
+    }
+    builder.finish()
+}
+
+fn add(builder: &mut DigestBuilder, kind: RecordKind, len: usize, payload: &[u8]) {
+    let header = FrameHeader {
+        payload_len: u32::try_from(len).unwrap(),
+        crc: 0,
+        seq_low: 1,
+        kind,
+        session: 1,
+    };
+    builder.add(&Seen {
+        offset: FRAMES_OFFSET,
+        header: &header,
+        payload,
+    });
+}
+
+const BEGIN: &str = r#"{"type":"span.start","span":"g1","at_ms":1000,"input":"long"}"#;
+const END: &str = r#"{"type":"span.end","span":"g1","at_ms":2500,"cost":0.005,
+    "tokens":{"input":1500,"output":300}}"#;
+
+#[test]
+fn a_finished_span_takes_its_hash_and_what_it_adds_up_to() {
+    let bytes = digest(&[BEGIN, END]).unwrap();
+    let digest = Digest::decode(&bytes).unwrap();
+    assert_eq!(digest.finished().collect::<Vec<_>>(), [span_hash("g1")]);
+    assert_eq!(digest.sums, [(5, 3), (1500, 0), (300, 0)]);
+    assert_eq!(digest.first_at(), Some(Timestamp::new(1, 0)));
+    assert_eq!(digest.last_at(), Some(Timestamp::new(2, 500_000_000)));
+    assert!(digest.has_work() && digest.events().next().is_none());
+    assert!(bytes.len() < 40, "{} bytes", bytes.len());
+}
+
+#[test]
+fn an_open_span_keeps_its_start_and_one_from_elsewhere_its_end() {
+    for (line, kind) in [(BEGIN, RecordKind::SPAN_START), (END, RecordKind::SPAN_END)] {
+        let bytes = digest(&[line]).unwrap();
+        let digest = Digest::decode(&bytes).unwrap();
+        assert_eq!((digest.finished().len(), digest.records.len()), (0, 1));
+        assert_eq!(digest.records[0].0, kind.0);
+        let event = digest.events().next().unwrap().unwrap();
+        if let Action::SpanStart(start) = event.action {
+            assert_eq!(start.fields.input, None);
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_added_up_has_no_digest() {
+    let negative = END.replace("0.005", "-0.005");
+    let tiny = END.replace("0.005", "1e-31");
+    let late = r#"{"type":"span.update","span":"g1","cost":1}"#;
+    for lines in [
+        vec![BEGIN, &negative],
+        vec![BEGIN, &tiny],
+        vec![BEGIN, END, late],
+    ] {
+        assert_eq!(digest(&lines), None, "{lines:?}");
+    }
+    assert!(digest(&[BEGIN, late, END]).is_some());
+}
+
+#[test]
+fn what_is_not_seen_or_too_much_has_no_digest() {
+    let mut builder = DigestBuilder::default();
+    add(&mut builder, RecordKind::TEXT, 17 << 20, &[]);
+    assert_eq!(builder.finish(), None);
+    let lines: Vec<String> = (0..1025)
+        .map(|n| BEGIN.replace("g1", &format!("g{n}")))
+        .collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    assert!(digest(&lines[1..]).is_some());
+    assert_eq!(digest(&lines), None);
+    let reason = "x".repeat(64 << 10);
+    let crash = format!(r#"{{"type":"crash","reason":"{reason}"}}"#);
+    assert_eq!(digest(&[&crash]), None);
+}
+
+#[test]
+fn other_bytes_are_no_digest() {
+    let bytes = digest(&[BEGIN, END]).unwrap();
+    for len in 0..bytes.len() {
+        assert!(Digest::decode(&bytes[..len]).is_none(), "{len} bytes");
+    }
+    let with_more = [bytes.as_slice(), &[0]].concat();
+    assert!(Digest::decode(&with_more).is_none());
+    let sums = |scale| Sums::from_parts(&[(u128::MAX >> 1, scale)]);
+    assert!(sums(30).is_some() && sums(31).is_none());
+    assert!(Sums::from_parts(&[(u128::MAX, 0)]).is_none());
+    assert!(Sums::from_parts(&[(1, 0); 7]).is_none());
+    let mut most = sums(0).unwrap();
+    assert!(most.merge(most).is_none());
+}
+
+#[test]
+fn hashes_are_those_of_fnv_and_seldom_the_same() {
+    assert_eq!(span_hash(""), 0x9ce4_8422_2325);
+    assert_eq!(span_hash("a"), 0xdc4c_8601_ec8c);
+    let hashes: HashSet<u64> = (0..300_000).map(|n| span_hash(&format!("g{n}"))).collect();
+    assert_eq!(hashes.len(), 300_000);
+}

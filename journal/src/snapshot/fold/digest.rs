@@ -1,0 +1,45 @@
+//! Takes in digests in the place of the records they were made of.
+
+use super::Fold;
+use crate::digest::Digest;
+use crate::event::{Action, Event};
+use crate::seq::Seq;
+
+impl Fold {
+    /// Takes in what the run's records in a segment come to, but for the spans that are finished
+    /// there, and shows every id that they give a span or the root; `None` if it is no digest.
+    ///
+    /// How the session stands is then as if the records had been taken in, and so are its times.
+    pub(crate) fn digest(
+        &mut self,
+        digest: &Digest<'_>,
+        see_span: &mut dyn FnMut(&str),
+    ) -> Option<()> {
+        if let Some(at) = digest.first_at() {
+            self.first_at.get_or_insert(at);
+        }
+        let number = self.branches.len().checked_sub(1)?;
+        self.branches[number].has_work |= digest.has_work();
+        for event in digest.events() {
+            let event = event?;
+            if let Some(span) = span_of(&event).filter(|span| !span.is_empty()) {
+                see_span(span);
+            }
+            self.record(Seq::FIRST, event);
+        }
+        if let Some(at) = digest.last_at() {
+            self.branches[number].saw(at);
+        }
+        Some(())
+    }
+}
+
+fn span_of<'e>(event: &'e Event<'_>) -> Option<&'e str> {
+    match &event.action {
+        Action::SessionStart(start) => start.span.as_deref(),
+        Action::SpanStart(start) => Some(&start.span),
+        Action::SpanUpdate(update) => Some(&update.span),
+        Action::SpanEnd(end) => Some(&end.span),
+        _ => None,
+    }
+}
