@@ -1,8 +1,8 @@
 //! The journal's own speed, one bench for each thing programs do all day.
 //!
 //! Durability of each: `append/*` returns when the record survives kill -9, with commits every
-//! 50 ms in the background; `durable/*` when it survives power loss; `recover/*` and `open/*`
-//! read what was closed, from the page cache.
+//! 50 ms in the background; `durable/*` when it survives power loss; `recover/*`, `list/*` and
+//! `open/*` read what was closed, from the page cache.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -83,6 +83,20 @@ fn recover(criterion: &mut Criterion) {
     group.finish();
 }
 
+fn list(criterion: &mut Criterion) {
+    let dir = fresh();
+    let journal = options().open(&dir).expect("a fresh directory opens");
+    for number in 0..20_000_u32 {
+        let session = journal.session(format!("s{}", number % 100)).start();
+        let span = session.span("bash").kind(Kind::TOOL).start();
+        span.end(Status::Ok, None);
+    }
+    journal.close().expect("the disk works");
+    criterion.bench_function("list/cached/100 sessions", |bench| {
+        bench.iter(|| trace_journal::list(&dir).expect("the journal is whole"));
+    });
+}
+
 fn open(criterion: &mut Criterion) {
     criterion.bench_function("open/empty/0", |bench| {
         let open = |dir: tempfile::TempDir| (options().open(&dir), dir);
@@ -97,6 +111,6 @@ criterion_group! {
         .sample_size(20)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(2));
-    targets = append_raw, append_span_event, durable, recover, open
+    targets = append_raw, append_span_event, durable, recover, list, open
 }
 criterion_main!(daily);

@@ -1,6 +1,6 @@
-//! Row 10: what a list of sessions needs.
+//! Row 10: a list of sessions.
 
-use trace_journal::Reader;
+use std::fs;
 
 use super::{Case, Filling, Row, Task};
 use crate::engine::{EVERYTHING, Outcome};
@@ -16,26 +16,22 @@ impl Row for List {
     }
 
     fn title(&self) -> &'static str {
-        "ids, records and losses of 1,000 sessions, per list"
+        "the list of all sessions, per list"
     }
 
     fn bar(&self) -> &'static str {
-        "grows with sessions, not bytes, with index caches; without, at memory speed"
+        "grows with sessions, not bytes, with index caches; without, at disk / memory speed"
     }
 
     fn cases(&self) -> Vec<Case> {
-        let of = |name| {
-            Case::of(
-                name,
-                "ours",
-                "Reader::open, ids, counts, losses",
-                EVERYTHING,
-            )
-        };
-        vec![
-            of("list/1000 sessions/1 GiB"),
-            of("list/1000 sessions/10 GiB"),
-        ]
+        let mut cases = Vec::new();
+        for (sessions, size) in [(1_000, "1 GiB"), (1_000, "10 GiB"), (10_000, "10 GiB")] {
+            for mode in [CACHED, UNCACHED] {
+                let name = format!("list/{sessions} sessions/{size}");
+                cases.push(Case::of(&name, "ours", mode, EVERYTHING));
+            }
+        }
+        cases
     }
 
     fn filling(&self) -> Filling {
@@ -45,24 +41,28 @@ impl Row for List {
     fn fill(&self, case: &Case, task: &Task) -> Outcome<()> {
         let bytes = u64::from(task.count(mib(case))) << 20;
         let journal = options().open(&task.dir)?;
-        for line in Events::new(task.count(1000), bytes) {
+        for line in Events::new(task.count(sessions(case)), bytes) {
             journal.append_json(&line)?;
         }
-        Ok(journal.close()?)
+        journal.close()?;
+        if case.mode == UNCACHED {
+            for entry in fs::read_dir(&task.dir)? {
+                let path = entry?.path();
+                if path.extension().is_some_and(|extension| extension == "idx") {
+                    fs::remove_file(path)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn measure(&self, case: &Case, task: &Task) -> Outcome<Figure> {
         let watch = Watch::start();
-        let reader = Reader::open(&task.dir)?;
-        let mut sessions = 0;
-        for id in reader.ids() {
-            let session = reader.session(id);
-            std::hint::black_box((session.record_count(), session.loss()));
-            sessions += 1;
-        }
+        let (rows, _) = trace_journal::list(&task.dir)?;
         let figure = watch.stop(1)?;
-        if sessions != task.count(1000) {
-            return Err(format!("{sessions} sessions are there").into());
+        let expected = usize::try_from(task.count(sessions(case)))?;
+        if rows.len() != expected || rows.iter().any(|row| row.cost.is_zero()) {
+            return Err(format!("{} sessions are there", rows.len()).into());
         }
         let seconds = figure.ns_per_op / 1e9;
         let mib = f64::from(task.count(mib(case)));
@@ -77,3 +77,14 @@ fn mib(case: &Case) -> u32 {
         1 << 10
     }
 }
+
+fn sessions(case: &Case) -> u32 {
+    if case.name.contains("10000 sessions") {
+        10_000
+    } else {
+        1_000
+    }
+}
+
+const CACHED: &str = "list(), index caches";
+const UNCACHED: &str = "list(), no caches";
