@@ -23,7 +23,9 @@ use crate::storage::Region;
 #[derive(Debug)]
 pub(super) struct Control {
     pub(super) number: SegmentNumber,
-    pub(super) seed: FrameSeed,
+    seed: FrameSeed,
+    /// What the checksum of every frame goes on from.
+    begun: FrameChecksum,
     pub(super) file_len: u64,
     pub(super) reserve: ReserveWord,
     /// `None`: written by positioned writes, one append after the other.
@@ -63,6 +65,7 @@ impl Control {
         Control {
             number,
             seed,
+            begun: seed.begin(),
             file_len,
             reserve: ReserveWord::new(FRAMES_OFFSET),
             region,
@@ -98,7 +101,7 @@ impl Control {
     }
 
     pub(super) fn frame<'a>(&self, kind: RecordKind, session: u32, payload: &'a [u8]) -> Frame<'a> {
-        let mut checksum = self.seed.begin();
+        let mut checksum = self.begun.clone();
         checksum.payload(payload);
         Frame {
             kind,
