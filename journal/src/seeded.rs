@@ -29,6 +29,8 @@ bugs! {
     FullSegmentNotSynced,
     /// A sync begins at a whole page.
     SyncFromNextPage,
+    /// The page in which a large sync ended is stored into as if it had its space still.
+    SyncedEndNotRenewed,
     /// A sync mark speaks of all that is written.
     MarkOfTheWritten,
     /// Nothing is synced unless somebody waits for it.

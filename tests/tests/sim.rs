@@ -153,6 +153,29 @@ fn a_recovery_reports_what_the_disk_has_and_not_the_cache() {
     }
 }
 
+/// Under load not all that may be stored into is made so anew after each sync; what the sync took
+/// away has to be.
+#[test]
+fn a_page_in_which_a_large_sync_ended_is_made_writable_anew() {
+    let disk = SimDisk::new(Random::new(1));
+    let process = Process::start(&disk);
+    let journal = open_with(&process, WriteMode::Mapped, 8 << 20);
+    let kind = UserKind::new(200).unwrap();
+    for len in [300, 1000, 4000] {
+        for _ in 0..4 {
+            for _ in 0..(256 << 10) / len {
+                journal.append(kind, vec![1; len]).unwrap();
+            }
+            journal.sync().unwrap();
+            journal
+                .append(kind, b"into the page where it ended")
+                .unwrap();
+        }
+    }
+    journal.close().unwrap();
+    assert_eq!(disk.foul(), None);
+}
+
 fn open(process: &Process, mode: WriteMode) -> Journal {
     open_with(process, mode, 16 << 10)
 }

@@ -237,6 +237,9 @@ impl Control {
     /// Makes the page anew in which a sync ended; what is behind it was not touched by the sync.
     pub(super) fn renew_end(&self, end: u64) {
         let Some(region) = &self.region else { return };
+        if seeded::has(Bug::SyncedEndNotRenewed) {
+            return;
+        }
         if region.make_writable(end.saturating_sub(1), end).is_err() {
             self.expire_writable();
         }

@@ -1,7 +1,9 @@
 //! The segment after the active one: made ahead where there was time, else when it is needed.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use super::schedule::WINDOW_IDLE;
 use super::segment::{PrepareFailure, Segment, zero};
 use crate::error::Error;
 use crate::format::FRAMES_OFFSET;
@@ -69,6 +71,11 @@ impl NextSegment {
             }
         };
         let segment = Arc::clone(&waiting.segment);
+        // Others may share the pages by now, as in a window that nobody used.
+        let is_old = |since: Instant| since.elapsed() >= WINDOW_IDLE;
+        if waiting.writable_since.is_some_and(is_old) {
+            segment.expire_writable();
+        }
         if let Err(error) = segment.make_writable(WRITABLE_AT_FIRST) {
             self.waiting = Some(waiting);
             let path = storage.path().join(&segment.name);
@@ -83,17 +90,19 @@ impl NextSegment {
 
     /// Makes the next part at the beginning of the waiting segment writable, up to `at_most` bytes;
     /// `false` if there is nothing to be done.
-    pub(super) fn extend_writable(&self, len: u64, at_most: u64) -> bool {
+    pub(super) fn extend_writable(&mut self, len: u64, at_most: u64) -> bool {
         // Zeros that are still being synced would take it away again.
-        let Some(waiting) = self.waiting.as_ref().filter(|_| !self.has_zeroing_left()) else {
+        let has_zeroing_left = self.has_zeroing_left();
+        let Some(waiting) = self.waiting.as_mut().filter(|_| !has_zeroing_left) else {
             return false;
         };
         let segment = &waiting.segment;
-        let writable_to = segment.writable_to();
-        if writable_to == 0 {
+        if segment.writable_to() == 0 {
+            waiting.writable_since = Some(Instant::now());
             return segment.make_writable(len).is_ok();
         }
-        writable_to < FRAMES_OFFSET.saturating_add(at_most) && segment.extend_writable(len)
+        let end = FRAMES_OFFSET.saturating_add(at_most);
+        segment.writable_to() < end && segment.extend_writable(len)
     }
 
     /// Says that the waiting segment must be made writable anew.
@@ -147,6 +156,8 @@ impl NextSegment {
 pub(super) struct Waiting {
     pub(super) segment: Arc<Segment>,
     zeroed_to: u64,
+    /// Since when its beginning is writable, if it is.
+    writable_since: Option<Instant>,
 }
 
 impl Waiting {
@@ -154,6 +165,7 @@ impl Waiting {
         Waiting {
             segment: Arc::new(segment),
             zeroed_to: FRAMES_OFFSET,
+            writable_since: None,
         }
     }
 

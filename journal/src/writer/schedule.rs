@@ -61,7 +61,7 @@ pub(super) fn decide(facts: &Facts) -> Decision {
 const WITNESS_AFTER: Duration = Duration::from_secs(1);
 
 /// How long pages stay writable when nothing is stored into them.
-const WINDOW_IDLE: Duration = Duration::from_millis(50);
+pub(super) const WINDOW_IDLE: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {

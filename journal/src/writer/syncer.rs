@@ -8,7 +8,7 @@ use super::frontier::{Frontier, Target};
 use super::indexing::Indexing;
 use super::lane::Finished;
 use super::primitives::atomic::Ordering;
-use super::schedule::{Decision, Facts, decide};
+use super::schedule::{Decision, Facts, WINDOW_IDLE, decide};
 use super::tender::{BUSY_BYTES, WINDOW_LEN, WINDOW_LEN_MIN};
 use crate::error::{Error, Result};
 use crate::format::FRAMES_OFFSET;
@@ -309,8 +309,8 @@ impl Core {
             self.window_len.store(WINDOW_LEN_MIN, Ordering::Relaxed);
         }
         // A sync takes away only what it wrote; whether others share the pages now is found out
-        // once in an interval.
-        let is_new = |at| now.saturating_sub(at) < self.settings.sync_interval;
+        // once in a while.
+        let is_new = |at| now.saturating_sub(at) < WINDOW_IDLE;
         let synced = state.synced.filter(|(number, _)| *number == segment.number);
         if let Some((_, end)) = synced
             && is_busy

@@ -27,6 +27,7 @@ ProofNotReached          | damage         | trace_journal | recovery::tail
 HoleTakenForEnd          | damage         | trace_journal | recovery::tail
 HalfFrameTaken           | disk-full      | syncs         | a_write_cut_short
 HalfFrameLeft            | disk-full      | syncs         | a_write_cut_short
+SyncedEndNotRenewed      | disk-full      | sim           | a_page_in_which
 RefusedForgotten         | disk-full      | syncs         | a_full_disk_refuses
 CutWithoutSeal           | disk-full      | syncs         | a_segment_that_could_not
 DeclaredTooEarly         | disk-full      | syncs         | a_session_whose_first
