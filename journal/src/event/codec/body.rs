@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::data::{Data, Members};
-use super::field::{At, Count, Extras, Id};
+use super::field::{At, Count, Extras, Id, LongText};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct SessionStart<'a> {
@@ -180,7 +180,8 @@ pub(super) struct Text<'a> {
     pub(super) span: Id<'a>,
     pub(super) channel: &'a str,
     pub(super) offset: Option<u64>,
-    pub(super) text: &'a str,
+    #[serde(borrow)]
+    pub(super) text: LongText<'a>,
     #[serde(borrow)]
     pub(super) extras: Extras<'a>,
 }

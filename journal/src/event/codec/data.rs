@@ -8,6 +8,7 @@ use serde::de::{Deserialize, Deserializer, Visitor};
 use serde::de::{DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess};
 use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, Serializer};
 
+use super::field::LongText;
 use crate::event::value::DEPTH_MAX;
 use crate::event::{Map, MemberName, Value};
 
@@ -166,7 +167,10 @@ impl<'de> Visitor<'de> for ValueSeed {
             tag::I64 => Value::I64(content.newtype_variant()?),
             tag::U64 => Value::U64(content.newtype_variant()?),
             tag::F64 => Value::F64(content.newtype_variant()?),
-            tag::STRING => Value::String(Cow::Borrowed(content.newtype_variant()?)),
+            tag::STRING => {
+                let text: LongText<'de> = content.newtype_variant()?;
+                Value::String(Cow::Borrowed(text.0))
+            }
             tag::BYTES => Value::Bytes(Cow::Borrowed(content.newtype_variant()?)),
             tag::LIST => Value::List(content.newtype_variant_seed(ListSeed(inner()?))?),
             tag::MAP => Value::Map(content.newtype_variant_seed(MapSeed(inner()?))?),

@@ -135,7 +135,7 @@ fn decode_text(payload: &[u8]) -> Option<Event<'_>> {
         span: body.span.into_text(),
         channel: Channel(Cow::Borrowed(body.channel)),
         offset: body.offset,
-        text: Cow::Borrowed(body.text),
+        text: Cow::Borrowed(body.text.0),
     });
     event(action, body.at, body.extras)
 }

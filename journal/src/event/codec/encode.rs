@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::body;
 use super::data::{Data, Members, TopMembers};
 use super::extra_tag;
-use super::field::{At, Count, Extras, Id};
+use super::field::{At, Count, Extras, Id, LongText};
 use crate::error::{Error, Result};
 use crate::event::{
     Action, Counter, Crash, Custom, Event, Link, Log, Map, Model, SessionEnd, SessionStart,
@@ -170,7 +170,7 @@ fn text_piece<'e>(event: &'e Event<'_>, piece: &'e Text<'_>) -> Result<body::Tex
         span: Id::new(&piece.span),
         channel: piece.channel.as_str(),
         offset: piece.offset,
-        text: &piece.text,
+        text: LongText(&piece.text),
         extras: extras(event)?,
     })
 }

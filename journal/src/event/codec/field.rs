@@ -95,6 +95,24 @@ impl Count {
     }
 }
 
+/// Text of any length, checked for UTF-8 many bytes at once. On the disk it is as any other text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LongText<'a>(pub(super) &'a str);
+
+impl Serialize for LongText<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for LongText<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = <&'de serde_bytes::Bytes>::deserialize(deserializer)?;
+        let text = simdutf8::basic::from_utf8(bytes);
+        text.map(LongText).map_err(D::Error::custom)
+    }
+}
+
 /// Optional fields by tag, in the order they have on the disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Extras<'a>(pub(super) Vec<(u16, Cow<'a, [u8]>)>);
@@ -152,5 +170,47 @@ mod tests {
         assert!(matches!(Id::new(trace_id), Id::Hex16(_)));
         assert_eq!(Id::new(trace_id).into_text(), trace_id);
         assert!(matches!(Id::new("00F067AA0BA902B7"), Id::Text(_)));
+    }
+
+    /// The checks differ by length, so every length gets every kind of sequence everywhere.
+    #[test]
+    fn long_text_is_the_text_that_serde_reads() {
+        let sequences: [&[u8]; 12] = [
+            "\u{e9}".as_bytes(),
+            "\u{2192}".as_bytes(),
+            "\u{1f41b}".as_bytes(),
+            &[0],
+            &[0x7f],
+            &[0x80],
+            &[0xff],
+            &[0xc3],
+            &[0xc0, 0x80],
+            &[0xed, 0xa0, 0x80],
+            &[0xf4, 0x90, 0x80, 0x80],
+            &[0xf0, 0x9f, 0x90],
+        ];
+        let mut accepted = 0;
+        for len in (0..140).chain([1000]) {
+            for (sequence, place) in sequences
+                .iter()
+                .flat_map(|s| (0..=len).map(move |at| (s, at)))
+            {
+                let mut bytes = vec![b'a'; len];
+                bytes.splice(place..place, sequence.iter().copied());
+                let payload = postcard::to_allocvec(serde_bytes::Bytes::new(&bytes)).unwrap();
+                let plain = postcard::from_bytes::<&str>(&payload).ok();
+                let long = postcard::from_bytes::<LongText<'_>>(&payload).ok();
+                assert_eq!(
+                    long.map(|long| long.0),
+                    plain,
+                    "{len} {place} {sequence:x?}"
+                );
+                accepted += usize::from(plain.is_some());
+                if let Some(long) = long {
+                    assert_eq!(postcard::to_allocvec(&long).unwrap(), payload);
+                }
+            }
+        }
+        assert!(accepted > 10_000);
     }
 }
