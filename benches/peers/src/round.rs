@@ -16,9 +16,9 @@ use crate::row::{Case, Filling, Row};
 /// Measures all cases of a row, in turns; disturbed ones again, up to twice as often.
 pub fn run(arguments: &Arguments, row: &dyn Row) -> Outcome<Vec<CaseResult>> {
     let is_wanted = |case: &Case| {
-        [case.name.as_str(), case.who, case.mode]
-            .iter()
-            .any(|text| text.contains(&arguments.only))
+        let texts = [case.name.as_str(), case.who, case.mode];
+        let is_in = |only: &String| texts.iter().any(|text| text.contains(only));
+        arguments.only.is_empty() || arguments.only.iter().any(is_in)
     };
     let mut results: Vec<CaseResult> = (0..)
         .zip(row.cases())
