@@ -1,4 +1,4 @@
-//! Promises: durable, unwaited, killed, poisoned, hands-off, damage, hostile, clock.
+//! Promises: durable, unwaited, killed, poisoned, hands-off, damage, hostile, disk-full, clock.
 //!
 //! Random workloads on a simulated disk, stopped before every change in every way; then files rot.
 //! `JOURNAL_SEED` and `JOURNAL_CRASH_STATES` change the cases.
