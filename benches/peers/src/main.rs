@@ -46,8 +46,8 @@ struct Arguments {
     /// Seconds to wait before each measurement for others to leave the processors alone.
     #[arg(long, default_value_t = 5)]
     patience: u64,
-    /// Only cases whose name, contender or mode contains this, or one of these: may be given several
-    /// times.
+    /// Only cases whose name, contender or mode contains this; may be given several times, for
+    /// any of them.
     #[arg(long)]
     only: Vec<String>,
     /// One measurement in this process: `fill` or `measure`, and the place of the case.
