@@ -108,6 +108,30 @@ fn records_larger_than_a_segment_get_one_of_their_own() {
 }
 
 #[test]
+fn a_full_segment_has_room_for_its_seal() {
+    for mode in [positioned(), mapped()] {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = WriterSettings {
+            segment_bytes_max: 16 << 10,
+            ..mode
+        };
+        let core = open(dir.path(), settings);
+        // The smallest frames leave no room that is not kept.
+        for _ in 0..2000 {
+            core.append(KIND, 0, b"").unwrap();
+        }
+        core.close(None).unwrap();
+        for number in 1..4 {
+            let name = FileName::Segment(core.run(), SegmentNumber(number)).to_string();
+            let len = std::fs::metadata(dir.path().join(name)).unwrap().len();
+            assert!(len <= 16 << 10, "segment {number}: {len} bytes");
+            let found = frames(&core, dir.path(), number);
+            assert_eq!(found.last().unwrap().0, RecordKind::SEAL);
+        }
+    }
+}
+
+#[test]
 fn many_threads_rotating_leave_dense_sequences() {
     for mode in [positioned(), mapped()] {
         let dir = tempfile::tempdir().unwrap();
