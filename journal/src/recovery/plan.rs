@@ -74,8 +74,9 @@ pub(crate) fn plan(storage: &dyn Storage) -> Result<Plan> {
 
 /// The files of a journal by run.
 struct Listing {
-    /// The newest segment of each run.
+    /// The newest segment of each run, and the newest one that has a cache.
     newest: BTreeMap<RunId, SegmentNumber>,
+    newest_cached: BTreeMap<RunId, SegmentNumber>,
     first: BTreeSet<RunId>,
     locks: BTreeSet<RunId>,
     generation_max: u32,
@@ -92,6 +93,7 @@ impl Listing {
     fn new(names: Vec<String>) -> Listing {
         let mut listing = Listing {
             newest: BTreeMap::new(),
+            newest_cached: BTreeMap::new(),
             first: BTreeSet::new(),
             locks: BTreeSet::new(),
             generation_max: 0,
@@ -110,6 +112,10 @@ impl Listing {
                     if number == SegmentNumber::FIRST {
                         listing.first.insert(run);
                     }
+                }
+                FileName::Index(run, number) => {
+                    let newest = listing.newest_cached.entry(run).or_insert(number);
+                    *newest = number.max(*newest);
                 }
                 FileName::Run(run) => {
                     listing.locks.insert(run);
@@ -147,9 +153,18 @@ impl Listing {
     fn closed(&self, storage: &dyn Storage, runs: &[RunId]) -> Vec<bool> {
         let is_closed = |run: &RunId| {
             let newest = self.newest.get(run);
-            newest.is_some_and(|number| ends_in_last_seal(storage, *run, *number))
+            let is_sealed = |number: &SegmentNumber| ends_in_last_seal(storage, *run, *number);
+            self.was_tidied(*run) || newest.is_some_and(is_sealed)
         };
         runs.iter().map(is_closed).collect()
+    }
+
+    /// Whether names alone tell that a run is over: its `.run` file is gone, which goes last, and
+    /// its newest segment has a cache, which only a sealed one gets. In a journal of many runs,
+    /// that spares opening a file of each.
+    fn was_tidied(&self, run: RunId) -> bool {
+        let newest = self.newest.get(&run);
+        newest.is_some() && newest == self.newest_cached.get(&run) && !self.locks.contains(&run)
     }
 
     fn runs(&self) -> BTreeSet<RunId> {
@@ -309,5 +324,28 @@ mod tests {
         }
         let unrecovered = plan(&storage).unwrap().unrecovered;
         assert_eq!(unrecovered, [150, 250, 300].map(run));
+    }
+
+    #[test]
+    fn a_cache_of_the_newest_segment_tells_that_a_run_without_a_lock_is_over() {
+        // Not sealed: whoever opened the segments would take the run for one that died.
+        let journal = |files: &[FileName]| {
+            let mut storage = MemoryStorage::default();
+            for number in 1..=2 {
+                let segment = SegmentBuilder::new(1, number, 1, 0);
+                storage.put(&segment, segment.file());
+            }
+            for file in files {
+                storage.files.insert(file.to_string(), Vec::new());
+            }
+            plan(&storage).unwrap().unrecovered
+        };
+        let cache = |number| FileName::Index(run(1), SegmentNumber(number));
+        assert_eq!(journal(&[cache(1), cache(2)]), []);
+        assert_eq!(journal(&[cache(1)]), [run(1)]);
+        assert_eq!(
+            journal(&[cache(1), cache(2), FileName::Run(run(1))]),
+            [run(1)]
+        );
     }
 }
