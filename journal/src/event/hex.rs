@@ -2,41 +2,47 @@
 
 /// Two digits for each byte.
 pub(crate) fn to_hex(bytes: &[u8]) -> String {
-    let mut digits = String::with_capacity(bytes.len() * 2);
+    let mut digits = Vec::with_capacity(bytes.len() * 2);
     for byte in bytes {
-        digits.push(digit(byte >> 4));
-        digits.push(digit(byte & 15));
+        digits.extend([byte >> 4, byte & 15].map(|half| DIGITS[usize::from(half)]));
     }
-    digits
+    String::from_utf8(digits).unwrap_or_default()
 }
 
 /// The bytes, if the text is exactly their lower-case digits.
 pub(crate) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    if text.len() != N * 2 {
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
+        return None;
+    };
+    let mut bytes = [0; N];
+    if pairs.len() != N {
         return None;
     }
-    let mut bytes = [0; N];
-    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = (value(digits[0])? << 4) | value(digits[1])?;
+    // Looked at all together at the end: ids are digits or not from the first one on.
+    let mut seen = 0;
+    for (byte, digits) in bytes.iter_mut().zip(pairs) {
+        let [high, low] = digits.map(|digit| VALUES[usize::from(digit)]);
+        *byte = (high << 4) | (low & 15);
+        seen |= high | low;
     }
-    Some(bytes)
+    (seen != NO_DIGIT).then_some(bytes)
 }
 
-fn digit(value: u8) -> char {
-    char::from(if value < 10 {
-        b'0' + value
-    } else {
-        b'a' - 10 + value
-    })
-}
+const DIGITS: [u8; 16] = *b"0123456789abcdef";
 
-fn value(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
+/// What each digit stands for.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[DIGITS[value as usize] as usize] = value;
+        value += 1;
     }
-}
+    values
+};
+
+/// More than all digits together.
+const NO_DIGIT: u8 = 255;
 
 #[cfg(test)]
 mod tests {

@@ -56,6 +56,10 @@ impl<'a> Map<'a> {
         if let Some(old) = self.get_mut(&name) {
             return Some(std::mem::replace(old, value));
         }
+        if self.0.capacity() == 0 {
+            // Room for as many as there mostly are: to grow once more would take longer.
+            self.0.reserve(ROOM);
+        }
         self.0.push((name.into(), value));
         None
     }
@@ -188,6 +192,9 @@ impl DoubleEndedIterator for IntoIter<'_> {
 }
 
 impl ExactSizeIterator for IntoIter<'_> {}
+
+/// Members a map has room for when it gets its first one.
+const ROOM: usize = 8;
 
 #[cfg(test)]
 mod tests {

@@ -13,7 +13,8 @@ use crate::time::Timestamp;
 pub struct SpanFinish<'a> {
     span: Span,
     at: Option<Timestamp>,
-    end: SpanEnd<'a>,
+    /// Boxed: the end is handed on with every call.
+    end: Box<SpanEnd<'a>>,
 }
 
 impl<'a> SpanFinish<'a> {
@@ -21,7 +22,7 @@ impl<'a> SpanFinish<'a> {
         SpanFinish {
             span,
             at: None,
-            end: SpanEnd::default(),
+            end: Box::default(),
         }
     }
 
@@ -73,11 +74,11 @@ impl<'a> SpanFinish<'a> {
 
     /// Records the end. A span that is ended twice keeps its first end.
     pub fn end(self, status: Status) -> Written {
-        let mut end = self.end;
+        let mut end: Box<SpanEnd<'_>> = self.end;
         end.span = Cow::Borrowed(self.span.id());
         end.status = status;
-        let mut event = Event::new(Action::SpanEnd(end));
+        let mut event = Event::new(Action::SpanEnd(*end));
         event.at = self.at;
-        self.span.write_end(event)
+        self.span.write_end(&mut event)
     }
 }

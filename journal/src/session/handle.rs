@@ -39,8 +39,8 @@ impl Shared {
         self.recorder.write(Some(&self.id), &mut Event::new(action))
     }
 
-    pub(super) fn write_event<'e>(&'e self, mut event: Event<'e>) -> Written {
-        self.recorder.write(Some(&self.id), &mut event)
+    pub(super) fn write_event<'e>(&'e self, event: &mut Event<'e>) -> Written {
+        self.recorder.write(Some(&self.id), event)
     }
 }
 

@@ -151,7 +151,7 @@ impl Span {
         SpanFinish::new(self.clone())
     }
 
-    pub(super) fn write_end(&self, event: Event<'_>) -> Written {
+    pub(super) fn write_end<'e>(&'e self, event: &mut Event<'e>) -> Written {
         self.open.has_ended.store(true, Ordering::Relaxed);
         self.open.session.write_event(event)
     }

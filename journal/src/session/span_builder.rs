@@ -18,7 +18,8 @@ use crate::time::Timestamp;
 pub struct SpanBuilder<'a> {
     session: Arc<Shared>,
     at: Option<Timestamp>,
-    start: SpanStart<'a>,
+    /// Boxed: the builder is handed on with every call.
+    start: Box<SpanStart<'a>>,
     output: Option<Value<'a>>,
 }
 
@@ -41,7 +42,7 @@ impl<'a> SpanBuilder<'a> {
         SpanBuilder {
             session,
             at: None,
-            start,
+            start: Box::new(start),
             output: None,
         }
     }
@@ -132,19 +133,19 @@ impl<'a> SpanBuilder<'a> {
     /// Records the start and returns the span.
     pub fn start(mut self) -> Span {
         let id = self.take_id();
-        let mut start = self.start;
+        let mut start: Box<SpanStart<'_>> = self.start;
         start.span = Cow::Borrowed(id.as_str());
         start.fields.output = self.output;
-        let mut event = Event::new(Action::SpanStart(start));
+        let mut event = Event::new(Action::SpanStart(*start));
         event.at = self.at;
-        let started = self.session.write_event(event);
+        let started = self.session.write_event(&mut event);
         Span::started_as(self.session, id, started)
     }
 
     /// Records a whole span that ended at `end`, in one record.
     pub fn complete(mut self, end: Timestamp, status: Status) -> Written {
         let id = self.take_id();
-        let mut start = self.start;
+        let mut start: Box<SpanStart<'_>> = self.start;
         start.span = Cow::Borrowed(id.as_str());
         start.started_at = Some(self.at.unwrap_or(end));
         let finish = SpanEnd {
@@ -157,8 +158,8 @@ impl<'a> SpanBuilder<'a> {
             },
             ..SpanEnd::default()
         };
-        let event = Event::new(Action::Span(start, Box::new(finish))).at(end);
-        self.session.write_event(event)
+        let mut event = Event::new(Action::Span(*start, Box::new(finish))).at(end);
+        self.session.write_event(&mut event)
     }
 
     fn take_id(&mut self) -> String {

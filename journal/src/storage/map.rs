@@ -170,12 +170,10 @@ fn fill(words: &[AtomicU64], bytes: &[u8]) {
         word.store(u64::from_le_bytes(*chunk).to_le(), Ordering::Relaxed);
     }
     if let Some(last) = words.get(whole.len()) {
-        let mut padded = [0; 8];
-        padded
-            .iter_mut()
-            .zip(rest)
-            .for_each(|(to, from)| *to = *from);
-        last.store(u64::from_le_bytes(padded).to_le(), Ordering::Relaxed);
+        // So few that a call to copy them takes longer.
+        let padded = rest.iter().rev();
+        let padded = padded.fold(0, |word, byte| (word << 8) | u64::from(*byte));
+        last.store(padded.to_le(), Ordering::Relaxed);
     }
 }
 

@@ -7,6 +7,7 @@ mod encode;
 mod field;
 #[cfg(test)]
 mod tests;
+mod to_body;
 
 pub(crate) use decode::{decode, decode_known};
 pub(crate) use encode::encode;
