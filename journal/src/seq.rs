@@ -107,11 +107,17 @@ pub struct ParseRunIdError;
 
 /// Exactly `digits` lower-case hex digits, so that a name has one spelling only.
 fn parse_hex(text: &str, digits: usize) -> Option<u64> {
-    let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    if text.len() != digits || !text.bytes().all(is_hex) {
+    if text.len() != digits || digits > 16 {
         return None;
     }
-    u64::from_str_radix(text, 16).ok()
+    text.bytes().try_fold(0, |number, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some((number << 4) | u64::from(value))
+    })
 }
 
 /// The number of a segment within its run; the first is 1.

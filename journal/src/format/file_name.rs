@@ -68,8 +68,9 @@ impl fmt::Display for FileName {
 fn parse_segment(stem: &str) -> Option<(RunId, SegmentNumber)> {
     let (run, digits) = stem.rsplit_once('-')?;
     let number = SegmentNumber(digits.parse().ok().filter(|number| *number > 0)?);
-    let is_canonical = number.to_string() == digits;
-    is_canonical.then_some((run.parse().ok()?, number))
+    let has_digits_only = digits.bytes().all(|digit| digit.is_ascii_digit());
+    let has_right_len = digits.len() == 6 || (digits.len() > 6 && !digits.starts_with('0'));
+    (has_digits_only && has_right_len).then_some((run.parse().ok()?, number))
 }
 
 #[cfg(test)]

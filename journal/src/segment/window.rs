@@ -12,6 +12,9 @@ pub(super) struct Window<'a> {
     len: u64,
     start: u64,
     bytes: Vec<u8>,
+    /// How much is read at once, if no more is wanted: the more, the longer the window has moved
+    /// on without a jump.
+    read_len: usize,
     /// For payloads that do not end in the window, so that checking them does not move it.
     scratch: Vec<u8>,
     failures: u32,
@@ -32,6 +35,7 @@ impl<'a> Window<'a> {
             len,
             start: 0,
             bytes: Vec::new(),
+            read_len: READ_LEN_MIN,
             scratch: Vec::new(),
             failures: 0,
             first_error: None,
@@ -117,8 +121,16 @@ impl<'a> Window<'a> {
     }
 
     fn refill(&mut self, offset: u64, want: usize) -> Result<(), Unreadable> {
+        let end = self.start + u64::try_from(self.bytes.len()).unwrap_or(0);
+        let moves_on = !self.bytes.is_empty() && (self.start..=end).contains(&offset);
+        self.read_len = match moves_on {
+            true => (self.read_len * 4).min(WINDOW_LEN),
+            false => READ_LEN_MIN,
+        };
         let left = self.len.saturating_sub(offset);
-        let held = usize::try_from(left).unwrap_or(usize::MAX).min(WINDOW_LEN);
+        let held = usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .min(self.read_len);
         let mut bytes = std::mem::take(&mut self.bytes);
         // What is in it is overwritten, so it is not cleared.
         bytes.resize(held.max(want), 0);
@@ -187,7 +199,10 @@ impl<'a> Window<'a> {
     }
 }
 
-/// Bytes of a file held at once.
+/// Bytes read at the beginning and behind a jump: of most files nothing more is wanted there.
+const READ_LEN_MIN: usize = 16 * 1024;
+
+/// Bytes of a file held at once at most, unless more is wanted.
 pub(super) const WINDOW_LEN: usize = 256 * 1024;
 
 const SCRATCH_LEN: usize = 64 * 1024;

@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use rustix::fs::{Advice, SeekFrom};
+use rustix::fs::{Advice, RawDir, SeekFrom};
 use rustix::io::Errno;
 
 use super::map::{AddressSpace, ForkGuard, MappedFile};
@@ -89,10 +89,17 @@ impl Storage for DiskStorage {
     }
 
     fn names(&self) -> io::Result<Vec<String>> {
-        let name = |found: std::fs::DirEntry| found.file_name().to_string_lossy().into_owned();
-        std::fs::read_dir(&self.path)?
-            .map(|found| found.map(name))
-            .collect()
+        let dir = OpenOptions::new().read(true).open(&self.path)?;
+        let mut buffer = Vec::with_capacity(LISTED_AT_ONCE);
+        let mut entries = RawDir::new(dir, buffer.spare_capacity_mut());
+        let mut names = Vec::new();
+        while let Some(entry) = entries.next() {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if name != "." && name != ".." {
+                names.push(name);
+            }
+        }
+        Ok(names)
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
@@ -280,6 +287,9 @@ impl StorageFile for DiskFile {
 /// The largest piece of a file that Linux caches as one, a huge page; each begins at a multiple of
 /// its own length: <https://docs.kernel.org/admin-guide/mm/transhuge.html>.
 const CACHED_PIECE_MAX: u64 = 2 << 20;
+
+/// Bytes of entries of a directory asked for with one call.
+const LISTED_AT_ONCE: usize = 64 << 10;
 
 /// Makes one directory for its owner only; one that appeared meanwhile will do.
 fn make_private_dir(path: &Path) -> io::Result<()> {

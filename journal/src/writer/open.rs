@@ -81,7 +81,7 @@ impl OpenRun {
         let first = first_segment(&*self.storage, run_file.run(), segment_len, mode)?;
         let lane = Lane::begin(first)?;
         let run_open = self.run_open(run_file.run(), &live_runs)?;
-        let segment_len = (segment_len * 2).min(self.settings.segment_bytes_max);
+        let segment_len = (segment_len * 4).min(self.settings.segment_bytes_max);
         let core = Arc::new(Core::new(Parts {
             storage: self.storage,
             settings: self.settings,
@@ -191,4 +191,5 @@ const WRITABLE_AT_FIRST: u64 = 16 << 10;
 /// How often others may be faster before it counts as an error.
 const OVERTAKEN_MAX: u32 = 64;
 
-const FIRST_SEGMENT_LEN: u64 = 1 << 20;
+/// All of it is overwritten with zeros before the first append.
+const FIRST_SEGMENT_LEN: u64 = 256 << 10;
