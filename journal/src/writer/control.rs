@@ -217,15 +217,22 @@ impl Control {
         extended.is_ok()
     }
 
-    /// Makes `len` bytes from the tail on writable anew and says so of no others.
-    pub(super) fn renew_writable(&self, len: u64) {
+    /// Makes `len` bytes from the tail on writable anew, for [`show_writable`] to say so; gives
+    /// where they end.
+    ///
+    /// [`show_writable`]: Control::show_writable
+    pub(super) fn renew_writable(&self, len: u64) -> u64 {
         self.ahead.store(AHEAD_MIN, Ordering::Relaxed);
-        let Some(region) = &self.region else { return };
+        let Some(region) = &self.region else { return 0 };
         let from = self.reserve.tail().offset;
         let to = (from + len).next_multiple_of(PAGE_LEN).min(self.file_len);
         // Where there is no space, the appender finds out and says so.
-        let renewed = region.make_writable(from, to).map_or(0, |()| to);
-        self.writable_to.store(renewed, Ordering::Release);
+        region.make_writable(from, to).map_or(0, |()| to)
+    }
+
+    /// Says that the region is writable up to `to` and not beyond; for who holds the lane.
+    pub(super) fn show_writable(&self, to: u64) {
+        self.writable_to.store(to, Ordering::Release);
     }
 
     /// As [`make_writable`](Segment::make_writable), and some more for records to come: the more

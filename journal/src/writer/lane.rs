@@ -112,11 +112,10 @@ impl Lane {
         }
     }
 
-    /// Makes the next `len` bytes of the active segment writable anew, unless only a seal may go
-    /// there.
-    pub(super) fn renew_writable(&self, len: u64) {
+    /// Says up to where a segment is writable, unless only a seal may go there.
+    pub(super) fn show_writable(&self, segment: &Control, to: u64) {
         if !self.must_rotate {
-            self.active.renew_writable(len);
+            segment.show_writable(to);
         }
     }
 

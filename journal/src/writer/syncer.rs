@@ -334,7 +334,8 @@ impl Core {
         if self.is_dirty() || bytes_used > 0 {
             // Twice as much, or those who come back together would all have to ask for more.
             let len = bytes_used.saturating_mul(2).clamp(PAGE_LEN, WINDOW_LEN);
-            self.lock_lane().renew_writable(len);
+            let to = segment.renew_writable(len);
+            self.lock_lane().show_writable(segment, to);
             // Asked for here, so that no appender has to.
             if is_busy && len < self.window_len.load(Ordering::Relaxed) {
                 self.want_window();
