@@ -9,7 +9,7 @@ use super::gather::Gatherer;
 use super::sessions::snapshot;
 use super::view::View;
 use crate::error::Result;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Home, Snapshot};
 
 /// Threads that make the snapshots of some sessions, in order; who takes them lends a hand.
 #[derive(Debug)]
@@ -123,6 +123,7 @@ impl Shared {
     /// Makes snapshots until there are none to make.
     fn help(&self) {
         let mut gatherer = Gatherer::of_all();
+        let home = Arc::new(Home::new(RETURNED_BYTES_MAX));
         let mut state = self.lock();
         while !state.is_over && state.begun < self.jobs.len() {
             let Some(job) = self.begin(&mut state) else {
@@ -131,7 +132,11 @@ impl Shared {
                 continue;
             };
             drop(state);
-            let made = catch_unwind(AssertUnwindSafe(|| self.make(job, &mut gatherer)));
+            home.clear();
+            let mut made = catch_unwind(AssertUnwindSafe(|| self.make(job, &mut gatherer)));
+            if let (Ok(Some(Ok(snapshot))), Some((_, bytes))) = (&mut made, self.jobs.get(job)) {
+                snapshot.set_home(&home, *bytes);
+            }
             state = self.lock();
             state.ready.insert(job, made.ok().flatten());
             self.changed.notify_all();
@@ -171,3 +176,7 @@ const PARALLEL_BYTES_MIN: u64 = 4 << 20;
 
 /// Sessions are made ahead while their frames take no more than this, all together.
 const AHEAD_BYTES_MAX: u64 = 16 << 20;
+
+/// Snapshots that were dropped wait for the thread that made them while their frames take no
+/// more than this.
+const RETURNED_BYTES_MAX: u64 = 8 << 20;

@@ -26,7 +26,7 @@ impl Serialize for Snapshot {
         json.serialize_field("ended_at", &self.ended_at.map(Shown))?;
         json.serialize_field("last_at", &Shown(self.last_at))?;
         json.serialize_field("metadata", &self.metadata)?;
-        json.serialize_field("spans", &self.spans)?;
+        json.serialize_field("spans", &*self.spans)?;
         json.serialize_field("counters", &self.counters)?;
         json.serialize_field("totals", &self.totals)?;
         json.serialize_field("runs", &self.runs)?;

@@ -3,6 +3,7 @@
 mod children;
 mod fold;
 mod hash;
+mod home;
 mod json;
 mod note;
 mod session;
@@ -16,6 +17,7 @@ mod totals;
 
 pub(crate) use fold::Fold;
 pub(crate) use hash::fnv_1a_128;
+pub(crate) use home::Home;
 pub use note::Note;
 pub use session::{CounterSnapshot, CrashCause, RunSnapshot, Snapshot};
 pub use span::{LinkSnapshot, LogSnapshot, SpanSnapshot};

@@ -1,6 +1,9 @@
 //! A session as its records tell it.
 
+use std::sync::Arc;
+
 use super::children::{Children, Walk};
+use super::home::{Home, Spans};
 use super::note::Note;
 use super::span::SpanSnapshot;
 use super::totals::Totals;
@@ -26,7 +29,7 @@ pub struct Snapshot {
     pub(super) metadata: Map<'static>,
     pub(super) parent_session: Option<String>,
     /// Never empty: the root comes first.
-    pub(super) spans: Vec<SpanSnapshot>,
+    pub(super) spans: Spans,
     pub(super) children: Children,
     pub(super) counters: Vec<CounterSnapshot>,
     pub(super) totals: Totals,
@@ -36,6 +39,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Has the spans, nearly all there is of a session, dropped by the thread that clears `home`.
+    /// They were made of so many bytes of frames.
+    pub(crate) fn set_home(&mut self, home: &Arc<Home>, bytes: u64) {
+        self.spans.set_home(home, bytes);
+    }
+
     /// The session's id.
     #[must_use]
     pub fn id(&self) -> &str {

@@ -58,7 +58,7 @@ pub(super) fn finish(mut fold: Fold, loss: Loss) -> Snapshot {
         parent_session: session.parent_session.map(Cow::into_owned),
         children,
         totals: Totals::of(&spans, fold.records),
-        spans,
+        spans: spans.into(),
         counters: session
             .counters
             .into_members()

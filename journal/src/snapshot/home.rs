@@ -1,0 +1,182 @@
+//! Spans that go home to the thread that made them when others are done with them.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use super::span::SpanSnapshot;
+
+/// Where a thread finds what it made and others have dropped.
+///
+/// The memory of many small things is given back fastest by the thread that took it: in most
+/// allocators another one holds it up meanwhile, and moves what both use from core to core.
+#[derive(Debug)]
+pub(crate) struct Home {
+    waiting: Mutex<Waiting>,
+    /// Spans of more frames than this, all together, are not waited with.
+    bytes_max: u64,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    spans: Vec<Vec<SpanSnapshot>>,
+    /// Bytes of the frames they were made of.
+    bytes: u64,
+}
+
+impl Home {
+    /// A home that keeps spans of at most so many bytes of frames.
+    pub(crate) fn new(bytes_max: u64) -> Home {
+        Home {
+            waiting: Mutex::default(),
+            bytes_max,
+        }
+    }
+
+    /// Gives back the memory of all that came home.
+    pub(crate) fn clear(&self) {
+        let waiting = self.waiting.lock();
+        let waiting = std::mem::take(&mut *waiting.unwrap_or_else(PoisonError::into_inner));
+        drop(waiting);
+    }
+
+    /// Takes spans in, or gives them back where too many wait.
+    fn take_in(&self, spans: Vec<SpanSnapshot>, bytes: u64) -> Result<(), Vec<SpanSnapshot>> {
+        let waiting = self.waiting.lock();
+        let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
+        let sum = waiting.bytes.saturating_add(bytes);
+        if sum > self.bytes_max {
+            return Err(spans);
+        }
+        waiting.bytes = sum;
+        waiting.spans.push(spans);
+        Ok(())
+    }
+}
+
+/// The spans of a snapshot; when they are dropped they go home, if they have one.
+pub(super) struct Spans {
+    spans: Vec<SpanSnapshot>,
+    home: Weak<Home>,
+    /// Bytes of the frames they were made of; not known without a home.
+    bytes: u64,
+}
+
+impl Spans {
+    pub(super) fn set_home(&mut self, home: &Arc<Home>, bytes: u64) {
+        self.home = Arc::downgrade(home);
+        self.bytes = bytes;
+    }
+}
+
+impl From<Vec<SpanSnapshot>> for Spans {
+    fn from(spans: Vec<SpanSnapshot>) -> Spans {
+        Spans {
+            spans,
+            home: Weak::new(),
+            bytes: 0,
+        }
+    }
+}
+
+impl Drop for Spans {
+    fn drop(&mut self) {
+        if let Some(home) = self.home.upgrade() {
+            let spans = std::mem::take(&mut self.spans);
+            // Where there is no place for them they are dropped here.
+            let _ = home.take_in(spans, self.bytes);
+        }
+    }
+}
+
+impl Deref for Spans {
+    type Target = [SpanSnapshot];
+
+    fn deref(&self) -> &[SpanSnapshot] {
+        &self.spans
+    }
+}
+
+impl Clone for Spans {
+    fn clone(&self) -> Spans {
+        Spans::from(self.spans.clone())
+    }
+}
+
+impl PartialEq for Spans {
+    fn eq(&self, other: &Spans) -> bool {
+        self.spans == other.spans
+    }
+}
+
+impl fmt::Debug for Spans {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.spans.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::testing::{fold_one, killed};
+
+    /// Spans of a session, and a part of them that tells whether they are there.
+    fn spans() -> (Spans, Weak<str>) {
+        let line = r#"{"type":"span.start","session":"s","span":"a","name":"x"}"#;
+        let spans = fold_one(killed(1, line)).spans.clone();
+        let part = Arc::downgrade(&spans[0].id);
+        (spans, part)
+    }
+
+    fn is_there(part: &Weak<str>) -> bool {
+        part.strong_count() > 0
+    }
+
+    #[test]
+    fn dropped_spans_wait_at_home_until_it_is_cleared() {
+        let home = Arc::new(Home::new(10));
+        let parts = [4, 6].map(|bytes| {
+            let (mut spans, part) = spans();
+            spans.set_home(&home, bytes);
+            part
+        });
+        assert!(parts.iter().all(is_there));
+        home.clear();
+        assert!(!parts.iter().any(is_there));
+        assert_eq!(home.waiting.lock().unwrap().bytes, 0);
+    }
+
+    #[test]
+    fn spans_without_a_place_at_home_go_at_once() {
+        let home = Arc::new(Home::new(10));
+        let drop_with = |bytes| {
+            let (mut spans, part) = spans();
+            spans.set_home(&home, bytes);
+            part
+        };
+        let first = drop_with(9);
+        assert!(!is_there(&drop_with(2)));
+        assert!(!is_there(&drop_with(u64::MAX)));
+        assert!(is_there(&first));
+        let (mut spans, last) = spans();
+        spans.set_home(&home, 1);
+        drop(home);
+        assert!(!is_there(&first));
+        drop(spans);
+        assert!(!is_there(&last));
+    }
+
+    #[test]
+    fn a_copy_has_no_home() {
+        let home = Arc::new(Home::new(10));
+        let (mut spans, _) = spans();
+        spans.set_home(&home, 1);
+        let copy = spans.clone();
+        assert_eq!(copy, spans);
+        let part = Arc::downgrade(&copy[0].id);
+        drop((copy, spans));
+        assert_eq!(home.waiting.lock().unwrap().spans.len(), 1);
+        home.clear();
+        assert!(!is_there(&part));
+    }
+}
