@@ -96,6 +96,9 @@ impl<'a> Map<'a> {
     /// Whether two members have the same name, in time linear in their number.
     pub(crate) fn has_duplicates(&self) -> bool {
         if self.0.len() <= WALK_MAX {
+            if self.differ_at_a_glance() {
+                return false;
+            }
             let mut rest = self.0.as_slice();
             while let [(name, _), behind @ ..] = rest {
                 if behind.iter().any(|(other, _)| other == name) {
@@ -108,10 +111,31 @@ impl<'a> Map<'a> {
         let mut seen = std::collections::HashSet::with_capacity(self.0.len());
         !self.0.iter().all(|(name, _)| seen.insert(name.as_bytes()))
     }
+
+    /// Whether lengths and ends of the names alone tell each of them from all others.
+    fn differ_at_a_glance(&self) -> bool {
+        let mut seen = 0u128;
+        for (name, _) in &self.0 {
+            let name = name.as_bytes();
+            let [first, last] = [name.first(), name.last()].map(|end| *end.unwrap_or(&0));
+            let [len, ..] = name.len().to_le_bytes();
+            let alike = u64::from(u32::from_le_bytes([len, first, last, 0]));
+            // The upper bits of the product depend on all of it.
+            let bit = 1 << (alike.wrapping_mul(SPREAD) >> (u64::BITS - 7));
+            if seen & bit != 0 {
+                return false;
+            }
+            seen |= bit;
+        }
+        true
+    }
 }
 
 /// Up to this many members a walk beats a hash table.
 const WALK_MAX: usize = 16;
+
+/// Odd and without a pattern: 2 to the power of 64 divided by the golden ratio.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl<'a, K: Into<Cow<'a, str>>, V: Into<Value<'a>>> FromIterator<(K, V)> for Map<'a> {
     /// Of members with the same name the last one wins, at the place of the first.
@@ -210,6 +234,38 @@ mod tests {
             (map.len(), map.remove("a"), map.len()),
             (2, Some(Value::I64(3)), 1)
         );
+    }
+
+    #[test]
+    fn a_name_that_is_there_twice_is_found_wherever_it_is() {
+        let letters = [
+            "", "a", "ab", "ba", "aba", "aca", "\u{e9}", "name", "nome", "longer",
+        ];
+        let mut random = 7usize;
+        let mut found = 0;
+        for case in 0..20_000 {
+            let mut next = |limit: usize| {
+                random = random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                (random >> 33) % limit
+            };
+            let names: Vec<String> = (0..case % 20)
+                .map(|_| format!("{}{}", letters[next(letters.len())], next(40)))
+                .collect();
+            let members = names
+                .iter()
+                .map(|name| (MemberName::Borrowed(name), Value::Null));
+            let distinct: std::collections::HashSet<&String> = names.iter().collect();
+            let map = Map(members.collect());
+            assert_eq!(
+                map.has_duplicates(),
+                distinct.len() < names.len(),
+                "{names:?}"
+            );
+            found += usize::from(map.has_duplicates());
+        }
+        assert!((2_000..18_000).contains(&found), "{found}");
     }
 
     #[test]
