@@ -1,5 +1,7 @@
 //! Sums of numbers as people wrote them: 0.1 + 0.2 is 0.3 here.
 
+use std::io::Write;
+
 use super::Number;
 
 /// A sum of numbers by their decimal digits, so that costs add up as on a bill, in any order.
@@ -98,15 +100,28 @@ impl FromIterator<Number> for DecimalSum {
 /// Decimal places beyond which a float is added as a float.
 const SCALE_MAX: u32 = 30;
 
+/// Bytes of the longest of them: a sign, 17 digits, a point and an exponent like `e-308`.
+const SHORTEST_LEN_MAX: usize = 24;
+
 /// The shortest digits that read back as `value`.
 fn parse(value: f64) -> Option<Decimal> {
-    let text = format!("{value:e}");
+    let mut text = [0; SHORTEST_LEN_MAX];
+    let mut left = text.as_mut_slice();
+    write!(left, "{value:e}").ok()?;
+    let len = SHORTEST_LEN_MAX - left.len();
+    let text = std::str::from_utf8(text.get(..len)?).ok()?;
     let (digits, exponent) = text.split_once('e')?;
     let exponent: i64 = exponent.parse().ok()?;
     let fraction_len = digits
         .split_once('.')
         .map_or(0, |(_, fraction)| fraction.len());
-    let units: i128 = digits.replace('.', "").parse().ok()?;
+    let shown = digits.bytes().filter(u8::is_ascii_digit);
+    let units = shown.fold(0, |units, digit| units * 10 + i128::from(digit - b'0'));
+    let units = if digits.starts_with('-') {
+        -units
+    } else {
+        units
+    };
     let scale = i64::try_from(fraction_len).ok()? - exponent;
     if scale < 0 {
         let power = u32::try_from(-scale)
@@ -154,6 +169,40 @@ mod tests {
         let backwards: Vec<f64> = numbers.iter().rev().copied().collect();
         assert_eq!(sum(&numbers), sum(&backwards));
         assert_eq!(sum(&numbers), Number::F64(499.5));
+    }
+
+    #[test]
+    fn the_digits_are_those_that_are_shown() {
+        let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
+        let made = std::iter::repeat_with(|| {
+            bits ^= bits << 13;
+            bits ^= bits >> 7;
+            bits ^= bits << 17;
+            // Any float, and one of those that people write.
+            let cents = f64::from(u32::try_from(bits >> 44).unwrap()) / 1000.0;
+            [f64::from_bits(bits), cents, -cents]
+        });
+        let ends = [
+            -f64::MIN_POSITIVE,
+            -2.225_073_858_507_201e-308,
+            f64::MIN,
+            -0.0,
+        ];
+        for value in made.take(20_000).flatten().chain(ends) {
+            let Some(Decimal { units, scale }) = Decimal::of(Number::F64(value)) else {
+                continue;
+            };
+            let expected = if value.is_finite() { value } else { 0.0 };
+            assert_eq!(format!("{units}e-{scale}").parse(), Ok(expected), "{value}");
+        }
+        assert_eq!(Decimal::of(Number::F64(-1.25e-3)), Decimal::new(-125, 5));
+        assert_eq!(
+            Decimal::of(Number::F64(25e20)),
+            Decimal::new(25 * 10_i128.pow(20), 0)
+        );
+        for value in ends {
+            assert!(format!("{value:e}").len() <= SHORTEST_LEN_MAX);
+        }
     }
 
     #[test]
