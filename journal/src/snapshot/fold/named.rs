@@ -23,29 +23,38 @@ impl<T> Default for Named<T> {
 
 impl<T> Named<T> {
     pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut T> {
-        let place = match self.places.is_empty() {
-            true => {
-                let mut known = self.members.iter();
-                known.position(|(known, _)| known.as_bytes() == name.as_bytes())?
-            }
-            false => *self.places.get(name)?,
-        };
+        let place = self.place(name)?;
         Some(&mut self.members[place].1)
     }
 
     /// Sets what has that name; it keeps its place if it had one.
     pub(super) fn set(&mut self, name: &str, thing: T) {
-        match self.get_mut(name) {
-            Some(old) => *old = thing,
-            None => {
-                let place = self.members.len();
-                self.members.push((MemberName::owned(name), thing));
-                if place == WALK_MAX {
-                    self.find_places();
-                } else if place > WALK_MAX {
-                    self.places.insert(name.to_owned(), place);
-                }
-            }
+        match self.place(name) {
+            Some(place) => self.members[place].1 = thing,
+            None => self.add(name, thing),
+        }
+    }
+
+    fn place(&self, name: &str) -> Option<usize> {
+        match self.places.is_empty() {
+            true => (0..self.members.len()).find(|place| self.is_at(*place, name)),
+            false => self.places.get(name).copied(),
+        }
+    }
+
+    fn is_at(&self, place: usize, name: &str) -> bool {
+        let member = self.members.get(place);
+        member.is_some_and(|(known, _)| known.as_bytes() == name.as_bytes())
+    }
+
+    /// Adds what has a name that is not there yet.
+    fn add(&mut self, name: &str, thing: T) {
+        let place = self.members.len();
+        self.members.push((MemberName::owned(name), thing));
+        if place == WALK_MAX {
+            self.find_places();
+        } else if place > WALK_MAX {
+            self.places.insert(name.to_owned(), place);
         }
     }
 
@@ -67,8 +76,19 @@ impl Named<Value<'static>> {
             self.take(members);
             return;
         }
+        // Events of a span tend to have the same members in the same order.
+        let mut next = 0;
         for (name, value) in members.0 {
-            self.set(name.as_str(), value.into_owned());
+            let name = name.as_str();
+            let place = match self.is_at(next, name) {
+                true => Some(next),
+                false => self.place(name),
+            };
+            match place {
+                Some(place) => self.members[place].1 = value.into_owned(),
+                None => self.add(name, value.into_owned()),
+            }
+            next = place.map_or(0, |place| place + 1);
         }
     }
 
@@ -129,7 +149,12 @@ mod tests {
             };
             let mut named = Named::default();
             let mut singly = Named::default();
-            for members in [map(1), Map::from([("n0", 3), ("more", 4)]), map(2)] {
+            let others = [
+                Map::from([("n0", 3), ("more", 4)]),
+                Map::from([("n2", 5), ("n1", 6), ("n0", 7), ("last", 8)]),
+                Map::from([("last", 9), ("more", 10), ("n2", 11)]),
+            ];
+            for members in [map(1)].into_iter().chain(others).chain([map(2)]) {
                 members.iter().for_each(|(name, value)| {
                     singly.set(name, value.clone());
                 });
