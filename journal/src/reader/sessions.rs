@@ -123,6 +123,7 @@ pub(super) fn snapshot(
 /// The snapshot, and whether all records were where the survey says.
 fn fold(view: &View, session: &SessionPlaces, gatherer: &mut Gatherer) -> Result<(Snapshot, bool)> {
     let mut fold = Fold::new(&session.id);
+    fold.expect(view.record_count(session));
     let mut is_as_told = true;
     for branch in &session.branches {
         let Some(facts) = view.facts(branch.run) else {

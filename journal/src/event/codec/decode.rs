@@ -9,7 +9,7 @@ use super::data::TopMembers;
 use super::field::{At, Extras, decode_time};
 use super::{body, extra_tag};
 use crate::event::{
-    Action, Channel, Counter, Crash, Custom, Event, Kind, Level, Link, Log, Model, OtlpKind,
+    Action, Channel, Counter, Crash, Custom, Event, Kind, Level, Link, Log, Map, Model, OtlpKind,
     SessionEnd, SessionStart, SessionStatus, SessionUpdate, SpanEnd, SpanFields, SpanStart,
     SpanUpdate, Status, Text, Tokens,
 };
@@ -270,27 +270,31 @@ fn address(place: body::Place) -> Option<Address> {
 }
 
 fn event<'a>(action: Action<'a>, at: Option<At>, extras: Extras<'a>) -> Option<Event<'a>> {
-    let mut event = Event::new(action);
-    event.at = decode_time(at)?;
+    let at = decode_time(at)?;
+    let mut extra = Map::new();
+    let mut unknown_extras = Vec::new();
     for (tag, bytes) in extras.0 {
-        match decode_members(tag, &bytes, &event) {
-            Some(members) => event.extra = members,
-            None => event.unknown_extras.push((tag, bytes)),
+        match decode_members(tag, &bytes, &extra) {
+            Some(members) => extra = members,
+            None => unknown_extras.push((tag, bytes)),
         }
     }
-    Some(event)
+    // Made where it goes: it is too long to be moved about.
+    Some(Event {
+        session: None,
+        at,
+        action,
+        extra,
+        unknown_extras,
+    })
 }
 
 /// The members in an extras field, if it is the first one that holds members.
-fn decode_members<'a>(
-    tag: u16,
-    bytes: &Cow<'a, [u8]>,
-    event: &Event<'a>,
-) -> Option<crate::event::Map<'a>> {
+fn decode_members<'a>(tag: u16, bytes: &Cow<'a, [u8]>, known: &Map<'a>) -> Option<Map<'a>> {
     let Cow::Borrowed(bytes) = *bytes else {
         return None;
     };
-    if tag != extra_tag::MEMBERS || !event.extra.is_empty() {
+    if tag != extra_tag::MEMBERS || !known.is_empty() {
         return None;
     }
     let members: TopMembers<'a> = take(bytes)?;

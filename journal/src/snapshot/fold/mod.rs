@@ -70,6 +70,11 @@ impl Fold {
         }
     }
 
+    /// Makes place for what about so many records will bring.
+    pub(crate) fn expect(&mut self, records: u64) {
+        self.spans.expect(records);
+    }
+
     /// Goes on with the records of another run, which comes after all before it.
     pub(crate) fn begin_branch(&mut self, facts: Arc<RunFacts>) {
         self.branches.push(Branch::new(facts));
@@ -90,16 +95,10 @@ impl Fold {
         let Some(place) = self.place(seq, event.at) else {
             return;
         };
-        match event.action {
-            Action::SessionStart(start) => self.session_start(start, place),
-            Action::SessionUpdate(update) => self.session.update(update),
-            Action::SessionEnd(end) => self.session_end(&end, place),
-            Action::Crash(crash) => self.crash(&crash, place),
-            action => {
-                self.work(place);
-                self.action(action, place);
-            }
+        if is_work(&event.action) {
+            self.work(place);
         }
+        self.action(event.action, place);
     }
 
     /// Takes in the next record of the run, whose payload is the caller's own.
@@ -156,6 +155,10 @@ impl Fold {
 
     fn action(&mut self, action: Action<'_>, place: Place) {
         match action {
+            Action::SessionStart(start) => self.session_start(start, place),
+            Action::SessionUpdate(update) => self.session.update(update),
+            Action::SessionEnd(end) => self.session_end(&end, place),
+            Action::Crash(crash) => self.crash(&crash, place),
             Action::SpanStart(start) => self.span_start(start, place),
             Action::SpanUpdate(update) => self.span_update(update, place),
             Action::SpanEnd(end) => self.span_end(end, place),
@@ -171,9 +174,18 @@ impl Fold {
             Action::Unknown { kind, .. } => {
                 self.branches[place.branch].saw_unknown(kind, place.seq);
             }
-            _ => {}
+            Action::Custom(_) => {}
         }
     }
+}
+
+/// Whether an action tells of work, not only of the session as such.
+fn is_work(action: &Action<'_>) -> bool {
+    let of_session = matches!(
+        action,
+        Action::SessionStart(_) | Action::SessionUpdate(_) | Action::SessionEnd(_)
+    );
+    !of_session && !matches!(action, Action::Crash(_))
 }
 
 #[cfg(test)]

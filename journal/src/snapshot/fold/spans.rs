@@ -20,8 +20,9 @@ pub(super) const ROOT: usize = 0;
 pub(super) struct Spans {
     pub(super) drafts: Vec<Draft>,
     places: HashMap<Arc<str>, usize>,
-    /// The one asked for last: events of a span tend to follow each other.
-    last: usize,
+    /// Those asked for last, the latest first: events of a span and of its parent tend to follow
+    /// each other.
+    recent: [usize; 2],
     /// Whether a start of the session has named the root.
     is_root_named: bool,
 }
@@ -61,9 +62,17 @@ impl Spans {
         Spans {
             drafts: vec![Draft::default()],
             places: HashMap::new(),
-            last: ROOT,
+            recent: [ROOT; 2],
             is_root_named: false,
         }
+    }
+
+    /// Makes place for the spans that so many records may bring, unless they are very many.
+    pub(super) fn expect(&mut self, records: u64) {
+        let spans = usize::try_from(records / 2).unwrap_or(usize::MAX);
+        let spans = spans.min(EXPECTED_MAX);
+        self.drafts.reserve(spans);
+        self.places.reserve(spans);
     }
 
     /// The first id given is the root's; those of later starts mean the same span, and so does a
@@ -88,13 +97,10 @@ impl Spans {
 
     /// Where the span is; it is new if nothing was heard of it before.
     pub(super) fn place_of(&mut self, id: &str, place: Place) -> usize {
-        // The root's id may not be known yet.
-        if self.last != ROOT && *self.drafts[self.last].id == *id {
-            return self.last;
-        }
-        if let Some(known) = self.places.get(id) {
-            self.last = *known;
-            return *known;
+        let known = self.recent(id).or_else(|| self.places.get(id).copied());
+        if let Some(known) = known {
+            self.note_recent(known);
+            return known;
         }
         let new = self.drafts.len();
         let id: Arc<str> = Arc::from(id);
@@ -105,12 +111,28 @@ impl Spans {
             ..Draft::default()
         });
         self.places.insert(id, new);
-        self.last = new;
+        self.note_recent(new);
         new
+    }
+
+    /// Where the span is if it is one of those asked for last.
+    fn recent(&self, id: &str) -> Option<usize> {
+        // The root's id may not be known yet.
+        let mut recent = self.recent.into_iter().filter(|at| *at != ROOT);
+        recent.find(|at| *self.drafts[*at].id == *id)
+    }
+
+    fn note_recent(&mut self, at: usize) {
+        if self.recent[0] != at {
+            self.recent = [at, self.recent[0]];
+        }
     }
 
     /// A span's id, shared with the span if that is known.
     pub(super) fn id_of(&self, id: &str) -> Arc<str> {
+        if let Some(at) = self.recent(id) {
+            return Arc::clone(&self.drafts[at].id);
+        }
         let known = self.places.get_key_value(id);
         known.map_or_else(|| Arc::from(id), |(id, _)| Arc::clone(id))
     }
@@ -132,7 +154,7 @@ impl Spans {
     fn absorb(&mut self, twin: usize) {
         let found = std::mem::take(&mut self.drafts[twin]);
         self.drafts[twin].is_root_twin = true;
-        self.last = ROOT;
+        self.recent = [ROOT; 2];
         let root = &mut self.drafts[ROOT];
         merge(&mut root.fields, found.fields);
         merge_text(&mut root.name, found.name);
@@ -178,8 +200,47 @@ impl Draft {
     }
 }
 
+/// Spans to make place for at once: more are worth the time that a longer list takes to grow.
+const EXPECTED_MAX: usize = 256;
+
 /// The id of a root that no start names.
 const ROOT_ID: &str = "root";
 
 /// Bytes of an id that the root can have.
 const ROOT_ID_LEN_MAX: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Spans asked for in any order, the root named in between, are where a plain table says.
+    #[test]
+    fn spans_are_found_where_they_were_put() {
+        for seed in 0..200 {
+            let mut random = seed;
+            let mut next = |limit: usize| {
+                random = (random * 1_103_515_245 + 12_345) % (1 << 31);
+                (random >> 16) % limit
+            };
+            let mut spans = Spans::new();
+            spans.expect(u64::try_from(seed).unwrap());
+            let mut table: HashMap<String, usize> = HashMap::new();
+            for step in 0..100 {
+                if step == 30 + seed % 50 {
+                    let id = format!("s{}", next(12));
+                    spans.name_root(Some(&id));
+                    table.insert(id, ROOT);
+                }
+                let id = format!("s{}", next(12));
+                let place = spans.place_of(&id, Place::test(0));
+                assert_eq!(*table.entry(id.clone()).or_insert(place), place);
+                if place != ROOT {
+                    assert_eq!(*spans.drafts[place].id, *id);
+                }
+                let id = format!("s{}", next(14));
+                assert_eq!(*spans.id_of(&id), *id);
+                assert_eq!(spans.find(&id), table.get(&id).copied());
+            }
+        }
+    }
+}
