@@ -231,8 +231,14 @@ mod tests {
                     spans.name_root(Some(&id));
                     table.insert(id, ROOT);
                 }
-                let id = format!("s{}", next(12));
+                // Right behind the naming an empty one, which a span that went into the root has.
+                let is_empty = step == 30 + seed % 50 || next(12) == 0;
+                let id = match is_empty {
+                    true => String::new(),
+                    false => format!("s{}", next(12)),
+                };
                 let place = spans.place_of(&id, Place::test(0));
+                assert!(!spans.drafts[place].is_root_twin);
                 assert_eq!(*table.entry(id.clone()).or_insert(place), place);
                 if place != ROOT {
                     assert_eq!(*spans.drafts[place].id, *id);
