@@ -54,7 +54,10 @@ pub(crate) fn plan(storage: &dyn Storage) -> Result<Plan> {
         }
     }
     plan.dead = dead.iter().copied().collect();
-    let (mut finished, mut open) = listing.partition(storage, dead);
+    let (mut finished, dead): (Vec<RunId>, _) =
+        dead.into_iter().partition(|run| listing.was_tidied(*run));
+    let (closed, mut open) = listing.partition(storage, dead);
+    finished.extend(closed);
     if !open.is_empty() {
         // Listed again: a run seen dead has made all its segments by now.
         listing = Listing::of(storage)?;
@@ -154,7 +157,7 @@ impl Listing {
         let is_closed = |run: &RunId| {
             let newest = self.newest.get(run);
             let is_sealed = |number: &SegmentNumber| ends_in_last_seal(storage, *run, *number);
-            self.was_tidied(*run) || newest.is_some_and(is_sealed)
+            newest.is_some_and(is_sealed)
         };
         runs.iter().map(is_closed).collect()
     }
