@@ -38,9 +38,9 @@ impl Options {
         self
     }
 
-    /// Size of the largest segments; the first has 256 KiB, the second 1 MiB, or this if it is less,
-    /// and each next one twice as much. Default 64 MiB, 16 KiB to 16 GiB. A larger record gets a
-    /// segment of its own.
+    /// Size of the largest segments; the first has 256 KiB and the second 1 MiB, or this if it is
+    /// less, and each next one twice as much. Default 64 MiB, 16 KiB to 16 GiB. A larger record
+    /// gets a segment of its own.
     pub fn segment_bytes_max(mut self, bytes: u64) -> Options {
         self.settings.segment_bytes_max = bytes;
         self
