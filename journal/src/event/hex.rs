@@ -33,13 +33,20 @@ const DIGITS: [u8; 16] = *b"0123456789abcdef";
 /// What each digit stands for.
 const VALUES: [u8; 256] = {
     let mut values = [NO_DIGIT; 256];
-    let mut value = 0;
+    let (mut value, mut place) = (0, ZERO);
     while value < 16 {
-        values[DIGITS[value as usize] as usize] = value;
-        value += 1;
+        if value == 10 {
+            place = LETTER_A;
+        }
+        values[place] = value;
+        (value, place) = (value + 1, place + 1);
     }
     values
 };
+
+/// The places of the digits `0` and `a` in ASCII.
+const ZERO: usize = 0x30;
+const LETTER_A: usize = 0x61;
 
 /// More than all digits together.
 const NO_DIGIT: u8 = 255;
