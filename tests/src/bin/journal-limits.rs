@@ -125,7 +125,7 @@ fn read_only(scene: &Scene) {
     assert_eq!(own.count(), 3, "the three records that were written there");
 }
 
-/// No file may be longer than 300 KiB.
+/// No file may be longer than 200 KiB.
 fn file_size(scene: &Scene) {
     let large = scene.options().segment_bytes_max(1 << 20).open(&scene.dir);
     assert_eq!(
