@@ -13,7 +13,7 @@ use super::control::Control;
 use super::controls::Controls;
 use super::declared::Declared;
 use super::lane::{AppendFailure, Lane, closing_room};
-use super::next::{NextSegment, is_next_due, segment_len_for};
+use super::next::{NextSegment, segment_len_for};
 use super::outgoing::Outgoing;
 use super::run_file::RunFile;
 use super::segment::{PrepareFailure, Segment};
@@ -264,8 +264,8 @@ impl Core {
             self.bell.want_sync();
         }
         let is_loaded = backlog_bytes >= LOAD_BYTES;
-        let is_due = is_next_due(end, segment.file_len, is_loaded);
-        if is_due && !self.wants_segment.load(Ordering::SeqCst) {
+        let used = if is_loaded { EARLY } else { HALF };
+        if end > segment.file_len / used && !self.wants_segment.load(Ordering::SeqCst) {
             self.wants_segment.store(true, Ordering::SeqCst);
             self.tender.ring();
         }
@@ -391,3 +391,8 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// With so much waiting for a sync, appenders need more writable room than one page after another.
 pub(super) const LOAD_BYTES: u64 = 128 << 10;
+
+/// The next segment is made when this part of the active one is used: half of it, and under load
+/// less, because making one takes as long as filling many megabytes.
+const HALF: u64 = 2;
+const EARLY: u64 = 8;

@@ -187,14 +187,6 @@ impl Waiting {
     }
 }
 
-/// Whether it is time to make the next segment when the active one is used up to `end`: when half
-/// of it is; earlier if it is small or under load, because making one takes as long as filling
-/// many megabytes.
-pub(super) fn is_next_due(end: u64, segment_len: u64, is_loaded: bool) -> bool {
-    let is_early = is_loaded || segment_len <= SMALL_LEN;
-    end > segment_len / if is_early { 8 } else { 2 }
-}
-
 /// The smallest segment that has room for frames of this many bytes in all.
 pub(super) fn segment_len_for(room: u64) -> u64 {
     FRAMES_OFFSET
@@ -205,7 +197,6 @@ pub(super) fn segment_len_for(room: u64) -> u64 {
 }
 
 const PAGE_LEN: u64 = 4096;
-const SMALL_LEN: u64 = 1 << 20;
 const ZEROED_AT_ONCE: u64 = 64 * PAGE_LEN;
 
 /// The length of a segment made when the planned one does not fit on the disk.
