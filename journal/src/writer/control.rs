@@ -30,11 +30,8 @@ pub(super) struct Control {
     pub(super) reserve: ReserveWord,
     /// `None`: written by positioned writes, one append after the other.
     region: Option<Arc<dyn Region>>,
-    /// Up to where the region can be stored into without asking for space. From 0 to anything
-    /// else it is set only by who holds the lane.
+    /// Up to where the region can be stored into without asking for space.
     writable_to: AtomicU64,
-    /// So many records to come are probably waited for one by one.
-    single: AtomicU64,
     /// What the next appender to run short makes writable beyond its own record.
     ahead: AtomicU64,
     /// Sequence number of the first record, and bytes of frames before this segment; both are
@@ -73,7 +70,6 @@ impl Control {
             reserve: ReserveWord::new(FRAMES_OFFSET),
             region,
             writable_to: AtomicU64::new(0),
-            single: AtomicU64::new(0),
             ahead: AtomicU64::new(AHEAD_MIN),
             first_seq: AtomicU64::new(0),
             bytes_before: AtomicU64::new(0),
@@ -217,22 +213,15 @@ impl Control {
         extended.is_ok()
     }
 
-    /// Makes `len` bytes from the tail on writable anew, for [`show_writable`] to say so; gives
-    /// where they end.
-    ///
-    /// [`show_writable`]: Control::show_writable
-    pub(super) fn renew_writable(&self, len: u64) -> u64 {
+    /// Makes `len` bytes from the tail on writable anew and says so of no others.
+    pub(super) fn renew_writable(&self, len: u64) {
         self.ahead.store(AHEAD_MIN, Ordering::Relaxed);
-        let Some(region) = &self.region else { return 0 };
+        let Some(region) = &self.region else { return };
         let from = self.reserve.tail().offset;
         let to = (from + len).next_multiple_of(PAGE_LEN).min(self.file_len);
         // Where there is no space, the appender finds out and says so.
-        region.make_writable(from, to).map_or(0, |()| to)
-    }
-
-    /// Says that the region is writable up to `to` and not beyond; for who holds the lane.
-    pub(super) fn show_writable(&self, to: u64) {
-        self.writable_to.store(to, Ordering::Release);
+        let renewed = region.make_writable(from, to).map_or(0, |()| to);
+        self.writable_to.store(renewed, Ordering::Release);
     }
 
     /// As [`make_writable`](Segment::make_writable), and some more for records to come: the more
@@ -254,24 +243,6 @@ impl Control {
         if region.make_writable(end.saturating_sub(1), end).is_err() {
             self.expire_writable();
         }
-    }
-
-    /// Expects that the next record is waited for before another one comes. A page made writable
-    /// for it alone would be made read-only again by its sync, and both take longer than to write
-    /// the record as in a segment that is not mapped.
-    pub(super) fn expect_single(&self) {
-        self.expire_writable();
-        self.single.store(SINGLE_FRAMES, Ordering::Release);
-    }
-
-    /// Whether who holds the lane is to write the next record at the tail instead of storing it.
-    /// Then nobody else appends meanwhile, because nothing is writable.
-    pub(super) fn takes_single(&self) -> bool {
-        let left = self.single.load(Ordering::Acquire);
-        let takes = left > 0 && self.writable_to() == 0;
-        self.single
-            .store(if takes { left - 1 } else { 0 }, Ordering::Release);
-        takes
     }
 
     /// Says that the region must be made writable anew before anything is stored into it.
@@ -306,9 +277,6 @@ impl FrameWords {
 
 /// So many words are looked at together.
 const LOOKED_AT_ONCE: usize = 16;
-
-/// A record, and perhaps the mark of the sync before it.
-const SINGLE_FRAMES: u64 = 2;
 
 const PAGE_LEN: u64 = 4096;
 const AHEAD_MIN: u64 = PAGE_LEN;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::control::{Control, Frame};
 use super::controls::Controls;
 use super::declared::Declared;
-use super::outgoing::{Outgoing, encode, frames_len};
+use super::outgoing::{Outgoing, encode};
 use super::refused::Tally;
 use super::reserve::Tail;
 use super::segment::{PrepareFailure, Segment};
@@ -112,13 +112,6 @@ impl Lane {
         }
     }
 
-    /// Says up to where a segment is writable, unless only a seal may go there.
-    pub(super) fn show_writable(&self, segment: &Control, to: u64) {
-        if !self.must_rotate {
-            segment.show_writable(to);
-        }
-    }
-
     /// Writes a sync mark if it fits into the active segment; gives its sequence number.
     pub(super) fn mark(&mut self, durable_seq: u64) -> Option<u64> {
         let first_seq = self.active.first_seq();
@@ -175,7 +168,7 @@ impl Lane {
         if self.must_rotate || !has_room(segment.reserve.tail()) {
             return Ok(None);
         }
-        if !segment.is_mapped() || segment.takes_single() {
+        if !segment.is_mapped() {
             let start = segment.reserve.tail();
             self.write(segment, frames, start)
                 .map_err(AppendFailure::Refused)?;
@@ -252,7 +245,7 @@ impl Lane {
         };
         let payload = encode(&start)?;
         let frames = [segment.frame(RecordKind::SEGMENT_START, 0, &payload)];
-        self.write_unless_mapped(&segment, &frames, segment.reserve.tail())?;
+        self.write(&segment, &frames, segment.reserve.tail())?;
         if let Some(start) = advance(&segment, &frames, frames_len(&frames), segment.file_len) {
             store(&segment, &frames, start);
         }
@@ -301,7 +294,7 @@ impl Lane {
                 let made = segment.make_writable(CLOSING_ROOM);
                 made.map_err(|e| Error::io("get space in", &segment.name, e))?;
             }
-            self.write_unless_mapped(&segment, &frames, tail)?;
+            self.write(&segment, &frames, tail)?;
             let count = u32::try_from(frames.len()).unwrap_or(0);
             if segment.reserve.close_at(tail, count, len) {
                 store(&segment, &frames, tail);
@@ -310,22 +303,12 @@ impl Lane {
         }
     }
 
-    /// As [`write`](Lane::write); nothing to do in a mapped segment, where frames are stored
-    /// after their room is taken.
-    fn write_unless_mapped(
-        &mut self,
-        segment: &Segment,
-        frames: &[Frame<'_>],
-        start: Tail,
-    ) -> Result<()> {
-        match segment.is_mapped() {
-            true => Ok(()),
-            false => self.write(segment, frames, start),
-        }
-    }
-
-    /// Writes frames by positioned writes; after a failure only a seal may follow.
+    /// Writes frames by positioned writes, if the segment is written that way; after a failure
+    /// only a seal may follow.
     fn write(&mut self, segment: &Segment, frames: &[Frame<'_>], start: Tail) -> Result<()> {
+        if segment.is_mapped() {
+            return Ok(());
+        }
         self.buffer.clear();
         let mut at = start;
         let mut written = Ok(());
@@ -374,6 +357,10 @@ fn advance(segment: &Control, frames: &[Frame<'_>], len: u64, limit: u64) -> Opt
 fn last_seq(segment: &Control, frames: &[Frame<'_>], start: Tail) -> u64 {
     let count = u64::try_from(frames.len()).unwrap_or(u64::MAX);
     segment.seq_at(start) + count.saturating_sub(1)
+}
+
+fn frames_len(frames: &[Frame<'_>]) -> u64 {
+    frames.iter().map(Frame::frame_len).sum()
 }
 
 /// Room no other record may take: for the record that closes the run and for a seal.

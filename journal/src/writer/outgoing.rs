@@ -93,11 +93,6 @@ impl Before {
     }
 }
 
-/// Bytes of some frames.
-pub(super) fn frames_len(frames: &[Frame<'_>]) -> u64 {
-    frames.iter().map(Frame::frame_len).sum()
-}
-
 /// The payload that says this.
 pub(super) fn encode<T: serde::Serialize>(said: &T) -> Result<Vec<u8>> {
     let mut payload = Vec::new();
