@@ -45,6 +45,8 @@ bugs! {
     HalfFrameTaken,
     /// After a write that failed half-way the next record goes to the same place.
     HalfFrameLeft,
+    /// Room is given out where somebody is writing.
+    HeldEndTaken,
     /// A note of refused records is forgotten if it could not be written.
     RefusedForgotten,
     /// No room is kept for the end of a segment.

@@ -64,6 +64,17 @@ impl Scene {
         self.journal.append(kind(), vec![7; len])
     }
 
+    /// Appends and waits, after others like it: the next record is written, not stored, in a
+    /// mapped segment as well.
+    fn append_alone(&self) -> Seq {
+        let alone = [1000; 3].map(|len| {
+            let seq = self.append(len).unwrap();
+            self.journal.wait_durable(seq).unwrap();
+            seq
+        });
+        alone[2]
+    }
+
     fn records(&self) -> BTreeMap<u64, PlainRecord> {
         let mut plain = Plain::read(self.dir.path());
         plain.runs.remove(&self.run).unwrap()
@@ -351,10 +362,13 @@ fn preparing_fails(mode: WriteMode) {
 
 #[test]
 fn a_write_cut_short_by_a_full_disk_refuses_that_record_only() {
-    let mode = WriteMode::Positioned;
+    in_each_mode(write_is_cut_short);
+}
+
+fn write_is_cut_short(mode: WriteMode) {
     for part in [0, 1, 8, 16, 20, 500, 990] {
         let scene = Scene::with(Journal::options().stepped().write_mode(mode));
-        let before = scene.append(1000).unwrap();
+        let before = scene.append_alone();
         scene.ledger.fail(Failure {
             part,
             times: 1,
@@ -363,7 +377,11 @@ fn a_write_cut_short_by_a_full_disk_refuses_that_record_only() {
         let refused = scene.append(1000).unwrap_err();
         assert_eq!(refused.code(), "disk-full", "{refused}");
         let after = scene.append(1000).unwrap();
-        assert_eq!(after.get(), before.get() + 4, "seal, start, note, record");
+        let between = after.get() - before.get();
+        assert!(
+            (4..=5).contains(&between),
+            "perhaps a mark, seal, start, note, record"
+        );
         scene.journal.sync().unwrap();
         scene.journal.close().unwrap();
         assert_eq!(scene.refused(), vec![1]);
@@ -376,9 +394,12 @@ fn a_write_cut_short_by_a_full_disk_refuses_that_record_only() {
 
 #[test]
 fn a_segment_that_could_not_be_sealed_keeps_its_length() {
-    let mode = WriteMode::Positioned;
+    in_each_mode(seal_is_cut_short);
+}
+
+fn seal_is_cut_short(mode: WriteMode) {
     let scene = Scene::with(Journal::options().stepped().write_mode(mode));
-    let before = scene.append(1000).unwrap();
+    let before = scene.append_alone();
     scene.ledger.fail(Failure {
         part: 8,
         times: 2,

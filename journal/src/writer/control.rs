@@ -32,6 +32,8 @@ pub(super) struct Control {
     region: Option<Arc<dyn Region>>,
     /// Up to where the region can be stored into without asking for space.
     writable_to: AtomicU64,
+    /// So many records to come are probably waited for one by one.
+    single: AtomicU64,
     /// What the next appender to run short makes writable beyond its own record.
     ahead: AtomicU64,
     /// Sequence number of the first record, and bytes of frames before this segment; both are
@@ -70,6 +72,7 @@ impl Control {
             reserve: ReserveWord::new(FRAMES_OFFSET),
             region,
             writable_to: AtomicU64::new(0),
+            single: AtomicU64::new(0),
             ahead: AtomicU64::new(AHEAD_MIN),
             first_seq: AtomicU64::new(0),
             bytes_before: AtomicU64::new(0),
@@ -245,6 +248,23 @@ impl Control {
         }
     }
 
+    /// Expects that the next record is waited for before another one comes. A page made writable
+    /// for it alone would be made read-only again by its sync, and both take longer than to write
+    /// the record as in a segment that is not mapped.
+    pub(super) fn expect_single(&self) {
+        self.expire_writable();
+        self.single.store(SINGLE_FRAMES, Ordering::Relaxed);
+    }
+
+    /// Whether who holds the lane is to write the next record instead of storing it.
+    pub(super) fn takes_single(&self) -> bool {
+        let left = self.single.load(Ordering::Relaxed);
+        let takes = left > 0 && self.writable_to() == 0;
+        self.single
+            .store(if takes { left - 1 } else { 0 }, Ordering::Relaxed);
+        takes
+    }
+
     /// Says that the region must be made writable anew before anything is stored into it.
     pub(super) fn expire_writable(&self) {
         self.writable_to.store(0, Ordering::Release);
@@ -277,6 +297,9 @@ impl FrameWords {
 
 /// So many words are looked at together.
 const LOOKED_AT_ONCE: usize = 16;
+
+/// A record, and perhaps the mark of the sync before it.
+const SINGLE_FRAMES: u64 = 2;
 
 const PAGE_LEN: u64 = 4096;
 const AHEAD_MIN: u64 = PAGE_LEN;

@@ -43,8 +43,6 @@ pub(super) struct Lane {
     /// The active segment, for appenders that do not hold the lane.
     controls: Arc<Controls>,
     declared: Arc<Declared>,
-    /// A write failed at the tail: nothing but a seal may go there.
-    must_rotate: bool,
     pub(super) is_closed: bool,
     pub(super) refused: Tally,
     pub(super) finished: Vec<Finished>,
@@ -58,7 +56,6 @@ impl Lane {
             controls: Arc::new(Controls::new(Arc::clone(first.control()))),
             declared: Arc::new(Declared::new()),
             active: first,
-            must_rotate: false,
             is_closed: false,
             refused: Tally::default(),
             finished: Vec::new(),
@@ -147,7 +144,7 @@ impl Lane {
     pub(super) fn close(&mut self, last: &RunClose<'_>, durable_seq: u64) -> Result<()> {
         self.is_closed = true;
         // After a failed write the tail is soiled by half a frame; only a seal goes over that.
-        let last = if self.must_rotate {
+        let last = if self.active.reserve.tail().is_held {
             None
         } else {
             Some(encode(last)?)
@@ -164,16 +161,17 @@ impl Lane {
     ) -> Result<Option<u64>, AppendFailure> {
         let len = frames_len(frames);
         let limit = segment.file_len.saturating_sub(closing_room());
-        let has_room = |tail: Tail| tail.offset.checked_add(len).is_some_and(|end| end <= limit);
-        if self.must_rotate || !has_room(segment.reserve.tail()) {
+        // Held before the lane is: by a write that failed, over which only a seal may go.
+        let has_room = |tail: Tail| {
+            let end = tail.offset.checked_add(len);
+            !tail.is_held && end.is_some_and(|end| end <= limit)
+        };
+        if !has_room(segment.reserve.tail()) {
             return Ok(None);
         }
-        if !segment.is_mapped() {
-            let start = segment.reserve.tail();
-            self.write(segment, frames, start)
-                .map_err(AppendFailure::Refused)?;
-            let start = advance(segment, frames, len, limit);
-            return Ok(start.map(|start| last_seq(segment, frames, start)));
+        if !segment.is_mapped() || segment.takes_single() {
+            let written = self.write_next(segment, frames, limit);
+            return written.map_err(AppendFailure::Refused);
         }
         loop {
             // Others append meanwhile: what was made writable may be used up already.
@@ -226,7 +224,6 @@ impl Lane {
             segment: left,
             is_sealed,
         });
-        self.must_rotate = false;
         self.start_segment(end.offset, durable_seq)
             .map_err(AppendFailure::Refused)?;
         self.controls.push(Arc::clone(self.active.control()));
@@ -245,10 +242,7 @@ impl Lane {
         };
         let payload = encode(&start)?;
         let frames = [segment.frame(RecordKind::SEGMENT_START, 0, &payload)];
-        self.write(&segment, &frames, segment.reserve.tail())?;
-        if let Some(start) = advance(&segment, &frames, frames_len(&frames), segment.file_len) {
-            store(&segment, &frames, start);
-        }
+        self.write_next(&segment, &frames, segment.file_len)?;
         Ok(())
     }
 
@@ -274,41 +268,47 @@ impl Lane {
         durable_seq: u64,
     ) -> Result<()> {
         let segment = Arc::clone(&self.active);
-        loop {
-            // The seal says its own number, which is known only when its room is taken.
-            let tail = segment.reserve.tail();
-            let last_seq = segment.seq_at(tail)
-                + u64::from(last.is_some() && !seeded::has(Bug::SealMiscounts));
-            let seal = Seal {
-                last_seq,
-                next_segment,
-                durable_seq,
-                extras: Vec::new(),
-            };
-            let payload = encode(&seal)?;
-            let last = last.map(|payload| segment.frame(RecordKind::RUN_CLOSE, 0, payload));
-            let seal = segment.frame(RecordKind::SEAL, 0, &payload);
-            let frames: Vec<_> = last.into_iter().chain([seal]).collect();
-            let len = frames_len(&frames);
-            if tail.offset + len > segment.writable_to() {
-                let made = segment.make_writable(CLOSING_ROOM);
-                made.map_err(|e| Error::io("get space in", &segment.name, e))?;
-            }
-            self.write(&segment, &frames, tail)?;
-            let count = u32::try_from(frames.len()).unwrap_or(0);
-            if segment.reserve.close_at(tail, count, len) {
-                store(&segment, &frames, tail);
-                return Ok(());
-            }
-        }
+        // Held already is the end of a write that failed. The seal says its own number, which
+        // nobody can take any more.
+        segment.reserve.hold(0, u64::MAX);
+        let tail = segment.reserve.tail();
+        let last_seq =
+            segment.seq_at(tail) + u64::from(last.is_some() && !seeded::has(Bug::SealMiscounts));
+        let seal = Seal {
+            last_seq,
+            next_segment,
+            durable_seq,
+            extras: Vec::new(),
+        };
+        let payload = encode(&seal)?;
+        let last = last.map(|payload| segment.frame(RecordKind::RUN_CLOSE, 0, payload));
+        let seal = segment.frame(RecordKind::SEAL, 0, &payload);
+        let frames: Vec<_> = last.into_iter().chain([seal]).collect();
+        self.write(&segment, &frames, tail)?;
+        segment
+            .reserve
+            .close_at(tail, count(&frames), frames_len(&frames));
+        Ok(())
     }
 
-    /// Writes frames by positioned writes, if the segment is written that way; after a failure
-    /// only a seal may follow.
+    /// As [`put`](Lane::put), by positioned writes; after a failure only a seal may follow.
+    fn write_next(
+        &mut self,
+        segment: &Segment,
+        frames: &[Frame<'_>],
+        limit: u64,
+    ) -> Result<Option<u64>> {
+        let len = frames_len(frames);
+        let Some(start) = segment.reserve.hold(len, limit) else {
+            return Ok(None);
+        };
+        self.write(segment, frames, start)?;
+        segment.reserve.release(start, count(frames), len);
+        Ok(Some(last_seq(segment, frames, start)))
+    }
+
+    /// Writes frames at the held end of a segment.
     fn write(&mut self, segment: &Segment, frames: &[Frame<'_>], start: Tail) -> Result<()> {
-        if segment.is_mapped() {
-            return Ok(());
-        }
         self.buffer.clear();
         let mut at = start;
         let mut written = Ok(());
@@ -332,7 +332,9 @@ impl Lane {
                 false => Err(error),
             })
             .map_err(|error| {
-                self.must_rotate = !seeded::has(Bug::HalfFrameLeft);
+                if seeded::has(Bug::HalfFrameLeft) {
+                    segment.reserve.release(start, 0, 0);
+                }
                 Error::io("write", &segment.name, error)
             })
     }
@@ -349,14 +351,16 @@ fn store(segment: &Control, frames: &[Frame<'_>], start: Tail) {
 }
 
 fn advance(segment: &Control, frames: &[Frame<'_>], len: u64, limit: u64) -> Option<Tail> {
-    segment
-        .reserve
-        .reserve(u32::try_from(frames.len()).ok()?, len, limit)
+    segment.reserve.reserve(count(frames), len, limit)
 }
 
 fn last_seq(segment: &Control, frames: &[Frame<'_>], start: Tail) -> u64 {
-    let count = u64::try_from(frames.len()).unwrap_or(u64::MAX);
-    segment.seq_at(start) + count.saturating_sub(1)
+    segment.seq_at(start) + u64::from(count(frames)).saturating_sub(1)
+}
+
+/// A record and what goes before it are a few.
+fn count(frames: &[Frame<'_>]) -> u32 {
+    u32::try_from(frames.len()).unwrap_or(u32::MAX)
 }
 
 fn frames_len(frames: &[Frame<'_>]) -> u64 {

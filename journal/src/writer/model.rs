@@ -47,6 +47,27 @@ impl Model {
         Some(start)
     }
 
+    /// What who holds the lane does when nothing is to be stored: the record is there before its
+    /// room is taken, and while it is written nobody else may take that.
+    fn write(&self, payload: u64) -> Option<Tail> {
+        let start = self.reserve.hold(FRAME_LEN, self.limit())?;
+        for (offset, word) in [(start.offset, 1), (start.offset + 8, payload)] {
+            assert_eq!(self.word(offset).swap(word, Ordering::Relaxed), 0);
+        }
+        self.reserve.release(start, 1, FRAME_LEN);
+        Some(start)
+    }
+
+    /// What who holds the lane does at a segment's end.
+    fn seal(&self, payload: u64) -> Tail {
+        self.reserve.hold(0, u64::MAX);
+        let tail = self.reserve.tail();
+        self.word(tail.offset).store(1, Ordering::Relaxed);
+        self.word(tail.offset + 8).store(payload, Ordering::Relaxed);
+        assert!(self.reserve.close_at(tail, 1, FRAME_LEN));
+        tail
+    }
+
     /// What the syncer does: payloads of all frames before the first that is not committed.
     fn walk(&self) -> Vec<u64> {
         let end = self.reserve.tail().offset;
@@ -93,6 +114,34 @@ fn the_frontier_never_shows_a_frame_without_its_payload() {
 }
 
 #[test]
+fn what_is_written_at_a_held_end_is_not_stored_over() {
+    bounded(3, || {
+        let model = Model::new(3);
+        let appender = {
+            let model = Arc::clone(&model);
+            // Held up for as long as one likes since it found the segment writable.
+            thread::spawn(move || [10, 20].map(|payload| model.append(payload)))
+        };
+        let syncer = {
+            let model = Arc::clone(&model);
+            thread::spawn(move || model.walk())
+        };
+        let written = model.write(30).unwrap();
+        let stored = appender.join().unwrap();
+        let seen = syncer.join().unwrap();
+        assert!(seen.iter().all(|payload| *payload > 0), "{seen:?}");
+        let all = model.walk();
+        let count = 1 + stored.iter().flatten().count();
+        assert_eq!(all.len(), count);
+        for (tail, payload) in stored.into_iter().zip([10, 20]) {
+            let Some(tail) = tail else { continue };
+            assert_eq!(all[usize::try_from(tail.relative_seq).unwrap()], payload);
+        }
+        assert_eq!(all[usize::try_from(written.relative_seq).unwrap()], 30);
+    });
+}
+
+#[test]
 fn a_closed_segment_holds_exactly_what_was_reserved_before() {
     loom::model(|| {
         let model = Model::new(4);
@@ -100,14 +149,7 @@ fn a_closed_segment_holds_exactly_what_was_reserved_before() {
             let model = Arc::clone(&model);
             thread::spawn(move || [model.append(10), model.append(20)].map(|at| at.is_some()))
         };
-        let seal = loop {
-            let tail = model.reserve.tail();
-            if model.reserve.close_at(tail, 1, FRAME_LEN) {
-                break tail;
-            }
-        };
-        model.word(seal.offset + 8).store(99, Ordering::Relaxed);
-        model.word(seal.offset).store(1, Ordering::Release);
+        let seal = model.seal(99);
         let [first, second] = appender.join().unwrap();
         let count = u32::from(first) + u32::from(second);
         assert_eq!(

@@ -31,6 +31,8 @@ pub(super) struct SyncState {
     pub(super) awaited: u32,
     /// Bytes that the last sync made durable.
     synced_bytes: u64,
+    /// It was run for one waiter and made one record durable, perhaps with a mark.
+    was_single: bool,
     /// How long the last sync took.
     sync_time: Duration,
     /// When the whole window was made writable anew.
@@ -149,6 +151,7 @@ impl Core {
         let begun = Instant::now();
         // Whoever is in the batch appended before the target is chosen, so it covers them.
         let (batch, members) = self.waiters.take();
+        state.was_single = members == 1;
         let synced = self.sync_written(state);
         state.awaited = members.saturating_add(self.waiters.members());
         batch.finish();
@@ -170,6 +173,7 @@ impl Core {
             return Err(error);
         }
         let bytes_before = self.watermark.durable_bytes();
+        let seq_before = self.watermark.durable();
         let target = self.choose_target(state);
         if seeded::has(Bug::DurableBeforeSync) {
             self.watermark.synced(target.last_seq, target.total_bytes);
@@ -181,9 +185,12 @@ impl Core {
                     false => target,
                 };
                 self.watermark.synced(target.last_seq, target.total_bytes);
+                let mut records = target.last_seq.saturating_sub(seq_before);
                 if let Some(mark) = state.mark.filter(|mark| mark.seq <= target.last_seq) {
                     state.witnessed = state.witnessed.max(mark.durable_seq);
+                    records = records.saturating_sub(u64::from(mark.seq > seq_before));
                 }
+                state.was_single &= records == 1;
                 state.synced_bytes = target.total_bytes.saturating_sub(bytes_before);
                 self.renew_window(state, self.now());
                 Ok(())
@@ -301,6 +308,10 @@ impl Core {
     fn renew_window(&self, state: &mut SyncState, now: Duration) {
         let segment = self.active();
         if !segment.is_mapped() {
+            return;
+        }
+        if state.was_single {
+            segment.expect_single();
             return;
         }
         let bytes_used = state.synced_bytes;

@@ -31,6 +31,7 @@ SyncedEndNotRenewed      | disk-full      | sim           | a_page_in_which
 RefusedForgotten         | disk-full      | syncs         | a_full_disk_refuses
 CutWithoutSeal           | disk-full      | syncs         | a_segment_that_could_not
 DeclaredTooEarly         | disk-full      | syncs         | a_session_whose_first
+HeldEndTaken             | killed         | trace_journal | a_held_end_is_taken
 SealRoomNotKept          | killed         | trace_journal | a_full_segment_has_room
 SealMiscounts            | damage         | damage        | every_zeroed
 EndReopened              | killed         | trace_journal | snapshot::tests::status
