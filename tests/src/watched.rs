@@ -160,6 +160,11 @@ impl Storage for Watched {
         Ok(self.file(name, opened))
     }
 
+    fn open_to_sync(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        let opened = self.make(Operation::Open, name, || self.inner.open_to_sync(name))?;
+        Ok(self.file(name, opened))
+    }
+
     fn link(&self, from: &str, to: &str) -> io::Result<()> {
         self.make(Operation::Link, to, || self.inner.link(from, to))
     }

@@ -511,7 +511,9 @@ fn dead_run_is_synced(mode: WriteMode) {
         let name = found.unwrap().file_name().into_string().unwrap();
         if name.ends_with(".seg") {
             std::fs::copy(scene.dir.path().join(&name), left.path().join(&name)).unwrap();
-            names.push(name);
+            let bytes = std::fs::read(left.path().join(&name)).unwrap();
+            let last = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+            names.push((name, u64::try_from(last + 1).unwrap()));
         }
     }
     assert!(names.len() >= 4, "{names:?}");
@@ -523,8 +525,8 @@ fn dead_run_is_synced(mode: WriteMode) {
     let begun = first.iter().find(|made| made.call.name.ends_with(".seg"));
     let begun = begun.unwrap().began;
     let syncs = ledger.made(Operation::Sync);
-    for name in names {
-        let is_synced = |sync: &Made| covers(sync, &name, (0, 64 << 10)) && sync.began < begun;
+    for (name, end) in names {
+        let is_synced = |sync: &Made| covers(sync, &name, (0, end)) && sync.began < begun;
         assert!(syncs.iter().any(is_synced), "{name}");
     }
 }

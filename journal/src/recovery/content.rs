@@ -5,8 +5,8 @@ use std::io;
 use crate::seeded::{self, Bug};
 use crate::storage::StorageFile;
 
-/// Behind the last byte that is not zero, to 8 bytes, in a file all of which was synced; what the
-/// file system says is a hole is not read.
+/// Behind the last byte that is not zero, to 8 bytes; what the file system says is a hole is not
+/// read.
 ///
 /// Zeros are believed though they may only be cached: no writer puts them where records are.
 ///

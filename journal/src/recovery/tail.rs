@@ -69,8 +69,7 @@ fn read_back(
             _ => return Ok(None),
         };
         let number = file.number;
-        write_out(storage, &file.name)?;
-        let part = read_end(storage, file, durable);
+        let part = read_end(storage, file, durable)?;
         durable = durable.max(part.claims.durable);
         let first_seq = part.told_first_seq();
         parts.push(part);
@@ -85,12 +84,15 @@ fn read_back(
 
 /// Reads a segment from the disk, all of it but what is proved durable by it or by those behind
 /// it, which prove it up to `durable`.
-fn read_end(storage: &dyn Storage, file: SegmentFile, durable: u64) -> Part {
+fn read_end(storage: &dyn Storage, file: SegmentFile, durable: u64) -> Result<Part> {
     let opened = storage.open(&file.name);
     let Ok(content_end) = opened.and_then(|opened| content_end(&*opened)) else {
+        write_out(storage, &file.name, None)?;
         // What could not be read is found and told by a look at all of it.
-        return Part::read(storage, file, Trust::DiskOnly);
+        return Ok(Part::read(storage, file, Trust::DiskOnly));
     };
+    // Behind that, all that may wait to be written is zeros that a writer made ready.
+    write_out(storage, &file.name, Some(content_end))?;
     let whole = Portion {
         content_end,
         ..Portion::WHOLE
@@ -99,7 +101,7 @@ fn read_end(storage: &dyn Storage, file: SegmentFile, durable: u64) -> Part {
     let how = (Trust::DiskOnly, portion);
     let mut part = Part::read_portion(storage, file, how, &mut |_| {});
     part.claims.durable = part.claims.durable.max(proved);
-    part
+    Ok(part)
 }
 
 /// The portion of a segment in front of which everything is proved durable, and up to where it
@@ -162,14 +164,14 @@ fn looks() -> impl Iterator<Item = u64> {
     small.into_iter().chain((1..=16).map(|mib| mib << 20))
 }
 
-/// Brings to the disk what a killed process left in the page cache only.
-fn write_out(storage: &dyn Storage, name: &str) -> Result<()> {
+/// Brings to the disk what a killed process left in the page cache only, up to the given place.
+fn write_out(storage: &dyn Storage, name: &str, to: Option<u64>) -> Result<()> {
     if seeded::has(Bug::DeadRunNotSynced) {
         return Ok(());
     }
     let synced = storage
-        .open(name)
-        .and_then(|file| file.sync(0, file.len()?));
+        .open_to_sync(name)
+        .and_then(|file| file.sync(0, to.map_or_else(|| file.len(), Ok)?));
     synced.map_err(|e| Error::io("sync", storage.path().join(name), e))
 }
 
@@ -178,7 +180,7 @@ fn survey_whole(storage: &dyn Storage, run: RunId) -> Result<Option<RunSurvey>> 
         if let Found::Segment(file) = identify(storage, &entry)
             && file.run == run
         {
-            write_out(storage, &file.name)?;
+            write_out(storage, &file.name, None)?;
             let dropped = storage
                 .open(&file.name)
                 .and_then(|file| file.drop_cache(0, u64::MAX));

@@ -51,6 +51,15 @@ impl DiskStorage {
         })
     }
 
+    fn open_file(&self, name: &str, is_writable: bool) -> io::Result<File> {
+        // A fifo with a segment's name must not hang the reader.
+        let flags = rustix::fs::OFlags::NONBLOCK.bits();
+        let flags = i32::try_from(flags).map_err(io::Error::other)?;
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(is_writable).custom_flags(flags);
+        options.open(self.path.join(name))
+    }
+
     /// Opens a directory, making it and what leads to it first where they are missing.
     ///
     /// # Durability
@@ -115,14 +124,24 @@ impl Storage for DiskStorage {
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
-        // A fifo with a segment's name must not hang the reader.
-        let flags = rustix::fs::OFlags::NONBLOCK.bits();
-        let flags = i32::try_from(flags).map_err(io::Error::other)?;
-        let file = OpenOptions::new()
-            .read(true)
-            .custom_flags(flags)
-            .open(self.path.join(name))?;
+        let file = self.open_file(name, false)?;
         Ok(Arc::new(DiskFile::new(file, &self.space)))
+    }
+
+    fn open_to_sync(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        // Only of a mapping a part is synced by itself, and only if it could be stored into:
+        // https://man7.org/linux/man-pages/man2/msync.2.html
+        let is_known = self.file_system != FileSystem::Other;
+        let Some(file) = is_known
+            .then(|| self.open_file(name, true))
+            .and_then(Result::ok)
+        else {
+            return self.open(name);
+        };
+        let file = DiskFile::new(file, &self.space);
+        // What cannot be mapped is synced as a whole.
+        let _ = file.map(file.len()?);
+        Ok(Arc::new(file))
     }
 
     fn link(&self, from: &str, to: &str) -> io::Result<()> {
@@ -386,6 +405,28 @@ mod tests {
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o700);
         assert_eq!(mode(&path.join("f")), 0o600);
+    }
+
+    #[test]
+    fn a_part_of_a_file_is_synced_whatever_its_length_and_mode() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let storage = DiskStorage::open(dir.path()).unwrap();
+        for (name, len, mode) in [
+            ("a", 3 * 4096, 0o600),
+            ("b", 5000, 0o600),
+            ("c", 8192, 0o400),
+        ] {
+            let bytes = vec![7; len];
+            let file = Storage::create(&storage, name).unwrap();
+            file.write_at(&bytes, 0).unwrap();
+            let path = dir.path().join(name);
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let again = storage.open_to_sync(name).unwrap();
+            again.sync(0, 4000).unwrap();
+            again.sync(4000, 5000).unwrap();
+            assert_eq!(std::fs::read(path).unwrap(), bytes);
+        }
     }
 
     #[test]

@@ -39,6 +39,12 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// Opens a file for reading, syncing and locking.
     fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>>;
 
+    /// Opens a file as [`open`](Storage::open) does, to sync parts of it: where it can be, no more
+    /// than those.
+    fn open_to_sync(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        self.open(name)
+    }
+
     /// Gives a file a second name; fails if that name is taken.
     fn link(&self, from: &str, to: &str) -> io::Result<()>;
 
