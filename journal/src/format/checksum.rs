@@ -50,6 +50,7 @@ impl FrameChecksum {
 }
 
 /// The checksum that goes on from that of a payload, over header and offset: 20 bytes.
+#[inline]
 fn with_fields(payload: u32, [length, number, kind]: [u32; 3], offset: u64) -> u32 {
     let offset = seeded::either(Bug::OffsetNotCovered, 0, offset);
     let [o0, o1, o2, o3, o4, o5, o6, o7] = offset.to_le_bytes();

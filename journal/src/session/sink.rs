@@ -71,13 +71,14 @@ impl Sink for Slot {
     }
 
     fn append(&self, kind: RecordKind, session: Option<&SessionId>, payload: &[u8]) -> Result<Seq> {
-        let openings = self.working();
-        let (core, opening) = (openings.core()?, openings.number());
-        let number = match session {
-            None => 0,
-            Some(session) => session.number(opening, |id| core.session_index(id))?,
-        };
-        Ok(core.append(kind, number, payload)?.in_opening(opening))
+        self.with_working(|core, opening| {
+            let number = match session {
+                None => 0,
+                Some(session) => session.number(opening, |id| core.session_index(id))?,
+            };
+            let appended = core.append(kind, number, payload);
+            appended.map(|seq| seq.in_opening(opening))
+        })
     }
 
     fn opening(&self) -> u16 {

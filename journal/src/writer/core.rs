@@ -25,7 +25,7 @@ use super::watermark::Watermark;
 use crate::error::{Error, Result};
 use crate::format::{FileName, PAYLOAD_LEN_MAX, RecordKind, padded};
 use crate::seeded::{self, Bug};
-use crate::seq::{RunId, SegmentNumber, Seq};
+use crate::seq::{RunId, Seq};
 use crate::settings::WriterSettings;
 use crate::storage::Storage;
 
@@ -43,6 +43,8 @@ pub(crate) struct Core {
     /// The active segment, for appenders that do not hold the lane.
     pub(super) controls: Arc<Controls>,
     declared: Arc<Declared>,
+    /// The longest payload of a record that is not the journal's own.
+    record_len_max: u64,
     /// Refused records are to be noted before the next one.
     pub(super) has_refused: AtomicBool,
     /// Somebody has waited for a sync since the last rotation.
@@ -70,23 +72,9 @@ pub(crate) struct Core {
     pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
     /// The waiter that runs a sync itself.
     pub(super) helper: Mutex<Option<ThreadId>>,
-    poison: OnceLock<Arc<Error>>,
+    pub(super) poison: OnceLock<Arc<Error>>,
     /// Since when an appender is stuck between reserve and commit.
     pub(super) stuck_since: Mutex<Option<Instant>>,
-}
-
-/// What [`Core::facts`] tells about a run being written.
-#[derive(Clone, Debug)]
-pub(crate) struct CoreFacts {
-    pub(crate) run: RunId,
-    pub(crate) written: Option<Seq>,
-    pub(crate) durable: Option<Seq>,
-    pub(crate) backlog_bytes: u64,
-    pub(crate) segment: SegmentNumber,
-    pub(crate) is_mapped: bool,
-    pub(crate) is_stuck: bool,
-    pub(crate) poison: Option<Arc<Error>>,
-    pub(crate) is_closed: bool,
 }
 
 /// The parts a run is put together from.
@@ -116,6 +104,7 @@ impl Core {
         Core {
             controls: parts.lane.controls(),
             declared: parts.lane.declared(),
+            record_len_max: (parts.settings.record_bytes_max).min(u64::from(PAYLOAD_LEN_MAX)),
             has_refused: AtomicBool::new(false),
             has_waited: AtomicBool::new(false),
             wants_window: AtomicBool::new(false),
@@ -167,6 +156,17 @@ impl Core {
         if seeded::has(Bug::AppendWaitsForSync) {
             drop(lock(&self.sync));
         }
+        if (kind.is_system() || size_of(payload) <= self.record_len_max)
+            && let Some(seq) = self.append_in_place(kind, session, payload)
+        {
+            return Ok(seq);
+        }
+        self.append_with_lane(kind, session, payload)
+    }
+
+    /// What most appends need not do, and need not set up.
+    #[inline(never)]
+    fn append_with_lane(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
         let appended = self.try_append(kind, session, payload);
         if let Err(error) = &appended {
             self.note_refused(payload.len(), error.code());
@@ -184,12 +184,8 @@ impl Core {
     }
 
     fn try_append(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
-        let size = u64::try_from(payload.len()).unwrap_or(u64::MAX);
         if !kind.is_system() {
-            let limit = self
-                .settings
-                .record_bytes_max
-                .min(u64::from(PAYLOAD_LEN_MAX));
+            let (size, limit) = (size_of(payload), self.record_len_max);
             if size > limit {
                 return Err(Error::LimitExceeded {
                     what: "record",
@@ -197,11 +193,6 @@ impl Core {
                     limit,
                 });
             }
-        }
-        if let Some(seq) = self.append_in_place(kind, session, payload) {
-            return Ok(seq);
-        }
-        if !kind.is_system() {
             self.wait_for_backlog(padded(size))?;
         }
         let id = self.sessions.id(session);
@@ -232,6 +223,7 @@ impl Core {
 
     /// Appends to the mapped active segment without a lock; `None` if that takes more than room
     /// that is there, writable and under the backlog limit.
+    #[inline]
     fn append_in_place(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Option<Seq> {
         // Read before the tail, so that the backlog is never taken too small.
         let durable_bytes = self.watermark.durable_bytes();
@@ -256,6 +248,7 @@ impl Core {
         Seq::new(segment.seq_at(start))
     }
 
+    #[inline]
     fn after_append(&self, segment: &Control, end: u64) {
         self.bell.ring_if_resting();
         let written_bytes = segment.bytes_at(end);
@@ -349,38 +342,35 @@ impl Core {
         }
     }
 
+    #[inline]
     pub(crate) fn check_open(&self) -> Result<()> {
         self.check_process()?;
-        match self.poisoned() {
-            Some(error) if !seeded::has(Bug::PoisonIgnored) => Err(error),
-            _ if self.is_closing.load(Ordering::SeqCst) => Err(Error::Closed),
-            _ => Ok(()),
+        if self.is_poisoned() && !seeded::has(Bug::PoisonIgnored) {
+            return Err(self.poisoned().unwrap_or(Error::Closed));
         }
+        match self.is_closing.load(Ordering::SeqCst) {
+            true => Err(Error::Closed),
+            false => Ok(()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.poison.get().is_some()
     }
 
     /// Whether nothing is written to the run any more.
     pub(super) fn is_over(&self) -> bool {
-        self.closed.get().is_some() || self.poison.get().is_some()
-    }
-
-    /// How the run stands.
-    pub(crate) fn facts(&self) -> CoreFacts {
-        CoreFacts {
-            run: self.run,
-            written: Seq::new(self.written()),
-            durable: Seq::new(self.watermark.durable()),
-            backlog_bytes: self.backlog_bytes(),
-            segment: self.controls.active().number,
-            is_stuck: self.check_process().is_ok() && self.is_stuck(),
-            is_mapped: self.controls.active().is_mapped(),
-            poison: self.poison.get().cloned(),
-            is_closed: self.closed.get().is_some(),
-        }
+        self.closed.get().is_some() || self.is_poisoned()
     }
 
     pub(super) fn lock_lane(&self) -> MutexGuard<'_, Lane> {
         lock(&self.lane)
     }
+}
+
+fn size_of(payload: &[u8]) -> u64 {
+    u64::try_from(payload.len()).unwrap_or(u64::MAX)
 }
 
 /// Locks; a thread that panicked while it held the lock left nothing half done behind, because

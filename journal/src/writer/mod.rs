@@ -8,6 +8,7 @@ mod controls;
 mod core;
 mod declared;
 mod errors;
+mod facts;
 mod frontier;
 mod indexing;
 mod lane;

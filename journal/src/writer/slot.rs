@@ -79,25 +79,33 @@ impl Slot {
         Ok((Arc::clone(openings.core()?), openings.number()))
     }
 
-    /// The runs to write to: a failed one is first replaced by a new one if this handle does that
-    /// and the last attempt was long enough ago.
-    pub(crate) fn working(&self) -> Reading<'_> {
-        let openings = self.read();
-        let has_failed = match &openings.current {
-            Ok(core) => core.poisoned().is_some(),
-            Err(_) => true,
-        };
-        if !has_failed || self.reopen.is_none() {
-            return openings;
+    /// Does something with the run to write to, which has this number: a failed one is first
+    /// replaced by a new one if this handle does that and the last attempt was long enough ago.
+    #[inline]
+    pub(crate) fn with_working<T>(&self, act: impl FnOnce(&Core, u16) -> Result<T>) -> Result<T> {
+        // The run a handle began with is not even copied: a processor reads back what it has put
+        // together last only when all it stored for the record before that has left it.
+        match &self.first.current {
+            Ok(core) if self.later.get().is_none() && !core.is_poisoned() => act(core, 0),
+            _ => self.with_later(act),
         }
-        self.try_reopen();
-        self.read()
+    }
+
+    #[cold]
+    fn with_later<T>(&self, act: impl FnOnce(&Core, u16) -> Result<T>) -> Result<T> {
+        let mut openings = self.read();
+        let has_failed = openings.current.as_ref().map_or(true, |c| c.is_poisoned());
+        if has_failed && self.reopen.is_some() {
+            self.try_reopen();
+            openings = self.read();
+        }
+        act(openings.core()?, openings.number())
     }
 
     /// Whether an append could do anything; to be asked before any lock is taken, because a lock
     /// that another thread held at the moment of a fork stays locked in the child.
     pub(crate) fn check(&self) -> Result<()> {
-        self.working().core()?.check_open()
+        self.with_working(|core, _| core.check_open())
     }
 
     pub(crate) fn errors(&self) -> &ErrorLog {
@@ -106,11 +114,10 @@ impl Slot {
 
     /// Appends a record without session or of a session of the current run.
     pub(crate) fn append(&self, kind: RecordKind, payload: &[u8]) -> Result<Seq> {
-        let openings = self.working();
-        Ok(openings
-            .core()?
-            .append(kind, 0, payload)?
-            .in_opening(openings.number()))
+        self.with_working(|core, opening| {
+            let appended = core.append(kind, 0, payload);
+            appended.map(|seq| seq.in_opening(opening))
+        })
     }
 
     pub(crate) fn wait_durable(&self, seq: Seq, deadline: Option<Instant>) -> Result<()> {
