@@ -39,8 +39,8 @@ impl Gatherer {
         }
     }
 
-    /// Shows the records of a session in one run, in order, and says whether all that the survey
-    /// told of were there.
+    /// Shows the records of a session in one run, in order and a few at once, and says whether
+    /// all that the survey told of were there.
     ///
     /// # Errors
     /// [`Error::Io`] if the system would not let us read.
@@ -48,7 +48,7 @@ impl Gatherer {
         &mut self,
         view: &View,
         places: &BranchPlaces,
-        visit: &mut dyn FnMut(&Gathered<'_>),
+        visit: &mut dyn FnMut(&[Gathered<'_>]),
     ) -> Result<bool> {
         let Some(run) = view.run(places.run) else {
             return Ok(true);
@@ -78,9 +78,14 @@ impl Gatherer {
                     view.failure(&segment.part.segment.name, offset, ReadFailure::Io(error))
                 };
                 self.read(&*file, near).map_err(failed)?;
+                let mut found = Vec::with_capacity(near.len());
                 for extent in near {
-                    is_whole &= source.show(&self.buffer, near, *extent, visit).is_some();
+                    match source.find(&self.buffer, near, *extent) {
+                        Some(one) => found.extend(one),
+                        None => is_whole = false,
+                    }
                 }
+                visit(&found);
                 rest = behind;
             }
         }
@@ -136,15 +141,14 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Shows the record at `extent` of a buffer that begins with the first of `near`; `None` if
-    /// it is not there any more.
-    fn show(
+    /// The record at `extent` of a buffer that begins with the first of `near`, unless it is left
+    /// out; `None` if it is not there any more.
+    fn find<'b>(
         &self,
-        buffer: &[u8],
+        buffer: &'b [u8],
         near: &[Extent],
         extent: Extent,
-        visit: &mut dyn FnMut(&Gathered<'_>),
-    ) -> Option<()> {
+    ) -> Option<Option<Gathered<'b>>> {
         let from = usize::try_from(extent.offset - near.first()?.offset).ok()?;
         let frame = buffer.get(from..)?;
         let (fields, payload) = frame.split_first_chunk::<FRAME_HEADER_LEN>()?;
@@ -155,15 +159,15 @@ impl Source<'_> {
             return None;
         }
         let seq = seq_from(self.segment.first_seq, header.seq_low);
-        if seq < self.end {
-            let seq = Seq::new(seq)?;
-            visit(&Gathered {
-                seq,
-                header,
-                payload,
-            });
+        if seq >= self.end {
+            return Some(None);
         }
-        Some(())
+        let seq = Seq::new(seq)?;
+        Some(Some(Gathered {
+            seq,
+            header,
+            payload,
+        }))
     }
 }
 

@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::crew::Crew;
-use super::gather::Gatherer;
+use super::gather::{Gathered, Gatherer};
 use super::places::SessionPlaces;
 use super::view::View;
 use crate::error::Result;
 use crate::event::codec;
 use crate::recovery::{Loss, Report, SessionReport};
 use crate::seq::RunId;
-use crate::snapshot::{Fold, Snapshot};
+use crate::snapshot::{Fold, Keeper, Snapshot};
 
 /// Snapshots of sessions, made one by one, in order of the sessions' first runs.
 ///
@@ -122,7 +122,26 @@ pub(super) fn snapshot(
 
 /// The snapshot, and whether all records were where the survey says.
 fn fold(view: &View, session: &SessionPlaces, gatherer: &mut Gatherer) -> Result<(Snapshot, bool)> {
-    let mut fold = Fold::new(&session.id);
+    let mut is_as_told = true;
+    let snapshot = Fold::snapshot(&session.id, |fold, mut keeper| -> Result<Loss> {
+        is_as_told = take_in(view, session, gatherer, fold, &mut keeper)?;
+        Ok(match is_as_told {
+            true => view.loss(session),
+            // It was intact when the journal was opened: damage since then is damage.
+            false => Loss::Damage,
+        })
+    })?;
+    Ok((snapshot, is_as_told))
+}
+
+/// Takes all records of a session into its fold and says whether they were where the survey says.
+fn take_in<'p>(
+    view: &View,
+    session: &SessionPlaces,
+    gatherer: &mut Gatherer,
+    fold: &mut Fold<'p>,
+    keeper: &mut Keeper<'p>,
+) -> Result<bool> {
     fold.expect(view.record_count(session));
     let mut is_as_told = true;
     for branch in &session.branches {
@@ -130,22 +149,36 @@ fn fold(view: &View, session: &SessionPlaces, gatherer: &mut Gatherer) -> Result
             continue;
         };
         fold.begin_branch(facts.clone());
-        is_as_told &= gatherer.branch(view, branch, &mut |found| {
-            let kind = found.header.kind;
-            if kind.is_user() {
-                fold.raw_record(found.seq, kind, found.payload.len());
-                return;
-            }
-            match codec::decode_known(kind, found.payload) {
-                Some(event) => fold.record(found.seq, event),
-                None => fold.unknown_record(found.seq, kind),
-            }
-        })?;
+        is_as_told &= gatherer.branch(view, branch, &mut |found| records(found, fold, keeper))?;
     }
-    // It was intact when the journal was opened: damage since then is damage.
-    let loss = match is_as_told {
-        true => view.loss(session),
-        false => Loss::Damage,
-    };
-    Ok((fold.finish(loss), is_as_told))
+    Ok(is_as_told)
+}
+
+/// Takes records into a fold; the payloads that stay do so in one piece.
+fn records<'p>(found: &[Gathered<'_>], fold: &mut Fold<'p>, keeper: &mut Keeper<'p>) {
+    let stays = |one: &Gathered<'_>| Fold::keeps(one.header.kind);
+    let staying = || found.iter().filter(|one| stays(one));
+    let len = staying().map(|one| one.payload.len()).sum();
+    let mut kept = Vec::with_capacity(len);
+    staying().for_each(|one| kept.extend_from_slice(one.payload));
+    let mut kept = keeper.keep(kept);
+    for one in found {
+        let (seq, kind) = (one.seq, one.header.kind);
+        if kind.is_user() {
+            fold.raw_record(seq, kind, one.payload.len());
+            continue;
+        }
+        let event = match stays(one) {
+            true => {
+                let payload = kept.split_off(..one.payload.len()).unwrap_or_default();
+                codec::decode_known(kind, payload).map(|event| fold.record(seq, event))
+            }
+            false => {
+                codec::decode_known(kind, one.payload).map(|event| fold.passing_record(seq, event))
+            }
+        };
+        if event.is_none() {
+            fold.unknown_record(seq, kind);
+        }
+    }
 }

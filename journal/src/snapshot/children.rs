@@ -44,14 +44,14 @@ impl Children {
 /// Spans of a snapshot with their depth, each parent before its children.
 #[derive(Clone, Debug)]
 pub(super) struct Walk<'s> {
-    pub(super) spans: &'s [SpanSnapshot],
+    pub(super) spans: &'s [SpanSnapshot<'s>],
     pub(super) children: &'s Children,
     /// Depths and places of the spans still to come, the next one last.
     pub(super) stack: Vec<(usize, usize)>,
 }
 
 impl<'s> Iterator for Walk<'s> {
-    type Item = (usize, &'s SpanSnapshot);
+    type Item = (usize, &'s SpanSnapshot<'s>);
 
     fn next(&mut self) -> Option<Self::Item> {
         let (depth, place) = self.stack.pop()?;

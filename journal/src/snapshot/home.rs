@@ -1,9 +1,11 @@
 //! Spans that go home to the thread that made them when others are done with them.
 
 use std::fmt;
-use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use self_cell::self_cell;
+
+use super::payloads::Payloads;
 use super::span::SpanSnapshot;
 
 /// Where a thread finds what it made and others have dropped.
@@ -19,7 +21,7 @@ pub(crate) struct Home {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    spans: Vec<Vec<SpanSnapshot>>,
+    spans: Vec<Made>,
     /// Bytes of the frames they were made of.
     bytes: u64,
 }
@@ -41,7 +43,7 @@ impl Home {
     }
 
     /// Takes spans in, or gives them back where too many wait.
-    fn take_in(&self, spans: Vec<SpanSnapshot>, bytes: u64) -> Result<(), Vec<SpanSnapshot>> {
+    fn take_in(&self, spans: Made, bytes: u64) -> Result<(), Made> {
         let waiting = self.waiting.lock();
         let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
         let sum = waiting.bytes.saturating_add(bytes);
@@ -54,25 +56,57 @@ impl Home {
     }
 }
 
+/// Spans that borrow from payloads.
+type SpanList<'a> = Vec<SpanSnapshot<'a>>;
+
+self_cell!(
+    /// Spans and the payloads that they borrow from.
+    struct Made {
+        owner: Payloads,
+        #[covariant]
+        dependent: SpanList,
+    }
+
+    impl {Debug}
+);
+
 /// The spans of a snapshot; when they are dropped they go home, if they have one.
+#[derive(Default)]
 pub(super) struct Spans {
-    spans: Vec<SpanSnapshot>,
+    /// `None` if there are none.
+    made: Option<Made>,
     home: Weak<Home>,
     /// Bytes of the frames they were made of; not known without a home.
     bytes: u64,
 }
 
 impl Spans {
+    /// The spans that `make` makes of payloads that it keeps.
+    pub(super) fn of_payloads<E>(
+        make: impl for<'p> FnOnce(&'p Payloads) -> Result<SpanList<'p>, E>,
+    ) -> Result<Spans, E> {
+        Ok(Spans {
+            made: Some(Made::try_new(Payloads::default(), make)?),
+            home: Weak::new(),
+            bytes: 0,
+        })
+    }
+
     pub(super) fn set_home(&mut self, home: &Arc<Home>, bytes: u64) {
         self.home = Arc::downgrade(home);
         self.bytes = bytes;
     }
+
+    pub(super) fn as_slice(&self) -> &[SpanSnapshot<'_>] {
+        let made = self.made.as_ref();
+        made.map_or(&[], |made| made.borrow_dependent())
+    }
 }
 
-impl From<Vec<SpanSnapshot>> for Spans {
-    fn from(spans: Vec<SpanSnapshot>) -> Spans {
+impl From<SpanList<'static>> for Spans {
+    fn from(spans: SpanList<'static>) -> Spans {
         Spans {
-            spans,
+            made: Some(Made::new(Payloads::default(), |_| spans)),
             home: Weak::new(),
             bytes: 0,
         }
@@ -81,37 +115,30 @@ impl From<Vec<SpanSnapshot>> for Spans {
 
 impl Drop for Spans {
     fn drop(&mut self) {
-        if let Some(home) = self.home.upgrade() {
-            let spans = std::mem::take(&mut self.spans);
+        if let (Some(home), Some(made)) = (self.home.upgrade(), self.made.take()) {
             // Where there is no place for them they are dropped here.
-            let _ = home.take_in(spans, self.bytes);
+            let _ = home.take_in(made, self.bytes);
         }
-    }
-}
-
-impl Deref for Spans {
-    type Target = [SpanSnapshot];
-
-    fn deref(&self) -> &[SpanSnapshot] {
-        &self.spans
     }
 }
 
 impl Clone for Spans {
     fn clone(&self) -> Spans {
-        Spans::from(self.spans.clone())
+        let copies = self.as_slice().iter().cloned();
+        let copies = copies.map(SpanSnapshot::into_owned);
+        Spans::from(copies.collect::<Vec<_>>())
     }
 }
 
 impl PartialEq for Spans {
     fn eq(&self, other: &Spans) -> bool {
-        self.spans == other.spans
+        self.as_slice() == other.as_slice()
     }
 }
 
 impl fmt::Debug for Spans {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.spans.fmt(f)
+        self.as_slice().fmt(f)
     }
 }
 
@@ -124,7 +151,7 @@ mod tests {
     fn spans() -> (Spans, Weak<str>) {
         let line = r#"{"type":"span.start","session":"s","span":"a","name":"x"}"#;
         let spans = fold_one(killed(1, line)).spans.clone();
-        let part = Arc::downgrade(&spans[0].id);
+        let part = Arc::downgrade(&spans.as_slice()[0].id);
         (spans, part)
     }
 
@@ -173,7 +200,7 @@ mod tests {
         spans.set_home(&home, 1);
         let copy = spans.clone();
         assert_eq!(copy, spans);
-        let part = Arc::downgrade(&copy[0].id);
+        let part = Arc::downgrade(&copy.as_slice()[0].id);
         drop((copy, spans));
         assert_eq!(home.waiting.lock().unwrap().spans.len(), 1);
         home.clear();

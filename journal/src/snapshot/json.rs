@@ -26,7 +26,7 @@ impl Serialize for Snapshot {
         json.serialize_field("ended_at", &self.ended_at.map(Shown))?;
         json.serialize_field("last_at", &Shown(self.last_at))?;
         json.serialize_field("metadata", &self.metadata)?;
-        json.serialize_field("spans", &*self.spans)?;
+        json.serialize_field("spans", self.spans())?;
         json.serialize_field("counters", &self.counters)?;
         json.serialize_field("totals", &self.totals)?;
         json.serialize_field("runs", &self.runs)?;
@@ -36,7 +36,7 @@ impl Serialize for Snapshot {
     }
 }
 
-impl Serialize for SpanSnapshot {
+impl Serialize for SpanSnapshot<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut json = serializer.serialize_struct("SpanSnapshot", 21)?;
         json.serialize_field("id", self.id())?;
@@ -64,7 +64,7 @@ impl Serialize for SpanSnapshot {
     }
 }
 
-impl Serialize for LinkSnapshot {
+impl Serialize for LinkSnapshot<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut json = serializer.serialize_struct("LinkSnapshot", 4)?;
         json.serialize_field("to_trace_id", &self.to_trace_id)?;
@@ -75,7 +75,7 @@ impl Serialize for LinkSnapshot {
     }
 }
 
-impl Serialize for LogSnapshot {
+impl Serialize for LogSnapshot<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut json = serializer.serialize_struct("LogSnapshot", 5)?;
         json.serialize_field("at", &Shown(self.at))?;
@@ -149,7 +149,7 @@ impl<T: fmt::Display> Serialize for Shown<T> {
     }
 }
 
-struct ModelJson<'s>(&'s Model<'static>);
+struct ModelJson<'s>(&'s Model<'s>);
 
 impl Serialize for ModelJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -176,7 +176,7 @@ impl Serialize for TokensJson {
     }
 }
 
-struct TextsJson<'s>(&'s SpanSnapshot);
+struct TextsJson<'s>(&'s SpanSnapshot<'s>);
 
 impl Serialize for TextsJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

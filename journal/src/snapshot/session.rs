@@ -39,6 +39,10 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    pub(super) fn with_spans(self, spans: Spans) -> Snapshot {
+        Snapshot { spans, ..self }
+    }
+
     /// Has the spans, nearly all there is of a session, dropped by the thread that clears `home`.
     /// They were made of so many bytes of frames.
     pub(crate) fn set_home(&mut self, home: &Arc<Home>, bytes: u64) {
@@ -131,26 +135,26 @@ impl Snapshot {
 
     /// Its spans, the root first, then in the order in which they were first heard of.
     #[must_use]
-    pub fn spans(&self) -> &[SpanSnapshot] {
-        &self.spans
+    pub fn spans(&self) -> &[SpanSnapshot<'_>] {
+        self.spans.as_slice()
     }
 
     /// The span that stands for the session; there always is one.
     #[must_use]
-    pub fn root(&self) -> &SpanSnapshot {
-        &self.spans[0]
+    pub fn root(&self) -> &SpanSnapshot<'_> {
+        &self.spans()[0]
     }
 
     /// The span with this id; looks at all of them.
     #[must_use]
-    pub fn span(&self, id: &str) -> Option<&SpanSnapshot> {
-        self.spans.iter().find(|span| *span.id == *id)
+    pub fn span(&self, id: &str) -> Option<&SpanSnapshot<'_>> {
+        self.spans().iter().find(|span| *span.id == *id)
     }
 
     /// All spans with their depth, from the root (depth 0), each followed by its children.
-    pub fn tree(&self) -> impl Iterator<Item = (usize, &SpanSnapshot)> {
+    pub fn tree(&self) -> impl Iterator<Item = (usize, &SpanSnapshot<'_>)> {
         Walk {
-            spans: &self.spans,
+            spans: self.spans(),
             children: &self.children,
             stack: vec![(0, 0)],
         }

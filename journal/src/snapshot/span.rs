@@ -1,5 +1,6 @@
 //! A span as its records tell it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::event::{
@@ -8,23 +9,25 @@ use crate::event::{
 use crate::time::Timestamp;
 
 /// A span of a session, with everything that became known of it.
+///
+/// Borrows from its snapshot, which keeps the payloads of its records.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SpanSnapshot {
+pub struct SpanSnapshot<'a> {
     pub(super) id: Arc<str>,
     pub(super) parent: Option<Arc<str>>,
-    pub(super) kind: Kind<'static>,
-    pub(super) name: String,
+    pub(super) kind: Kind<'a>,
+    pub(super) name: Cow<'a, str>,
     pub(super) started_at: Timestamp,
     pub(super) ended_at: Option<Timestamp>,
     pub(super) status: Status,
-    pub(super) status_message: Option<String>,
+    pub(super) status_message: Option<Cow<'a, str>>,
     pub(super) is_interrupted: bool,
     pub(super) ended_by_drop: bool,
-    pub(super) fields: SpanFields<'static>,
+    pub(super) fields: SpanFields<'a>,
     pub(super) texts: Vec<(MemberName<'static>, String)>,
-    pub(super) links: Vec<LinkSnapshot>,
-    pub(super) logs: Vec<LogSnapshot>,
-    pub(super) trace_id: Option<String>,
+    pub(super) links: Vec<LinkSnapshot<'a>>,
+    pub(super) logs: Vec<LogSnapshot<'a>>,
+    pub(super) trace_id: Option<Cow<'a, str>>,
     pub(super) otlp_kind: Option<OtlpKind>,
     /// How many records of the session came before the one that started it.
     pub(super) started_after: u64,
@@ -32,7 +35,7 @@ pub struct SpanSnapshot {
     pub(super) ended_after: Option<u64>,
 }
 
-impl SpanSnapshot {
+impl<'a> SpanSnapshot<'a> {
     /// The span's id, unique in its session.
     #[must_use]
     pub fn id(&self) -> &str {
@@ -47,7 +50,7 @@ impl SpanSnapshot {
 
     /// What kind of work it is.
     #[must_use]
-    pub fn kind(&self) -> &Kind<'static> {
+    pub fn kind(&self) -> &Kind<'a> {
         &self.kind
     }
 
@@ -95,7 +98,7 @@ impl SpanSnapshot {
 
     /// The model that did the work.
     #[must_use]
-    pub fn model(&self) -> Option<&Model<'static>> {
+    pub fn model(&self) -> Option<&Model<'a>> {
         self.fields.model.as_ref()
     }
 
@@ -125,13 +128,13 @@ impl SpanSnapshot {
 
     /// What it was given.
     #[must_use]
-    pub fn input(&self) -> Option<&Value<'static>> {
+    pub fn input(&self) -> Option<&Value<'a>> {
         self.fields.input.as_ref()
     }
 
     /// What it gave back.
     #[must_use]
-    pub fn output(&self) -> Option<&Value<'static>> {
+    pub fn output(&self) -> Option<&Value<'a>> {
         self.fields.output.as_ref()
     }
 
@@ -151,19 +154,19 @@ impl SpanSnapshot {
 
     /// Anything else known of it.
     #[must_use]
-    pub fn attributes(&self) -> &Map<'static> {
+    pub fn attributes(&self) -> &Map<'a> {
         &self.fields.attributes
     }
 
     /// Its links to other spans.
     #[must_use]
-    pub fn links(&self) -> &[LinkSnapshot] {
+    pub fn links(&self) -> &[LinkSnapshot<'a>] {
         &self.links
     }
 
     /// Its log lines.
     #[must_use]
-    pub fn logs(&self) -> &[LogSnapshot] {
+    pub fn logs(&self) -> &[LogSnapshot<'a>] {
         &self.logs
     }
 
@@ -186,6 +189,32 @@ impl SpanSnapshot {
             .map(|ended| ended.nanoseconds_since(self.started_at))
     }
 
+    /// The same span, borrowing nothing.
+    pub(super) fn into_owned(self) -> SpanSnapshot<'static> {
+        let links = self.links.into_iter().map(LinkSnapshot::into_owned);
+        let logs = self.logs.into_iter().map(LogSnapshot::into_owned);
+        SpanSnapshot {
+            id: self.id,
+            parent: self.parent,
+            kind: self.kind.into_owned(),
+            name: owned(self.name),
+            started_at: self.started_at,
+            ended_at: self.ended_at,
+            status: self.status,
+            status_message: self.status_message.map(owned),
+            is_interrupted: self.is_interrupted,
+            ended_by_drop: self.ended_by_drop,
+            fields: self.fields.into_owned(),
+            texts: self.texts,
+            links: links.collect(),
+            logs: logs.collect(),
+            trace_id: self.trace_id.map(owned),
+            otlp_kind: self.otlp_kind,
+            started_after: self.started_after,
+            ended_after: self.ended_after,
+        }
+    }
+
     /// How many records of the session came before the one that started it.
     #[cfg(feature = "export")]
     pub(crate) fn started_after(&self) -> u64 {
@@ -201,28 +230,57 @@ impl SpanSnapshot {
 
 /// A link from a span to another one.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LinkSnapshot {
+pub struct LinkSnapshot<'a> {
     /// The trace it leads to.
-    pub to_trace_id: Option<String>,
+    pub to_trace_id: Option<Cow<'a, str>>,
     /// The session it leads to.
-    pub to_session: Option<String>,
+    pub to_session: Option<Cow<'a, str>>,
     /// The span it leads to.
-    pub to_span: Option<String>,
+    pub to_span: Option<Cow<'a, str>>,
     /// Anything else.
-    pub attributes: Map<'static>,
+    pub attributes: Map<'a>,
+}
+
+impl LinkSnapshot<'_> {
+    /// The same link, borrowing nothing.
+    fn into_owned(self) -> LinkSnapshot<'static> {
+        LinkSnapshot {
+            to_trace_id: self.to_trace_id.map(owned),
+            to_session: self.to_session.map(owned),
+            to_span: self.to_span.map(owned),
+            attributes: self.attributes.into_owned(),
+        }
+    }
 }
 
 /// A log line of a span.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LogSnapshot {
+pub struct LogSnapshot<'a> {
     /// When it was written.
     pub at: Timestamp,
     /// The name of the kind of line.
-    pub event_name: Option<String>,
+    pub event_name: Option<Cow<'a, str>>,
     /// How severe it is.
     pub level: Level,
     /// What it says.
-    pub message: Value<'static>,
+    pub message: Value<'a>,
     /// Anything else.
-    pub attributes: Map<'static>,
+    pub attributes: Map<'a>,
+}
+
+impl LogSnapshot<'_> {
+    /// The same line, borrowing nothing.
+    fn into_owned(self) -> LogSnapshot<'static> {
+        LogSnapshot {
+            at: self.at,
+            event_name: self.event_name.map(owned),
+            level: self.level,
+            message: self.message.into_owned(),
+            attributes: self.attributes.into_owned(),
+        }
+    }
+}
+
+fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
+    Cow::Owned(text.into_owned())
 }

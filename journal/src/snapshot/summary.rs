@@ -94,7 +94,7 @@ impl From<&Snapshot> for SessionSummary {
 /// It is the one that folding the records gives, or there is none.
 #[derive(Debug)]
 pub(crate) struct SummaryFold {
-    fold: Fold,
+    fold: Fold<'static>,
     /// Hashes of the ids of spans that are finished where they began.
     finished: Vec<u64>,
     /// Hashes of all other ids.

@@ -27,8 +27,8 @@ pub struct Totals {
 }
 
 impl Totals {
-    pub(super) fn of(spans: &[SpanSnapshot], records: u64) -> Totals {
-        let count = |is_counted: &dyn Fn(&SpanSnapshot) -> bool| {
+    pub(super) fn of(spans: &[SpanSnapshot<'_>], records: u64) -> Totals {
+        let count = |is_counted: &dyn Fn(&SpanSnapshot<'_>) -> bool| {
             let count = spans.iter().filter(|span| is_counted(span)).count();
             u64::try_from(count).unwrap_or(u64::MAX)
         };

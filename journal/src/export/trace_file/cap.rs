@@ -42,7 +42,11 @@ impl Cap {
     }
 
     /// The id of the nearest span above that is shown.
-    pub(super) fn parent<'s>(&self, spans: &'s [SpanSnapshot], place: usize) -> Option<&'s str> {
+    pub(super) fn parent<'s>(
+        &self,
+        spans: &'s [SpanSnapshot<'s>],
+        place: usize,
+    ) -> Option<&'s str> {
         match self.parents.get(place) {
             Some(_) if place == 0 => None,
             Some(parent) => spans.get(*parent).map(SpanSnapshot::id),
@@ -52,13 +56,13 @@ impl Cap {
 }
 
 /// Walks up from every span to one that is shown; each elided one is walked through once.
-fn shown_parents(spans: &[SpanSnapshot], elided: &Range<usize>) -> Vec<usize> {
+fn shown_parents(spans: &[SpanSnapshot<'_>], elided: &Range<usize>) -> Vec<usize> {
     let places = spans
         .iter()
         .enumerate()
         .map(|(place, span)| (span.id(), place));
     let places: HashMap<&str, usize> = places.collect();
-    let above = |span: &SpanSnapshot| places.get(span.parent()?).copied();
+    let above = |span: &SpanSnapshot<'_>| places.get(span.parent()?).copied();
     let mut parents: Vec<usize> = spans.iter().map(|span| above(span).unwrap_or(0)).collect();
     let mut path = Vec::new();
     for start in 0..parents.len() {

@@ -25,7 +25,7 @@ pub(super) fn cut(text: &str, max: usize) -> &str {
 ///
 /// What is no text is measured by its JSON, and becomes the beginning of that if it is too long;
 /// but an object with nothing but an `error` keeps its form.
-pub(super) fn cut_value<'s>(value: &'s Value<'static>, max: usize) -> Cow<'s, Value<'static>> {
+pub(super) fn cut_value<'s>(value: &'s Value<'s>, max: usize) -> Cow<'s, Value<'s>> {
     if let Some(text) = value.as_str() {
         let short = cut(text, max);
         return match short.len() == text.len() {
@@ -49,7 +49,7 @@ pub(super) fn cut_value<'s>(value: &'s Value<'static>, max: usize) -> Cow<'s, Va
 }
 
 /// The text of a value: itself, or its JSON.
-pub(super) fn text_of<'s>(value: &'s Value<'static>) -> Cow<'s, str> {
+pub(super) fn text_of<'s>(value: &'s Value<'_>) -> Cow<'s, str> {
     match value.as_str() {
         Some(text) => Cow::Borrowed(text),
         None => Cow::Owned(compact(value)),
@@ -61,7 +61,7 @@ pub(super) fn compact(value: &Value<'_>) -> String {
     serde_json::to_string(value).expect("a value has string keys and writing to memory works")
 }
 
-fn only_error<'s>(value: &'s Value<'static>) -> Option<&'s str> {
+fn only_error<'s>(value: &'s Value<'_>) -> Option<&'s str> {
     let map = value.as_map().filter(|map| map.len() == 1)?;
     map.get("error")?.as_str()
 }

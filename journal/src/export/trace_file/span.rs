@@ -32,7 +32,7 @@ impl<'s> SpanList<'s> {
         }
     }
 
-    fn span(&'s self, place: usize, span: &'s SpanSnapshot) -> SpanJson<'s> {
+    fn span(&'s self, place: usize, span: &'s SpanSnapshot<'s>) -> SpanJson<'s> {
         let is_root = place == 0;
         SpanJson {
             span_id: Cow::Borrowed(span.id()),
@@ -63,7 +63,7 @@ impl<'s> SpanList<'s> {
         }
     }
 
-    fn status_message(&self, span: &'s SpanSnapshot, is_root: bool) -> Option<Cow<'s, str>> {
+    fn status_message(&self, span: &'s SpanSnapshot<'s>, is_root: bool) -> Option<Cow<'s, str>> {
         if !span.is_interrupted() {
             return span.status_message().map(Cow::Borrowed);
         }
@@ -75,7 +75,7 @@ impl<'s> SpanList<'s> {
         )))
     }
 
-    fn input(&'s self, place: usize, span: &'s SpanSnapshot) -> Option<Cow<'s, Value<'static>>> {
+    fn input(&'s self, place: usize, span: &'s SpanSnapshot<'s>) -> Option<Cow<'s, Value<'s>>> {
         let given = span.input().filter(|input| !input.is_null());
         match given {
             Some(input) if *span.kind() == Kind::USER_MESSAGE => {
@@ -90,7 +90,7 @@ impl<'s> SpanList<'s> {
         }
     }
 
-    fn output(&'s self, place: usize, span: &'s SpanSnapshot) -> Option<Cow<'s, Value<'static>>> {
+    fn output(&'s self, place: usize, span: &'s SpanSnapshot<'s>) -> Option<Cow<'s, Value<'s>>> {
         let given = span
             .output()
             .filter(|output| !output.is_null())
@@ -102,11 +102,14 @@ impl<'s> SpanList<'s> {
         }
         Some(match told {
             Cow::Borrowed(value) => self.shortened(value, TOOL_OUTPUT_MAX),
-            Cow::Owned(value) => Cow::Owned(cut_value(&value, TOOL_OUTPUT_MAX).into_owned()),
+            Cow::Owned(value) => {
+                let short = cut_value(&value, TOOL_OUTPUT_MAX).into_owned();
+                Cow::Owned(short.into_owned())
+            }
         })
     }
 
-    fn shortened(&self, value: &'s Value<'static>, max: usize) -> Cow<'s, Value<'static>> {
+    fn shortened(&self, value: &'s Value<'s>, max: usize) -> Cow<'s, Value<'s>> {
         match self.full {
             true => Cow::Borrowed(value),
             false => cut_value(value, max),
@@ -197,11 +200,11 @@ struct SpanJson<'s> {
     #[serde(skip_serializing_if = "Option::is_none")]
     tool: Option<ToolJson<'s>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    input: Option<Cow<'s, Value<'static>>>,
+    input: Option<Cow<'s, Value<'s>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<Cow<'s, Value<'static>>>,
+    output: Option<Cow<'s, Value<'s>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    attributes: Option<Cow<'s, Map<'static>>>,
+    attributes: Option<Cow<'s, Map<'s>>>,
 }
 
 #[derive(Serialize)]
@@ -216,7 +219,7 @@ struct ModelJson<'s> {
 }
 
 impl<'s> ModelJson<'s> {
-    fn of(model: &'s Model<'static>) -> Option<ModelJson<'s>> {
+    fn of(model: &'s Model<'s>) -> Option<ModelJson<'s>> {
         let json = ModelJson {
             model_id: model.model_id.as_deref(),
             provider_id: model.provider_id.as_deref(),
@@ -261,7 +264,7 @@ struct ToolJson<'s> {
 }
 
 impl<'s> ToolJson<'s> {
-    fn of(span: &'s SpanSnapshot) -> Option<ToolJson<'s>> {
+    fn of(span: &'s SpanSnapshot<'s>) -> Option<ToolJson<'s>> {
         let ended_at = span.ended_at().filter(|_| *span.kind() == Kind::TOOL);
         let json = ToolJson {
             call_id: span.call_id(),
@@ -272,7 +275,7 @@ impl<'s> ToolJson<'s> {
 }
 
 /// The name of a tool; one without is called unknown.
-pub(super) fn tool_name(tool: &SpanSnapshot) -> &str {
+pub(super) fn tool_name<'s>(tool: &'s SpanSnapshot<'_>) -> &'s str {
     match tool.name() {
         "" => "unknown",
         name => name,
@@ -280,7 +283,7 @@ pub(super) fn tool_name(tool: &SpanSnapshot) -> &str {
 }
 
 /// What a span streamed as its output, if it streamed any.
-pub(super) fn output_text(span: &SpanSnapshot) -> Option<&str> {
+pub(super) fn output_text<'s>(span: &'s SpanSnapshot<'_>) -> Option<&'s str> {
     let text = |channel| span.text(channel).filter(|text| !text.is_empty());
     text("output").or_else(|| text("stdout"))
 }
@@ -294,7 +297,7 @@ pub(super) fn duration_ms(started_at: Timestamp, ended_at: Timestamp) -> i64 {
     end.saturating_sub(start).max(0)
 }
 
-fn text_value(text: &str) -> Cow<'static, Value<'static>> {
+fn text_value<'s>(text: &str) -> Cow<'s, Value<'s>> {
     Cow::Owned(Value::String(Cow::Owned(text.to_owned())))
 }
 

@@ -108,7 +108,7 @@ pub(super) fn error(snapshot: &Snapshot) -> Option<&str> {
 const NO_REASON: &str = "Process exited before trace completed";
 
 /// Among the last calls, those that are made three or more times with equal input.
-fn loops<'s>(tools: &[&'s SpanSnapshot]) -> Vec<Loop<'s>> {
+fn loops<'s>(tools: &[&'s SpanSnapshot<'s>]) -> Vec<Loop<'s>> {
     let window = &tools[tools.len().saturating_sub(LOOP_WINDOW)..];
     let mut calls: Vec<(&str, String, usize)> = Vec::new();
     for tool in window {
@@ -139,7 +139,7 @@ const LOOP_WINDOW: usize = 10;
 const LOOP_COUNT_MIN: usize = 3;
 
 /// The tools called most, those called first before others called as often.
-fn top_tools<'s>(tools: impl Iterator<Item = &'s SpanSnapshot>) -> Vec<TopTool<'s>> {
+fn top_tools<'s>(tools: impl Iterator<Item = &'s SpanSnapshot<'s>>) -> Vec<TopTool<'s>> {
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut counted: Vec<TopTool<'s>> = Vec::new();
     for tool in tools {

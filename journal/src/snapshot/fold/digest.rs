@@ -5,7 +5,7 @@ use crate::digest::Digest;
 use crate::event::{Action, Event};
 use crate::seq::Seq;
 
-impl Fold {
+impl Fold<'_> {
     /// Takes in what the run's records in a segment come to, but for the spans that are finished
     /// there, and shows every id that they give a span or the root; `None` if it is no digest.
     ///
@@ -25,7 +25,7 @@ impl Fold {
             if let Some(span) = span_of(&event).filter(|span| !span.is_empty()) {
                 see_span(span);
             }
-            self.record(Seq::FIRST, event);
+            self.passing_record(Seq::FIRST, event);
         }
         if let Some(at) = digest.last_at() {
             self.branches[number].saw(at);

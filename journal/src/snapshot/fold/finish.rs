@@ -16,13 +16,15 @@ use crate::seeded::{self, Bug};
 use crate::seq::Seq;
 use crate::snapshot::children::Children;
 use crate::snapshot::fnv_1a_128;
+use crate::snapshot::home::Spans;
 use crate::snapshot::note;
 use crate::snapshot::session::{RunSnapshot, Snapshot};
 use crate::snapshot::span::SpanSnapshot;
 use crate::snapshot::totals::Totals;
 use crate::time::Timestamp;
 
-pub(super) fn finish(mut fold: Fold, loss: Loss) -> Snapshot {
+/// The snapshot but for its spans, and the spans.
+pub(super) fn finish(mut fold: Fold<'_>, loss: Loss) -> (Snapshot, Vec<SpanSnapshot<'_>>) {
     fold.spans.name_root(None);
     let verdict = verdict(&fold.branches);
     note_branches(&fold.branches, &verdict, &mut fold.notes);
@@ -44,7 +46,7 @@ pub(super) fn finish(mut fold: Fold, loss: Loss) -> Snapshot {
     }
     let session = fold.session;
     let trace_id = session.trace_id.map(Cow::into_owned);
-    Snapshot {
+    let snapshot = Snapshot {
         trace_id: trace_id.unwrap_or_else(|| trace_id_of(&session.id)),
         id: session.id,
         status: verdict.status,
@@ -58,7 +60,7 @@ pub(super) fn finish(mut fold: Fold, loss: Loss) -> Snapshot {
         parent_session: session.parent_session.map(Cow::into_owned),
         children,
         totals: Totals::of(&spans, fold.records),
-        spans: spans.into(),
+        spans: Spans::default(),
         counters: session
             .counters
             .into_members()
@@ -68,11 +70,12 @@ pub(super) fn finish(mut fold: Fold, loss: Loss) -> Snapshot {
         runs: runs(&fold.branches, &verdict),
         notes: fold.notes.finish(),
         loss,
-    }
+    };
+    (snapshot, spans)
 }
 
 /// The parent of each span by its place among the spans of the snapshot; `None` for the root.
-fn places(drafts: &[Draft], parents: &[usize]) -> Vec<Option<usize>> {
+fn places(drafts: &[Draft<'_>], parents: &[usize]) -> Vec<Option<usize>> {
     let mut places = Vec::with_capacity(drafts.len());
     let mut count = 0;
     for draft in drafts {
@@ -95,7 +98,7 @@ struct Times {
 }
 
 impl Times {
-    fn of(fold: &Fold, verdict: &Verdict) -> Times {
+    fn of(fold: &Fold<'_>, verdict: &Verdict) -> Times {
         let opened_at = fold
             .branches
             .iter()
@@ -115,19 +118,19 @@ impl Times {
 }
 
 /// The root stands for the session: it is open, ended or interrupted as that is.
-fn root(
-    draft: Draft,
+fn root<'a>(
+    draft: Draft<'a>,
     session: &SessionDraft,
     verdict: &Verdict,
     times: Times,
     notes: &mut Notes,
-) -> SpanSnapshot {
+) -> SpanSnapshot<'a> {
     let has_name = draft.name.is_some();
     let mut root = convert(draft, None, notes);
     root.kind = Kind::SESSION;
     root.name = match session.name.as_deref() {
-        Some(name) => name.to_owned(),
-        None if !has_name => session.id.clone(),
+        Some(name) => Cow::Owned(name.to_owned()),
+        None if !has_name => Cow::Owned(session.id.clone()),
         None => root.name,
     };
     root.started_at = times.started_at;
@@ -136,7 +139,8 @@ fn root(
         SessionStatus::Completed => root.status = Status::Ok,
         SessionStatus::Error => {
             root.status = Status::Error;
-            root.status_message = verdict.error.clone().or(root.status_message);
+            let error = verdict.error.clone().map(Cow::Owned);
+            root.status_message = error.or(root.status_message);
         }
         SessionStatus::Crashed => root.is_interrupted = true,
         SessionStatus::Running => {}
@@ -144,7 +148,12 @@ fn root(
     root
 }
 
-fn span(draft: Draft, parent: Arc<str>, branches: &[Branch], notes: &mut Notes) -> SpanSnapshot {
+fn span<'a>(
+    draft: Draft<'a>,
+    parent: Arc<str>,
+    branches: &[Branch],
+    notes: &mut Notes,
+) -> SpanSnapshot<'a> {
     if let (None, Some(first)) = (&draft.start, draft.first) {
         let text = format!("the start of span {} is not there", draft.id);
         notes.add(note::MISSING_START, first, text);
@@ -170,7 +179,7 @@ fn left_open(opened: Place, branches: &[Branch]) -> OpenSpan {
 }
 
 /// Everything of a span that needs no other span.
-fn convert(draft: Draft, parent: Option<Arc<str>>, notes: &mut Notes) -> SpanSnapshot {
+fn convert<'a>(draft: Draft<'a>, parent: Option<Arc<str>>, notes: &mut Notes) -> SpanSnapshot<'a> {
     let (texts, missing) = draft.texts.finish();
     for gap in missing {
         let (len, offset) = (gap.len, gap.offset);
@@ -185,26 +194,27 @@ fn convert(draft: Draft, parent: Option<Arc<str>>, notes: &mut Notes) -> SpanSna
         attributes: draft.attributes.into_map(),
         ..draft.fields
     };
-    let owned = |text: Option<Cow<'static, str>>| text.map(Cow::into_owned);
     SpanSnapshot {
-        name: owned(draft.name).unwrap_or_else(|| match draft.kind == Some(Kind::TOOL) {
-            true => UNNAMED_TOOL.to_owned(),
-            false => draft.id.as_ref().to_owned(),
-        }),
+        name: draft
+            .name
+            .unwrap_or_else(|| match draft.kind == Some(Kind::TOOL) {
+                true => Cow::Borrowed(UNNAMED_TOOL),
+                false => Cow::Owned(draft.id.as_ref().to_owned()),
+            }),
         id: draft.id,
         parent,
         kind: draft.kind.unwrap_or(Kind::SPAN),
         started_at: first.map(|(_, at)| at).unwrap_or_default(),
         ended_at: None,
         status: draft.status,
-        status_message: owned(draft.status_message),
+        status_message: draft.status_message,
         is_interrupted: false,
         ended_by_drop: draft.ended_by_drop,
         fields,
         texts,
         links: draft.links,
         logs: draft.logs,
-        trace_id: owned(draft.trace_id),
+        trace_id: draft.trace_id,
         otlp_kind: draft.otlp_kind,
         started_after: first.map_or(0, |(place, _)| place.order),
         ended_after: draft.end.map(|(place, _)| place.order),

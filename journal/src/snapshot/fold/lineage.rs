@@ -6,7 +6,7 @@ use super::spans::{ROOT, Spans};
 use crate::snapshot::note;
 
 /// For each draft the draft it is part of. Unknown parents and cycles hang under the root.
-pub(super) fn parents(spans: &Spans, notes: &mut Notes) -> Vec<usize> {
+pub(super) fn parents(spans: &Spans<'_>, notes: &mut Notes) -> Vec<usize> {
     let mut parents = vec![ROOT; spans.drafts.len()];
     for (number, draft) in spans.drafts.iter().enumerate().skip(1) {
         let Some(parent) = &draft.parent else {
@@ -25,7 +25,7 @@ pub(super) fn parents(spans: &Spans, notes: &mut Notes) -> Vec<usize> {
 }
 
 /// Walks up from every span; each is walked through once.
-fn cut_cycles(spans: &Spans, parents: &mut [usize], notes: &mut Notes) {
+fn cut_cycles(spans: &Spans<'_>, parents: &mut [usize], notes: &mut Notes) {
     let mut is_sound = vec![false; parents.len()];
     is_sound[ROOT] = true;
     let mut is_on_path = vec![false; parents.len()];

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::event::{Model, Number, SpanFields, Tokens, Value};
 
 /// Takes in everything but the attributes.
-pub(super) fn merge(into: &mut SpanFields<'static>, from: SpanFields<'_>) {
+pub(super) fn merge<'a>(into: &mut SpanFields<'a>, from: SpanFields<'a>) {
     merge_value(&mut into.input, from.input);
     merge_value(&mut into.output, from.output);
     merge_text(&mut into.call_id, from.call_id);
@@ -22,9 +22,9 @@ pub(super) fn merge(into: &mut SpanFields<'static>, from: SpanFields<'_>) {
 }
 
 /// A text that says something replaces what is there.
-pub(super) fn merge_text(into: &mut Option<Cow<'static, str>>, from: Option<Cow<'_, str>>) {
+pub(super) fn merge_text<'a>(into: &mut Option<Cow<'a, str>>, from: Option<Cow<'a, str>>) {
     if let Some(text) = from.filter(|text| !text.is_empty()) {
-        *into = Some(Cow::Owned(text.into_owned()));
+        *into = Some(text);
     }
 }
 
@@ -45,16 +45,16 @@ pub(super) fn has_negative(fields: &SpanFields<'_>) -> bool {
         .any(|number| number.as_f64() < 0.0)
 }
 
-fn merge_value(into: &mut Option<Value<'static>>, from: Option<Value<'_>>) {
+fn merge_value<'a>(into: &mut Option<Value<'a>>, from: Option<Value<'a>>) {
     let Some(value) = from.filter(|value| !value.is_null()) else {
         return;
     };
     if into.is_none() || !value.is_blank() {
-        *into = Some(value.into_owned());
+        *into = Some(value);
     }
 }
 
-fn merge_model(into: &mut Model<'static>, from: Model<'_>) {
+fn merge_model<'a>(into: &mut Model<'a>, from: Model<'a>) {
     merge_text(&mut into.model_id, from.model_id);
     merge_text(&mut into.provider_id, from.provider_id);
     merge_text(&mut into.variant, from.variant);

@@ -20,8 +20,9 @@ use notes::Notes;
 use session::SessionDraft;
 use spans::Spans;
 
-use super::note;
+use super::payloads::Keeper;
 use super::session::Snapshot;
+use super::{home, note};
 use crate::event::{Action, Event};
 use crate::format::RecordKind;
 use crate::recovery::{Loss, RunFacts};
@@ -34,9 +35,9 @@ use crate::time::Timestamp;
 /// Runs come in order, each with its records in order. Nothing a record says is an error: what
 /// is odd gets a note.
 #[derive(Debug)]
-pub(crate) struct Fold {
+pub(crate) struct Fold<'a> {
     session: SessionDraft,
-    spans: Spans,
+    spans: Spans<'a>,
     branches: Vec<Branch>,
     notes: Notes,
     /// The first time any record tells.
@@ -57,9 +58,9 @@ struct Place {
     order: u64,
 }
 
-impl Fold {
+impl<'a> Fold<'a> {
     /// An empty fold of the session with this id.
-    pub(crate) fn new(session: &str) -> Fold {
+    pub(crate) fn new(session: &str) -> Fold<'a> {
         Fold {
             session: SessionDraft::new(session),
             spans: Spans::new(),
@@ -81,10 +82,22 @@ impl Fold {
     }
 
     /// Takes in the next record of the run.
-    pub(crate) fn record(&mut self, seq: Seq, event: Event<'_>) {
-        let Some(branch) = self.branches.last_mut() else {
-            return;
-        };
+    pub(crate) fn record(&mut self, seq: Seq, event: Event<'a>) {
+        if let Some(place) = self.see(seq, &event) {
+            self.action(event.action, place);
+        }
+    }
+
+    /// As [`record`](Fold::record), of an event that goes away: what has to stay of it is copied.
+    pub(crate) fn passing_record(&mut self, seq: Seq, event: Event<'_>) {
+        if let Some(place) = self.see(seq, &event) {
+            self.passing_action(event.action, place);
+        }
+    }
+
+    /// Takes note of when a record is told, and says where it is.
+    fn see(&mut self, seq: Seq, event: &Event<'_>) -> Option<Place> {
+        let branch = self.branches.last_mut()?;
         if let Action::SessionStart(_) = event.action {
             branch.start();
         }
@@ -92,13 +105,11 @@ impl Fold {
             branch.saw(at);
             self.first_at.get_or_insert(at);
         }
-        let Some(place) = self.place(seq, event.at) else {
-            return;
-        };
+        let place = self.place(seq, event.at)?;
         if is_work(&event.action) {
             self.work(place);
         }
-        self.action(event.action, place);
+        Some(place)
     }
 
     /// Takes in the next record of the run, whose payload is the caller's own.
@@ -116,9 +127,16 @@ impl Fold {
         }
     }
 
-    /// The snapshot of everything taken in, of which `loss` is lost.
-    pub(crate) fn finish(self, loss: Loss) -> Snapshot {
-        finish::finish(self, loss)
+    /// Whether a fold keeps most of what events of this kind say, so that they had better stay.
+    pub(crate) fn keeps(kind: RecordKind) -> bool {
+        matches!(
+            kind,
+            RecordKind::SPAN_START
+                | RecordKind::SPAN_END
+                | RecordKind::SPAN
+                | RecordKind::LOG
+                | RecordKind::LINK
+        )
     }
 
     /// Counts a record and says where it is. Without a time it is as late as the one before.
@@ -153,12 +171,8 @@ impl Fold {
         }
     }
 
-    fn action(&mut self, action: Action<'_>, place: Place) {
+    fn action(&mut self, action: Action<'a>, place: Place) {
         match action {
-            Action::SessionStart(start) => self.session_start(start, place),
-            Action::SessionUpdate(update) => self.session.update(update),
-            Action::SessionEnd(end) => self.session_end(&end, place),
-            Action::Crash(crash) => self.crash(&crash, place),
             Action::SpanStart(start) => self.span_start(start, place),
             Action::SpanUpdate(update) => self.span_update(update, place),
             Action::SpanEnd(end) => self.span_end(end, place),
@@ -167,15 +181,66 @@ impl Fold {
                 self.span_start(start, place);
                 self.span_end(*end, place);
             }
-            Action::Text(text) => self.text(&text, place),
             Action::Log(log) => self.log(log, place),
             Action::Link(link) => self.link(link, place),
+            Action::SessionStart(_)
+            | Action::SessionUpdate(_)
+            | Action::SessionEnd(_)
+            | Action::Crash(_)
+            | Action::Text(_)
+            | Action::Counter(_)
+            | Action::Unknown { .. }
+            | Action::Custom(_) => self.passing_action(action, place),
+        }
+    }
+
+    fn passing_action(&mut self, action: Action<'_>, place: Place) {
+        match action {
+            Action::SessionStart(start) => self.session_start(start, place),
+            Action::SessionUpdate(update) => self.session.update(update),
+            Action::SessionEnd(end) => self.session_end(&end, place),
+            Action::Crash(crash) => self.crash(&crash, place),
+            Action::Text(text) => self.text(&text, place),
             Action::Counter(counter) => self.session.count(&counter),
             Action::Unknown { kind, .. } => {
                 self.branches[place.branch].saw_unknown(kind, place.seq);
             }
             Action::Custom(_) => {}
+            Action::SpanStart(_)
+            | Action::SpanUpdate(_)
+            | Action::SpanEnd(_)
+            | Action::Span(..)
+            | Action::Log(_)
+            | Action::Link(_) => self.action(action.into_owned(), place),
         }
+    }
+}
+
+impl Fold<'_> {
+    /// The snapshot of a session whose records `take_in` takes in; it says what is lost of them.
+    /// The payloads that it keeps stay with the snapshot.
+    pub(crate) fn snapshot<E>(
+        session: &str,
+        take_in: impl for<'p> FnOnce(&mut Fold<'p>, Keeper<'p>) -> Result<Loss, E>,
+    ) -> Result<Snapshot, E> {
+        let mut made = None;
+        let spans = home::Spans::of_payloads(|payloads| {
+            let mut fold = Fold::new(session);
+            let loss = take_in(&mut fold, payloads.keeper())?;
+            let (snapshot, spans) = finish::finish(fold, loss);
+            made = Some(snapshot);
+            Ok(spans)
+        })?;
+        let snapshot = made.expect("it is made before its spans");
+        Ok(snapshot.with_spans(spans))
+    }
+}
+
+impl Fold<'static> {
+    /// The snapshot of everything taken in, of which `loss` is lost.
+    pub(crate) fn finish(self, loss: Loss) -> Snapshot {
+        let (snapshot, spans) = finish::finish(self, loss);
+        snapshot.with_spans(spans.into())
     }
 }
 

@@ -6,14 +6,14 @@ use crate::event::{Map, MemberName, Value};
 
 /// A list of named things that stays fast however many names are added one by one.
 #[derive(Debug)]
-pub(super) struct Named<T> {
-    members: Vec<(MemberName<'static>, T)>,
+pub(super) struct Named<'a, T> {
+    members: Vec<(MemberName<'a>, T)>,
     /// Where each name is; empty while there are few.
     places: HashMap<String, usize>,
 }
 
-impl<T> Default for Named<T> {
-    fn default() -> Named<T> {
+impl<T> Default for Named<'_, T> {
+    fn default() -> Self {
         Named {
             members: Vec::new(),
             places: HashMap::new(),
@@ -21,7 +21,7 @@ impl<T> Default for Named<T> {
     }
 }
 
-impl<T> Named<T> {
+impl<'a, T> Named<'a, T> {
     pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut T> {
         let place = self.place(name)?;
         Some(&mut self.members[place].1)
@@ -31,7 +31,7 @@ impl<T> Named<T> {
     pub(super) fn set(&mut self, name: &str, thing: T) {
         match self.place(name) {
             Some(place) => self.members[place].1 = thing,
-            None => self.add(name, thing),
+            None => self.add(MemberName::owned(name), thing),
         }
     }
 
@@ -48,17 +48,18 @@ impl<T> Named<T> {
     }
 
     /// Adds what has a name that is not there yet.
-    fn add(&mut self, name: &str, thing: T) {
+    fn add(&mut self, name: MemberName<'a>, thing: T) {
         let place = self.members.len();
-        self.members.push((MemberName::owned(name), thing));
+        if place > WALK_MAX {
+            self.places.insert(name.as_str().to_owned(), place);
+        }
+        self.members.push((name, thing));
         if place == WALK_MAX {
             self.find_places();
-        } else if place > WALK_MAX {
-            self.places.insert(name.to_owned(), place);
         }
     }
 
-    pub(super) fn into_members(self) -> Vec<(MemberName<'static>, T)> {
+    pub(super) fn into_members(self) -> Vec<(MemberName<'a>, T)> {
         self.members
     }
 
@@ -69,9 +70,9 @@ impl<T> Named<T> {
     }
 }
 
-impl Named<Value<'static>> {
+impl<'a> Named<'a, Value<'a>> {
     /// Later members win, null ones too.
-    pub(super) fn merge(&mut self, members: Map<'_>) {
+    pub(super) fn merge(&mut self, members: Map<'a>) {
         if self.members.is_empty() {
             self.take(members);
             return;
@@ -79,42 +80,42 @@ impl Named<Value<'static>> {
         // Events of a span tend to have the same members in the same order.
         let mut next = 0;
         for (name, value) in members.0 {
-            let name = name.as_str();
-            let place = match self.is_at(next, name) {
+            let place = match self.is_at(next, name.as_str()) {
                 true => Some(next),
-                false => self.place(name),
+                false => self.place(name.as_str()),
             };
             match place {
-                Some(place) => self.members[place].1 = value.into_owned(),
-                None => self.add(name, value.into_owned()),
+                Some(place) => self.members[place].1 = value,
+                None => self.add(name, value),
             }
             next = place.map_or(0, |place| place + 1);
         }
     }
 
     /// Later members win, but an empty one leaves alone what is there.
-    pub(super) fn merge_filled(&mut self, members: Map<'_>) {
+    pub(super) fn merge_filled(&mut self, members: Map<'a>) {
         if self.members.is_empty() {
             self.take(members);
             return;
         }
         for (name, value) in members.0 {
-            let name = name.as_str();
-            if !value.is_blank() || self.get_mut(name).is_none() {
-                self.set(name, value.into_owned());
+            match self.place(name.as_str()) {
+                Some(place) if !value.is_blank() => self.members[place].1 = value,
+                Some(_) => {}
+                None => self.add(name, value),
             }
         }
     }
 
     /// Takes all members as they are, where there are none yet: a map has no name twice.
-    fn take(&mut self, members: Map<'_>) {
-        self.members = members.into_owned().0;
+    fn take(&mut self, members: Map<'a>) {
+        self.members = members.0;
         if self.members.len() > WALK_MAX {
             self.find_places();
         }
     }
 
-    pub(super) fn into_map(self) -> Map<'static> {
+    pub(super) fn into_map(self) -> Map<'a> {
         Map(self.members)
     }
 }

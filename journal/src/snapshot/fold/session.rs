@@ -20,9 +20,9 @@ pub(super) struct SessionDraft {
     pub(super) started_at: Option<Timestamp>,
     pub(super) name: Option<Cow<'static, str>>,
     pub(super) parent_session: Option<Cow<'static, str>>,
-    pub(super) metadata: Named<Value<'static>>,
+    pub(super) metadata: Named<'static, Value<'static>>,
     /// By name and span.
-    pub(super) counters: Named<CounterSnapshot>,
+    pub(super) counters: Named<'static, CounterSnapshot>,
 }
 
 impl SessionDraft {
@@ -43,8 +43,8 @@ impl SessionDraft {
     }
 
     pub(super) fn update(&mut self, update: SessionUpdate<'_>) {
-        merge_text(&mut self.name, update.name);
-        self.metadata.merge_filled(update.metadata);
+        merge_text(&mut self.name, owned(update.name));
+        self.metadata.merge_filled(update.metadata.into_owned());
     }
 
     pub(super) fn count(&mut self, counter: &Counter<'_>) {
@@ -68,21 +68,21 @@ impl SessionDraft {
     }
 }
 
-impl Fold {
+impl Fold<'_> {
     pub(super) fn session_start(&mut self, start: SessionStart<'_>, place: Place) {
         self.spans.name_root(start.span.as_deref());
         let session = &mut self.session;
         session.started_at.get_or_insert(place.at);
         if session.trace_id.is_none() {
-            merge_text(&mut session.trace_id, start.trace_id);
+            merge_text(&mut session.trace_id, owned(start.trace_id));
         }
         if session.parent_session.is_none() {
-            merge_text(&mut session.parent_session, start.parent_session);
+            merge_text(&mut session.parent_session, owned(start.parent_session));
         }
         if session.name.is_none() {
-            merge_text(&mut session.name, start.name);
+            merge_text(&mut session.name, owned(start.name));
         }
-        session.metadata.merge_filled(start.metadata);
+        session.metadata.merge_filled(start.metadata.into_owned());
     }
 
     pub(super) fn session_end(&mut self, end: &SessionEnd<'_>, place: Place) {
@@ -127,4 +127,8 @@ impl Fold {
             text,
         });
     }
+}
+
+fn owned(text: Option<Cow<'_, str>>) -> Option<Cow<'static, str>> {
+    text.map(|text| Cow::Owned(text.into_owned()))
 }

@@ -17,8 +17,8 @@ pub(super) const ROOT: usize = 0;
 
 /// All spans heard of, the root first, then in the order in which they came up.
 #[derive(Debug)]
-pub(super) struct Spans {
-    pub(super) drafts: Vec<Draft>,
+pub(super) struct Spans<'a> {
+    pub(super) drafts: Vec<Draft<'a>>,
     places: HashMap<Arc<str>, usize>,
     /// Those asked for last, the latest first: events of a span and of its parent tend to follow
     /// each other.
@@ -29,11 +29,11 @@ pub(super) struct Spans {
 
 /// What is known of a span so far.
 #[derive(Debug, Default)]
-pub(super) struct Draft {
+pub(super) struct Draft<'a> {
     pub(super) id: Arc<str>,
     pub(super) parent: Option<Arc<str>>,
-    pub(super) kind: Option<Kind<'static>>,
-    pub(super) name: Option<Cow<'static, str>>,
+    pub(super) kind: Option<Kind<'a>>,
+    pub(super) name: Option<Cow<'a, str>>,
     /// The first record that mentions it; `None` for a root that none mentions.
     pub(super) first: Option<Place>,
     /// The record that started it, and when that was.
@@ -43,22 +43,22 @@ pub(super) struct Draft {
     /// The record since which it is open.
     pub(super) opened: Option<Place>,
     pub(super) status: Status,
-    pub(super) status_message: Option<Cow<'static, str>>,
+    pub(super) status_message: Option<Cow<'a, str>>,
     pub(super) ended_by_drop: bool,
     /// Without the attributes.
-    pub(super) fields: SpanFields<'static>,
-    pub(super) attributes: Named<Value<'static>>,
+    pub(super) fields: SpanFields<'a>,
+    pub(super) attributes: Named<'a, Value<'a>>,
     pub(super) texts: Texts,
-    pub(super) links: Vec<LinkSnapshot>,
-    pub(super) logs: Vec<LogSnapshot>,
-    pub(super) trace_id: Option<Cow<'static, str>>,
+    pub(super) links: Vec<LinkSnapshot<'a>>,
+    pub(super) logs: Vec<LogSnapshot<'a>>,
+    pub(super) trace_id: Option<Cow<'a, str>>,
     pub(super) otlp_kind: Option<OtlpKind>,
     /// It turned out to be the root and was taken into it.
     pub(super) is_root_twin: bool,
 }
 
-impl Spans {
-    pub(super) fn new() -> Spans {
+impl<'a> Spans<'a> {
+    pub(super) fn new() -> Spans<'a> {
         Spans {
             drafts: vec![Draft::default()],
             places: HashMap::new(),
@@ -167,18 +167,18 @@ impl Spans {
     }
 }
 
-impl Draft {
+impl<'a> Draft<'a> {
     /// Takes in what a start says, the first time.
-    pub(super) fn begin(&mut self, start: SpanStart<'_>, parent: Option<Arc<str>>, place: Place) {
+    pub(super) fn begin(&mut self, start: SpanStart<'a>, parent: Option<Arc<str>>, place: Place) {
         self.parent = parent;
         let kind = Some(start.kind.clone()).filter(|kind| !kind.as_str().is_empty());
-        self.kind = kind.map(Kind::into_owned);
+        self.kind = kind;
         self.start = Some((place, start.started_at.unwrap_or(place.at)));
         self.describe(start, place);
     }
 
     /// Takes in what any start says of the span.
-    pub(super) fn describe(&mut self, start: SpanStart<'_>, place: Place) {
+    pub(super) fn describe(&mut self, start: SpanStart<'a>, place: Place) {
         self.opened = Some(place);
         merge_text(&mut self.name, Some(start.name));
         merge_text(&mut self.trace_id, start.trace_id);
@@ -186,13 +186,13 @@ impl Draft {
         self.merge(start.fields);
     }
 
-    pub(super) fn merge(&mut self, mut fields: SpanFields<'_>) {
+    pub(super) fn merge(&mut self, mut fields: SpanFields<'a>) {
         self.attributes
             .merge(std::mem::take(&mut fields.attributes));
         merge(&mut self.fields, fields);
     }
 
-    pub(super) fn set_status(&mut self, status: Status, message: Option<Cow<'_, str>>) {
+    pub(super) fn set_status(&mut self, status: Status, message: Option<Cow<'a, str>>) {
         if status != Status::Unset {
             self.status = status;
         }

@@ -8,7 +8,7 @@ use crate::event::MemberName;
 
 /// The texts of a span, by channel.
 #[derive(Debug, Default)]
-pub(super) struct Texts(Named<Vec<Stream>>);
+pub(super) struct Texts(Named<'static, Vec<Stream>>);
 
 /// Pieces that one run counted the bytes of together, by their offset. They never overlap.
 #[derive(Debug)]

@@ -1,15 +1,13 @@
 //! What events say of spans.
 
-use std::borrow::Cow;
-
 use super::spans::ROOT;
 use super::{Fold, Place};
 use crate::event::{Link, Log, SpanEnd, SpanFields, SpanStart, SpanUpdate, Text};
 use crate::snapshot::note;
 use crate::snapshot::span::{LinkSnapshot, LogSnapshot};
 
-impl Fold {
-    pub(super) fn span_start(&mut self, start: SpanStart<'_>, place: Place) {
+impl<'a> Fold<'a> {
+    pub(super) fn span_start(&mut self, start: SpanStart<'a>, place: Place) {
         self.check_numbers(&start.span, &start.fields, place);
         let number = self.spans.place_of(&start.span, place);
         if self.spans.drafts[number].start.is_none() {
@@ -27,7 +25,7 @@ impl Fold {
         self.notes.add(note::DUPLICATE_START, place, text);
     }
 
-    pub(super) fn span_update(&mut self, update: SpanUpdate<'_>, place: Place) {
+    pub(super) fn span_update(&mut self, update: SpanUpdate<'a>, place: Place) {
         self.check_numbers(&update.span, &update.fields, place);
         let number = self.spans.place_or_root(Some(&update.span), place);
         let draft = &mut self.spans.drafts[number];
@@ -38,7 +36,7 @@ impl Fold {
     }
 
     /// The first end wins; only the session's end ends the root.
-    pub(super) fn span_end(&mut self, end: SpanEnd<'_>, place: Place) {
+    pub(super) fn span_end(&mut self, end: SpanEnd<'a>, place: Place) {
         let span = &*end.span;
         let number = self.spans.place_or_root(Some(span), place);
         let draft = &mut self.spans.drafts[number];
@@ -68,24 +66,24 @@ impl Fold {
         texts.add(text.channel.as_str(), text.offset, &text.text, place);
     }
 
-    pub(super) fn log(&mut self, log: Log<'_>, place: Place) {
+    pub(super) fn log(&mut self, log: Log<'a>, place: Place) {
         let number = self.spans.place_or_root(log.span.as_deref(), place);
         self.spans.drafts[number].logs.push(LogSnapshot {
             at: place.at,
-            event_name: log.event_name.map(Cow::into_owned),
+            event_name: log.event_name,
             level: log.level,
-            message: log.message.into_owned(),
-            attributes: log.attributes.into_owned(),
+            message: log.message,
+            attributes: log.attributes,
         });
     }
 
-    pub(super) fn link(&mut self, link: Link<'_>, place: Place) {
+    pub(super) fn link(&mut self, link: Link<'a>, place: Place) {
         let number = self.spans.place_or_root(link.span.as_deref(), place);
         self.spans.drafts[number].links.push(LinkSnapshot {
-            to_trace_id: link.to_trace_id.map(Cow::into_owned),
-            to_session: link.to_session.map(Cow::into_owned),
-            to_span: link.to_span.map(Cow::into_owned),
-            attributes: link.attributes.into_owned(),
+            to_trace_id: link.to_trace_id,
+            to_session: link.to_session,
+            to_span: link.to_span,
+            attributes: link.attributes,
         });
     }
 
