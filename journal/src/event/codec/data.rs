@@ -1,14 +1,10 @@
 //! Values and maps as bytes. Depth is counted, so hostile bytes cannot exhaust the stack.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, Visitor};
-use serde::de::{DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess};
 use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, Serializer};
 
-use super::field::LongText;
+use super::unread::Unread;
 use crate::event::value::DEPTH_MAX;
 use crate::event::{Map, MemberName, Value};
 
@@ -25,19 +21,16 @@ pub(super) struct Members<'a>(pub(super) Cow<'a, Map<'a>>);
 pub(super) struct TopMembers<'a>(pub(super) Cow<'a, Map<'a>>);
 
 /// Tags of the values on the disk.
-mod tag {
-    pub(super) const NULL: u32 = 0;
-    pub(super) const BOOL: u32 = 1;
-    pub(super) const I64: u32 = 2;
-    pub(super) const U64: u32 = 3;
-    pub(super) const F64: u32 = 4;
-    pub(super) const STRING: u32 = 5;
-    pub(super) const BYTES: u32 = 6;
-    pub(super) const LIST: u32 = 7;
-    pub(super) const MAP: u32 = 8;
-    pub(super) const NAMES: &[&str] = &[
-        "null", "bool", "i64", "u64", "f64", "string", "bytes", "list", "map",
-    ];
+pub(super) mod tag {
+    pub(in super::super) const NULL: u32 = 0;
+    pub(in super::super) const BOOL: u32 = 1;
+    pub(in super::super) const I64: u32 = 2;
+    pub(in super::super) const U64: u32 = 3;
+    pub(in super::super) const F64: u32 = 4;
+    pub(in super::super) const STRING: u32 = 5;
+    pub(in super::super) const BYTES: u32 = 6;
+    pub(in super::super) const LIST: u32 = 7;
+    pub(in super::super) const MAP: u32 = 8;
 }
 
 impl Serialize for Data<'_> {
@@ -112,134 +105,57 @@ impl Serialize for Nested<'_, Map<'_>> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Data<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = ValueSeed(DEPTH_MAX).deserialize(deserializer)?;
-        Ok(Data(Cow::Owned(value)))
-    }
+/// The value that follows.
+pub(super) fn value<'a>(unread: &mut Unread<'a>) -> Option<Value<'a>> {
+    nested_value(unread, DEPTH_MAX)
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let map = MapSeed(DEPTH_MAX - 1).deserialize(deserializer)?;
-        Ok(Members(Cow::Owned(map)))
-    }
+/// The members that follow in a body; one map deep themselves.
+pub(super) fn members<'a>(unread: &mut Unread<'a>) -> Option<Map<'a>> {
+    nested_map(unread, DEPTH_MAX - 1)
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for TopMembers<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let map = MapSeed(DEPTH_MAX).deserialize(deserializer)?;
-        Ok(TopMembers(Cow::Owned(map)))
-    }
+/// The members that follow, where they stand for themselves.
+pub(super) fn top_members<'a>(unread: &mut Unread<'a>) -> Option<Map<'a>> {
+    nested_map(unread, DEPTH_MAX)
 }
 
-/// Reads a value inside which this many lists and maps may still open.
-struct ValueSeed(u8);
-
-impl<'de> DeserializeSeed<'de> for ValueSeed {
-    type Value = Value<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value<'de>, D::Error> {
-        deserializer.deserialize_enum("", tag::NAMES, self)
-    }
+/// A value inside which this many lists and maps may still open.
+fn nested_value<'a>(unread: &mut Unread<'a>, left: u8) -> Option<Value<'a>> {
+    Some(match unread.u32()? {
+        tag::NULL => Value::Null,
+        tag::BOOL => Value::Bool(unread.bool()?),
+        tag::I64 => Value::I64(unread.i64()?),
+        tag::U64 => Value::U64(unread.u64()?),
+        tag::F64 => Value::F64(unread.f64()?),
+        tag::STRING => Value::String(Cow::Borrowed(unread.text()?)),
+        tag::BYTES => Value::Bytes(Cow::Borrowed(unread.bytes()?)),
+        tag::LIST => Value::List(nested_list(unread, left.checked_sub(1)?)?),
+        tag::MAP => Value::Map(nested_map(unread, left.checked_sub(1)?)?),
+        _ => return None,
+    })
 }
 
-impl<'de> Visitor<'de> for ValueSeed {
-    type Value = Value<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
+fn nested_list<'a>(unread: &mut Unread<'a>, left: u8) -> Option<Vec<Value<'a>>> {
+    let count = unread.count()?;
+    let mut values = Vec::with_capacity(count.min(BELIEVED_MAX));
+    for _ in 0..count {
+        values.push(nested_value(unread, left)?);
     }
-
-    fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<Value<'de>, A::Error> {
-        let (tag, content) = access.variant_seed(PhantomData::<u32>)?;
-        let inner = || {
-            self.0
-                .checked_sub(1)
-                .ok_or_else(|| A::Error::custom("nests too deep"))
-        };
-        Ok(match tag {
-            tag::NULL => {
-                content.unit_variant()?;
-                Value::Null
-            }
-            tag::BOOL => Value::Bool(content.newtype_variant()?),
-            tag::I64 => Value::I64(content.newtype_variant()?),
-            tag::U64 => Value::U64(content.newtype_variant()?),
-            tag::F64 => Value::F64(content.newtype_variant()?),
-            tag::STRING => {
-                let text: LongText<'de> = content.newtype_variant()?;
-                Value::String(Cow::Borrowed(text.0))
-            }
-            tag::BYTES => Value::Bytes(Cow::Borrowed(content.newtype_variant()?)),
-            tag::LIST => Value::List(content.newtype_variant_seed(ListSeed(inner()?))?),
-            tag::MAP => Value::Map(content.newtype_variant_seed(MapSeed(inner()?))?),
-            _ => return Err(A::Error::custom("unknown value tag")),
-        })
-    }
+    Some(values)
 }
 
-struct ListSeed(u8);
-
-impl<'de> DeserializeSeed<'de> for ListSeed {
-    type Value = Vec<Value<'de>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_seq(self)
+/// `None` also if a name is there twice.
+fn nested_map<'a>(unread: &mut Unread<'a>, left: u8) -> Option<Map<'a>> {
+    let count = unread.count()?;
+    let mut members = Vec::with_capacity(count.min(BELIEVED_MAX));
+    for _ in 0..count {
+        let name = MemberName::Borrowed(unread.text()?);
+        members.push((name, nested_value(unread, left)?));
     }
+    Some(Map(members)).filter(|map| !map.has_duplicates())
 }
 
-impl<'de> Visitor<'de> for ListSeed {
-    type Value = Vec<Value<'de>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("values")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let mut values = Vec::with_capacity(believed(list.size_hint()));
-        while let Some(value) = list.next_element_seed(ValueSeed(self.0))? {
-            values.push(value);
-        }
-        Ok(values)
-    }
-}
-
-struct MapSeed(u8);
-
-impl<'de> DeserializeSeed<'de> for MapSeed {
-    type Value = Map<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for MapSeed {
-    type Value = Map<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("values by name")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::with_capacity(believed(access.size_hint()));
-        while let Some(name) = access.next_key::<&'de str>()? {
-            let value = access.next_value_seed(ValueSeed(self.0))?;
-            members.push((MemberName::Borrowed(name), value));
-        }
-        let map = Map(members);
-        if map.has_duplicates() {
-            return Err(A::Error::custom("a name is there twice"));
-        }
-        Ok(map)
-    }
-}
-
-/// How many values to make place for at once: a large count on the disk may be a lie, and then a
-/// vector grows with the values that are there.
-fn believed(count: Option<usize>) -> usize {
-    count.unwrap_or(0).min(BELIEVED_MAX)
-}
-
+/// How many values to make place for at once at most: a large count on the disk may be a lie, and
+/// then a vector grows with the values that are there.
 const BELIEVED_MAX: usize = 16;

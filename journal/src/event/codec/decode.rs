@@ -1,13 +1,15 @@
 //! From a payload to its event. Whatever is not understood to its last byte stays bytes.
+//!
+//! FORMAT.md states the bytes; the functions read the fields in the order they have there.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use serde::Deserialize;
 
-use super::data::TopMembers;
-use super::field::{At, Extras, decode_time};
-use super::{body, extra_tag};
+use super::data::{members, top_members, value};
+use super::extra_tag;
+use super::field::{Count, Extras, Id, time};
+use super::unread::Unread;
 use crate::event::{
     Action, Channel, Counter, Crash, Custom, Event, Kind, Level, Link, Log, Map, Model, OtlpKind,
     SessionEnd, SessionStart, SessionStatus, SessionUpdate, SpanEnd, SpanFields, SpanStart,
@@ -15,6 +17,7 @@ use crate::event::{
 };
 use crate::format::RecordKind;
 use crate::seq::{Address, Generation, RunId, Seq};
+use crate::time::Timestamp;
 
 /// The event of a record's payload, in the session the record names.
 ///
@@ -39,246 +42,251 @@ pub(crate) fn decode<'a>(
 
 /// As [`decode`], without a session from elsewhere; `None` if the payload is not understood.
 pub(crate) fn decode_known(kind: RecordKind, payload: &[u8]) -> Option<Event<'_>> {
+    let unread = &mut Unread::new(payload);
     match kind {
-        RecordKind::SESSION_START => decode_session_start(payload),
-        RecordKind::SESSION_UPDATE => decode_session_update(payload),
-        RecordKind::SESSION_END => decode_session_end(payload),
-        RecordKind::SPAN_START => decode_span_start(payload),
-        RecordKind::SPAN_UPDATE => decode_span_update(payload),
-        RecordKind::SPAN_END => decode_span_end(payload),
-        RecordKind::SPAN => decode_span(payload),
-        RecordKind::TEXT => decode_text(payload),
-        RecordKind::LOG => decode_log(payload),
-        RecordKind::LINK => decode_link(payload),
-        RecordKind::COUNTER => decode_counter(payload),
-        RecordKind::CUSTOM => decode_custom(payload),
-        RecordKind::CRASH_NOTE => decode_crash(payload),
+        RecordKind::SESSION_START => session_start(unread),
+        RecordKind::SESSION_UPDATE => session_update(unread),
+        RecordKind::SESSION_END => session_end(unread),
+        RecordKind::SPAN_START => span_start(unread),
+        RecordKind::SPAN_UPDATE => span_update(unread),
+        RecordKind::SPAN_END => span_end(unread),
+        RecordKind::SPAN => span(unread),
+        RecordKind::TEXT => text_piece(unread),
+        RecordKind::LOG => log(unread),
+        RecordKind::LINK => link(unread),
+        RecordKind::COUNTER => counter(unread),
+        RecordKind::CUSTOM => custom(unread),
+        RecordKind::CRASH_NOTE => crash_note(unread),
         _ => None,
     }
 }
 
-fn decode_session_start(payload: &[u8]) -> Option<Event<'_>> {
-    let body: body::SessionStart<'_> = take(payload)?;
-    let forked_at = match body.forked_at {
-        Some(place) => Some(address(place)?),
-        None => None,
+fn session_start<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
+    let session = Id::read(unread)?;
+    let at = unread.maybe(time)?;
+    let start = SessionStart {
+        trace_id: unread.maybe(Id::read)?,
+        name: unread.maybe(text)?,
+        span: unread.maybe(Id::read)?,
+        parent_session: unread.maybe(Id::read)?,
+        forked_at: unread.maybe(address)?,
+        metadata: members(unread)?,
     };
-    let action = Action::SessionStart(SessionStart {
-        trace_id: body.trace_id.map(|id| id.into_text()),
-        name: body.name.map(Cow::Borrowed),
-        span: body.span.map(|id| id.into_text()),
-        parent_session: body.parent_session.map(|id| id.into_text()),
-        forked_at,
-        metadata: body.metadata.0.into_owned(),
-    });
-    Some(event(action, body.at, body.extras)?.in_session(body.id.into_text()))
+    Some(event(unread, at, Action::SessionStart(start))?.in_session(session))
 }
 
-fn decode_session_update(payload: &[u8]) -> Option<Event<'_>> {
-    let body: body::SessionUpdate<'_> = take(payload)?;
-    let action = Action::SessionUpdate(SessionUpdate {
-        name: body.name.map(Cow::Borrowed),
-        metadata: body.metadata.0.into_owned(),
-    });
-    event(action, body.at, body.extras)
+fn session_update<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
+    let at = unread.maybe(time)?;
+    let update = SessionUpdate {
+        name: unread.maybe(text)?,
+        metadata: members(unread)?,
+    };
+    event(unread, at, Action::SessionUpdate(update))
 }
 
-fn decode_session_end(payload: &[u8]) -> Option<Event<'_>> {
-    let body: body::SessionEnd<'_> = take(payload)?;
-    let action = Action::SessionEnd(SessionEnd {
-        status: match body.status {
-            body::EndStatus::Completed => SessionStatus::Completed,
-            body::EndStatus::Error => SessionStatus::Error,
+fn session_end<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
+    let at = unread.maybe(time)?;
+    let end = SessionEnd {
+        status: match unread.u32()? {
+            0 => SessionStatus::Completed,
+            1 => SessionStatus::Error,
+            _ => return None,
         },
-        error: body.error.map(Cow::Borrowed),
-    });
-    event(action, body.at, body.extras)
+        error: unread.maybe(text)?,
+    };
+    event(unread, at, Action::SessionEnd(end))
 }
 
-fn decode_span_start(payload: &[u8]) -> Option<Event<'_>> {
-    let body: body::SpanStart<'_> = take(payload)?;
-    event(
-        Action::SpanStart(span_start(body.begin)?),
-        body.at,
-        body.extras,
-    )
+fn span_start<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
+    let at = unread.maybe(time)?;
+    let start = begin(unread)?;
+    event(unread, at, Action::SpanStart(start))
 }
 
-fn decode_span_update(payload: &[u8]) -> Option<Event<'_>> {
-    let body: body::SpanUpdate<'_> = take(payload)?;
-    let action = Action::SpanUpdate(SpanUpdate {
-        span: body.span.into_text(),
-        name: body.name.map(Cow::Borrowed),
-        status: body.status.map(status),
-        status_message: body.status_message.map(Cow::Borrowed),
-        fields: fields(body.fields)?,
-    });
-    event(action, body.at, body.extras)
+fn span_update<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
+    let at = unread.maybe(time)?;
+    let update = SpanUpdate {
+        span: Id::read(unread)?,
+        name: unread.maybe(text)?,
+        status: unread.maybe(status)?,
+        status_message: unread.maybe(text)?,
+        fields: fields(unread)?,
+    };
+    event(unread, at, Action::SpanUpdate(update))
 }
 
-fn decode_span_end(payload: &[u8]) -> Option<Event<'_>> {
-    let body: body::SpanEnd<'_> = take(payload)?;
-    let end = span_end(body.span.into_text(), body.finish)?;
-    event(Action::SpanEnd(end), body.at, body.extras)
+fn span_end<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
+    let at = unread.maybe(time)?;
+    let span = Id::read(unread)?;
+    let end = finish(unread, span)?;
+    event(unread, at, Action::SpanEnd(end))
 }
 
-fn decode_span(payload: &[u8]) -> Option<Event<'_>> {
-    let body: body::Span<'_> = take(payload)?;
-    let start = span_start(body.begin)?;
-    let end = span_end(start.span.clone(), body.finish)?;
-    event(Action::Span(start, Box::new(end)), body.at, body.extras)
+fn span<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
+    let at = unread.maybe(time)?;
+    let start = begin(unread)?;
+    let end = finish(unread, start.span.clone())?;
+    event(unread, at, Action::Span(start, Box::new(end)))
 }
 
-fn decode_text(payload: &[u8]) -> Option<Event<'_>> {
-    let body: body::Text<'_> = take(payload)?;
-    let action = Action::Text(Text {
-        span: body.span.into_text(),
-        channel: Channel(Cow::Borrowed(body.channel)),
-        offset: body.offset,
-        text: Cow::Borrowed(body.text.0),
-    });
-    event(action, body.at, body.extras)
+fn text_piece<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
+    let at = unread.maybe(time)?;
+    let piece = Text {
+        span: Id::read(unread)?,
+        channel: Channel(text(unread)?),
+        offset: unread.maybe(Unread::u64)?,
+        text: text(unread)?,
+    };
+    event(unread, at, Action::Text(piece))
 }
 
-fn decode_log(payload: &[u8]) -> Option<Event<'_>> {
-    let body: body::Log<'_> = take(payload)?;
-    let action = Action::Log(Log {
-        span: body.span.map(|id| id.into_text()),
-        event_name: body.event_name.map(Cow::Borrowed),
-        level: Level(body.level),
-        message: body.message.0.into_owned(),
-        attributes: body.attributes.0.into_owned(),
-    });
-    event(action, body.at, body.extras)
+fn log<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
+    let at = unread.maybe(time)?;
+    let log = Log {
+        span: unread.maybe(Id::read)?,
+        event_name: unread.maybe(text)?,
+        level: Level(unread.byte()?),
+        message: value(unread)?,
+        attributes: members(unread)?,
+    };
+    event(unread, at, Action::Log(log))
 }
 
-fn decode_link(payload: &[u8]) -> Option<Event<'_>> {
-    let body: body::Link<'_> = take(payload)?;
-    let action = Action::Link(Link {
-        span: body.span.map(|id| id.into_text()),
-        to_trace_id: body.to_trace_id.map(|id| id.into_text()),
-        to_session: body.to_session.map(|id| id.into_text()),
-        to_span: body.to_span.map(|id| id.into_text()),
-        attributes: body.attributes.0.into_owned(),
-    });
-    event(action, body.at, body.extras)
+fn link<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
+    let at = unread.maybe(time)?;
+    let link = Link {
+        span: unread.maybe(Id::read)?,
+        to_trace_id: unread.maybe(Id::read)?,
+        to_session: unread.maybe(Id::read)?,
+        to_span: unread.maybe(Id::read)?,
+        attributes: members(unread)?,
+    };
+    event(unread, at, Action::Link(link))
 }
 
-fn decode_counter(payload: &[u8]) -> Option<Event<'_>> {
-    let body: body::Counter<'_> = take(payload)?;
-    let action = Action::Counter(Counter {
-        name: Cow::Borrowed(body.name),
-        value: body.value.into_number()?,
-        unit: body.unit.map(Cow::Borrowed),
-        span: body.span.map(|id| id.into_text()),
-    });
-    event(action, body.at, body.extras)
+fn counter<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
+    let at = unread.maybe(time)?;
+    let counter = Counter {
+        name: text(unread)?,
+        value: Count::read(unread)?,
+        unit: unread.maybe(text)?,
+        span: unread.maybe(Id::read)?,
+    };
+    event(unread, at, Action::Counter(counter))
 }
 
-fn decode_custom(payload: &[u8]) -> Option<Event<'_>> {
-    let body: body::Custom<'_> = take(payload)?;
-    let action = Action::Custom(Custom {
-        name: Cow::Borrowed(body.name),
-        data: body.data.0.into_owned(),
-    });
-    event(action, body.at, body.extras)
+fn custom<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
+    let at = unread.maybe(time)?;
+    let custom = Custom {
+        name: text(unread)?,
+        data: value(unread)?,
+    };
+    event(unread, at, Action::Custom(custom))
 }
 
-fn decode_crash(payload: &[u8]) -> Option<Event<'_>> {
-    let body: body::CrashNote<'_> = take(payload)?;
-    let action = Action::Crash(Crash {
-        reason: body.reason.map(Cow::Borrowed),
-        location: body.location.map(Cow::Borrowed),
-    });
-    event(action, body.at, body.extras)
+fn crash_note<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
+    let at = unread.maybe(time)?;
+    let crash = Crash {
+        reason: unread.maybe(text)?,
+        location: unread.maybe(text)?,
+    };
+    event(unread, at, Action::Crash(crash))
 }
 
-fn span_start(begin: body::Begin<'_>) -> Option<SpanStart<'_>> {
+fn begin<'a>(unread: &mut Unread<'a>) -> Option<SpanStart<'a>> {
     Some(SpanStart {
-        span: begin.span.into_text(),
-        parent: begin.parent.map(|id| id.into_text()),
-        kind: Kind(Cow::Borrowed(begin.kind)),
-        name: Cow::Borrowed(begin.name),
-        started_at: decode_time(begin.started_at)?,
-        trace_id: begin.trace_id.map(|id| id.into_text()),
-        otlp_kind: begin.otlp_kind.map(OtlpKind),
-        fields: fields(begin.fields)?,
+        span: Id::read(unread)?,
+        parent: unread.maybe(Id::read)?,
+        kind: Kind(text(unread)?),
+        name: text(unread)?,
+        started_at: unread.maybe(time)?,
+        trace_id: unread.maybe(Id::read)?,
+        otlp_kind: unread.maybe(Unread::byte)?.map(OtlpKind),
+        fields: fields(unread)?,
     })
 }
 
-fn span_end<'a>(span: Cow<'a, str>, finish: body::Finish<'a>) -> Option<SpanEnd<'a>> {
+fn finish<'a>(unread: &mut Unread<'a>, span: Cow<'a, str>) -> Option<SpanEnd<'a>> {
     Some(SpanEnd {
         span,
-        status: status(finish.status),
-        status_message: finish.status_message.map(Cow::Borrowed),
-        ended_at: decode_time(finish.ended_at)?,
-        ended_by_drop: finish.ended_by_drop,
-        fields: fields(finish.fields)?,
+        status: status(unread)?,
+        status_message: unread.maybe(text)?,
+        ended_at: unread.maybe(time)?,
+        ended_by_drop: unread.bool()?,
+        fields: fields(unread)?,
     })
 }
 
-fn fields(fields: body::Fields<'_>) -> Option<SpanFields<'_>> {
+fn fields<'a>(unread: &mut Unread<'a>) -> Option<SpanFields<'a>> {
     Some(SpanFields {
-        input: fields.input.map(|data| data.0.into_owned()),
-        output: fields.output.map(|data| data.0.into_owned()),
-        model: fields.model.map(|model| Model {
-            model_id: model.model_id.map(Cow::Borrowed),
-            provider_id: model.provider_id.map(Cow::Borrowed),
-            variant: model.variant.map(Cow::Borrowed),
-        }),
-        call_id: fields.call_id.map(|id| id.into_text()),
-        tokens: match fields.tokens {
-            Some(parts) => Some(tokens(parts)?),
-            None => None,
-        },
-        cost: match fields.cost {
-            Some(cost) => Some(cost.into_number()?),
-            None => None,
-        },
-        finish_reason: fields.finish_reason.map(Cow::Borrowed),
-        attributes: fields.attributes.0.into_owned(),
+        input: unread.maybe(value)?,
+        output: unread.maybe(value)?,
+        model: unread.maybe(model)?,
+        call_id: unread.maybe(Id::read)?,
+        tokens: unread.maybe(tokens)?,
+        cost: unread.maybe(Count::read)?,
+        finish_reason: unread.maybe(text)?,
+        attributes: members(unread)?,
     })
 }
 
-fn tokens(parts: body::Tokens) -> Option<Tokens> {
+fn model<'a>(unread: &mut Unread<'a>) -> Option<Model<'a>> {
+    Some(Model {
+        model_id: unread.maybe(text)?,
+        provider_id: unread.maybe(text)?,
+        variant: unread.maybe(text)?,
+    })
+}
+
+fn tokens(unread: &mut Unread<'_>) -> Option<Tokens> {
     Some(Tokens {
-        input: parts.input.into_number()?,
-        output: parts.output.into_number()?,
-        reasoning: parts.reasoning.into_number()?,
-        cache_read: parts.cache_read.into_number()?,
-        cache_write: parts.cache_write.into_number()?,
+        input: Count::read(unread)?,
+        output: Count::read(unread)?,
+        reasoning: Count::read(unread)?,
+        cache_read: Count::read(unread)?,
+        cache_write: Count::read(unread)?,
     })
 }
 
-fn status(status: body::SpanStatus) -> Status {
-    match status {
-        body::SpanStatus::Unset => Status::Unset,
-        body::SpanStatus::Ok => Status::Ok,
-        body::SpanStatus::Error => Status::Error,
+fn status(unread: &mut Unread<'_>) -> Option<Status> {
+    match unread.u32()? {
+        0 => Some(Status::Unset),
+        1 => Some(Status::Ok),
+        2 => Some(Status::Error),
+        _ => None,
     }
 }
 
-fn address(place: body::Place) -> Option<Address> {
+fn address(unread: &mut Unread<'_>) -> Option<Address> {
     let run = RunId {
-        generation: Generation(place.generation),
-        random: place.random,
+        generation: Generation(unread.u32()?),
+        random: unread.u64()?,
     };
     Some(Address {
         run,
-        seq: Seq::new(place.seq)?,
+        seq: Seq::new(unread.u64()?)?,
     })
 }
 
-fn event<'a>(action: Action<'a>, at: Option<At>, extras: Extras<'a>) -> Option<Event<'a>> {
-    let at = decode_time(at)?;
+fn text<'a>(unread: &mut Unread<'a>) -> Option<Cow<'a, str>> {
+    unread.text().map(Cow::Borrowed)
+}
+
+/// The event, with the optional fields that end every payload.
+fn event<'a>(
+    unread: &mut Unread<'a>,
+    at: Option<Timestamp>,
+    action: Action<'a>,
+) -> Option<Event<'a>> {
     let mut extra = Map::new();
     let mut unknown_extras = Vec::new();
-    for (tag, bytes) in extras.0 {
+    for (tag, bytes) in Extras::read(unread)?.0 {
         match decode_members(tag, &bytes, &extra) {
             Some(members) => extra = members,
             None => unknown_extras.push((tag, bytes)),
         }
     }
+    unread.end()?;
     // Made where it goes: it is too long to be moved about.
     Some(Event {
         session: None,
@@ -297,14 +305,8 @@ fn decode_members<'a>(tag: u16, bytes: &Cow<'a, [u8]>, known: &Map<'a>) -> Optio
     if tag != extra_tag::MEMBERS || !known.is_empty() {
         return None;
     }
-    let members: TopMembers<'a> = take(bytes)?;
-    Some(members.0.into_owned()).filter(|members| !members.is_empty())
-}
-
-/// A structure that takes the whole payload.
-fn take<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Option<T> {
-    match postcard::take_from_bytes(payload) {
-        Ok((body, [])) => Some(body),
-        _ => None,
-    }
+    let mut unread = Unread::new(bytes);
+    let members = top_members(&mut unread)?;
+    unread.end()?;
+    Some(members).filter(|members| !members.is_empty())
 }

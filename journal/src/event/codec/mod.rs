@@ -6,8 +6,11 @@ mod decode;
 mod encode;
 mod field;
 #[cfg(test)]
+mod plain;
+#[cfg(test)]
 mod tests;
 mod to_body;
+mod unread;
 
 pub(crate) use decode::{decode, decode_known};
 pub(crate) use encode::encode;

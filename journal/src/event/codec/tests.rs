@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::{decode, encode};
+use super::{decode, decode_known, encode, plain};
 use crate::event::samples::{self, Rng};
 use crate::event::{Action, Event, Map, SessionEnd, SessionStatus, SpanEnd, Value};
 use crate::format::RecordKind;
@@ -21,6 +21,13 @@ fn owns_what_it_borrowed(event: &Event<'_>, case: &dyn std::fmt::Debug) {
     assert_eq!(payload(&owned), payload(event), "{case:?}");
     let json = |event: &Event<'_>| serde_json::to_string(event).expect("it has a form in JSON");
     assert_eq!(json(&owned), json(event), "{case:?}");
+}
+
+/// A payload says what serde makes of it, or nothing if that is so by serde.
+fn says_what_serde_says(kind: RecordKind, payload: &[u8]) {
+    let quick = decode_known(kind, payload);
+    let plain = plain::decode_known(kind, payload);
+    assert_eq!(format!("{quick:?}"), format!("{plain:?}"), "{payload:x?}");
 }
 
 fn reads_back(event: &Event<'_>) {
@@ -43,6 +50,7 @@ fn random_events_read_back() {
     for seed in 0..3000 {
         let event = Rng::new(seed).any_event();
         let (kind, bytes) = payload(&event);
+        says_what_serde_says(kind, &bytes);
         let decoded = decode(kind, &bytes, event.session.as_deref());
         assert_eq!(decoded, event, "seed {seed}");
         owns_what_it_borrowed(&decoded, &seed);
@@ -68,6 +76,7 @@ fn changed_payloads_never_panic_and_are_kept() {
         let (kind, bytes) = payload(event);
         for len in 0..bytes.len() {
             let cut = bytes.slice(..len);
+            says_what_serde_says(kind, &cut);
             let decoded = decode(kind, &cut, None);
             let is_kept =
                 matches!(&decoded.action, Action::Unknown { payload, .. } if *payload == cut);
@@ -79,6 +88,7 @@ fn changed_payloads_never_panic_and_are_kept() {
                 let place = rng.below_len(changed.len());
                 changed[place] = rng.next().to_le_bytes()[0];
             }
+            says_what_serde_says(kind, &changed);
             let changed = Bytes::from(changed);
             let decoded = decode(kind, &changed, None);
             owns_what_it_borrowed(&decoded, &changed);
@@ -133,9 +143,31 @@ fn hostile_depth_and_counts_are_kept_as_bytes() {
     // A list that claims to have u32::MAX values.
     let long = vec![0, 0, 7, 0xff, 0xff, 0xff, 0xff, 0x0f];
     for bytes in [deep, long] {
+        says_what_serde_says(RecordKind::CUSTOM, &bytes);
         let decoded = decode(RecordKind::CUSTOM, &Bytes::from(bytes), None).into_owned();
         assert!(matches!(decoded.action, Action::Unknown { kind: 27, .. }));
     }
+}
+
+#[test]
+fn a_payload_of_random_bytes_says_what_serde_says() {
+    let mut rng = Rng::new(11);
+    let mut understood = 0;
+    for _ in 0..300_000 {
+        let kind = RecordKind(u8::try_from(16 + rng.below(16)).unwrap());
+        // Mostly small numbers: they are counts, tags and whether something is there.
+        let bytes: Vec<u8> = (0..rng.below_len(30))
+            .map(|_| match rng.below(12) {
+                0 => rng.next().to_le_bytes()[0],
+                1 | 2 => rng.below(10).to_le_bytes()[0],
+                3 => 1,
+                _ => 0,
+            })
+            .collect();
+        says_what_serde_says(kind, &bytes);
+        understood += u32::from(decode_known(kind, &bytes).is_some());
+    }
+    assert!(understood > 500, "{understood}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::body;
 use super::data::{Data, Members};
-use super::field::{At, Count, Extras, Id, LongText};
+use super::field::{At, Count, Extras, Id};
 use crate::error::Result;
 use crate::event::{
     Counter, Crash, Custom, Event, Link, Log, Map, Model, SessionEnd, SessionStart, SessionStatus,
@@ -126,7 +126,7 @@ pub(super) fn text_piece<'e>(
         span: Id::new(&piece.span),
         channel: piece.channel.as_str(),
         offset: piece.offset,
-        text: LongText(&piece.text),
+        text: &piece.text,
         extras,
     }
 }

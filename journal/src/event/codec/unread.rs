@@ -1,0 +1,302 @@
+//! What a payload is made of, read one part after the other.
+//!
+//! The bytes are postcard's; each part is `None` where postcard would give an error.
+
+/// A payload and how much of it was read.
+#[derive(Debug)]
+pub(super) struct Unread<'a> {
+    payload: &'a [u8],
+    at: usize,
+    /// A stretch of it that is known to be text, and where that begins.
+    text: &'a str,
+    text_at: usize,
+}
+
+impl<'a> Unread<'a> {
+    pub(super) fn new(payload: &'a [u8]) -> Unread<'a> {
+        Unread {
+            payload,
+            at: 0,
+            text: "",
+            text_at: 0,
+        }
+    }
+
+    /// `None` if there is more.
+    pub(super) fn end(&self) -> Option<()> {
+        (self.at == self.payload.len()).then_some(())
+    }
+
+    pub(super) fn byte(&mut self) -> Option<u8> {
+        let byte = *self.payload.get(self.at)?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let bytes = *self.payload.get(self.at..)?.first_chunk()?;
+        self.at += N;
+        Some(bytes)
+    }
+
+    pub(super) fn bool(&mut self) -> Option<bool> {
+        match self.byte()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
+    pub(super) fn u16(&mut self) -> Option<u16> {
+        u16::try_from(self.varint(3)?).ok()
+    }
+
+    pub(super) fn u32(&mut self) -> Option<u32> {
+        u32::try_from(self.varint(5)?).ok()
+    }
+
+    pub(super) fn u64(&mut self) -> Option<u64> {
+        self.varint(10)
+    }
+
+    /// The sign is in the last bit, so that small numbers are short.
+    pub(super) fn i64(&mut self) -> Option<i64> {
+        let zigzag = self.varint(10)?;
+        Some((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed())
+    }
+
+    pub(super) fn f64(&mut self) -> Option<f64> {
+        self.array().map(f64::from_le_bytes)
+    }
+
+    /// How many bytes or things follow.
+    #[inline]
+    pub(super) fn count(&mut self) -> Option<usize> {
+        usize::try_from(self.varint(10)?).ok()
+    }
+
+    pub(super) fn bytes(&mut self) -> Option<&'a [u8]> {
+        let len = self.count()?;
+        let bytes = self.payload.get(self.at..)?.get(..len)?;
+        self.at += len;
+        Some(bytes)
+    }
+
+    #[inline]
+    pub(super) fn text(&mut self) -> Option<&'a str> {
+        let bytes = self.bytes()?;
+        let begin = self.at - bytes.len();
+        let known = begin - self.text_at..self.at - self.text_at;
+        if let Some(text) = self.text.get(known) {
+            return Some(text);
+        }
+        self.unknown_text(begin, bytes)
+    }
+
+    /// Text that is not in the stretch that is known.
+    fn unknown_text(&mut self, begin: usize, bytes: &'a [u8]) -> Option<&'a str> {
+        if bytes.len() >= LONG {
+            return simdutf8::basic::from_utf8(bytes).ok();
+        }
+        // What follows a short text is mostly more text and small numbers, which look like text:
+        // to check them together takes less than to check the texts one by one.
+        let ascii = ascii(self.payload.get(begin..)?);
+        if ascii.len() < bytes.len() {
+            return std::str::from_utf8(bytes).ok();
+        }
+        (self.text, self.text_at) = (simdutf8::basic::from_utf8(ascii).ok()?, begin);
+        self.text.get(..bytes.len())
+    }
+
+    /// Something that may be absent.
+    pub(super) fn maybe<T>(
+        &mut self,
+        read: impl FnOnce(&mut Unread<'a>) -> Option<T>,
+    ) -> Option<Option<T>> {
+        match self.bool()? {
+            true => read(self).map(Some),
+            false => Some(None),
+        }
+    }
+
+    /// A number of at most so many bytes, the lowest seven bits first.
+    #[inline]
+    fn varint(&mut self, len_max: usize) -> Option<u64> {
+        let first = self.byte()?;
+        match first < MORE {
+            true => Some(u64::from(first)),
+            false => self.long_varint(first, len_max),
+        }
+    }
+
+    fn long_varint(&mut self, first: u8, len_max: usize) -> Option<u64> {
+        let mut number = u64::from(first & !MORE);
+        for place in 1..len_max {
+            let byte = self.byte()?;
+            let bits = u64::from(byte & !MORE);
+            let shifted = bits << (7 * place);
+            if shifted >> (7 * place) != bits {
+                return None;
+            }
+            number |= shifted;
+            if byte < MORE {
+                return Some(number);
+            }
+        }
+        None
+    }
+}
+
+/// The first bytes, up to where one is not ASCII or where they are enough.
+fn ascii(bytes: &[u8]) -> &[u8] {
+    let (words, _) = bytes.as_chunks();
+    let mut len = 0;
+    for word in words.iter().take(STRETCH) {
+        let others = u64::from_le_bytes(*word) & NOT_ASCII;
+        if others != 0 {
+            let place = others.trailing_zeros() / u8::BITS;
+            len += usize::try_from(place).unwrap_or_default();
+            break;
+        }
+        len += size_of::<u64>();
+    }
+    bytes.get(..len).unwrap_or_default()
+}
+
+/// Set in every byte of a number but the last one.
+const MORE: u8 = 0x80;
+
+/// Text of this many bytes is checked by itself.
+const LONG: usize = 64;
+
+/// Words of eight bytes that are checked together at most.
+const STRETCH: usize = 32;
+
+/// The bits that are not set in eight bytes of ASCII.
+const NOT_ASCII: u64 = u64::from_le_bytes([0x80; 8]);
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::event::samples::Rng;
+
+    /// What is read, and the bytes left, are what postcard says.
+    fn is_as_plain<'p, T: Deserialize<'p> + Debug>(
+        payload: &'p [u8],
+        read: impl FnOnce(&mut Unread<'p>) -> Option<T>,
+    ) -> bool {
+        let mut unread = Unread::new(payload);
+        let quick = read(&mut unread).map(|part| (part, &payload[unread.at..]));
+        let plain = postcard::take_from_bytes::<T>(payload).ok();
+        // Not all floats equal themselves.
+        assert_eq!(format!("{quick:?}"), format!("{plain:?}"), "{payload:x?}");
+        plain.is_some()
+    }
+
+    #[test]
+    fn numbers_are_those_that_postcard_reads() {
+        let mut rng = Rng::new(3);
+        let mut accepted = [0; 8];
+        for _ in 0..100_000 {
+            let len = rng.below_len(13);
+            // Bytes of numbers that are long, that end, and that are nearly too large.
+            let byte = |rng: &mut Rng| match rng.below(6) {
+                0 => rng.below(20).to_le_bytes()[0],
+                1 => 0xff,
+                2 => 0x80,
+                _ => rng.next().to_le_bytes()[0] | 0x80,
+            };
+            let bytes: Vec<u8> = (0..len).map(|_| byte(&mut rng)).collect();
+            let read = [
+                is_as_plain(&bytes, Unread::bool),
+                is_as_plain(&bytes, Unread::byte),
+                is_as_plain(&bytes, Unread::u16),
+                is_as_plain(&bytes, Unread::u32),
+                is_as_plain(&bytes, Unread::u64),
+                is_as_plain(&bytes, Unread::i64),
+                is_as_plain(&bytes, Unread::f64),
+                is_as_plain(&bytes, |unread| unread.maybe(Unread::u32)),
+            ];
+            for (count, is_accepted) in accepted.iter_mut().zip(read) {
+                *count += u32::from(is_accepted);
+            }
+        }
+        assert!(accepted.iter().all(|count| *count > 1000), "{accepted:?}");
+    }
+
+    #[test]
+    fn numbers_are_as_long_as_they_may_be() {
+        for last in 0..=u8::MAX {
+            for len in 0..12 {
+                let bytes = [vec![0xff; len], vec![last]].concat();
+                is_as_plain(&bytes, Unread::u16);
+                is_as_plain(&bytes, Unread::u32);
+                is_as_plain(&bytes, Unread::u64);
+                is_as_plain(&bytes, Unread::i64);
+                is_as_plain(&bytes, Unread::count);
+            }
+        }
+    }
+
+    /// The checks differ by length and by what follows, so every length gets every kind of
+    /// sequence everywhere, in the first of three texts and in the last.
+    #[test]
+    fn texts_are_those_that_postcard_reads() {
+        let sequences: [&[u8]; 13] = [
+            b"",
+            "\u{e9}".as_bytes(),
+            "\u{2192}".as_bytes(),
+            "\u{1f41b}".as_bytes(),
+            &[0],
+            &[0x7f],
+            &[0x80],
+            &[0xff],
+            &[0xc3],
+            &[0xc0, 0x80],
+            &[0xed, 0xa0, 0x80],
+            &[0xf4, 0x90, 0x80, 0x80],
+            &[0xf0, 0x9f, 0x90],
+        ];
+        let mut accepted = 0;
+        for len in (0..140).chain([255, 256, 1000]) {
+            for (sequence, place) in sequences
+                .iter()
+                .flat_map(|s| (0..=len).map(move |at| (s, at)))
+            {
+                let mut text = vec![b'a'; len];
+                text.splice(place..place, sequence.iter().copied());
+                for texts in [[&text[..], b"bc", b""], [b"d", b"", &text[..]]] {
+                    let texts = texts.map(serde_bytes::Bytes::new);
+                    let payload = postcard::to_allocvec(&texts).unwrap();
+                    let read = |unread: &mut Unread<'_>| -> Option<[String; 3]> {
+                        let mut text = || unread.text().map(str::to_owned);
+                        Some([text()?, text()?, text()?])
+                    };
+                    accepted += u32::from(is_as_plain(&payload, read));
+                }
+            }
+        }
+        assert!(accepted > 50_000, "{accepted}");
+    }
+
+    /// A length may end a text within a character of a stretch that is text as a whole.
+    #[test]
+    fn a_text_does_not_end_within_a_character() {
+        let whole = "\u{1}a\u{3}\u{e9}\u{2192}\u{1f41b}bcdefgh".as_bytes();
+        for begin in 0..whole.len() {
+            for len in 0..=whole.len() {
+                let mut payload = whole.to_vec();
+                payload.insert(begin, u8::try_from(len).unwrap());
+                let read = |unread: &mut Unread<'_>| unread.text().map(str::to_owned);
+                is_as_plain(&payload, read);
+                is_as_plain(&payload[begin..], read);
+                let two = |unread: &mut Unread<'_>| Some((read(unread)?, read(unread)?));
+                is_as_plain(&payload, two);
+            }
+        }
+    }
+}
