@@ -142,6 +142,11 @@ impl fmt::Debug for Spans {
     }
 }
 
+const _: fn() = || {
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<Spans>();
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,6 +196,39 @@ mod tests {
         assert!(!is_there(&first));
         drop(spans);
         assert!(!is_there(&last));
+    }
+
+    #[test]
+    fn spans_take_the_payloads_they_borrow_from_along() {
+        let (owned, part) = spans();
+        let mut made = Spans::of_payloads(|payloads| {
+            let name = payloads.keeper().keep(b"kept".to_vec());
+            let spans = owned.clone();
+            let spans = spans
+                .as_slice()
+                .iter()
+                .cloned()
+                .map(SpanSnapshot::into_owned);
+            let mut spans: Vec<SpanSnapshot<'_>> = spans.collect();
+            spans[0].name = std::str::from_utf8(name)?.into();
+            Ok::<_, std::str::Utf8Error>(spans)
+        })
+        .unwrap();
+        drop(owned);
+        let home = Arc::new(Home::new(10));
+        made.set_home(&home, 1);
+        let copy = std::thread::scope(|scope| {
+            let other = scope.spawn(move || {
+                assert_eq!(made.as_slice()[0].name, "kept");
+                made.clone()
+            });
+            other.join().unwrap()
+        });
+        assert!(is_there(&part));
+        home.clear();
+        assert_eq!(copy.as_slice()[0].name, "kept");
+        drop(copy);
+        assert!(!is_there(&part));
     }
 
     #[test]
