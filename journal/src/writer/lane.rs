@@ -285,9 +285,8 @@ impl Lane {
         let seal = segment.frame(RecordKind::SEAL, 0, &payload);
         let frames: Vec<_> = last.into_iter().chain([seal]).collect();
         self.write(&segment, &frames, tail)?;
-        segment
-            .reserve
-            .close_at(tail, count(&frames), frames_len(&frames));
+        let is_closed = (segment.reserve).close_at(tail, count(&frames), frames_len(&frames));
+        debug_assert!(is_closed, "nobody else moves a held end");
         Ok(())
     }
 

@@ -278,35 +278,46 @@ fn event<'a>(
     at: Option<Timestamp>,
     action: Action<'a>,
 ) -> Option<Event<'a>> {
+    let extras = Extras::read(unread)?;
+    unread.end()?;
+    Some(with_extras(action, at, extras, all_members))
+}
+
+/// Members that take all of these bytes.
+fn all_members(bytes: &[u8]) -> Option<Map<'_>> {
+    let mut unread = Unread::new(bytes);
+    let members = top_members(&mut unread)?;
+    unread.end()?;
+    Some(members)
+}
+
+/// An event with its optional fields; `members` tells what one of them says that holds members.
+#[inline]
+pub(super) fn with_extras<'a>(
+    action: Action<'a>,
+    at: Option<Timestamp>,
+    extras: Extras<'a>,
+    members: fn(&'a [u8]) -> Option<Map<'a>>,
+) -> Event<'a> {
     let mut extra = Map::new();
     let mut unknown_extras = Vec::new();
-    for (tag, bytes) in Extras::read(unread)?.0 {
-        match decode_members(tag, &bytes, &extra) {
+    for (tag, bytes) in extras.0 {
+        // The first one of them; others, and those without any, stay as they are.
+        let found = match bytes {
+            Cow::Borrowed(bytes) if tag == extra_tag::MEMBERS && extra.is_empty() => members(bytes),
+            _ => None,
+        };
+        match found.filter(|members| !members.is_empty()) {
             Some(members) => extra = members,
             None => unknown_extras.push((tag, bytes)),
         }
     }
-    unread.end()?;
     // Made where it goes: it is too long to be moved about.
-    Some(Event {
+    Event {
         session: None,
         at,
         action,
         extra,
         unknown_extras,
-    })
-}
-
-/// The members in an extras field, if it is the first one that holds members.
-fn decode_members<'a>(tag: u16, bytes: &Cow<'a, [u8]>, known: &Map<'a>) -> Option<Map<'a>> {
-    let Cow::Borrowed(bytes) = *bytes else {
-        return None;
-    };
-    if tag != extra_tag::MEMBERS || !known.is_empty() {
-        return None;
     }
-    let mut unread = Unread::new(bytes);
-    let members = top_members(&mut unread)?;
-    unread.end()?;
-    Some(members).filter(|members| !members.is_empty())
 }

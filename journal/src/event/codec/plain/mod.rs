@@ -9,11 +9,12 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+use super::body;
 use super::data::TopMembers;
+use super::decode::with_extras;
 use super::field::{At, Extras};
-use super::{body, extra_tag};
 use crate::event::{
-    Action, Channel, Counter, Crash, Custom, Event, Kind, Level, Link, Log, Map, Model, OtlpKind,
+    Action, Channel, Counter, Crash, Custom, Event, Kind, Level, Link, Log, Model, OtlpKind,
     SessionEnd, SessionStart, SessionStatus, SessionUpdate, SpanEnd, SpanFields, SpanStart,
     SpanUpdate, Status, Text, Tokens,
 };
@@ -254,35 +255,8 @@ fn address(place: body::Place) -> Option<Address> {
 }
 
 fn event<'a>(action: Action<'a>, at: Option<At>, extras: Extras<'a>) -> Option<Event<'a>> {
-    let at = decode_time(at)?;
-    let mut extra = Map::new();
-    let mut unknown_extras = Vec::new();
-    for (tag, bytes) in extras.0 {
-        match decode_members(tag, &bytes, &extra) {
-            Some(members) => extra = members,
-            None => unknown_extras.push((tag, bytes)),
-        }
-    }
-    // Made where it goes: it is too long to be moved about.
-    Some(Event {
-        session: None,
-        at,
-        action,
-        extra,
-        unknown_extras,
-    })
-}
-
-/// The members in an extras field, if it is the first one that holds members.
-fn decode_members<'a>(tag: u16, bytes: &Cow<'a, [u8]>, known: &Map<'a>) -> Option<Map<'a>> {
-    let Cow::Borrowed(bytes) = *bytes else {
-        return None;
-    };
-    if tag != extra_tag::MEMBERS || !known.is_empty() {
-        return None;
-    }
-    let members: TopMembers<'a> = take(bytes)?;
-    Some(members.0.into_owned()).filter(|members| !members.is_empty())
+    let members = |bytes| take(bytes).map(|members: TopMembers<'_>| members.0.into_owned());
+    Some(with_extras(action, decode_time(at)?, extras, members))
 }
 
 /// A structure that takes the whole payload.
