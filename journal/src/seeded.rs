@@ -47,6 +47,10 @@ bugs! {
     HalfFrameLeft,
     /// Room is given out where somebody is writing.
     HeldEndTaken,
+    /// Records that are written together all get the number of the first of them.
+    NumberOfAnother,
+    /// Records that could not be written together count as written.
+    GroupBelieved,
     /// A note of refused records is forgotten if it could not be written.
     RefusedForgotten,
     /// No room is kept for the end of a segment.

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::bell::Bell;
 use super::errors::ErrorLog;
+use super::group::{Group, Turn};
 
 use super::control::Control;
 use super::controls::Controls;
@@ -42,7 +43,9 @@ pub(crate) struct Core {
     pub(super) lane: Mutex<Lane>,
     /// The active segment, for appenders that do not hold the lane.
     pub(super) controls: Arc<Controls>,
-    declared: Arc<Declared>,
+    pub(super) declared: Arc<Declared>,
+    /// Records that wait for the lane.
+    pub(super) group: Group,
     /// The longest payload of a record that is not the journal's own.
     record_len_max: u64,
     /// Refused records are to be noted before the next one.
@@ -104,6 +107,7 @@ impl Core {
         Core {
             controls: parts.lane.controls(),
             declared: parts.lane.declared(),
+            group: Group::default(),
             record_len_max: (parts.settings.record_bytes_max).min(u64::from(PAYLOAD_LEN_MAX)),
             has_refused: AtomicBool::new(false),
             has_waited: AtomicBool::new(false),
@@ -195,6 +199,17 @@ impl Core {
             }
             self.wait_for_backlog(padded(size))?;
         }
+        let mut lane = match self.take_turn(kind, session, payload) {
+            Turn::Lane(lane) => lane,
+            Turn::Written(seq) => {
+                let active = self.controls.active();
+                self.after_append(active, active.reserve.tail().offset);
+                return Ok(Seq::new(seq).unwrap_or(Seq::MAX));
+            }
+        };
+        if lane.is_closed {
+            return Err(Error::Closed);
+        }
         let id = self.sessions.id(session);
         let record = Outgoing {
             kind,
@@ -202,10 +217,6 @@ impl Core {
             session_id: id.as_deref(),
             payload,
         };
-        let mut lane = self.lock_lane();
-        if lane.is_closed {
-            return Err(Error::Closed);
-        }
         let durable = self.watermark.durable();
         let mut take_next = |room| self.take_next(room);
         let appended = lane.append(record, durable, &mut take_next);

@@ -10,6 +10,7 @@ mod declared;
 mod errors;
 mod facts;
 mod frontier;
+mod group;
 mod indexing;
 mod lane;
 mod next;

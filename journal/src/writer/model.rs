@@ -8,10 +8,12 @@ use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::thread;
 
 use super::bell::Bell;
+use super::group::{Fate, Group};
 use super::primitives::Mutex;
 use super::reserve::{ReserveWord, Tail};
 use super::waiters::Waiters;
 use super::watermark::Watermark;
+use crate::format::RecordKind;
 
 /// A mapped segment of frames of two words: the commit word and one word of payload.
 struct Model {
@@ -242,6 +244,51 @@ fn three_threads_that_rotate_give_out_every_number_once() {
         let mut all = [first, rotating.segments[1].walk()].concat();
         all.sort_unstable();
         assert_eq!(all, [10, 20]);
+    });
+}
+
+/// What appenders do where only who holds the lane writes, in the order of `Core::take_turn`.
+fn append_in_turn(lane: &Mutex<Vec<u8>>, group: &Group, payload: u8) -> usize {
+    if let Ok(mut written) = lane.try_lock()
+        && group.members() == 0
+    {
+        written.push(payload);
+        return written.len() - 1;
+    }
+    let member = group.join(RecordKind(200), 0, &[payload]);
+    if member.fate() == Fate::Waiting {
+        let mut written = lane.lock().unwrap();
+        if member.fate() == Fate::Waiting {
+            let taken = group.take();
+            written.extend(taken.records().filter_map(|(.., payload)| payload.first()));
+            taken.settle(u64::try_from(written.len()).ok());
+        }
+    }
+    match member.fate() {
+        // Counted from 1, so that no fate is taken for another one.
+        Fate::Written(number) => usize::try_from(number).unwrap() - 1,
+        fate => panic!("{fate:?} of a record whose group was taken"),
+    }
+}
+
+#[test]
+fn a_record_left_for_another_to_write_has_the_number_it_was_written_as() {
+    bounded(3, || {
+        let shared = Arc::new((Mutex::new(Vec::new()), Group::default()));
+        let appenders: Vec<_> = [10, 20]
+            .map(|payload| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || (append_in_turn(&shared.0, &shared.1, payload), payload))
+            })
+            .into();
+        let own = append_in_turn(&shared.0, &shared.1, 30);
+        let others = appenders.into_iter().map(|thread| thread.join().unwrap());
+        let all: Vec<_> = others.chain([(own, 30)]).collect();
+        let written = shared.0.lock().unwrap();
+        assert_eq!(written.len(), 3);
+        for (place, payload) in all {
+            assert_eq!(written[place], payload);
+        }
     });
 }
 

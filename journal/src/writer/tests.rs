@@ -207,6 +207,39 @@ fn many_threads_rotating_leave_dense_sequences() {
 }
 
 #[test]
+fn records_left_while_the_lane_is_taken_are_each_written_once() {
+    for is_held in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let core = open(dir.path(), positioned());
+        let mut lane = core.lock_lane();
+        let mut seqs = std::thread::scope(|scope| {
+            let core = &core;
+            let append = |len| scope.spawn(move || (core.append(KIND, 0, &vec![7; len]), len));
+            let threads = [10, 20, 30].map(append);
+            while core.group.members() < 3 {
+                std::thread::yield_now();
+            }
+            if is_held {
+                // As after a write that failed: none of them can be written here.
+                lane.active.reserve.hold(0, u64::MAX);
+            }
+            core.write_group(&mut lane);
+            drop(lane);
+            let seqs = threads.map(|thread| thread.join().unwrap());
+            seqs.map(|(seq, len)| (KIND, u32::try_from(seq.unwrap().get()).unwrap(), len))
+        });
+        core.close(None).unwrap();
+        seqs.sort_unstable_by_key(|(_, seq, _)| *seq);
+        let mut found = frames(&core, dir.path(), 1 + u32::from(is_held));
+        found.retain(|(kind, ..)| *kind == KIND);
+        assert_eq!(found, seqs);
+        let first = frames(&core, dir.path(), 1);
+        let in_first = first.iter().filter(|(kind, ..)| *kind == KIND).count();
+        assert_eq!(in_first, if is_held { 0 } else { 3 });
+    }
+}
+
+#[test]
 fn a_removed_directory_poisons_the_run_and_wakes_waiters() {
     for mode in [positioned(), mapped()] {
         let root = tempfile::tempdir().unwrap();

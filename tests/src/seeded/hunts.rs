@@ -32,6 +32,8 @@ RefusedForgotten         | disk-full      | syncs         | a_full_disk_refuses
 CutWithoutSeal           | disk-full      | syncs         | a_segment_that_could_not
 DeclaredTooEarly         | disk-full      | syncs         | a_session_whose_first
 HeldEndTaken             | killed         | trace_journal | a_held_end_is_taken
+NumberOfAnother          | killed         | trace_journal | records_left_while_the_lane
+GroupBelieved            | killed         | trace_journal | records_left_while_the_lane
 SealRoomNotKept          | killed         | trace_journal | a_full_segment_has_room
 SealMiscounts            | damage         | damage        | every_zeroed
 EndReopened              | killed         | trace_journal | snapshot::tests::status
