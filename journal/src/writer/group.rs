@@ -182,6 +182,29 @@ impl Core {
     }
 }
 
+impl Lane {
+    /// Writes records of several threads with one write, if nothing has to go before any of them
+    /// and they fit; gives the sequence number of the last.
+    ///
+    /// If that fails, none of them counts, and who left one tries it again alone: then the end of
+    /// the segment is held, and the record goes into the next one.
+    fn append_group<'a>(
+        &mut self,
+        records: impl Iterator<Item = (RecordKind, u32, &'a [u8])>,
+    ) -> Option<u64> {
+        let segment = Arc::clone(&self.active);
+        if self.is_closed || segment.is_mapped() || self.refused.pending().is_some() {
+            return None;
+        }
+        let frame = |(kind, session, payload)| {
+            let is_declared = self.declared.contains(segment.number, session);
+            is_declared.then(|| segment.frame(kind, session, payload))
+        };
+        let frames: Vec<_> = records.map(frame).collect::<Option<_>>()?;
+        self.put(&segment, &frames).ok().flatten()
+    }
+}
+
 const WAITING: u64 = 0;
 /// No sequence number goes that far.
 const ALONE: u64 = u64::MAX;

@@ -42,7 +42,7 @@ pub(super) struct Lane {
     pub(super) active: Arc<Segment>,
     /// The active segment, for appenders that do not hold the lane.
     controls: Arc<Controls>,
-    declared: Arc<Declared>,
+    pub(super) declared: Arc<Declared>,
     pub(super) is_closed: bool,
     pub(super) refused: Tally,
     pub(super) finished: Vec<Finished>,
@@ -109,27 +109,6 @@ impl Lane {
         }
     }
 
-    /// Writes records of several threads with one write, if nothing has to go before any of them
-    /// and they fit; gives the sequence number of the last.
-    ///
-    /// If that fails, none of them counts, and who left one tries it again alone: then the end of
-    /// the segment is held, and the record goes into the next one.
-    pub(super) fn append_group<'a>(
-        &mut self,
-        records: impl Iterator<Item = (RecordKind, u32, &'a [u8])>,
-    ) -> Option<u64> {
-        let segment = Arc::clone(&self.active);
-        if self.is_closed || segment.is_mapped() || self.refused.pending().is_some() {
-            return None;
-        }
-        let frame = |(kind, session, payload)| {
-            let is_declared = self.declared.contains(segment.number, session);
-            is_declared.then(|| segment.frame(kind, session, payload))
-        };
-        let frames: Vec<_> = records.map(frame).collect::<Option<_>>()?;
-        self.put(&segment, &frames).ok().flatten()
-    }
-
     /// Writes a sync mark if it fits into the active segment; gives its sequence number.
     pub(super) fn mark(&mut self, durable_seq: u64) -> Option<u64> {
         let first_seq = self.active.first_seq();
@@ -175,7 +154,7 @@ impl Lane {
 
     /// Writes frames one after the other and gives the sequence number of the last; `None` if
     /// there is no room for them here.
-    fn put(
+    pub(super) fn put(
         &mut self,
         segment: &Segment,
         frames: &[Frame<'_>],
