@@ -2,15 +2,16 @@
 
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::num::NonZeroU64;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{Advice, RawDir, SeekFrom};
-use rustix::io::Errno;
+use rustix::io::{Errno, ReadWriteFlags};
 
+use super::directory::{file_system_of, make_private_dir, read_entry};
 use super::map::{AddressSpace, ForkGuard, MappedFile};
 use super::{ClockReading, Durability, Entry, FileSystem, Lock, LockOutcome};
 use super::{ProcessFacts, Region, Storage, StorageFile, process};
@@ -213,6 +214,32 @@ impl DiskFile {
             space: space.clone(),
         }
     }
+
+    fn forget(&self, (from, to): (u64, u64)) -> io::Result<()> {
+        // No length means up to the end of the file.
+        let len = NonZeroU64::new(to.saturating_sub(from)).filter(|_| to != u64::MAX);
+        Ok(rustix::fs::fadvise(
+            &self.file,
+            from,
+            len,
+            Advice::DontNeed,
+        )?)
+    }
+
+    /// Whether the page at this offset can be read without waiting for the disk, or that cannot
+    /// be found out: <https://man7.org/linux/man-pages/man2/readv.2.html>.
+    fn may_be_cached(&self, offset: u64) -> bool {
+        let mut byte = [0];
+        let mut buffers = [IoSliceMut::new(&mut byte)];
+        let read = rustix::io::preadv2(&self.file, &mut buffers, offset, ReadWriteFlags::NOWAIT);
+        read != Err(Errno::AGAIN)
+    }
+}
+
+/// The smallest range of whole steps that holds this one.
+fn around(from: u64, to: u64, step: u64) -> (u64, u64) {
+    let end = to.checked_next_multiple_of(step).unwrap_or(u64::MAX);
+    (from - from % step, end)
 }
 
 impl StorageFile for DiskFile {
@@ -276,13 +303,20 @@ impl StorageFile for DiskFile {
     }
 
     fn drop_cache(&self, from: u64, to: u64) -> io::Result<()> {
-        // What is cached in one piece is forgotten only as a whole: the range must not cut one.
-        let from = from - from % CACHED_PIECE_MAX;
-        let len = to.checked_next_multiple_of(CACHED_PIECE_MAX);
-        let len = len.and_then(|to| NonZeroU64::new(to.checked_sub(from)?));
-        rustix::fs::fadvise(&self.file, from, len, Advice::DontNeed)?;
         // What is read back is not to bring along what is far behind it.
-        Ok(rustix::fs::fadvise(&self.file, 0, None, Advice::Random)?)
+        rustix::fs::fadvise(&self.file, 0, None, Advice::Random)?;
+        let whole = around(from, to, CACHED_PIECE_MAX);
+        let pages = around(from, to, PAGE_LEN);
+        if pages != whole {
+            // More would be written where it has not been, and be waited for behind that.
+            self.forget(pages)?;
+            let last = pages.1.saturating_sub(PAGE_LEN);
+            if !self.may_be_cached(pages.0) && !self.may_be_cached(last) {
+                return Ok(());
+            }
+        }
+        // What is cached in one piece is forgotten only as a whole: the range must not cut one.
+        self.forget(whole)
     }
 
     fn is_linked(&self) -> io::Result<bool> {
@@ -307,50 +341,10 @@ impl StorageFile for DiskFile {
 /// its own length: <https://docs.kernel.org/admin-guide/mm/transhuge.html>.
 const CACHED_PIECE_MAX: u64 = 2 << 20;
 
+const PAGE_LEN: u64 = 4096;
+
 /// Bytes of entries of a directory asked for with one call.
 const LISTED_AT_ONCE: usize = 64 << 10;
-
-/// Makes one directory for its owner only; one that appeared meanwhile will do.
-fn make_private_dir(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    match std::fs::DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
-    }
-}
-
-/// One entry of a listing; `None` for a name that vanished meanwhile.
-fn read_entry(found: io::Result<std::fs::DirEntry>) -> io::Result<Option<Entry>> {
-    let found = found?;
-    let name = found.file_name().to_string_lossy().into_owned();
-    match found.metadata() {
-        Ok(facts) => {
-            let is_file = facts.is_file();
-            Ok(Some(Entry {
-                name,
-                len: if is_file { facts.len() } else { 0 },
-                is_file,
-            }))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Tells the file system by the magic number statfs gives:
-/// <https://man7.org/linux/man-pages/man2/statfs.2.html>.
-fn file_system_of(dir: &File) -> FileSystem {
-    let Ok(facts) = rustix::fs::fstatfs(dir) else {
-        return FileSystem::Other;
-    };
-    match i128::from(facts.f_type) {
-        0xEF53 => FileSystem::Ext4,
-        0x5846_5342 => FileSystem::Xfs,
-        0x9123_683E => FileSystem::Btrfs,
-        0x0102_1994 | 0x8584_58F6 => FileSystem::Memory,
-        _ => FileSystem::Other,
-    }
-}
 
 /// Whether the file system does not know the call.
 fn is_not_known(error: &io::Error) -> bool {

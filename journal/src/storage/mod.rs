@@ -3,6 +3,7 @@
 //! Everything the journal does to the outside goes through [`Storage`], so that a simulated disk
 //! can stand in for it.
 
+mod directory;
 mod disk;
 mod map;
 mod process;
