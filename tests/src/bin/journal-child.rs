@@ -5,7 +5,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use journal_tests::kill::{Moment, Orders};
@@ -36,7 +36,7 @@ fn work(orders: &Orders) -> Result<(), Error> {
     if let Some(at) = orders.kill_at {
         let disk = DiskStorage::create(&orders.dir).expect("a directory");
         let killer = Killer {
-            left: AtomicU64::new(at.call),
+            left: AtomicI64::new(i64::try_from(at.call).expect("fewer calls")),
             moment: at.moment,
         };
         let disk: Arc<dyn Storage> = Arc::new(disk);
@@ -95,8 +95,8 @@ fn answer(line: &str) {
 /// Kills this process at a certain call.
 #[derive(Debug)]
 struct Killer {
-    /// Calls until then, that one included.
-    left: AtomicU64,
+    /// Calls until then, that one included; those of other threads go on being counted.
+    left: AtomicI64,
     moment: Moment,
 }
 
@@ -116,7 +116,7 @@ impl Watcher for Killer {
     }
 
     fn after(&self, _call: &Call, _has_succeeded: bool) {
-        if self.left.load(Ordering::SeqCst) == 0 && self.moment != Moment::Before {
+        if self.left.load(Ordering::SeqCst) <= 0 && self.moment != Moment::Before {
             die();
         }
     }
