@@ -1,9 +1,7 @@
 //! Opening a journal: look at what is there, start a run, recover the runs that died.
 
-use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 
 use crate::error::{Error, Result};
 use crate::event::system;
@@ -97,18 +95,16 @@ fn open_run(
 ) -> Result<(Arc<Core>, Vec<RunId>)> {
     let plan = plan(&*storage)?;
     let generation = next_generation(plan.generation_max)?;
-    let run = OpenRun {
+    let applied = Applied::begin(&*storage, &plan, &mut |error| errors.report(error));
+    // Making its first segment makes all names durable: of what dead runs left, too.
+    let core = OpenRun {
         storage: Arc::clone(&storage),
         settings,
-        errors: Arc::clone(&errors),
+        errors,
         generation,
         dead_runs: plan.dead.clone(),
-    };
-    let begin = || Applied::begin(&*storage, &plan, &mut |error| errors.report(error));
-    let (applied, core) = match plan.unrecovered.is_empty() {
-        true => (begin(), run.open()?),
-        false => together(&begin, run)?,
-    };
+    }
+    .open()?;
     let recovered = applied.runs();
     if let Err(error) = record(&core, &applied) {
         // Without durable records the runs stay as they are for a later opening.
@@ -117,26 +113,6 @@ fn open_run(
     }
     applied.finish(&*storage, &plan);
     Ok((core, recovered))
-}
-
-/// Takes on the runs that died, and starts the new one meanwhile. Neither needs the other: making
-/// the first segment makes all names durable, of what dead runs left, too, and they made theirs
-/// before they died; and nothing goes on record before both have ended.
-fn together(begin: &(impl Fn() -> Applied + Sync), run: OpenRun) -> Result<(Applied, Arc<Core>)> {
-    // Stepped, everything happens in the same order every time.
-    if run.settings.is_stepped {
-        return Ok((begin(), run.open()?));
-    }
-    thread::scope(|scope| {
-        let other = thread::Builder::new().spawn_scoped(scope, begin);
-        let core = run.open();
-        let applied = match other {
-            Ok(other) => other.join().unwrap_or_else(|panic| resume_unwind(panic)),
-            // Without another thread, one after the other.
-            Err(_) => begin(),
-        };
-        Ok((applied, core?))
-    })
 }
 
 fn record(core: &Core, applied: &Applied) -> Result<()> {
