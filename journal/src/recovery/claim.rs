@@ -64,6 +64,9 @@ impl Claim {
     pub(crate) fn release(self, storage: &dyn Storage) {
         // A name that stays is looked at once more by the next opening, nothing worse.
         let _ = storage.remove(&FileName::Poisoned(self.run).to_string());
+        // A second name of the same file, if its maker died in between. Somebody else who asked
+        // for its lock could be told that it is held: by a process forked meanwhile, for one.
+        let _ = storage.remove(&FileName::RunTemporary(self.run).to_string());
         let _ = storage.remove(&FileName::Run(self.run).to_string());
     }
 }
