@@ -51,6 +51,8 @@ bugs! {
     NumberOfAnother,
     /// Records that could not be written together count as written.
     GroupBelieved,
+    /// What was written of them stays where it is.
+    GroupLeftBehind,
     /// A note of refused records is forgotten if it could not be written.
     RefusedForgotten,
     /// No room is kept for the end of a segment.

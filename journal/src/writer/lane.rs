@@ -362,7 +362,7 @@ fn count(frames: &[Frame<'_>]) -> u32 {
     u32::try_from(frames.len()).unwrap_or(u32::MAX)
 }
 
-fn frames_len(frames: &[Frame<'_>]) -> u64 {
+pub(super) fn frames_len(frames: &[Frame<'_>]) -> u64 {
     frames.iter().map(Frame::frame_len).sum()
 }
 

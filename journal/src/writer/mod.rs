@@ -37,6 +37,8 @@ pub(crate) use open::{OpenRun, next_generation};
 pub(crate) use slot::{Reopen, Slot};
 pub use wait::WhenDurable;
 
+#[cfg(all(test, not(loom)))]
+mod group_tests;
 #[cfg(all(test, loom))]
 mod model;
 #[cfg(all(test, not(loom)))]

@@ -13,7 +13,7 @@ use crate::storage::{Region, Storage, StorageFile};
 /// A segment that has space and a durable header and name.
 #[derive(Debug)]
 pub(super) struct Segment {
-    control: Arc<Control>,
+    pub(super) control: Arc<Control>,
     pub(super) name: String,
     pub(super) file: Arc<dyn StorageFile>,
 }

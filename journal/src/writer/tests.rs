@@ -15,9 +15,9 @@ use crate::seq::{Generation, SegmentNumber};
 use crate::settings::{WriteMode, WriterSettings};
 use crate::storage::DiskStorage;
 
-const KIND: RecordKind = RecordKind(200);
+pub(super) const KIND: RecordKind = RecordKind(200);
 
-fn open(dir: &Path, settings: WriterSettings) -> Arc<Core> {
+pub(super) fn open(dir: &Path, settings: WriterSettings) -> Arc<Core> {
     let open = OpenRun {
         storage: Arc::new(DiskStorage::open(dir).unwrap()),
         settings,
@@ -29,7 +29,7 @@ fn open(dir: &Path, settings: WriterSettings) -> Arc<Core> {
 }
 
 /// Kind and sequence number of all frames of a segment up to the first place without one.
-fn frames(core: &Core, dir: &Path, number: u32) -> Vec<(RecordKind, u32, usize)> {
+pub(super) fn frames(core: &Core, dir: &Path, number: u32) -> Vec<(RecordKind, u32, usize)> {
     let number = SegmentNumber(number);
     let name = FileName::Segment(core.run(), number).to_string();
     let bytes = std::fs::read(dir.join(name)).unwrap();
@@ -49,7 +49,7 @@ fn frames(core: &Core, dir: &Path, number: u32) -> Vec<(RecordKind, u32, usize)>
     found
 }
 
-fn positioned() -> WriterSettings {
+pub(super) fn positioned() -> WriterSettings {
     WriterSettings {
         write_mode: WriteMode::Positioned,
         ..WriterSettings::default()
@@ -203,39 +203,6 @@ fn many_threads_rotating_leave_dense_sequences() {
             records += found.iter().filter(|frame| frame.0 == KIND).count();
         }
         assert_eq!(records, 8 * 500);
-    }
-}
-
-#[test]
-fn records_left_while_the_lane_is_taken_are_each_written_once() {
-    for is_held in [false, true] {
-        let dir = tempfile::tempdir().unwrap();
-        let core = open(dir.path(), positioned());
-        let mut lane = core.lock_lane();
-        let mut seqs = std::thread::scope(|scope| {
-            let core = &core;
-            let append = |len| scope.spawn(move || (core.append(KIND, 0, &vec![7; len]), len));
-            let threads = [10, 20, 30].map(append);
-            while core.group.members() < 3 {
-                std::thread::yield_now();
-            }
-            if is_held {
-                // As after a write that failed: none of them can be written here.
-                lane.active.reserve.hold(0, u64::MAX);
-            }
-            core.write_group(&mut lane);
-            drop(lane);
-            let seqs = threads.map(|thread| thread.join().unwrap());
-            seqs.map(|(seq, len)| (KIND, u32::try_from(seq.unwrap().get()).unwrap(), len))
-        });
-        core.close(None).unwrap();
-        seqs.sort_unstable_by_key(|(_, seq, _)| *seq);
-        let mut found = frames(&core, dir.path(), 1 + u32::from(is_held));
-        found.retain(|(kind, ..)| *kind == KIND);
-        assert_eq!(found, seqs);
-        let first = frames(&core, dir.path(), 1);
-        let in_first = first.iter().filter(|(kind, ..)| *kind == KIND).count();
-        assert_eq!(in_first, if is_held { 0 } else { 3 });
     }
 }
 

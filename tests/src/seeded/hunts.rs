@@ -34,6 +34,7 @@ DeclaredTooEarly         | disk-full      | syncs         | a_session_whose_firs
 HeldEndTaken             | killed         | trace_journal | a_held_end_is_taken
 NumberOfAnother          | killed         | trace_journal | records_left_while_the_lane
 GroupBelieved            | killed         | trace_journal | records_left_while_the_lane
+GroupLeftBehind          | killed         | trace_journal | nothing_is_left_of_records
 SealRoomNotKept          | killed         | trace_journal | a_full_segment_has_room
 SealMiscounts            | damage         | damage        | every_zeroed
 EndReopened              | killed         | trace_journal | snapshot::tests::status
