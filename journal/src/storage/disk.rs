@@ -424,6 +424,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_dropped_from_the_cache_is_cached_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = DiskStorage::open(dir.path()).unwrap();
+        let file = Storage::create(&storage, "f").unwrap();
+        let len = 4 << 20;
+        file.allocate(len).unwrap();
+        file.sync(0, len).unwrap();
+        let page = 1 << 20;
+        for (from, to) in [
+            (0, u64::MAX),
+            (0, len),
+            (page, page + 100),
+            (page + 10, len),
+        ] {
+            assert_eq!(file.read_at(&mut [0; 4096], page).unwrap(), 4096);
+            // On ext4, space that is only reserved shows as data while zeros of it are cached.
+            let is_shown = file
+                .data_behind(page)
+                .unwrap()
+                .is_some_and(|at| at.0 == page);
+            if is_shown && storage.file_system == FileSystem::Ext4 {
+                file.drop_cache(from, to).unwrap();
+                let found = file.data_behind(page).unwrap();
+                assert!(
+                    found.is_none_or(|at| at.0 > page),
+                    "{from}..{to}: {found:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn reading_stops_at_the_end_of_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let storage = DiskStorage::open(dir.path()).unwrap();
