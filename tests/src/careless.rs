@@ -145,6 +145,10 @@ impl StorageFile for CarelessFile {
         self.0.drop_cache(from, to)
     }
 
+    fn trim_cache(&self, from: u64, to: u64) -> io::Result<()> {
+        self.0.trim_cache(from, to)
+    }
+
     fn is_linked(&self) -> io::Result<bool> {
         self.0.is_linked()
     }

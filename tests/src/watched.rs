@@ -297,6 +297,13 @@ impl StorageFile for WatchedFile {
         })
     }
 
+    fn trim_cache(&self, from: u64, to: u64) -> io::Result<()> {
+        let range = (from, to);
+        self.make(Operation::DropCache, range, || {
+            self.inner.trim_cache(from, to)
+        })
+    }
+
     fn is_linked(&self) -> io::Result<bool> {
         self.make(Operation::IsLinked, (0, 0), || self.inner.is_linked())
     }

@@ -22,15 +22,10 @@ pub(super) fn content_end(file: &dyn StorageFile) -> io::Result<u64> {
     while end > 0 {
         let begin = (end - 1) / PIECE_LEN * PIECE_LEN;
         let mut ranges = data(file, (begin, end))?;
-        if may_be_hole && !ranges.is_empty() {
-            // Space that was only reserved does not show as a hole while zeros of it are cached.
-            if !seeded::has(Bug::PoisonedCacheBelieved) {
-                file.drop_cache(begin, end)?;
-            }
-            ranges = data(file, (begin, end))?;
+        if may_be_hole && !seeded::has(Bug::PoisonedCacheBelieved) {
+            // Segments are filled with zeros from the front: no more holes.
+            may_be_hole = trim(file, &mut ranges)?;
         }
-        // Segments are filled with zeros from the front: no more holes.
-        may_be_hole &= ranges.is_empty();
         for range in ranges.into_iter().rev() {
             if let Some(end) = content_end_in(file, range, &mut buffer)? {
                 return Ok(end);
@@ -39,6 +34,31 @@ pub(super) fn content_end(file: &dyn StorageFile) -> io::Result<u64> {
         end = begin;
     }
     Ok(0)
+}
+
+/// Takes from the end of the ranges what is a hole once nothing of it is cached, as reserved space
+/// is; `false` if anything is left of them.
+///
+/// In small steps, and only then what is cached in one piece with it: what turns out to be no hole
+/// must be read from the disk.
+fn trim(file: &dyn StorageFile, ranges: &mut Vec<(u64, u64)>) -> io::Result<bool> {
+    while let Some((from, to)) = ranges.pop() {
+        let begin = from.max((to - 1) / BUFFER_LEN_U64 * BUFFER_LEN_U64);
+        file.trim_cache(begin, to)?;
+        let mut left = data(file, (begin, to))?;
+        if let (Some(first), Some(last)) = (left.first(), left.last()) {
+            file.drop_cache(first.0, last.1)?;
+            left = data(file, (begin, to))?;
+        }
+        if begin > from {
+            ranges.push((from, begin));
+        }
+        if !left.is_empty() {
+            ranges.extend(left);
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The ranges of a part of the file that are no holes, in order.
@@ -90,18 +110,113 @@ fn content_len(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// What is forgotten, and asked for holes, at once; a file is cached in pieces no larger than this.
+/// What is asked for holes at once.
 const PIECE_LEN: u64 = 2 << 20;
 
+/// What is read at once, or forgotten.
 const BUFFER_LEN: usize = 256 << 10;
 const BUFFER_LEN_U64: u64 = 256 << 10;
 const ZEROS: [u8; 4096] = [0; 4096];
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+
     use super::*;
     use crate::recovery::testing::MemoryStorage;
-    use crate::storage::Storage;
+    use crate::storage::{Lock, LockOutcome, Storage};
+
+    /// A file that is reserved, of which a part was written, and zeros of more are cached.
+    #[derive(Debug)]
+    struct Reserved {
+        content: u64,
+        written: u64,
+        cached: AtomicU64,
+        /// How much of what was written was forgotten.
+        forgotten: AtomicU64,
+        read: AtomicU64,
+    }
+
+    impl StorageFile for Reserved {
+        fn len(&self) -> io::Result<u64> {
+            Ok(64 << 20)
+        }
+
+        fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+            buffer.fill(0);
+            let last = self.content.checked_sub(1 + offset);
+            let last = last.map(|last| usize::try_from(last).unwrap());
+            if let Some(byte) = last.and_then(|last| buffer.get_mut(last)) {
+                *byte = 1;
+            }
+            let len = u64::try_from(buffer.len()).unwrap();
+            self.read.fetch_add(len, SeqCst);
+            Ok(buffer.len())
+        }
+
+        fn data_behind(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
+            let end = self.written.max(self.cached.load(SeqCst));
+            Ok((offset < end).then_some((offset, end)))
+        }
+
+        fn drop_cache(&self, from: u64, to: u64) -> io::Result<()> {
+            if to < self.cached.load(SeqCst) {
+                assert!(to <= self.written);
+            } else {
+                self.cached.store(from, SeqCst);
+                let written = self.written.saturating_sub(from);
+                self.forgotten.fetch_max(written, SeqCst);
+            }
+            Ok(())
+        }
+
+        fn write_at(&self, _: &[u8], _: u64) -> io::Result<()> {
+            unreachable!()
+        }
+
+        fn allocate(&self, _: u64) -> io::Result<()> {
+            unreachable!()
+        }
+
+        fn sync(&self, _: u64, _: u64) -> io::Result<()> {
+            unreachable!()
+        }
+
+        fn set_len(&self, _: u64) -> io::Result<()> {
+            unreachable!()
+        }
+
+        fn is_linked(&self) -> io::Result<bool> {
+            unreachable!()
+        }
+
+        fn try_lock(&self, _: Lock) -> io::Result<LockOutcome> {
+            unreachable!()
+        }
+    }
+
+    #[test]
+    fn cached_zeros_of_reserved_space_are_not_read_and_what_was_written_stays_cached() {
+        for (content, written, cached) in [
+            (1 << 20, 3 << 20, 24 << 20),
+            (5 << 20, 9_200 << 10, 9_200 << 10),
+            (4096, 8192, 64 << 20),
+        ] {
+            let file = Reserved {
+                content,
+                written,
+                cached: AtomicU64::new(cached),
+                forgotten: AtomicU64::new(0),
+                read: AtomicU64::new(0),
+            };
+            assert_eq!(content_end(&file).unwrap(), content);
+            let forgotten = file.forgotten.into_inner();
+            assert!(forgotten <= BUFFER_LEN_U64, "{forgotten}");
+            let read = file.read.into_inner();
+            let needed = written - content;
+            assert!(read <= needed + 2 * BUFFER_LEN_U64, "{read} for {needed}");
+        }
+    }
 
     fn end_of(bytes: Vec<u8>) -> u64 {
         let mut storage = MemoryStorage::default();

@@ -302,6 +302,12 @@ impl StorageFile for DiskFile {
         }
     }
 
+    fn trim_cache(&self, from: u64, to: u64) -> io::Result<()> {
+        // What is read instead is not to bring along what is far behind it.
+        rustix::fs::fadvise(&self.file, 0, None, Advice::Random)?;
+        self.forget((from, to))
+    }
+
     fn drop_cache(&self, from: u64, to: u64) -> io::Result<()> {
         // What is read back is not to bring along what is far behind it.
         rustix::fs::fadvise(&self.file, 0, None, Advice::Random)?;

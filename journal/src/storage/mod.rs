@@ -125,6 +125,12 @@ pub trait StorageFile: fmt::Debug + Send + Sync {
     /// that reading shows what the disk has.
     fn drop_cache(&self, from: u64, to: u64) -> io::Result<()>;
 
+    /// Forgets cached bytes of `from..to` that are on the disk, as far as none around them are
+    /// forgotten with them. Only speed depends on it.
+    fn trim_cache(&self, from: u64, to: u64) -> io::Result<()> {
+        self.drop_cache(from, to)
+    }
+
     /// Whether the file still has a name somewhere.
     fn is_linked(&self) -> io::Result<bool>;
 
