@@ -173,7 +173,7 @@ impl Core {
         group.settle(last_seq);
     }
 
-    fn try_lock_lane(&self) -> Option<MutexGuard<'_, Lane>> {
+    pub(super) fn try_lock_lane(&self) -> Option<MutexGuard<'_, Lane>> {
         match self.lane.try_lock() {
             Ok(lane) => Some(lane),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),

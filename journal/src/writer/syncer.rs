@@ -6,7 +6,8 @@ use super::control::Control;
 use super::core::{Core, LOAD_BYTES, lock};
 use super::frontier::{Frontier, Target};
 use super::indexing::Indexing;
-use super::lane::Finished;
+use super::lane::{Finished, Lane};
+use super::primitives::MutexGuard;
 use super::primitives::atomic::Ordering;
 use super::schedule::{Decision, Facts, WINDOW_IDLE, decide};
 use super::tender::{BUSY_BYTES, WINDOW_LEN, WINDOW_LEN_MIN};
@@ -51,8 +52,9 @@ pub(super) struct SyncState {
 struct Mark {
     seq: u64,
     durable_seq: u64,
+    /// The same in bytes: what is behind it must be read back if the process dies.
+    durable_bytes: u64,
     at: Duration,
-    total_bytes: u64,
 }
 
 impl Core {
@@ -153,6 +155,13 @@ impl Core {
         let (batch, members) = self.waiters.take();
         state.was_single = members == 1;
         let synced = self.sync_written(state);
+        let mut is_mark_due = synced.is_ok() && self.is_mark_due(state, now);
+        // Before anybody is told, where that takes no waiting: if they are killed right after it,
+        // what is durable need not be read back.
+        if is_mark_due && let Some(lane) = self.try_lock_lane() {
+            self.write_mark(state, now, lane);
+            is_mark_due = false;
+        }
         state.awaited = members.saturating_add(self.waiters.members());
         batch.finish();
         state.sync_time = begun.elapsed();
@@ -160,7 +169,9 @@ impl Core {
         if synced.is_err() {
             return;
         }
-        self.leave_mark(state, now);
+        if is_mark_due {
+            self.write_mark(state, now, self.lock_lane());
+        }
         self.cut_finished(state);
         state.dirty_since = None;
         let is_witnessed = state.witnessed >= self.watermark.durable();
@@ -234,33 +245,36 @@ impl Core {
         }
     }
 
-    /// Writes what is durable into the run itself, at most once per 64 KiB or 10 ms.
-    fn leave_mark(&self, state: &mut SyncState, now: Duration) {
-        let total_bytes = self.written_bytes();
-        let is_due = state.mark.is_none_or(|last| {
+    /// What is durable is written into the run itself at most once per 64 KiB or 10 ms.
+    fn is_mark_due(&self, state: &SyncState, now: Duration) -> bool {
+        let durable_bytes = self.watermark.durable_bytes();
+        state.mark.is_none_or(|last| {
             now.saturating_sub(last.at) >= MARK_INTERVAL
-                || total_bytes.saturating_sub(last.total_bytes) >= MARK_BYTES
-        });
-        if is_due {
-            self.write_mark(state, now);
-        }
+                || durable_bytes.saturating_sub(last.durable_bytes) >= MARK_BYTES
+        })
     }
 
-    fn write_mark(&self, state: &mut SyncState, now: Duration) {
+    pub(super) fn write_mark(
+        &self,
+        state: &mut SyncState,
+        now: Duration,
+        mut lane: MutexGuard<'_, Lane>,
+    ) {
         let durable_seq = match seeded::has(Bug::MarkOfTheWritten) {
             true => self.written(),
             false => self.watermark.durable(),
         };
         // A mark that does not fit is left out: the syncer must not wait for itself.
-        let Some(seq) = self.lock_lane().mark(durable_seq) else {
+        let Some(seq) = lane.mark(durable_seq) else {
             return;
         };
+        drop(lane);
         self.watermark.marked(seq);
         state.mark = Some(Mark {
             seq,
             durable_seq,
             at: now,
-            total_bytes: self.written_bytes(),
+            durable_bytes: self.watermark.durable_bytes(),
         });
     }
 
@@ -270,7 +284,7 @@ impl Core {
             .mark
             .is_none_or(|mark| mark.durable_seq < mark.seq.saturating_sub(1))
         {
-            self.write_mark(state, now);
+            self.write_mark(state, now, self.lock_lane());
         }
         state.unwitnessed_since = None;
         let (batch, _) = self.waiters.take();

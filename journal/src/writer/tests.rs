@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::future::Future;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use super::schedule::Decision;
 use super::syncer::SyncState;
-use super::{Core, ErrorHook, ErrorLog, OpenRun};
+use super::{Core, ErrorHook, ErrorLog, OpenRun, WhenDurable};
 use crate::error::Error;
 use crate::format::{FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, RecordKind};
 use crate::seq::{Generation, SegmentNumber};
@@ -271,6 +274,59 @@ fn what_follows_a_waiters_sync_waits_no_longer_than_the_interval() {
     let rest = Decision::Sleep(Some(at(2)));
     assert_eq!(core.look(&mut state, at(49)), rest);
     assert_eq!(core.look(&mut state, at(51)), Decision::Sync);
+}
+
+/// Notes, when woken, what the run's last record is.
+#[derive(Debug)]
+struct Woken(Arc<Core>, OnceLock<u64>);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        let _ = self.1.set(self.0.written());
+    }
+}
+
+#[test]
+fn what_is_durable_is_on_record_before_anybody_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = WriterSettings {
+        is_stepped: true,
+        ..mapped()
+    };
+    let core = open(dir.path(), settings);
+    let seq = core.append(KIND, 0, b"waited for").unwrap();
+    let woken = Arc::new(Woken(Arc::clone(&core), OnceLock::new()));
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut durable = WhenDurable::new(Ok(Arc::clone(&core)), seq);
+    let polled = Pin::new(&mut durable).poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    core.step_sync();
+    // The sync mark is the one behind it.
+    assert_eq!(woken.1.get(), Some(&(seq.get() + 1)));
+}
+
+#[test]
+fn what_was_written_during_a_sync_is_on_record_after_the_next_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = WriterSettings {
+        is_stepped: true,
+        ..mapped()
+    };
+    let core = open(dir.path(), settings);
+    let mut state = SyncState::default();
+    let now = Duration::ZERO;
+    core.run_sync(&mut state, now);
+    core.append(KIND, 0, b"before it").unwrap();
+    core.sync_written(&mut state).unwrap();
+    core.append(KIND, 0, &[7; 100 << 10]).unwrap();
+    core.write_mark(&mut state, now, core.lock_lane());
+    let written = core.written();
+    core.run_sync(&mut state, now);
+    assert_eq!(core.written(), written + 1);
+    // And is no reason for another one.
+    core.append(KIND, 0, &[7; 60 << 10]).unwrap();
+    core.run_sync(&mut state, now);
+    assert_eq!(core.written(), written + 2);
 }
 
 #[test]
