@@ -216,6 +216,8 @@ impl DiskFile {
     }
 
     fn forget(&self, (from, to): (u64, u64)) -> io::Result<()> {
+        // What is read back is not to bring along what is far behind it.
+        rustix::fs::fadvise(&self.file, 0, None, Advice::Random)?;
         // No length means up to the end of the file.
         let len = NonZeroU64::new(to.saturating_sub(from)).filter(|_| to != u64::MAX);
         Ok(rustix::fs::fadvise(
@@ -303,14 +305,10 @@ impl StorageFile for DiskFile {
     }
 
     fn trim_cache(&self, from: u64, to: u64) -> io::Result<()> {
-        // What is read instead is not to bring along what is far behind it.
-        rustix::fs::fadvise(&self.file, 0, None, Advice::Random)?;
         self.forget((from, to))
     }
 
     fn drop_cache(&self, from: u64, to: u64) -> io::Result<()> {
-        // What is read back is not to bring along what is far behind it.
-        rustix::fs::fadvise(&self.file, 0, None, Advice::Random)?;
         let whole = around(from, to, CACHED_PIECE_MAX);
         let pages = around(from, to, PAGE_LEN);
         if pages != whole {
