@@ -256,14 +256,18 @@ fn an_oversized_record_is_refused_and_noted_before_the_next_one() {
     }
 }
 
+/// Nothing is synced but by the test.
+fn stepped() -> WriterSettings {
+    WriterSettings {
+        is_stepped: true,
+        ..mapped()
+    }
+}
+
 #[test]
 fn what_follows_a_waiters_sync_waits_no_longer_than_the_interval() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = WriterSettings {
-        is_stepped: true,
-        ..mapped()
-    };
-    let core = open(dir.path(), settings);
+    let core = open(dir.path(), stepped());
     let mut state = SyncState::default();
     let at = Duration::from_millis;
     core.append(KIND, 0, b"waited for").unwrap();
@@ -289,11 +293,7 @@ impl Wake for Woken {
 #[test]
 fn what_is_durable_is_on_record_before_anybody_is_told() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = WriterSettings {
-        is_stepped: true,
-        ..mapped()
-    };
-    let core = open(dir.path(), settings);
+    let core = open(dir.path(), stepped());
     let seq = core.append(KIND, 0, b"waited for").unwrap();
     let woken = Arc::new(Woken(Arc::clone(&core), OnceLock::new()));
     let waker = Waker::from(Arc::clone(&woken));
@@ -308,11 +308,7 @@ fn what_is_durable_is_on_record_before_anybody_is_told() {
 #[test]
 fn what_was_written_during_a_sync_is_on_record_after_the_next_one() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = WriterSettings {
-        is_stepped: true,
-        ..mapped()
-    };
-    let core = open(dir.path(), settings);
+    let core = open(dir.path(), stepped());
     let mut state = SyncState::default();
     let now = Duration::ZERO;
     core.run_sync(&mut state, now);
