@@ -39,6 +39,8 @@ bugs! {
     SyncTriedAgain,
     /// A failed sync leaves no `.poisoned` file.
     PoisonNotMarked,
+    /// Who waits for a sync that panics is not woken.
+    PanicWakesNobody,
     /// A poisoned run goes on taking records.
     PoisonIgnored,
     /// A write that failed half-way counts as done.

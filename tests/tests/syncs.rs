@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use journal_tests::modes::modes;
 use journal_tests::plain::{Plain, PlainRecord, varint};
 use journal_tests::random::Random;
 use journal_tests::simdisk::{Fault, Faults, Process, SimDisk};
-use journal_tests::watched::Operation;
+use journal_tests::watched::{Call, Operation, Verdict, Watched, Watcher};
 use tempfile::TempDir;
 use trace_journal::format::FileName;
 use trace_journal::storage::DiskStorage;
@@ -298,6 +299,39 @@ fn waiters_get_the_cause(mode: WriteMode) {
     }
     let done = journal_tests::block_on(scene.journal.when_durable(Seq::FIRST.next()));
     assert!(matches!(done, Err(Error::Poisoned { .. })));
+}
+
+/// Panics in place of every sync of a segment, once it is told to.
+#[derive(Debug)]
+struct PanicsInSync(Arc<AtomicBool>);
+
+impl Watcher for PanicsInSync {
+    fn before(&self, call: &Call) -> Verdict {
+        let is_sync = call.operation == Operation::Sync && call.name.ends_with(".seg");
+        assert!(!is_sync || !self.0.load(Ordering::SeqCst), "in a sync");
+        Verdict::Pass
+    }
+}
+
+#[test]
+fn who_waits_for_a_sync_that_panics_is_woken() {
+    for (mode, _) in modes() {
+        let dir = tempfile::tempdir().unwrap();
+        let is_told = Arc::new(AtomicBool::new(false));
+        let watcher = PanicsInSync(Arc::clone(&is_told));
+        let disk = Arc::new(DiskStorage::open(dir.path()).unwrap());
+        let storage = Arc::new(Watched::new(disk, Arc::new(watcher)));
+        let never = Duration::from_secs(3600);
+        let options = Journal::options().sync_interval(never).write_mode(mode);
+        let journal = options.storage(storage).open(dir.path()).unwrap();
+        is_told.store(true, Ordering::SeqCst);
+        let seq = journal.append(kind(), "lost").unwrap();
+        // Who waits for a limited time leaves the sync to the syncer.
+        let waited = journal.wait_durable_timeout(seq, Duration::from_secs(20));
+        assert!(matches!(waited, Err(Error::Poisoned { .. })), "{waited:?}");
+        let waited = journal.wait_durable(seq);
+        assert!(matches!(waited, Err(Error::Poisoned { .. })), "{waited:?}");
+    }
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl Core {
         lock(&self.run_file).take();
         // Only the first outcome counts.
         let _ = self.closed.set(outcome);
-        self.waiters.take().0.finish();
+        drop(self.waiters.take());
         self.close_batch.finish();
         self.tender.ring();
     }

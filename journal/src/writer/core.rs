@@ -330,7 +330,7 @@ impl Core {
                 .sync(0, u64::MAX)
                 .and_then(|()| self.storage.sync_dir());
         }
-        self.waiters.take().0.finish();
+        drop(self.waiters.take());
         self.bell.ring();
         self.tender.ring();
         let error = Error::Poisoned { cause };

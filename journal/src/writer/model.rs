@@ -339,13 +339,13 @@ impl Shell {
                 continue;
             }
             self.bell.take_wants_sync();
-            let (batch, _) = self.waiters.take();
+            let batch = self.waiters.take();
             let written = self.committed();
             self.watermark.synced(written, written);
-            batch.finish();
+            drop(batch);
         }
         // The end of a run: whoever joined since the last sync began.
-        self.waiters.take().0.finish();
+        drop(self.waiters.take());
     }
 
     /// Everything that has taken its room; the frontier waits for who has not committed yet.

@@ -152,7 +152,8 @@ impl Core {
         self.bell.take_wants_sync();
         let begun = Instant::now();
         // Whoever is in the batch appended before the target is chosen, so it covers them.
-        let (batch, members) = self.waiters.take();
+        let batch = self.waiters.take();
+        let members = batch.members;
         state.was_single = members == 1;
         let synced = self.sync_written(state);
         let mut is_mark_due = synced.is_ok() && self.is_mark_due(state, now);
@@ -163,7 +164,7 @@ impl Core {
             is_mark_due = false;
         }
         state.awaited = members.saturating_add(self.waiters.members());
-        batch.finish();
+        drop(batch);
         state.sync_time = begun.elapsed();
         state.helped_at = None;
         if synced.is_err() {
@@ -287,10 +288,10 @@ impl Core {
             self.write_mark(state, now, self.lock_lane());
         }
         state.unwitnessed_since = None;
-        let (batch, _) = self.waiters.take();
+        let batch = self.waiters.take();
         // A failure poisons the run, which is all there is to do about it.
         let _ = self.sync_written(state);
-        batch.finish();
+        drop(batch);
         self.cut_finished(state);
     }
 

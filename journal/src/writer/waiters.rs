@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use crate::seeded::{self, Bug};
+
 /// The batch that is being gathered for the next sync.
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
@@ -39,6 +41,21 @@ struct BatchState {
     wakers: Vec<Waker>,
 }
 
+/// A batch whose sync is under way: its members are woken when this is dropped, also by a panic.
+#[derive(Debug)]
+pub(super) struct Taken {
+    batch: Arc<Batch>,
+    pub(super) members: u32,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if !(std::thread::panicking() && seeded::has(Bug::PanicWakesNobody)) {
+            self.batch.finish();
+        }
+    }
+}
+
 impl Waiters {
     /// Joins the batch of the next sync to start. Whoever joins before that sync chooses its
     /// target is covered by it.
@@ -51,11 +68,11 @@ impl Waiters {
         Arc::clone(&gathering.batch)
     }
 
-    /// Ends the gathering of a batch and starts the next one; gives its members too. To be called
-    /// before the sync's target is chosen.
-    pub(super) fn take(&self) -> (Arc<Batch>, u32) {
+    /// Ends the gathering of a batch and starts the next one. To be called before the sync's target
+    /// is chosen.
+    pub(super) fn take(&self) -> Taken {
         let Gathering { batch, members, .. } = std::mem::take(&mut *self.lock());
-        (batch, members)
+        Taken { batch, members }
     }
 
     /// How many have joined the batch so far.
@@ -146,11 +163,11 @@ mod tests {
     fn a_taken_batch_is_not_joined_any_more() {
         let waiters = Waiters::default();
         let before = waiters.join();
-        let (taken, members) = waiters.take();
-        assert!(Arc::ptr_eq(&before, &taken));
-        assert_eq!((members, waiters.members()), (1, 0));
-        assert!(!Arc::ptr_eq(&taken, &waiters.join()));
-        taken.finish();
+        let taken = waiters.take();
+        assert!(Arc::ptr_eq(&before, &taken.batch));
+        assert_eq!((taken.members, waiters.members()), (1, 0));
+        assert!(!Arc::ptr_eq(&taken.batch, &waiters.join()));
+        drop(taken);
         assert!(before.wait(None));
         assert!(!waiters.join().wait(Some(Instant::now())));
     }

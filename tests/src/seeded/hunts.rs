@@ -20,6 +20,7 @@ IntervalForgotten        | unwaited       | trace_journal | writer::schedule
 SyncTriedAgain           | poisoned       | syncs         | a_failed_sync_poisons
 PoisonNotMarked          | poisoned       | syncs         | a_failed_sync_poisons
 PoisonIgnored            | poisoned       | syncs         | a_failed_sync_poisons
+PanicWakesNobody         | poisoned       | syncs         | who_waits_for_a_sync
 PoisonedCacheBelieved    | poisoned       | syncs         | what_a_failed_sync
 PoisonedCacheBelieved    | poisoned       | sim           | a_recovery_reports
 ProofNotReached          | poisoned       | sim           | a_recovery_reports
