@@ -2,23 +2,10 @@
 
 use std::borrow::Cow;
 
-use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, Serializer};
-
+use super::payload::Payload;
 use super::unread::Unread;
 use crate::event::value::DEPTH_MAX;
 use crate::event::{Map, MemberName, Value};
-
-/// A value in a body.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Data<'a>(pub(super) Cow<'a, Value<'a>>);
-
-/// A map in a body; one list or map deep itself.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Members<'a>(pub(super) Cow<'a, Map<'a>>);
-
-/// Members of an event that stand for themselves: their values may nest as deep as any value.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct TopMembers<'a>(pub(super) Cow<'a, Map<'a>>);
 
 /// Tags of the values on the disk.
 pub(super) mod tag {
@@ -33,75 +20,78 @@ pub(super) mod tag {
     pub(in super::super) const MAP: u32 = 8;
 }
 
-impl Serialize for Data<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Nested(self.0.as_ref(), DEPTH_MAX).serialize(serializer)
-    }
+/// Puts a value down.
+pub(super) fn put_value(payload: &mut Payload<'_>, value: &Value<'_>) {
+    put_nested_value(payload, value, DEPTH_MAX);
 }
 
-impl Serialize for Members<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Nested(self.0.as_ref(), DEPTH_MAX - 1).serialize(serializer)
-    }
+/// Puts the members of a body down; one map deep themselves.
+pub(super) fn put_members(payload: &mut Payload<'_>, map: &Map<'_>) {
+    put_nested_map(payload, map, DEPTH_MAX - 1);
 }
 
-impl Serialize for TopMembers<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Nested(self.0.as_ref(), DEPTH_MAX).serialize(serializer)
-    }
+/// Puts members down that stand for themselves: their values may nest as deep as any value.
+pub(super) fn put_top_members(payload: &mut Payload<'_>, map: &Map<'_>) {
+    put_nested_map(payload, map, DEPTH_MAX);
 }
 
-/// Something and how many lists and maps may still open inside it.
-struct Nested<'v, T: ?Sized>(&'v T, u8);
-
-impl Serialize for Nested<'_, Value<'_>> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Nested(value, left) = *self;
-        let inner = || {
-            left.checked_sub(1)
-                .ok_or_else(|| S::Error::custom("nests too deep"))
-        };
-        match value {
-            Value::Null => serializer.serialize_unit_variant("", tag::NULL, ""),
-            Value::Bool(value) => put(serializer, tag::BOOL, value),
-            Value::I64(value) => put(serializer, tag::I64, value),
-            Value::U64(value) => put(serializer, tag::U64, value),
-            Value::F64(value) => put(serializer, tag::F64, value),
-            Value::String(text) => put(serializer, tag::STRING, text.as_ref()),
-            Value::Bytes(bytes) => put(serializer, tag::BYTES, serde_bytes::Bytes::new(bytes)),
-            Value::List(values) => put(serializer, tag::LIST, &Nested(values.as_slice(), inner()?)),
-            Value::Map(map) => put(serializer, tag::MAP, &Nested(map, inner()?)),
+/// A value inside which this many lists and maps may still open.
+fn put_nested_value(payload: &mut Payload<'_>, value: &Value<'_>, left: u8) {
+    match value {
+        Value::Null => payload.number(tag::NULL),
+        Value::Bool(value) => {
+            payload.number(tag::BOOL);
+            payload.bool(*value);
         }
+        Value::I64(value) => {
+            payload.number(tag::I64);
+            payload.i64(*value);
+        }
+        Value::U64(value) => {
+            payload.number(tag::U64);
+            payload.number(*value);
+        }
+        Value::F64(value) => {
+            payload.number(tag::F64);
+            payload.f64(*value);
+        }
+        Value::String(text) => {
+            payload.number(tag::STRING);
+            payload.text(text);
+        }
+        Value::Bytes(bytes) => {
+            payload.number(tag::BYTES);
+            payload.bytes(bytes);
+        }
+        Value::List(values) => match left.checked_sub(1) {
+            None => payload.nests_too_deep(),
+            Some(left) => {
+                payload.number(tag::LIST);
+                put_nested_list(payload, values, left);
+            }
+        },
+        Value::Map(map) => match left.checked_sub(1) {
+            None => payload.nests_too_deep(),
+            Some(left) => {
+                payload.number(tag::MAP);
+                put_nested_map(payload, map, left);
+            }
+        },
     }
 }
 
-fn put<S: Serializer, T: Serialize + ?Sized>(
-    serializer: S,
-    tag: u32,
-    content: &T,
-) -> Result<S::Ok, S::Error> {
-    serializer.serialize_newtype_variant("", tag, "", content)
-}
-
-impl Serialize for Nested<'_, [Value<'_>]> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Nested(values, left) = *self;
-        let mut list = serializer.serialize_seq(Some(values.len()))?;
-        for value in values {
-            list.serialize_element(&Nested(value, left))?;
-        }
-        list.end()
+fn put_nested_list(payload: &mut Payload<'_>, values: &[Value<'_>], left: u8) {
+    payload.count(values.len());
+    for value in values {
+        put_nested_value(payload, value, left);
     }
 }
 
-impl Serialize for Nested<'_, Map<'_>> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Nested(map, left) = *self;
-        let mut members = serializer.serialize_map(Some(map.len()))?;
-        for (name, value) in map.iter() {
-            members.serialize_entry(name, &Nested(value, left))?;
-        }
-        members.end()
+fn put_nested_map(payload: &mut Payload<'_>, map: &Map<'_>, left: u8) {
+    payload.count(map.0.len());
+    for (name, value) in &map.0 {
+        payload.bytes(name.as_bytes());
+        put_nested_value(payload, value, left);
     }
 }
 

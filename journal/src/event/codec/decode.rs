@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::data::{members, top_members, value};
 use super::extra_tag;
-use super::field::{Count, Extras, Id, time};
+use super::field::{Extras, extras, id, number, time};
 use super::unread::Unread;
 use crate::event::{
     Action, Channel, Counter, Crash, Custom, Event, Kind, Level, Link, Log, Map, Model, OtlpKind,
@@ -62,13 +62,13 @@ pub(crate) fn decode_known(kind: RecordKind, payload: &[u8]) -> Option<Event<'_>
 }
 
 fn session_start<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
-    let session = Id::read(unread)?;
+    let session = id(unread)?;
     let at = unread.maybe(time)?;
     let start = SessionStart {
-        trace_id: unread.maybe(Id::read)?,
+        trace_id: unread.maybe(id)?,
         name: unread.maybe(text)?,
-        span: unread.maybe(Id::read)?,
-        parent_session: unread.maybe(Id::read)?,
+        span: unread.maybe(id)?,
+        parent_session: unread.maybe(id)?,
         forked_at: unread.maybe(address)?,
         metadata: members(unread)?,
     };
@@ -106,7 +106,7 @@ fn span_start<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
 fn span_update<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
     let at = unread.maybe(time)?;
     let update = SpanUpdate {
-        span: Id::read(unread)?,
+        span: id(unread)?,
         name: unread.maybe(text)?,
         status: unread.maybe(status)?,
         status_message: unread.maybe(text)?,
@@ -117,7 +117,7 @@ fn span_update<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
 
 fn span_end<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
     let at = unread.maybe(time)?;
-    let span = Id::read(unread)?;
+    let span = id(unread)?;
     let end = finish(unread, span)?;
     event(unread, at, Action::SpanEnd(end))
 }
@@ -132,7 +132,7 @@ fn span<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
 fn text_piece<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
     let at = unread.maybe(time)?;
     let piece = Text {
-        span: Id::read(unread)?,
+        span: id(unread)?,
         channel: Channel(text(unread)?),
         offset: unread.maybe(Unread::u64)?,
         text: text(unread)?,
@@ -143,7 +143,7 @@ fn text_piece<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
 fn log<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
     let at = unread.maybe(time)?;
     let log = Log {
-        span: unread.maybe(Id::read)?,
+        span: unread.maybe(id)?,
         event_name: unread.maybe(text)?,
         level: Level(unread.byte()?),
         message: value(unread)?,
@@ -155,10 +155,10 @@ fn log<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
 fn link<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
     let at = unread.maybe(time)?;
     let link = Link {
-        span: unread.maybe(Id::read)?,
-        to_trace_id: unread.maybe(Id::read)?,
-        to_session: unread.maybe(Id::read)?,
-        to_span: unread.maybe(Id::read)?,
+        span: unread.maybe(id)?,
+        to_trace_id: unread.maybe(id)?,
+        to_session: unread.maybe(id)?,
+        to_span: unread.maybe(id)?,
         attributes: members(unread)?,
     };
     event(unread, at, Action::Link(link))
@@ -168,9 +168,9 @@ fn counter<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
     let at = unread.maybe(time)?;
     let counter = Counter {
         name: text(unread)?,
-        value: Count::read(unread)?,
+        value: number(unread)?,
         unit: unread.maybe(text)?,
-        span: unread.maybe(Id::read)?,
+        span: unread.maybe(id)?,
     };
     event(unread, at, Action::Counter(counter))
 }
@@ -195,12 +195,12 @@ fn crash_note<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
 
 fn begin<'a>(unread: &mut Unread<'a>) -> Option<SpanStart<'a>> {
     Some(SpanStart {
-        span: Id::read(unread)?,
-        parent: unread.maybe(Id::read)?,
+        span: id(unread)?,
+        parent: unread.maybe(id)?,
         kind: Kind(text(unread)?),
         name: text(unread)?,
         started_at: unread.maybe(time)?,
-        trace_id: unread.maybe(Id::read)?,
+        trace_id: unread.maybe(id)?,
         otlp_kind: unread.maybe(Unread::byte)?.map(OtlpKind),
         fields: fields(unread)?,
     })
@@ -222,9 +222,9 @@ fn fields<'a>(unread: &mut Unread<'a>) -> Option<SpanFields<'a>> {
         input: unread.maybe(value)?,
         output: unread.maybe(value)?,
         model: unread.maybe(model)?,
-        call_id: unread.maybe(Id::read)?,
+        call_id: unread.maybe(id)?,
         tokens: unread.maybe(tokens)?,
-        cost: unread.maybe(Count::read)?,
+        cost: unread.maybe(number)?,
         finish_reason: unread.maybe(text)?,
         attributes: members(unread)?,
     })
@@ -240,11 +240,11 @@ fn model<'a>(unread: &mut Unread<'a>) -> Option<Model<'a>> {
 
 fn tokens(unread: &mut Unread<'_>) -> Option<Tokens> {
     Some(Tokens {
-        input: Count::read(unread)?,
-        output: Count::read(unread)?,
-        reasoning: Count::read(unread)?,
-        cache_read: Count::read(unread)?,
-        cache_write: Count::read(unread)?,
+        input: number(unread)?,
+        output: number(unread)?,
+        reasoning: number(unread)?,
+        cache_read: number(unread)?,
+        cache_write: number(unread)?,
     })
 }
 
@@ -278,7 +278,7 @@ fn event<'a>(
     at: Option<Timestamp>,
     action: Action<'a>,
 ) -> Option<Event<'a>> {
-    let extras = Extras::read(unread)?;
+    let extras = extras(unread)?;
     unread.end()?;
     Some(with_extras(action, at, extras, all_members))
 }
@@ -301,7 +301,7 @@ pub(super) fn with_extras<'a>(
 ) -> Event<'a> {
     let mut extra = Map::new();
     let mut unknown_extras = Vec::new();
-    for (tag, bytes) in extras.0 {
+    for (tag, bytes) in extras {
         // The first one of them; others, and those without any, stay as they are.
         let found = match bytes {
             Cow::Borrowed(bytes) if tag == extra_tag::MEMBERS && extra.is_empty() => members(bytes),

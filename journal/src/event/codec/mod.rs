@@ -1,15 +1,18 @@
-//! Events as payload bytes and back. FORMAT.md states the bytes.
+//! Events as payload bytes and back, field by field. FORMAT.md states the bytes: they are those
+//! that postcard makes of one structure per kind, which tests compare them with (`plain`).
+//!
+//! What was released never changes: an optional field is a new tag of the extras that end every
+//! payload, a new meaning is a new kind.
 
-mod body;
 mod data;
 mod decode;
 mod encode;
 mod field;
+mod payload;
 #[cfg(test)]
 mod plain;
 #[cfg(test)]
 mod tests;
-mod to_body;
 mod unread;
 
 pub(crate) use decode::{decode, decode_known};

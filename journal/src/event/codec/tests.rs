@@ -10,6 +10,11 @@ use crate::format::RecordKind;
 fn payload(event: &Event<'_>) -> (RecordKind, Bytes) {
     let mut bytes = Vec::new();
     let kind = encode(event, &mut bytes).expect("it has an encoding");
+    assert_eq!(
+        Some((kind, bytes.clone())),
+        plain::encode(event),
+        "{event:?}"
+    );
     (kind, bytes.into())
 }
 
@@ -129,6 +134,7 @@ fn data_nests_64_deep_and_no_deeper() {
         let error = encode(&Event::custom("c", nested(depth)), &mut out).unwrap_err();
         assert_eq!(error.code(), "invalid-event");
         assert_eq!(out, b"before");
+        assert_eq!(plain::encode(&Event::custom("c", nested(depth))), None);
     }
     let mut event = Event::custom("c", Value::Null);
     event.extra.insert("x", nested(64));

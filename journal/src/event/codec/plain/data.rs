@@ -6,10 +6,95 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde::de::{DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess};
+use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, Serializer};
 
-use super::super::data::{Data, Members, TopMembers, tag};
+use super::super::data::tag;
 use crate::event::value::DEPTH_MAX;
 use crate::event::{Map, MemberName, Value};
+
+/// A value in a body.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Data<'a>(pub(super) Cow<'a, Value<'a>>);
+
+/// A map in a body; one list or map deep itself.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Members<'a>(pub(super) Cow<'a, Map<'a>>);
+
+/// Members of an event that stand for themselves: their values may nest as deep as any value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct TopMembers<'a>(pub(super) Cow<'a, Map<'a>>);
+
+impl Serialize for Data<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Nested(self.0.as_ref(), DEPTH_MAX).serialize(serializer)
+    }
+}
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Nested(self.0.as_ref(), DEPTH_MAX - 1).serialize(serializer)
+    }
+}
+
+impl Serialize for TopMembers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Nested(self.0.as_ref(), DEPTH_MAX).serialize(serializer)
+    }
+}
+
+/// Something and how many lists and maps may still open inside it.
+struct Nested<'v, T: ?Sized>(&'v T, u8);
+
+impl Serialize for Nested<'_, Value<'_>> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Nested(value, left) = *self;
+        let inner = || {
+            left.checked_sub(1)
+                .ok_or_else(|| S::Error::custom("nests too deep"))
+        };
+        match value {
+            Value::Null => serializer.serialize_unit_variant("", tag::NULL, ""),
+            Value::Bool(value) => put(serializer, tag::BOOL, value),
+            Value::I64(value) => put(serializer, tag::I64, value),
+            Value::U64(value) => put(serializer, tag::U64, value),
+            Value::F64(value) => put(serializer, tag::F64, value),
+            Value::String(text) => put(serializer, tag::STRING, text.as_ref()),
+            Value::Bytes(bytes) => put(serializer, tag::BYTES, serde_bytes::Bytes::new(bytes)),
+            Value::List(values) => put(serializer, tag::LIST, &Nested(values.as_slice(), inner()?)),
+            Value::Map(map) => put(serializer, tag::MAP, &Nested(map, inner()?)),
+        }
+    }
+}
+
+fn put<S: Serializer, T: Serialize + ?Sized>(
+    serializer: S,
+    tag: u32,
+    content: &T,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_newtype_variant("", tag, "", content)
+}
+
+impl Serialize for Nested<'_, [Value<'_>]> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Nested(values, left) = *self;
+        let mut list = serializer.serialize_seq(Some(values.len()))?;
+        for value in values {
+            list.serialize_element(&Nested(value, left))?;
+        }
+        list.end()
+    }
+}
+
+impl Serialize for Nested<'_, Map<'_>> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Nested(map, left) = *self;
+        let mut members = serializer.serialize_map(Some(map.len()))?;
+        for (name, value) in map.iter() {
+            members.serialize_entry(name, &Nested(value, left))?;
+        }
+        members.end()
+    }
+}
 
 impl<'de: 'a, 'a> Deserialize<'de> for Data<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use super::body;
 use super::data::{Data, Members};
 use super::field::{At, Count, Extras, Id};
-use crate::error::Result;
 use crate::event::{
     Counter, Crash, Custom, Event, Link, Log, Map, Model, SessionEnd, SessionStart, SessionStatus,
     SessionUpdate, SpanEnd, SpanFields, SpanStart, SpanUpdate, Status, Text, Tokens, Value,
@@ -52,8 +51,8 @@ pub(super) fn session_end<'e>(
     event: &'e Event<'_>,
     end: &'e SessionEnd<'_>,
     extras: Extras<'e>,
-) -> Result<body::SessionEnd<'e>> {
-    Ok(body::SessionEnd {
+) -> Option<body::SessionEnd<'e>> {
+    Some(body::SessionEnd {
         at: time(event.at),
         status: end_status(end.status)?,
         error: text(&end.error),
@@ -262,14 +261,11 @@ fn span_status(status: Status) -> body::SpanStatus {
     }
 }
 
-fn end_status(status: SessionStatus) -> Result<body::EndStatus> {
+fn end_status(status: SessionStatus) -> Option<body::EndStatus> {
     match status {
-        SessionStatus::Completed => Ok(body::EndStatus::Completed),
-        SessionStatus::Error => Ok(body::EndStatus::Error),
-        SessionStatus::Running | SessionStatus::Crashed => Err(super::encode::invalid(format!(
-            "a session ends as completed or error, not as {}",
-            status.as_str()
-        ))),
+        SessionStatus::Completed => Some(body::EndStatus::Completed),
+        SessionStatus::Error => Some(body::EndStatus::Error),
+        SessionStatus::Running | SessionStatus::Crashed => None,
     }
 }
 

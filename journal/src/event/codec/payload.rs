@@ -1,0 +1,148 @@
+//! A payload being put together, one part after the other.
+//!
+//! The bytes are those postcard would write; the counterpart of [`Unread`](super::unread::Unread).
+
+use crate::error::Result;
+
+use super::encode::invalid;
+
+/// The end of a buffer, to which the parts of a payload go.
+#[derive(Debug)]
+pub(super) struct Payload<'v> {
+    out: &'v mut Vec<u8>,
+    is_too_deep: bool,
+}
+
+impl<'v> Payload<'v> {
+    /// A payload behind what is in the buffer already.
+    pub(super) fn new(out: &'v mut Vec<u8>) -> Payload<'v> {
+        Payload {
+            out,
+            is_too_deep: false,
+        }
+    }
+
+    /// Tells whether all of it could be put down. It nests too deep, or else has an encoding.
+    pub(super) fn end(self) -> Result<()> {
+        if self.is_too_deep {
+            return Err(invalid("its data nests more than 64 deep".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Notes that something was left out because it nests too deep.
+    #[cold]
+    pub(super) fn nests_too_deep(&mut self) {
+        self.is_too_deep = true;
+    }
+
+    pub(super) fn byte(&mut self, byte: u8) {
+        self.out.push(byte);
+    }
+
+    pub(super) fn bool(&mut self, value: bool) {
+        self.byte(u8::from(value));
+    }
+
+    /// A number of any width: seven bits a byte, the lowest first.
+    #[inline]
+    pub(super) fn number(&mut self, number: impl Into<u64>) {
+        let mut left = number.into();
+        while left >= u64::from(MORE) {
+            let [lowest, ..] = left.to_le_bytes();
+            self.byte(lowest | MORE);
+            left >>= 7;
+        }
+        let [last, ..] = left.to_le_bytes();
+        self.byte(last);
+    }
+
+    /// The sign goes to the last bit, so that small numbers are short.
+    pub(super) fn i64(&mut self, value: i64) {
+        self.number(((value << 1) ^ (value >> 63)).cast_unsigned());
+    }
+
+    pub(super) fn f64(&mut self, value: f64) {
+        self.array(&value.to_le_bytes());
+    }
+
+    /// How many bytes or things follow.
+    pub(super) fn count(&mut self, count: usize) {
+        // No address space is larger than what 64 bits count.
+        self.number(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+
+    /// Bytes whose number is known to who reads them.
+    pub(super) fn array(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    #[inline]
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        self.count(bytes.len());
+        self.array(bytes);
+    }
+
+    pub(super) fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    /// Something that may be absent.
+    #[inline]
+    pub(super) fn maybe<T>(&mut self, part: Option<T>, put: impl FnOnce(&mut Payload<'v>, T)) {
+        self.bool(part.is_some());
+        if let Some(part) = part {
+            put(self, part);
+        }
+    }
+}
+
+/// Set in every byte of a number but the last one.
+const MORE: u8 = 0x80;
+
+#[cfg(test)]
+mod tests {
+    use serde::Serialize;
+
+    use super::*;
+    use crate::event::samples::Rng;
+
+    /// What is written behind the bytes there are is what postcard makes of the value.
+    fn is_as_plain<T: Serialize>(value: T, put: impl FnOnce(&mut Payload<'_>)) {
+        let mut out = b"before".to_vec();
+        let mut payload = Payload::new(&mut out);
+        put(&mut payload);
+        payload.end().unwrap();
+        let plain = postcard::to_allocvec(&value).unwrap();
+        assert_eq!(out, [b"before", plain.as_slice()].concat());
+    }
+
+    #[test]
+    fn parts_are_the_bytes_that_postcard_writes() {
+        let mut rng = Rng::new(5);
+        for case in 0..20_000_u32 {
+            // Of every length, and at the ends of it.
+            let any = rng.next() >> (case % 64);
+            let near = (1_u64 << (case % 64)).wrapping_sub(rng.below(3));
+            for number in [any, near] {
+                is_as_plain(number, |to| to.number(number));
+                for value in [number.cast_signed(), number.wrapping_neg().cast_signed()] {
+                    is_as_plain(value, |to| to.i64(value));
+                }
+                let float = f64::from_bits(number);
+                is_as_plain(float, |to| to.f64(float));
+                let [byte, ..] = number.to_le_bytes();
+                is_as_plain(byte, |to| to.byte(byte));
+                is_as_plain(byte > 9, |to| to.bool(byte > 9));
+                let maybe = (byte > 99).then_some(number);
+                is_as_plain(maybe, |to| to.maybe(maybe, Payload::number));
+            }
+        }
+        for len in (0..300).chain([16_383, 16_384, 70_000]) {
+            let text = "x".repeat(len);
+            is_as_plain(&text, |to| to.text(&text));
+            let bytes = text.as_bytes();
+            is_as_plain(serde_bytes::Bytes::new(bytes), |to| to.bytes(bytes));
+        }
+    }
+}
