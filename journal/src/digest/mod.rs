@@ -3,7 +3,7 @@
 //! A digest holds other, fewer records: folded in the place of the segment's own, they make the
 //! session stand as it does. Spans that begin and end in the segment are not among them: they are
 //! counted, and their numbers added up. So a digest tells the truth as long as no other segment
-//! has a span of the same id, which their hashes tell.
+//! has a span of the same id, which their hashes tell; of segments that have, the records tell.
 
 mod builder;
 mod kept;

@@ -50,44 +50,55 @@ impl Gatherer {
         places: &BranchPlaces,
         visit: &mut dyn FnMut(&[Gathered<'_>]),
     ) -> Result<bool> {
-        let Some(run) = view.run(places.run) else {
-            return Ok(true);
-        };
         let mut is_whole = true;
         for at in &places.segments {
-            let Some(segment) = run.segments.get(*at) else {
-                continue;
-            };
-            let extents = view.extents(segment, places, self.reads_all);
-            if extents.is_empty() {
-                continue;
+            is_whole &= self.segment(view, places, *at, visit)?;
+        }
+        Ok(is_whole)
+    }
+
+    /// As [`branch`](Gatherer::branch), of those in one of the run's segments.
+    pub(super) fn segment(
+        &mut self,
+        view: &View,
+        places: &BranchPlaces,
+        at: usize,
+        visit: &mut dyn FnMut(&[Gathered<'_>]),
+    ) -> Result<bool> {
+        let run = view.run(places.run);
+        let Some((run, segment)) = run.and_then(|run| Some((run, run.segments.get(at)?))) else {
+            return Ok(true);
+        };
+        let extents = view.extents(segment, places, self.reads_all);
+        if extents.is_empty() {
+            return Ok(true);
+        }
+        let file = self.file(view, (places.run, at), segment)?;
+        let source = Source {
+            segment,
+            places,
+            seed: FrameSeed::new(run.run, segment.part.segment.number),
+            end: view.end(places.run).unwrap_or(u64::MAX),
+        };
+        let mut is_whole = true;
+        let mut rest = extents.as_slice();
+        while let Some((near, behind)) = rest.split_at_checked(near(rest)) {
+            if near.is_empty() {
+                break;
             }
-            let file = self.file(view, (places.run, *at), segment)?;
-            let source = Source {
-                segment,
-                places,
-                seed: FrameSeed::new(run.run, segment.part.segment.number),
-                end: view.end(places.run).unwrap_or(u64::MAX),
+            let failed = |(offset, error)| {
+                view.failure(&segment.part.segment.name, offset, ReadFailure::Io(error))
             };
-            let mut rest = extents.as_slice();
-            while let Some((near, behind)) = rest.split_at_checked(near(rest)) {
-                if near.is_empty() {
-                    break;
+            self.read(&*file, near).map_err(failed)?;
+            let mut found = Vec::with_capacity(near.len());
+            for extent in near {
+                match source.find(&self.buffer, near, *extent) {
+                    Some(one) => found.extend(one),
+                    None => is_whole = false,
                 }
-                let failed = |(offset, error)| {
-                    view.failure(&segment.part.segment.name, offset, ReadFailure::Io(error))
-                };
-                self.read(&*file, near).map_err(failed)?;
-                let mut found = Vec::with_capacity(near.len());
-                for extent in near {
-                    match source.find(&self.buffer, near, *extent) {
-                        Some(one) => found.extend(one),
-                        None => is_whole = false,
-                    }
-                }
-                visit(&found);
-                rest = behind;
             }
+            visit(&found);
+            rest = behind;
         }
         Ok(is_whole)
     }

@@ -1,25 +1,28 @@
 //! All sessions of a journal, each in a line.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::gather::Gatherer;
-use super::places::SessionPlaces;
+use super::places::{BranchPlaces, SessionPlaces};
 use super::sessions::snapshot;
 use super::view::View;
 use super::{Mode, on_disk};
+use crate::digest::Digest;
 use crate::error::Result;
-use crate::recovery::Report;
 use crate::recovery::survey::Depth;
-use crate::snapshot::{SessionSummary, SummaryFold};
+use crate::recovery::{Report, SegmentSurvey};
+use crate::snapshot::{SessionSummary, SummaryFold, Unclear};
 use crate::storage::Storage;
 
 /// All sessions of a journal, each in a line, newest last activity first; and what is missing.
 ///
-/// Of finished segments only the caches beside them are read, where they are there, and believed:
-/// what became of the segments since then shows when the records are read. Other segments are
-/// read once, and no session is put together.
+/// Of finished segments the caches beside them are read, where they are there, and believed: what
+/// became of the segments since then shows when the records are read. A session's records in a
+/// segment are read where its cache does not tell what they come to, as where they go on about a
+/// span that ended in the segment before. Other segments are read once.
 ///
 /// # Errors
 /// As [`Reader::open`](super::Reader::open), and [`Error::Io`](crate::Error::Io) if the records of
@@ -96,38 +99,86 @@ fn summaries(view: &Arc<View>) -> Result<Vec<SessionSummary>> {
     done.into_iter().map(|(_, made)| made).collect()
 }
 
-/// A session's summary, from digests if they can tell it, else from its records.
+/// A session's summary, from digests as far as they can tell it, else from its records.
 fn summary(
     view: &Arc<View>,
     session: &SessionPlaces,
     gatherer: &mut Gatherer,
 ) -> Result<SessionSummary> {
-    if let Some(summary) = of_digests(view, session) {
+    if let Some(summary) = of_digests(view, session, gatherer)? {
         return Ok(summary);
     }
     let snapshot = snapshot(view, session, gatherer)?;
     Ok(SessionSummary::from(&snapshot))
 }
 
-fn of_digests(view: &View, session: &SessionPlaces) -> Option<SessionSummary> {
-    let mut fold = SummaryFold::new(&session.id);
-    let mut records = 0u64;
-    for branch in &session.branches {
-        let run = view.run(branch.run)?;
-        fold.begin_branch(view.facts(branch.run)?.clone());
-        for segment in branch.segments(run) {
-            let mut rows = branch.rows(segment);
-            let row = rows.next()?;
-            if rows.next().is_some() {
-                // Which of two indices' records come first is not known.
-                return None;
-            }
-            fold.digest(&segment.part.places.digest(row)?)?;
-            records = records.saturating_add(row.count);
+/// The summary by the digests of all segments but a few, whose records are read; `None` if all
+/// of the session's records have to be.
+fn of_digests(
+    view: &View,
+    session: &SessionPlaces,
+    gatherer: &mut Gatherer,
+) -> Result<Option<SessionSummary>> {
+    let mut to_read = BTreeSet::new();
+    for _ in 0..ATTEMPTS_MAX {
+        match attempt(view, session, &to_read, gatherer)? {
+            None => break,
+            Some(Ok(summary)) => return Ok(Some(summary)),
+            Some(Err(Unclear(parts))) if parts.is_subset(&to_read) => break,
+            Some(Err(Unclear(parts))) => to_read.extend(parts),
         }
     }
-    fold.finish(records, view.loss(session))
+    Ok(None)
 }
+
+/// The summary, with the records of some of its parts read: a part is what one segment has of the
+/// session. `None` if they are not where the survey says.
+fn attempt(
+    view: &View,
+    session: &SessionPlaces,
+    to_read: &BTreeSet<usize>,
+    gatherer: &mut Gatherer,
+) -> Result<Option<Result<SessionSummary, Unclear>>> {
+    let mut fold = SummaryFold::new(&session.id);
+    let mut parts = 0..;
+    for branch in &session.branches {
+        let (Some(run), Some(facts)) = (view.run(branch.run), view.facts(branch.run)) else {
+            return Ok(None);
+        };
+        fold.begin_branch(facts.clone());
+        for (at, part) in branch.segments.iter().zip(&mut parts) {
+            if !to_read.contains(&part) {
+                let segment = run.segments.get(*at);
+                let digest = segment.and_then(|segment| digest(segment, branch));
+                fold.digest(part, digest.as_ref());
+                continue;
+            }
+            let is_whole = gatherer.segment(view, branch, *at, &mut |found| {
+                for one in found {
+                    fold.record(part, one.seq, one.header.kind, one.payload);
+                }
+            })?;
+            if !is_whole {
+                return Ok(None);
+            }
+        }
+    }
+    let (records, loss) = (view.record_count(session), view.loss(session));
+    Ok(Some(fold.finish(records, loss)))
+}
+
+/// What a segment's records of the session come to, if that is known.
+fn digest<'s>(segment: &'s SegmentSurvey, branch: &BranchPlaces) -> Option<Digest<'s>> {
+    let mut rows = branch.rows(segment);
+    let row = rows.next()?;
+    // Which of two indices' records come first is not known.
+    let is_one = rows.next().is_none();
+    is_one.then(|| segment.part.places.digest(row))?
+}
+
+/// What has to be read is known after two attempts: of the digests the first one tells, of the
+/// records that are read instead of missing ones the second.
+const ATTEMPTS_MAX: usize = 3;
 
 const PROCESSORS_MAX: usize = 4;
 

@@ -17,6 +17,7 @@ mod tests;
 mod totals;
 
 pub(crate) use fold::Fold;
+use fold::span_of;
 pub(crate) use hash::fnv_1a_128;
 pub(crate) use home::Home;
 pub use note::Note;
@@ -24,7 +25,7 @@ pub(crate) use payloads::Keeper;
 pub use session::{CounterSnapshot, CrashCause, RunSnapshot, Snapshot};
 pub use span::{LinkSnapshot, LogSnapshot, SpanSnapshot};
 pub use summary::SessionSummary;
-pub(crate) use summary::SummaryFold;
+pub(crate) use summary::{SummaryFold, Unclear};
 pub use totals::Totals;
 #[cfg(feature = "export")]
 pub(crate) use totals::tokens_total;

@@ -1,15 +1,18 @@
 //! A session in a line, from its snapshot or from digests of its records.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
 use super::totals::tokens_total;
-use super::{Fold, Snapshot};
+use super::{Fold, Snapshot, span_of};
 use crate::digest::{Digest, Numbers, Sums, span_hash};
-use crate::event::{Number, SessionStatus};
+use crate::event::{Number, SessionStatus, codec};
+use crate::format::RecordKind;
 use crate::recovery::{Liveness, Loss, RunFacts};
+use crate::seq::Seq;
 use crate::time::Timestamp;
 
 /// A session in a line: what its snapshot says in short.
@@ -89,18 +92,24 @@ impl From<&Snapshot> for SessionSummary {
     }
 }
 
-/// A summary in the making, from the digests of a session's records, segment by segment.
+/// A summary in the making, from parts of a session's records, one after the other: of each part
+/// its digest, or where that does not tell, the records.
 ///
-/// It is the one that folding the records gives, or there is none.
+/// It is the one that folding all the records gives, or there is none.
 #[derive(Debug)]
 pub(crate) struct SummaryFold {
     fold: Fold<'static>,
-    /// Hashes of the ids of spans that are finished where they began.
-    finished: Vec<u64>,
-    /// Hashes of all other ids.
-    others: Vec<u64>,
+    /// Hashes of the ids of spans that are finished where they began, with their parts.
+    finished: Vec<(u64, usize)>,
+    /// Hashes of all other ids, with the parts that name them.
+    others: Vec<(u64, usize)>,
     sums: Sums,
+    unclear: BTreeSet<usize>,
 }
+
+/// Parts of which only the records can tell; without any, only all records can.
+#[derive(Debug)]
+pub(crate) struct Unclear(pub(crate) BTreeSet<usize>);
 
 impl SummaryFold {
     pub(crate) fn new(session: &str) -> SummaryFold {
@@ -109,6 +118,7 @@ impl SummaryFold {
             finished: Vec::new(),
             others: Vec::new(),
             sums: Sums::default(),
+            unclear: BTreeSet::new(),
         }
     }
 
@@ -117,30 +127,56 @@ impl SummaryFold {
         self.fold.begin_branch(facts);
     }
 
-    /// Takes in what the run's records in its next segment come to; `None` if this cannot be
-    /// added up without an error.
-    pub(crate) fn digest(&mut self, digest: &Digest<'_>) -> Option<()> {
+    /// Takes in what the records of the run's next part come to, if that is known.
+    pub(crate) fn digest(&mut self, part: usize, digest: Option<&Digest<'_>>) {
+        if digest.and_then(|digest| self.add(part, digest)).is_none() {
+            self.unclear.insert(part);
+        }
+    }
+
+    /// `None` if it is no digest, or cannot be added up without an error.
+    fn add(&mut self, part: usize, digest: &Digest<'_>) -> Option<()> {
         let others = &mut self.others;
-        let mut see_span = |id: &str| others.push(span_hash(id));
+        let mut see_span = |id: &str| others.push((span_hash(id), part));
         self.fold.digest(digest, &mut see_span)?;
-        self.finished.extend(digest.finished());
+        let finished = digest.finished();
+        self.finished.extend(finished.map(|hash| (hash, part)));
         self.sums.merge(digest.sums()?)
     }
 
-    /// The summary of so many records; `None` if only the records can tell.
-    pub(crate) fn finish(mut self, records: u64, loss: Loss) -> Option<SessionSummary> {
-        if self.has_recurred() {
-            return None;
+    /// Takes in the next record of the run, which is one of this part.
+    pub(crate) fn record(&mut self, part: usize, seq: Seq, kind: RecordKind, payload: &[u8]) {
+        if kind.is_user() {
+            return self.fold.raw_record(seq, kind, payload.len());
+        }
+        let Some(event) = codec::decode_known(kind, payload) else {
+            return self.fold.unknown_record(seq, kind);
+        };
+        if let Some(span) = span_of(&event) {
+            self.others.push((span_hash(span), part));
+        }
+        self.fold.passing_record(seq, event);
+    }
+
+    /// The summary of so many records.
+    ///
+    /// # Errors
+    /// [`Unclear`] if something else has to be taken in to tell.
+    pub(crate) fn finish(mut self, records: u64, loss: Loss) -> Result<SessionSummary, Unclear> {
+        self.find_recurring();
+        if !self.unclear.is_empty() {
+            return Err(Unclear(self.unclear));
         }
         let snapshot = self.fold.finish(loss);
         for span in snapshot.spans() {
-            self.sums.add(Numbers {
+            let numbers = Numbers {
                 tokens: span.tokens(),
                 cost: span.cost(),
-            })?;
+            };
+            self.sums.add(numbers).ok_or(Unclear(BTreeSet::new()))?;
         }
         let summary = SessionSummary::from(&snapshot);
-        Some(SessionSummary {
+        Ok(SessionSummary {
             records,
             spans: summary.spans + count(self.finished.len()),
             tokens: tokens_total(&self.sums.tokens()),
@@ -149,13 +185,22 @@ impl SummaryFold {
         })
     }
 
-    /// Whether a span that one segment told all about may be there elsewhere, too.
-    fn has_recurred(&mut self) -> bool {
+    /// Parts that may have to do with the same span are unclear, if one of them told all about it.
+    fn find_recurring(&mut self) {
         let finished = &mut self.finished;
-        finished.sort_unstable();
-        let is_twice = finished.windows(2).any(|pair| pair[0] == pair[1]);
-        let mut others = self.others.iter();
-        is_twice || others.any(|other| finished.binary_search(other).is_ok())
+        finished.sort_unstable_by_key(|(hash, _)| *hash);
+        for pair in finished.windows(2) {
+            if pair[0].0 == pair[1].0 {
+                self.unclear.extend([pair[0].1, pair[1].1]);
+            }
+        }
+        for (other, part) in &self.others {
+            let from = finished.partition_point(|(hash, _)| hash < other);
+            let same = finished.iter().skip(from);
+            for (_, its_part) in same.take_while(|(hash, _)| hash == other) {
+                self.unclear.extend([*part, *its_part]);
+            }
+        }
     }
 }
 

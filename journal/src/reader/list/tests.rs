@@ -355,10 +355,11 @@ fn journal(seed: u64) -> MemoryStorage {
 fn listed(storage: &MemoryStorage) -> (Vec<SessionSummary>, usize) {
     let shared: Arc<dyn Storage> = Arc::new(storage.clone());
     let view = View::new(Arc::clone(&shared), Mode::Salvage, Depth::Digests).unwrap();
+    let mut gatherer = Gatherer::default();
     let told = view
         .sessions
         .iter()
-        .filter_map(|one| of_digests(&view, one));
+        .filter_map(|one| of_digests(&view, one, &mut gatherer).unwrap());
     (list_storage(shared).unwrap().0, told.count())
 }
 
@@ -406,18 +407,42 @@ fn a_list_tells_what_snapshots_tell() {
 
 /// A sealed segment of one session, with its cache.
 fn finished(lines: &[Action<'static>]) -> (MemoryStorage, SegmentBuilder) {
-    let mut builder = SegmentBuilder::new(1, 1, 1, 0);
-    builder.declare(1, "s");
-    for (second, action) in (1000..).zip(lines) {
-        let event = Event::new(action.clone()).in_session("s");
-        let mut payload = Vec::new();
-        let kind = codec::encode(&event.at(Timestamp::new(second, 0)), &mut payload).unwrap();
-        builder.frame(kind, 1, &payload);
-    }
+    let (storage, mut builders) = all_finished(&[lines]);
+    (storage, builders.remove(0))
+}
+
+/// Sealed segments of one session, with their caches.
+fn all_finished(segments: &[&[Action<'static>]]) -> (MemoryStorage, Vec<SegmentBuilder>) {
     let mut storage = MemoryStorage::default();
-    storage.put(&builder, builder.sealed(None));
+    let mut builders = Vec::new();
+    let (mut next_seq, mut second) = (1, 1000);
+    for (number, lines) in (1..).zip(segments) {
+        let mut builder = SegmentBuilder::new(1, number, next_seq, next_seq - 1);
+        builder.declare(1, "s");
+        for action in *lines {
+            let event = Event::new(action.clone()).in_session("s");
+            let mut payload = Vec::new();
+            let kind = codec::encode(&event.at(Timestamp::new(second, 0)), &mut payload).unwrap();
+            builder.frame(kind, 1, &payload);
+            second += 1;
+        }
+        let is_last = usize::try_from(number).unwrap() == segments.len();
+        storage.put(&builder, builder.sealed((!is_last).then_some(number + 1)));
+        next_seq = builder.next_seq() + 1;
+        builders.push(builder);
+    }
     storage.add_caches();
-    (storage, builder)
+    (storage, builders)
+}
+
+fn log(span: &'static str) -> Action<'static> {
+    Action::Log(Log {
+        span: Some(span.into()),
+        event_name: None,
+        level: Level::Info,
+        message: Value::Null,
+        attributes: Map::new(),
+    })
 }
 
 fn span(id: &'static str) -> Action<'static> {
@@ -463,4 +488,29 @@ fn a_wrong_cache_that_is_found_out_counts_for_no_session() {
     let (rows, _) = listed(&storage);
     assert_eq!(rows, snapshots_of(&storage));
     assert_eq!(rows[0].loss, crate::Loss::Damage);
+}
+
+#[test]
+fn of_a_session_only_segments_are_read_whose_digests_do_not_tell() {
+    // A line about a span that ended in the segment before: only their records can tell that it
+    // is no span of its own.
+    let lines: [&[_]; 3] = [&[span("one")], &[log("one"), span("two")], &[span("three")]];
+    let (mut storage, builders) = all_finished(&lines);
+    let (expected, told) = listed(&storage);
+    assert_eq!((expected.len(), expected[0].spans, told), (1, 4, 1));
+    assert_eq!(expected, snapshots_of(&storage));
+    // What is not read can be damaged without being noticed; what is read, cannot.
+    for (number, builder) in (1..).zip(&builders) {
+        let mut damaged = storage.clone();
+        let file = damaged.files.get_mut(&segment_name(1, number)).unwrap();
+        file[builder.offsets[2] + 20] ^= 1;
+        let rows = listed(&damaged).0;
+        let is_noticed = rows != expected;
+        assert_eq!(is_noticed, number < 3, "segment {number}");
+        if is_noticed {
+            assert_eq!(rows, snapshots_of(&damaged), "segment {number}");
+        }
+    }
+    storage.files.retain(|name, _| !name.ends_with(".idx"));
+    assert_eq!(listed(&storage), (expected, 1));
 }

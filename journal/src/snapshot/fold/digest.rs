@@ -22,7 +22,7 @@ impl Fold<'_> {
         self.branches[number].has_work |= digest.has_work();
         for event in digest.events() {
             let event = event?;
-            if let Some(span) = span_of(&event).filter(|span| !span.is_empty()) {
+            if let Some(span) = span_of(&event) {
                 see_span(span);
             }
             self.passing_record(Seq::FIRST, event);
@@ -34,12 +34,22 @@ impl Fold<'_> {
     }
 }
 
-fn span_of<'e>(event: &'e Event<'_>) -> Option<&'e str> {
-    match &event.action {
+/// The id by which an event names a span, or the root as one.
+pub(crate) fn span_of<'e>(event: &'e Event<'_>) -> Option<&'e str> {
+    let span = match &event.action {
         Action::SessionStart(start) => start.span.as_deref(),
-        Action::SpanStart(start) => Some(&start.span),
-        Action::SpanUpdate(update) => Some(&update.span),
-        Action::SpanEnd(end) => Some(&end.span),
-        _ => None,
-    }
+        Action::SpanStart(start) | Action::Span(start, _) => Some(&*start.span),
+        Action::SpanUpdate(update) => Some(&*update.span),
+        Action::SpanEnd(end) => Some(&*end.span),
+        Action::Text(text) => Some(&*text.span),
+        Action::Log(log) => log.span.as_deref(),
+        Action::Link(link) => link.span.as_deref(),
+        Action::SessionUpdate(_)
+        | Action::SessionEnd(_)
+        | Action::Counter(_)
+        | Action::Crash(_)
+        | Action::Custom(_)
+        | Action::Unknown { .. } => None,
+    };
+    span.filter(|span| !span.is_empty())
 }
