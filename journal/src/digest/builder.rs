@@ -49,7 +49,7 @@ impl DigestBuilder {
             true => None,
             // What is not shown cannot be told.
             false if !is_shown(seen) => return self.give_up(),
-            false => codec::decode_known(kind, seen.payload),
+            false => codec::skim(kind, seen.payload),
         };
         let is_taken = match event {
             Some(event) => self.event(&event),

@@ -95,40 +95,46 @@ impl<'a> Map<'a> {
 
     /// Whether two members have the same name, in time linear in their number.
     pub(crate) fn has_duplicates(&self) -> bool {
-        if self.0.len() <= WALK_MAX {
-            if self.differ_at_a_glance() {
-                return false;
-            }
-            let mut rest = self.0.as_slice();
-            while let [(name, _), behind @ ..] = rest {
-                if behind.iter().any(|(other, _)| other == name) {
-                    return true;
-                }
-                rest = behind;
-            }
+        let names = self.0.iter().map(|(name, _)| name.as_bytes());
+        has_duplicates(names, self.0.len())
+    }
+}
+
+/// Whether two of so many names are the same, in time linear in their number.
+pub(super) fn has_duplicates<'n>(
+    mut names: impl Iterator<Item = &'n [u8]> + Clone,
+    len: usize,
+) -> bool {
+    if len > WALK_MAX {
+        let mut seen = std::collections::HashSet::with_capacity(len);
+        return !names.all(|name| seen.insert(name));
+    }
+    if differ_at_a_glance(names.clone()) {
+        return false;
+    }
+    while let Some(name) = names.next() {
+        if names.clone().any(|other| other == name) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether lengths and ends of the names alone tell each of them from all others.
+fn differ_at_a_glance<'n>(names: impl Iterator<Item = &'n [u8]>) -> bool {
+    let mut seen = 0u128;
+    for name in names {
+        let [first, last] = [name.first(), name.last()].map(|end| *end.unwrap_or(&0));
+        let [len, ..] = name.len().to_le_bytes();
+        let alike = u64::from(u32::from_le_bytes([len, first, last, 0]));
+        // The upper bits of the product depend on all of it.
+        let bit = 1 << (alike.wrapping_mul(SPREAD) >> (u64::BITS - 7));
+        if seen & bit != 0 {
             return false;
         }
-        let mut seen = std::collections::HashSet::with_capacity(self.0.len());
-        !self.0.iter().all(|(name, _)| seen.insert(name.as_bytes()))
+        seen |= bit;
     }
-
-    /// Whether lengths and ends of the names alone tell each of them from all others.
-    fn differ_at_a_glance(&self) -> bool {
-        let mut seen = 0u128;
-        for (name, _) in &self.0 {
-            let name = name.as_bytes();
-            let [first, last] = [name.first(), name.last()].map(|end| *end.unwrap_or(&0));
-            let [len, ..] = name.len().to_le_bytes();
-            let alike = u64::from(u32::from_le_bytes([len, first, last, 0]));
-            // The upper bits of the product depend on all of it.
-            let bit = 1 << (alike.wrapping_mul(SPREAD) >> (u64::BITS - 7));
-            if seen & bit != 0 {
-                return false;
-            }
-            seen |= bit;
-        }
-        true
-    }
+    true
 }
 
 /// Up to this many members a walk beats a hash table.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::payload::Payload;
 use super::unread::Unread;
 use crate::event::value::DEPTH_MAX;
-use crate::event::{Map, MemberName, Value};
+use crate::event::{Map, MemberName, Value, map};
 
 /// Tags of the values on the disk.
 pub(super) mod tag {
@@ -95,13 +95,24 @@ fn put_nested_map(payload: &mut Payload<'_>, map: &Map<'_>, left: u8) {
     }
 }
 
-/// The value that follows.
+/// The value that follows; null where data is left out.
 pub(super) fn value<'a>(unread: &mut Unread<'a>) -> Option<Value<'a>> {
-    nested_value(unread, DEPTH_MAX)
+    match unread.skims() {
+        true => skip_value(unread, DEPTH_MAX).map(|()| Value::Null),
+        false => nested_value(unread, DEPTH_MAX),
+    }
 }
 
-/// The members that follow in a body; one map deep themselves.
+/// The members that follow in a body, one map deep themselves; none where data is left out.
 pub(super) fn members<'a>(unread: &mut Unread<'a>) -> Option<Map<'a>> {
+    match unread.skims() {
+        true => skip_map(unread, DEPTH_MAX - 1).map(|()| Map::new()),
+        false => nested_map(unread, DEPTH_MAX - 1),
+    }
+}
+
+/// As [`members`], of a session: they are never left out.
+pub(super) fn metadata<'a>(unread: &mut Unread<'a>) -> Option<Map<'a>> {
     nested_map(unread, DEPTH_MAX - 1)
 }
 
@@ -144,6 +155,63 @@ fn nested_map<'a>(unread: &mut Unread<'a>, left: u8) -> Option<Map<'a>> {
         members.push((name, nested_value(unread, left)?));
     }
     Some(Map(members)).filter(|map| !map.has_duplicates())
+}
+
+/// Goes past a value if it is one.
+fn skip_value(unread: &mut Unread<'_>, left: u8) -> Option<()> {
+    match unread.u32()? {
+        tag::NULL => {}
+        tag::BOOL => drop(unread.bool()?),
+        tag::I64 => drop(unread.i64()?),
+        tag::U64 => drop(unread.u64()?),
+        tag::F64 => drop(unread.f64()?),
+        tag::STRING => drop(unread.text()?),
+        tag::BYTES => drop(unread.bytes()?),
+        tag::LIST => {
+            let left = left.checked_sub(1)?;
+            for _ in 0..unread.count()? {
+                skip_value(unread, left)?;
+            }
+        }
+        tag::MAP => skip_map(unread, left.checked_sub(1)?)?,
+        _ => return None,
+    }
+    Some(())
+}
+
+fn skip_map(unread: &mut Unread<'_>, left: u8) -> Option<()> {
+    let mut names = Names::default();
+    for _ in 0..unread.count()? {
+        names.push(unread.text()?.as_bytes());
+        skip_value(unread, left)?;
+    }
+    (!names.has_duplicates()).then_some(())
+}
+
+/// Names of members, the first few of which take no allocation.
+#[derive(Default)]
+struct Names<'a> {
+    first: [&'a [u8]; 16],
+    first_len: usize,
+    others: Vec<&'a [u8]>,
+}
+
+impl<'a> Names<'a> {
+    fn push(&mut self, name: &'a [u8]) {
+        match self.first.get_mut(self.first_len) {
+            Some(place) => {
+                *place = name;
+                self.first_len += 1;
+            }
+            None => self.others.push(name),
+        }
+    }
+
+    fn has_duplicates(&self) -> bool {
+        let first = self.first.iter().take(self.first_len);
+        let len = self.first_len + self.others.len();
+        map::has_duplicates(first.chain(&self.others).copied(), len)
+    }
 }
 
 /// How many values to make place for at once at most: a large count on the disk may be a lie, and

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::data::{members, top_members, value};
+use super::data::{members, metadata, top_members, value};
 use super::extra_tag;
 use super::field::{Extras, extras, id, number, time};
 use super::unread::Unread;
@@ -42,7 +42,17 @@ pub(crate) fn decode<'a>(
 
 /// As [`decode`], without a session from elsewhere; `None` if the payload is not understood.
 pub(crate) fn decode_known(kind: RecordKind, payload: &[u8]) -> Option<Event<'_>> {
-    let unread = &mut Unread::new(payload);
+    decode_unread(kind, &mut Unread::new(payload))
+}
+
+/// As [`decode_known`], but for the data that an event can carry besides the session's metadata:
+/// input, output, attributes, messages and members of its own are left out. It takes a fraction
+/// of the time.
+pub(crate) fn skim(kind: RecordKind, payload: &[u8]) -> Option<Event<'_>> {
+    decode_unread(kind, &mut Unread::skimmed(payload))
+}
+
+fn decode_unread<'a>(kind: RecordKind, unread: &mut Unread<'a>) -> Option<Event<'a>> {
     match kind {
         RecordKind::SESSION_START => session_start(unread),
         RecordKind::SESSION_UPDATE => session_update(unread),
@@ -70,7 +80,7 @@ fn session_start<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
         span: unread.maybe(id)?,
         parent_session: unread.maybe(id)?,
         forked_at: unread.maybe(address)?,
-        metadata: members(unread)?,
+        metadata: metadata(unread)?,
     };
     Some(event(unread, at, Action::SessionStart(start))?.in_session(session))
 }
@@ -79,7 +89,7 @@ fn session_update<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
     let at = unread.maybe(time)?;
     let update = SessionUpdate {
         name: unread.maybe(text)?,
-        metadata: members(unread)?,
+        metadata: metadata(unread)?,
     };
     event(unread, at, Action::SessionUpdate(update))
 }
@@ -280,6 +290,7 @@ fn event<'a>(
 ) -> Option<Event<'a>> {
     let extras = extras(unread)?;
     unread.end()?;
+    let extras = if unread.skims() { Vec::new() } else { extras };
     Some(with_extras(action, at, extras, all_members))
 }
 

@@ -15,7 +15,7 @@ mod plain;
 mod tests;
 mod unread;
 
-pub(crate) use decode::{decode, decode_known};
+pub(crate) use decode::{decode, decode_known, skim};
 pub(crate) use encode::encode;
 
 /// Tags of the optional fields that any event can have.

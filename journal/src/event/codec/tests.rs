@@ -2,9 +2,11 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::{decode, decode_known, encode, plain};
+use super::{decode, decode_known, encode, plain, skim};
 use crate::event::samples::{self, Rng};
-use crate::event::{Action, Event, Map, SessionEnd, SessionStatus, SpanEnd, Value};
+use crate::event::{
+    Action, Event, Map, MemberName, SessionEnd, SessionStatus, SpanEnd, SpanFields, Value,
+};
 use crate::format::RecordKind;
 
 fn payload(event: &Event<'_>) -> (RecordKind, Bytes) {
@@ -33,6 +35,45 @@ fn says_what_serde_says(kind: RecordKind, payload: &[u8]) {
     let quick = decode_known(kind, payload);
     let plain = plain::decode_known(kind, payload);
     assert_eq!(format!("{quick:?}"), format!("{plain:?}"), "{payload:x?}");
+    let skimmed = skim(kind, payload);
+    let expected = plain.map(without_data);
+    assert_eq!(
+        format!("{skimmed:?}"),
+        format!("{expected:?}"),
+        "{payload:x?}"
+    );
+}
+
+/// What is left of an event that is skimmed.
+fn without_data(mut event: Event<'_>) -> Event<'_> {
+    let clear_fields = |fields: &mut SpanFields<'_>| {
+        for value in [&mut fields.input, &mut fields.output]
+            .into_iter()
+            .flatten()
+        {
+            *value = Value::Null;
+        }
+        fields.attributes = Map::new();
+    };
+    event.extra = Map::new();
+    event.unknown_extras = Vec::new();
+    match &mut event.action {
+        Action::SpanStart(start) => clear_fields(&mut start.fields),
+        Action::SpanUpdate(update) => clear_fields(&mut update.fields),
+        Action::SpanEnd(end) => clear_fields(&mut end.fields),
+        Action::Span(start, end) => {
+            clear_fields(&mut start.fields);
+            clear_fields(&mut end.fields);
+        }
+        Action::Log(log) => {
+            log.message = Value::Null;
+            log.attributes = Map::new();
+        }
+        Action::Link(link) => link.attributes = Map::new(),
+        Action::Custom(custom) => custom.data = Value::Null,
+        _ => {}
+    }
+    event
 }
 
 fn reads_back(event: &Event<'_>) {
@@ -189,6 +230,33 @@ fn a_name_twice_in_a_map_is_kept_as_bytes() {
         decode(RecordKind::CUSTOM, &twice, None).action,
         Action::Unknown { .. }
     ));
+}
+
+#[test]
+fn of_any_number_of_names_two_that_are_the_same_are_found() {
+    for len in 0..40 {
+        let names: Vec<String> = (0..len).map(|n| format!("name {n}")).collect();
+        let members = |again: Option<(usize, usize)>| {
+            let mut members: Vec<_> = names.iter().map(|n| (n.as_str(), Value::Null)).collect();
+            if let Some((first, second)) = again {
+                members[second].0 = members[first].0;
+            }
+            let members = members.into_iter();
+            Map(members
+                .map(|(name, value)| (MemberName::Borrowed(name), value))
+                .collect())
+        };
+        let pairs = (0..len).flat_map(|second| (0..second).map(move |first| (first, second)));
+        for again in pairs.map(Some).chain([None]) {
+            let (kind, bytes) = payload(&Event::custom("c", members(again)));
+            says_what_serde_says(kind, &bytes);
+            assert_eq!(
+                skim(kind, &bytes).is_some(),
+                again.is_none(),
+                "{again:?} of {len}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -7,6 +7,8 @@
 pub(super) struct Unread<'a> {
     payload: &'a [u8],
     at: usize,
+    /// Data need only be known to be sound.
+    skims: bool,
     /// A stretch of it that is known to be text, and where that begins.
     text: &'a str,
     text_at: usize,
@@ -17,9 +19,22 @@ impl<'a> Unread<'a> {
         Unread {
             payload,
             at: 0,
+            skims: false,
             text: "",
             text_at: 0,
         }
+    }
+
+    /// A payload of which the data is left out: it is gone through, but not put together.
+    pub(super) fn skimmed(payload: &'a [u8]) -> Unread<'a> {
+        Unread {
+            skims: true,
+            ..Unread::new(payload)
+        }
+    }
+
+    pub(super) fn skims(&self) -> bool {
+        self.skims
     }
 
     /// `None` if there is more.
