@@ -21,8 +21,8 @@ use crate::storage::Storage;
 ///
 /// Of finished segments the caches beside them are read, where they are there, and believed: what
 /// became of the segments since then shows when the records are read. A session's records in a
-/// segment are read where its cache does not tell what they come to, as where they go on about a
-/// span that ended in the segment before. Other segments are read once.
+/// segment are read where its cache does not tell what they come to, as where they change what a
+/// span that ended in another segment has cost. Other segments are read once.
 ///
 /// # Errors
 /// As [`Reader::open`](super::Reader::open), and [`Error::Io`](crate::Error::Io) if the records of

@@ -17,7 +17,6 @@ mod tests;
 mod totals;
 
 pub(crate) use fold::Fold;
-use fold::span_of;
 pub(crate) use hash::fnv_1a_128;
 pub(crate) use home::Home;
 pub use note::Note;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use super::totals::tokens_total;
-use super::{Fold, Snapshot, span_of};
+use super::{Fold, Snapshot};
 use crate::digest::{Digest, Numbers, Sums, span_hash};
-use crate::event::{Number, SessionStatus, codec};
+use crate::event::{Action, Event, Number, SessionStatus, codec};
 use crate::format::RecordKind;
 use crate::recovery::{Liveness, Loss, RunFacts};
 use crate::seq::Seq;
@@ -95,13 +95,16 @@ impl From<&Snapshot> for SessionSummary {
 /// A summary in the making, from parts of a session's records, one after the other: of each part
 /// its digest, or where that does not tell, the records.
 ///
-/// It is the one that folding all the records gives, or there is none.
+/// It is the one that folding all the records gives, or there is none; but for spans of the same
+/// hash, one finished and one only mentioned in another part, which count as one.
 #[derive(Debug)]
 pub(crate) struct SummaryFold {
     fold: Fold<'static>,
-    /// Hashes of the ids of spans that are finished where they began, with their parts.
-    finished: Vec<(u64, usize)>,
-    /// Hashes of all other ids, with the parts that name them.
+    /// Hashes of the ids of spans that are finished where they began, part by part.
+    finished: Vec<u64>,
+    /// The parts of these, each with the place where its hashes end.
+    ends: Vec<(usize, usize)>,
+    /// Hashes of all other ids, with the parts that say more of them than that they are there.
     others: Vec<(u64, usize)>,
     sums: Sums,
     unclear: BTreeSet<usize>,
@@ -116,6 +119,7 @@ impl SummaryFold {
         SummaryFold {
             fold: Fold::new(session),
             finished: Vec::new(),
+            ends: Vec::new(),
             others: Vec::new(),
             sums: Sums::default(),
             unclear: BTreeSet::new(),
@@ -137,10 +141,10 @@ impl SummaryFold {
     /// `None` if it is no digest, or cannot be added up without an error.
     fn add(&mut self, part: usize, digest: &Digest<'_>) -> Option<()> {
         let others = &mut self.others;
-        let mut see_span = |id: &str| others.push((span_hash(id), part));
-        self.fold.digest(digest, &mut see_span)?;
-        let finished = digest.finished();
-        self.finished.extend(finished.map(|hash| (hash, part)));
+        let mut see = |event: &Event<'_>| others.extend(told_of(event).map(|hash| (hash, part)));
+        self.fold.digest(digest, &mut see)?;
+        self.finished.extend(digest.finished());
+        self.ends.push((part, self.finished.len()));
         self.sums.merge(digest.sums()?)
     }
 
@@ -149,12 +153,10 @@ impl SummaryFold {
         if kind.is_user() {
             return self.fold.raw_record(seq, kind, payload.len());
         }
-        let Some(event) = codec::decode_known(kind, payload) else {
+        let Some(event) = codec::skim(kind, payload) else {
             return self.fold.unknown_record(seq, kind);
         };
-        if let Some(span) = span_of(&event) {
-            self.others.push((span_hash(span), part));
-        }
+        self.others.extend(told_of(&event).map(|hash| (hash, part)));
         self.fold.passing_record(seq, event);
     }
 
@@ -163,22 +165,32 @@ impl SummaryFold {
     /// # Errors
     /// [`Unclear`] if something else has to be taken in to tell.
     pub(crate) fn finish(mut self, records: u64, loss: Loss) -> Result<SessionSummary, Unclear> {
-        self.find_recurring();
+        let mut finished = self.finished.clone();
+        finished.sort_unstable();
+        self.find_recurring(&finished);
         if !self.unclear.is_empty() {
             return Err(Unclear(self.unclear));
         }
         let snapshot = self.fold.finish(loss);
+        let summary = SessionSummary::from(&snapshot);
+        let (mut spans, mut interrupted) = (summary.spans, summary.interrupted);
         for span in snapshot.spans() {
+            if finished.binary_search(&span_hash(span.id())).is_ok() {
+                // No more was said of it but that it is there, and it is one of the finished.
+                spans -= 1;
+                interrupted -= u64::from(span.is_interrupted());
+                continue;
+            }
             let numbers = Numbers {
                 tokens: span.tokens(),
                 cost: span.cost(),
             };
             self.sums.add(numbers).ok_or(Unclear(BTreeSet::new()))?;
         }
-        let summary = SessionSummary::from(&snapshot);
         Ok(SessionSummary {
             records,
-            spans: summary.spans + count(self.finished.len()),
+            spans: spans + count(finished.len()),
+            interrupted,
             tokens: tokens_total(&self.sums.tokens()),
             cost: self.sums.cost(),
             ..summary
@@ -186,22 +198,37 @@ impl SummaryFold {
     }
 
     /// Parts that may have to do with the same span are unclear, if one of them told all about it.
-    fn find_recurring(&mut self) {
-        let finished = &mut self.finished;
-        finished.sort_unstable_by_key(|(hash, _)| *hash);
-        for pair in finished.windows(2) {
-            if pair[0].0 == pair[1].0 {
-                self.unclear.extend([pair[0].1, pair[1].1]);
+    fn find_recurring(&mut self, finished: &[u64]) {
+        let pairs = finished.windows(2).filter(|pair| pair[0] == pair[1]);
+        let mut recurring: BTreeSet<u64> = pairs.map(|pair| pair[0]).collect();
+        for (other, part) in &self.others {
+            if finished.binary_search(other).is_ok() {
+                recurring.insert(*other);
+                self.unclear.insert(*part);
             }
         }
-        for (other, part) in &self.others {
-            let from = finished.partition_point(|(hash, _)| hash < other);
-            let same = finished.iter().skip(from);
-            for (_, its_part) in same.take_while(|(hash, _)| hash == other) {
-                self.unclear.extend([*part, *its_part]);
+        let mut from = 0;
+        for (part, end) in &self.ends {
+            let mut its = self.finished.iter().take(*end).skip(from);
+            if !recurring.is_empty() && its.any(|hash| recurring.contains(hash)) {
+                self.unclear.insert(*part);
             }
+            from = *end;
         }
     }
+}
+
+/// The hash of the span, or the root, of which an event says more than that it is there.
+fn told_of(event: &Event<'_>) -> Option<u64> {
+    let span = match &event.action {
+        Action::SessionStart(start) => start.span.as_deref(),
+        Action::SpanStart(start) | Action::Span(start, _) => Some(&*start.span),
+        Action::SpanUpdate(update) if Numbers::of(&update.fields).is_empty() => None,
+        Action::SpanUpdate(update) => Some(&*update.span),
+        Action::SpanEnd(end) => Some(&*end.span),
+        _ => None,
+    };
+    span.filter(|span| !span.is_empty()).map(span_hash)
 }
 
 fn count(len: usize) -> u64 {

@@ -16,7 +16,6 @@ mod work;
 use std::sync::Arc;
 
 use branch::Branch;
-pub(crate) use digest::span_of;
 use notes::Notes;
 use session::SessionDraft;
 use spans::Spans;
