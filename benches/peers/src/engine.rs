@@ -108,6 +108,7 @@ impl Mode {
 pub fn all() -> Vec<&'static dyn Engine> {
     vec![
         &floor::Warm,
+        &floor::Fresh,
         &floor::OneWrite,
         &floor::Grouped,
         &floor::Pieces,

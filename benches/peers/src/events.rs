@@ -10,9 +10,15 @@ use std::fmt::Write;
 /// Events of many sessions, some of them at work at any time.
 pub struct Events {
     random: u64,
-    sessions: u32,
+    sessions: u64,
+    at_once: u64,
+    bytes: u64,
     bytes_left: u64,
     number: u64,
+    /// The first of the sessions at work.
+    first: u64,
+    /// How many of these have not started.
+    to_start: u64,
 }
 
 /// An event in the making, but for its text.
@@ -23,13 +29,41 @@ struct Draft {
 }
 
 impl Events {
-    /// Events of `sessions` sessions with about `bytes` bytes of JSON in all.
+    /// Events of `sessions` sessions, all of them at work all the time, with about `bytes` bytes
+    /// of JSON in all.
     pub fn new(sessions: u32, bytes: u64) -> Events {
+        let sessions = u64::from(sessions);
         Events {
             random: 0x2545_f491_4f6c_dd1d,
             sessions,
+            at_once: sessions,
+            bytes,
             bytes_left: bytes,
             number: 0,
+            first: 0,
+            to_start: sessions,
+        }
+    }
+
+    /// The same, but only so many sessions are at work at a time: these, then the next ones.
+    pub fn at_once(self, at_once: u32) -> Events {
+        let at_once = u64::from(at_once).clamp(1, self.sessions);
+        Events {
+            at_once,
+            to_start: at_once,
+            ..self
+        }
+    }
+
+    /// Goes on with the next sessions when the ones at work have got their share of the bytes.
+    fn turn_over(&mut self) {
+        let next = self.first + self.at_once;
+        let done = u128::from(self.bytes - self.bytes_left);
+        let is_done = done * u128::from(self.sessions) >= u128::from(self.bytes) * u128::from(next);
+        // Five events belong together.
+        if is_done && self.number.is_multiple_of(5) && next < self.sessions {
+            self.first = next;
+            self.to_start = self.at_once.min(self.sessions - next);
         }
     }
 
@@ -114,19 +148,17 @@ impl Iterator for Events {
 
     fn next(&mut self) -> Option<String> {
         self.bytes_left.checked_sub(1)?;
+        self.turn_over();
         let number = self.number;
         self.number += 1;
-        let sessions = u64::from(self.sessions);
-        let session = if number < sessions {
-            number
+        let at = 1_700_000_000_000 + number;
+        let at_work = self.at_once.min(self.sessions - self.first);
+        let draft = if self.to_start > 0 {
+            self.to_start -= 1;
+            start(self.first + at_work - self.to_start - 1, at)
         } else {
             // Five events in a row are of one session, so that spans get their text and end.
-            number / 5 % sessions
-        };
-        let at = 1_700_000_000_000 + number;
-        let draft = if number < sessions {
-            start(session, at)
-        } else {
+            let session = self.first + number / 5 % at_work;
             let head = format!(r#""session":"ses_{session}""#);
             self.draft(number, &head, at)
         };

@@ -5,6 +5,7 @@
 //! durable.
 
 mod frame;
+mod fresh;
 mod grouped;
 mod mapped;
 mod one_write;
@@ -12,6 +13,7 @@ mod pieces;
 mod read;
 mod warm;
 
+pub use fresh::Fresh;
 pub use grouped::Grouped;
 pub use mapped::Mapped;
 pub use one_write::OneWrite;

@@ -24,14 +24,11 @@ impl Row for List {
     }
 
     fn cases(&self) -> Vec<Case> {
-        let mut cases = Vec::new();
-        for (sessions, size) in [(1_000, "1 GiB"), (1_000, "10 GiB"), (10_000, "10 GiB")] {
-            for mode in [CACHED, UNCACHED] {
-                let name = format!("list/{sessions} sessions/{size}");
-                cases.push(Case::of(&name, "ours", mode, EVERYTHING));
-            }
-        }
-        cases
+        let modes = [CACHED, UNCACHED];
+        let cases = JOURNALS
+            .iter()
+            .flat_map(|journal| modes.map(|mode| Case::of(journal.name, "ours", mode, EVERYTHING)));
+        cases.collect()
     }
 
     fn filling(&self) -> Filling {
@@ -39,9 +36,11 @@ impl Row for List {
     }
 
     fn fill(&self, case: &Case, task: &Task) -> Outcome<()> {
-        let bytes = u64::from(task.count(mib(case))) << 20;
+        let shape = shape(case)?;
+        let bytes = u64::from(task.count(shape.mib)) << 20;
         let journal = options().open(&task.dir)?;
-        for line in Events::new(task.count(sessions(case)), bytes) {
+        let events = Events::new(task.count(shape.sessions), bytes);
+        for line in events.at_once(shape.at_once) {
             journal.append_json(&line)?;
         }
         journal.close()?;
@@ -57,34 +56,68 @@ impl Row for List {
     }
 
     fn measure(&self, case: &Case, task: &Task) -> Outcome<Figure> {
+        let shape = shape(case)?;
         let watch = Watch::start();
         let (rows, _) = trace_journal::list(&task.dir)?;
         let figure = watch.stop(1)?;
-        let expected = usize::try_from(task.count(sessions(case)))?;
+        let expected = usize::try_from(task.count(shape.sessions))?;
         if rows.len() != expected || rows.iter().any(|row| row.cost.is_zero()) {
             return Err(format!("{} sessions are there", rows.len()).into());
         }
         let seconds = figure.ns_per_op / 1e9;
-        let mib = f64::from(task.count(mib(case)));
+        let mib = f64::from(task.count(shape.mib));
         Ok(figure.and("mib_per_s", mib / seconds))
     }
 }
 
-fn mib(case: &Case) -> u32 {
-    if case.name.ends_with("10 GiB") {
-        10 << 10
-    } else {
-        1 << 10
-    }
+/// A journal to be listed.
+struct Shape {
+    name: &'static str,
+    sessions: u32,
+    /// How many sessions are at work at the same time.
+    at_once: u32,
+    mib: u32,
 }
 
-fn sessions(case: &Case) -> u32 {
-    if case.name.contains("10000 sessions") {
-        10_000
-    } else {
-        1_000
-    }
+fn shape(case: &Case) -> Outcome<&'static Shape> {
+    let mut journals = JOURNALS.iter();
+    let shape = journals.find(|journal| journal.name == case.name);
+    shape.ok_or("there is no such journal".into())
 }
+
+/// Whoever has all sessions in every segment has most to read of caches.
+const JOURNALS: [Shape; 5] = [
+    Shape {
+        name: "list/1000 sessions, 10 at a time/1 GiB",
+        sessions: 1_000,
+        at_once: 10,
+        mib: 1 << 10,
+    },
+    Shape {
+        name: "list/1000 sessions, 10 at a time/10 GiB",
+        sessions: 1_000,
+        at_once: 10,
+        mib: 10 << 10,
+    },
+    Shape {
+        name: "list/1000 sessions, all in all segments/1 GiB",
+        sessions: 1_000,
+        at_once: 1_000,
+        mib: 1 << 10,
+    },
+    Shape {
+        name: "list/1000 sessions, all in all segments/10 GiB",
+        sessions: 1_000,
+        at_once: 1_000,
+        mib: 10 << 10,
+    },
+    Shape {
+        name: "list/10000 sessions, all in all segments/10 GiB",
+        sessions: 10_000,
+        at_once: 10_000,
+        mib: 10 << 10,
+    },
+];
 
 const CACHED: &str = "list(), index caches";
 const UNCACHED: &str = "list(), no caches";
