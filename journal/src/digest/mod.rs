@@ -105,7 +105,8 @@ fn from_parts((seconds, nanoseconds): (i64, u32)) -> Timestamp {
 const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 const PRIME: u64 = 0x0000_0100_0000_01b3;
 
-/// Bytes of a hash: two of a million ids are the same in one of five hundred sessions, which
-/// costs that session's row the reading of its records.
+/// Bytes of a hash: two of a million ids are the same in one of five hundred sessions. That costs
+/// the session's row the reading of its records in two segments; if one of the spans is only
+/// mentioned, the row counts both as one.
 const HASH_LEN: usize = 6;
 const HASH_MASK: u64 = (1 << (8 * HASH_LEN)) - 1;
