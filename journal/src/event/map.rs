@@ -138,7 +138,7 @@ fn differ_at_a_glance<'n>(names: impl Iterator<Item = &'n [u8]>) -> bool {
 }
 
 /// Up to this many members a walk beats a hash table.
-const WALK_MAX: usize = 16;
+pub(super) const WALK_MAX: usize = 16;
 
 /// Odd and without a pattern: 2 to the power of 64 divided by the golden ratio.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;

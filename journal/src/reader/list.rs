@@ -122,28 +122,27 @@ fn of_digests(
     let mut to_read = BTreeSet::new();
     for _ in 0..ATTEMPTS_MAX {
         match attempt(view, session, &to_read, gatherer)? {
-            None => break,
-            Some(Ok(summary)) => return Ok(Some(summary)),
-            Some(Err(Unclear(parts))) if parts.is_subset(&to_read) => break,
-            Some(Err(Unclear(parts))) => to_read.extend(parts),
+            Ok(summary) => return Ok(Some(summary)),
+            Err(Unclear(parts)) if parts.is_subset(&to_read) => break,
+            Err(Unclear(parts)) => to_read.extend(parts),
         }
     }
     Ok(None)
 }
 
 /// The summary, with the records of some of its parts read: a part is what one segment has of the
-/// session. `None` if they are not where the survey says.
+/// session. Records that are not where the survey says do not tell.
 fn attempt(
     view: &View,
     session: &SessionPlaces,
     to_read: &BTreeSet<usize>,
     gatherer: &mut Gatherer,
-) -> Result<Option<Result<SessionSummary, Unclear>>> {
+) -> Result<Result<SessionSummary, Unclear>> {
     let mut fold = SummaryFold::new(&session.id);
     let mut parts = 0..;
     for branch in &session.branches {
         let (Some(run), Some(facts)) = (view.run(branch.run), view.facts(branch.run)) else {
-            return Ok(None);
+            return Ok(Err(Unclear::default()));
         };
         fold.begin_branch(facts.clone());
         for (at, part) in branch.segments.iter().zip(&mut parts) {
@@ -159,12 +158,12 @@ fn attempt(
                 }
             })?;
             if !is_whole {
-                return Ok(None);
+                return Ok(Err(Unclear::default()));
             }
         }
     }
     let (records, loss) = (view.record_count(session), view.loss(session));
-    Ok(Some(fold.finish(records, loss)))
+    Ok(fold.finish(records, loss))
 }
 
 /// What a segment's records of the session come to, if that is known.

@@ -111,7 +111,7 @@ pub(crate) struct SummaryFold {
 }
 
 /// Parts of which only the records can tell; without any, only all records can.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Unclear(pub(crate) BTreeSet<usize>);
 
 impl SummaryFold {
@@ -185,7 +185,7 @@ impl SummaryFold {
                 tokens: span.tokens(),
                 cost: span.cost(),
             };
-            self.sums.add(numbers).ok_or(Unclear(BTreeSet::new()))?;
+            self.sums.add(numbers).ok_or_else(Unclear::default)?;
         }
         Ok(SessionSummary {
             records,

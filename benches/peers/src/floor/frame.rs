@@ -4,6 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use super::Mapped;
 use crate::engine::Outcome;
 
 /// Length and checksum in front of a payload.
@@ -13,6 +14,16 @@ pub fn frame(payload: &[u8]) -> Outcome<[u8; 8]> {
     Ok([
         len[0], len[1], len[2], len[3], crc[0], crc[1], crc[2], crc[3],
     ])
+}
+
+/// Copies the frame of a payload into a mapped file and gives the place behind it.
+pub fn put(map: &mut Mapped, from: usize, payload: &[u8]) -> Outcome<usize> {
+    let to = from + frame_len(payload.len());
+    let room = map.bytes().get_mut(from..to).ok_or("the file is full")?;
+    let (head, rest) = room.split_at_mut(8);
+    head.copy_from_slice(&frame(payload)?);
+    rest.copy_from_slice(payload);
+    Ok(to)
 }
 
 /// Bytes of the frame of a payload of this length.

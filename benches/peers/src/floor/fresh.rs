@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use super::frame::{frame, frame_len, path};
+use super::frame::{path, put};
 use super::mapped::Populator;
 use super::{Mapped, count_frames};
 use crate::engine::{Engine, KILL, Log, Mode, Outcome, Setting, Work};
@@ -82,15 +82,7 @@ impl Log for Open {
     fn append(&self, _thread: usize, payload: &[u8]) -> Outcome<()> {
         let mut end = self.end.lock().expect("no appender panics");
         let from = end.at;
-        let to = from + frame_len(payload.len());
-        let room = end
-            .map
-            .bytes()
-            .get_mut(from..to)
-            .ok_or("the file is full")?;
-        let (head, rest) = room.split_at_mut(8);
-        head.copy_from_slice(&frame(payload)?);
-        rest.copy_from_slice(payload);
+        let to = put(&mut end.map, from, payload)?;
         end.at = to;
         if from / WINDOW != to / WINDOW
             && let Some(used) = &end.used

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Mutex;
 
-use super::frame::{frame, frame_len, zeroed};
+use super::frame::{put, zeroed};
 use super::{Mapped, count_frames};
 use crate::engine::{Engine, KILL, Log, Mode, Outcome, Setting, Work};
 
@@ -57,16 +57,7 @@ impl Log for Open {
     fn append(&self, _thread: usize, payload: &[u8]) -> Outcome<()> {
         let mut end = self.end.lock().expect("no appender panics");
         let from = end.at;
-        let to = from + frame_len(payload.len());
-        let room = end
-            .map
-            .bytes()
-            .get_mut(from..to)
-            .ok_or("the file is full")?;
-        let (head, rest) = room.split_at_mut(8);
-        head.copy_from_slice(&frame(payload)?);
-        rest.copy_from_slice(payload);
-        end.at = to;
+        end.at = put(&mut end.map, from, payload)?;
         Ok(())
     }
 

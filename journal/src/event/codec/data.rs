@@ -188,10 +188,10 @@ fn skip_map(unread: &mut Unread<'_>, left: u8) -> Option<()> {
     (!names.has_duplicates()).then_some(())
 }
 
-/// Names of members, the first few of which take no allocation.
+/// Names of members; as many as are compared one by one take no allocation.
 #[derive(Default)]
 struct Names<'a> {
-    first: [&'a [u8]; 16],
+    first: [&'a [u8]; map::WALK_MAX],
     first_len: usize,
     others: Vec<&'a [u8]>,
 }
