@@ -46,7 +46,7 @@ impl Core {
                 continue;
             }
             self.bell.want_sync();
-            if !batch.wait(Some(until)) {
+            if !self.waiters.wait(&batch, Some(until)) {
                 return Err(over);
             }
         }

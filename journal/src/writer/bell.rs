@@ -18,6 +18,8 @@ pub(super) struct Bell {
 #[derive(Debug, Default)]
 struct BellState {
     is_rung: bool,
+    /// To wake nobody is a system call, too.
+    is_asleep: bool,
     wants_close: bool,
 }
 
@@ -37,8 +39,11 @@ impl Bell {
 
     /// Wakes the syncer to look around.
     pub(super) fn ring(&self) {
-        self.lock().is_rung = true;
-        self.rung.notify_one();
+        let mut state = self.lock();
+        state.is_rung = true;
+        if state.is_asleep {
+            self.rung.notify_one();
+        }
     }
 
     /// Wakes the syncer if it rests: there is something to become durable again.
@@ -74,6 +79,7 @@ impl Bell {
     pub(super) fn sleep(&self, at_most: Option<Duration>) {
         let mut state = self.lock();
         if !state.is_rung {
+            state.is_asleep = true;
             state = match at_most {
                 None => self
                     .rung
@@ -85,6 +91,7 @@ impl Bell {
                 }
             };
         }
+        state.is_asleep = false;
         state.is_rung = false;
     }
 

@@ -22,7 +22,7 @@ impl Core {
             } else {
                 self.bell.want_close();
                 // The error hook is called by the very thread that would have to be waited for.
-                if self.is_own_thread() || !self.close_batch.wait(deadline) {
+                if self.is_own_thread() || !self.close_batch.sleep(deadline) {
                     return Err(Error::Timeout);
                 }
                 self.join_threads();

@@ -16,6 +16,7 @@ mod lane;
 mod next;
 mod open;
 mod outgoing;
+mod patience;
 mod primitives;
 mod refused;
 mod reserve;

@@ -325,7 +325,7 @@ impl Shell {
                 break;
             }
             self.bell.want_sync();
-            batch.wait(None);
+            self.waiters.wait(&batch, None);
         }
     }
 

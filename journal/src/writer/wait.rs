@@ -48,7 +48,7 @@ impl Core {
                 continue;
             }
             self.bell.want_sync();
-            if !batch.wait(deadline) {
+            if !self.waiters.wait(&batch, deadline) {
                 return Err(Error::Timeout);
             }
         }

@@ -1,5 +1,7 @@
 //! Those who wait for the next sync, woken batch by batch.
 
+use super::patience::Patience;
+use super::primitives::atomic::{AtomicBool, Ordering};
 use super::primitives::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::sync::Arc;
 use std::task::Waker;
@@ -13,6 +15,7 @@ pub(super) struct Waiters {
     gathering: Mutex<Gathering>,
     /// As many have joined as the syncer waits for.
     is_complete: Condvar,
+    pub(super) patience: Patience,
 }
 
 #[derive(Debug, Default)]
@@ -31,11 +34,12 @@ struct Gathering {
 pub(super) struct Batch {
     state: Mutex<BatchState>,
     done: Condvar,
+    /// Becomes true with `state` locked, so that nobody falls asleep meanwhile.
+    is_done: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct BatchState {
-    is_done: bool,
     /// How many sleep: to wake nobody is a system call, too.
     sleeping: u32,
     wakers: Vec<Waker>,
@@ -83,6 +87,8 @@ impl Waiters {
     /// Waits until so many have joined the batch, but not for long; says how many have.
     pub(super) fn gather(&self, awaited: u32, at_most: Duration) -> u32 {
         let until = Instant::now() + at_most;
+        let are_here = || self.members() >= awaited;
+        self.patience.stay_awake(Some(until), are_here);
         let mut gathering = self.lock();
         gathering.awaited = awaited;
         while gathering.members < awaited {
@@ -97,6 +103,11 @@ impl Waiters {
         gathering.members
     }
 
+    /// Waits for the sync of a batch to end, at most until `deadline`; says whether it has.
+    pub(super) fn wait(&self, batch: &Batch, deadline: Option<Instant>) -> bool {
+        self.patience.stay_awake(deadline, || batch.is_done()) || batch.sleep(deadline)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Gathering> {
         self.gathering
             .lock()
@@ -109,7 +120,7 @@ impl Batch {
     pub(super) fn finish(&self) {
         let (wakers, sleeping) = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            state.is_done = true;
+            self.is_done.store(true, Ordering::Release);
             (std::mem::take(&mut state.wakers), state.sleeping)
         };
         if sleeping > 0 {
@@ -118,11 +129,15 @@ impl Batch {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Waits for the batch's sync to end, at most until `deadline`; says whether it has.
-    pub(super) fn wait(&self, deadline: Option<Instant>) -> bool {
+    fn is_done(&self) -> bool {
+        self.is_done.load(Ordering::Acquire)
+    }
+
+    /// Sleeps until the batch's sync ends, at most until `deadline`; says whether it has.
+    pub(super) fn sleep(&self, deadline: Option<Instant>) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.sleeping += 1;
-        while !state.is_done {
+        while !self.is_done() {
             state = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
                 None => self
                     .done
@@ -145,7 +160,7 @@ impl Batch {
     /// Has `waker` woken when the batch's sync ends; `false` if it has ended already.
     pub(super) fn register(&self, waker: &Waker) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.is_done {
+        if self.is_done() {
             return false;
         }
         if !state.wakers.iter().any(|known| known.will_wake(waker)) {
@@ -168,8 +183,8 @@ mod tests {
         assert_eq!((taken.members, waiters.members()), (1, 0));
         assert!(!Arc::ptr_eq(&taken.batch, &waiters.join()));
         drop(taken);
-        assert!(before.wait(None));
-        assert!(!waiters.join().wait(Some(Instant::now())));
+        assert!(waiters.wait(&before, None));
+        assert!(!waiters.wait(&waiters.join(), Some(Instant::now())));
     }
 
     #[test]
