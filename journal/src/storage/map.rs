@@ -218,8 +218,8 @@ impl Region for MappedFile {
     }
 
     fn release(&self, from: u64, to: u64) {
-        let from = from.next_multiple_of(PAGE_LEN);
-        let to = to.min(self.len()) / PAGE_LEN * PAGE_LEN;
+        let from = from / PAGE_LEN * PAGE_LEN;
+        let to = to.next_multiple_of(PAGE_LEN).min(self.len());
         let (Some(start), Some(len)) = (self.place(from), to.checked_sub(from)) else {
             return;
         };
@@ -229,6 +229,10 @@ impl Region for MappedFile {
         // Pages of a shared mapping that are dropped keep their bytes in the page cache; a sync
         // then has no mapping of them to write-protect, which interrupts every processor once a
         // page: https://man7.org/linux/man-pages/man2/madvise.2.html
+        // Dropping interrupts them once, so a single page is as well off without.
+        if to - from <= PAGE_LEN {
+            return;
+        }
         // SAFETY: the range lies inside the mapping, whose bytes do not change by this.
         let _ = unsafe { madvise(start, len, Advice::LinuxDontNeed) };
     }

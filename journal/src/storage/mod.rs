@@ -170,8 +170,9 @@ pub trait Region: fmt::Debug + Send + Sync {
         }
     }
 
-    /// Says that nobody stores into `from..to` any more, so that whole pages there need not be
-    /// guarded one by one during a sync. Only speed depends on it.
+    /// Says that `from..to` is about to be synced and that nobody stores into it any more, so that
+    /// the pages there need not be guarded one by one meanwhile. Who stores behind `to`, into the
+    /// last of them, may take a little longer, as after a sync. Only speed depends on it.
     fn release(&self, from: u64, to: u64) {
         let _ = (from, to);
     }

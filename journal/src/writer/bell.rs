@@ -39,9 +39,12 @@ impl Bell {
 
     /// Wakes the syncer to look around.
     pub(super) fn ring(&self) {
-        let mut state = self.lock();
-        state.is_rung = true;
-        if state.is_asleep {
+        let is_asleep = {
+            let mut state = self.lock();
+            state.is_rung = true;
+            state.is_asleep
+        };
+        if is_asleep {
             self.rung.notify_one();
         }
     }

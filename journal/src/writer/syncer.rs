@@ -133,14 +133,14 @@ impl Core {
             state.hasty_syncs -= 1;
             return;
         }
-        let at_most = state.sync_time.min(GATHERING_TIME_MAX);
+        let at_most = state.sync_time.max(self.waiters.patience.time()) / 2;
         let few = state.awaited <= FEW;
         let enough = if few {
             state.awaited
         } else {
             state.awaited / 2
         };
-        let gathered = self.waiters.gather(enough, at_most);
+        let gathered = self.waiters.gather(enough, at_most.min(GATHERING_TIME_MAX));
         if gathered <= enough / 2 {
             // They have other things to do.
             state.hasty_syncs = HASTY_SYNCS;
@@ -156,7 +156,7 @@ impl Core {
         let members = batch.members;
         state.was_single = members == 1;
         let synced = self.sync_written(state);
-        state.sync_time = begun.elapsed();
+        let sync_time = begun.elapsed();
         let mut is_mark_due = synced.is_ok() && self.is_mark_due(state, now);
         // Before anybody is told, where that takes no waiting: if they are killed right after it,
         // what is durable need not be read back.
@@ -165,8 +165,9 @@ impl Core {
             is_mark_due = false;
         }
         state.awaited = members.saturating_add(self.waiters.members());
-        self.waiters.patience.learn(state.sync_time, state.awaited);
+        self.waiters.patience.learn(sync_time, state.awaited);
         drop(batch);
+        state.sync_time = begun.elapsed();
         state.helped_at = None;
         if synced.is_err() {
             return;

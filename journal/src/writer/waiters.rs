@@ -64,12 +64,16 @@ impl Waiters {
     /// Joins the batch of the next sync to start. Whoever joins before that sync chooses its
     /// target is covered by it.
     pub(super) fn join(&self) -> Arc<Batch> {
-        let mut gathering = self.lock();
-        gathering.members = gathering.members.saturating_add(1);
-        if gathering.members == gathering.awaited {
+        let (batch, is_complete) = {
+            let mut gathering = self.lock();
+            gathering.members = gathering.members.saturating_add(1);
+            let is_complete = gathering.members == gathering.awaited;
+            (Arc::clone(&gathering.batch), is_complete)
+        };
+        if is_complete {
             self.is_complete.notify_one();
         }
-        Arc::clone(&gathering.batch)
+        batch
     }
 
     /// Ends the gathering of a batch and starts the next one. To be called before the sync's target
