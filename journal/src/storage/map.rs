@@ -219,7 +219,12 @@ impl Region for MappedFile {
 
     fn release(&self, from: u64, to: u64) {
         let from = from / PAGE_LEN * PAGE_LEN;
-        let to = to.next_multiple_of(PAGE_LEN).min(self.len());
+        let whole = to.min(self.len()) / PAGE_LEN * PAGE_LEN;
+        // Somebody may store into the last page: a long sync gets to it only after they have left.
+        let to = match whole.saturating_sub(from) {
+            0..SHORT_SYNC => to.next_multiple_of(PAGE_LEN).min(self.len()),
+            _ => whole,
+        };
         let (Some(start), Some(len)) = (self.place(from), to.checked_sub(from)) else {
             return;
         };
@@ -331,6 +336,8 @@ const NOTHING: MapFlags = MapFlags::PRIVATE.union(MapFlags::NORESERVE);
 const WORD_LEN: u64 = 8;
 /// Offsets are rounded to this; a multiple of it is a multiple of every smaller page size too.
 const PAGE_LEN: u64 = 4096;
+/// What those who wait for a sync together have written.
+const SHORT_SYNC: u64 = 8 * PAGE_LEN;
 
 #[cfg(test)]
 mod tests {
