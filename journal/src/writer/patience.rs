@@ -80,9 +80,9 @@ const MANY: u32 = 8;
 /// 64 who append take less by far; processes with work of their own to do take 3 ms and more.
 const LENT_TOO_LONG: Duration = Duration::from_millis(2);
 
-/// On a machine with more work than processors, to try it out again so often takes no time that
-/// can be measured; never to learn it takes 5 to 10 times the time.
-const SLEPT_FOR: u32 = 100;
+/// Beside processes that never rest, to try it out again so often costs less than a tenth of the
+/// time; never to learn it takes five to ten times the time.
+const SLEPT_FOR: u32 = 300;
 
 #[cfg(test)]
 mod tests {
