@@ -35,6 +35,8 @@ bugs! {
     MarkOfTheWritten,
     /// Nothing is synced unless somebody waits for it.
     IntervalForgotten,
+    /// What is appended while the syncer stays awake counts as appended when it looks again.
+    AwakeUnwatched,
     /// A sync that failed is tried again, and believed.
     SyncTriedAgain,
     /// A failed sync leaves no `.poisoned` file.

@@ -73,6 +73,21 @@ impl Core {
         }
     }
 
+    /// Stays awake, where that is worth it, for those who waited for the last sync: they will
+    /// probably ask for the next one.
+    pub(super) fn await_callers(&self) {
+        let patience = &self.waiters.patience;
+        if patience.time().is_zero() {
+            return;
+        }
+        let begun = self.now();
+        patience.stay_awake(None, || self.bell.wants_sync() || self.bell.wants_close());
+        // Who appended meanwhile and does not wait rang no bell, and has waited since.
+        if self.is_dirty() && !seeded::has(Bug::AwakeUnwatched) {
+            lock(&self.sync).dirty_since.get_or_insert(begun);
+        }
+    }
+
     /// Looks around and decides what is due.
     pub(super) fn look(&self, state: &mut SyncState, now: Duration) -> Decision {
         let is_dirty = self.is_dirty();

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
+use super::core::lock;
 use super::schedule::Decision;
 use super::syncer::SyncState;
 use super::{Core, ErrorHook, ErrorLog, OpenRun, WhenDurable};
@@ -278,6 +279,18 @@ fn what_follows_a_waiters_sync_waits_no_longer_than_the_interval() {
     let rest = Decision::Sleep(Some(at(2)));
     assert_eq!(core.look(&mut state, at(49)), rest);
     assert_eq!(core.look(&mut state, at(51)), Decision::Sync);
+}
+
+#[test]
+fn what_is_appended_while_the_syncer_stays_awake_waits_no_longer_than_the_interval() {
+    let dir = tempfile::tempdir().unwrap();
+    let core = open(dir.path(), stepped());
+    core.append(KIND, 0, b"not waited for").unwrap();
+    core.waiters.patience.learn(Duration::from_micros(100), 64);
+    let awake = core.waiters.patience.time();
+    core.await_callers();
+    let due = core.now() + Duration::from_millis(50) - awake;
+    assert_eq!(core.look(&mut lock(&core.sync), due), Decision::Sync);
 }
 
 /// Notes, when woken, what the run's last record is.

@@ -94,9 +94,7 @@ fn start_syncer(core: Arc<Core>) -> io::Result<JoinHandle<()>> {
 
 fn run(core: &Core) {
     loop {
-        // Those who waited for the last sync will probably ask for the next one.
-        let patience = &core.waiters.patience;
-        patience.stay_awake(None, || core.bell.wants_sync());
+        core.await_callers();
         core.bell.rest();
         let (decision, is_dirty) = {
             let mut state = lock(&core.sync);

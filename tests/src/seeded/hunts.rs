@@ -17,6 +17,7 @@ DeadRunNotSynced         | durable        | syncs         | segments_a_dead_run
 DeadRunNotSynced         | durable        | sim           | what_a_recovery_reports
 MarkOfTheWritten         | unwaited       | meanwhile     | what_is_appended_during
 IntervalForgotten        | unwaited       | trace_journal | writer::schedule
+AwakeUnwatched           | unwaited       | trace_journal | what_is_appended_while_the_syncer
 SyncTriedAgain           | poisoned       | syncs         | a_failed_sync_poisons
 PoisonNotMarked          | poisoned       | syncs         | a_failed_sync_poisons
 PoisonIgnored            | poisoned       | syncs         | a_failed_sync_poisons
