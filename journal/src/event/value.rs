@@ -23,7 +23,7 @@ pub enum Value<'a> {
     I64(i64),
     /// An integer above `i64::MAX`.
     U64(u64),
-    /// A float.
+    /// A float. NaN and the infinities are null in JSON, which has no words for them.
     F64(f64),
     /// Text.
     String(Cow<'a, str>),

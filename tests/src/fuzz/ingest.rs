@@ -19,11 +19,15 @@ pub(super) fn ingest(bytes: &[u8]) -> u64 {
         let Ok(read) = JsonLine::parse(line, Some("s")) else {
             continue;
         };
-        let written = json(&read.event);
-        let again = JsonLine::parse(written.as_bytes(), None).expect(&written);
-        assert_eq!(read.event, again.event, "{written}");
-        assert_eq!(written, json(&again.event));
         let event = read.event.clone().into_owned();
+        let written = json(&event);
+        let again = JsonLine::parse(written.as_bytes(), None).expect(&written);
+        if is_said_by_json(&event) {
+            assert_eq!(event, again.event, "{written}");
+            assert_eq!(written, json(&again.event));
+        } else {
+            assert!(is_said_by_json(&again.event), "{written}");
+        }
         match journal.append_line(read) {
             Ok(_) => told.push(without_additions(&event)),
             Err(Error::InvalidEvent { .. }) => {}
@@ -45,8 +49,16 @@ pub(super) fn ingest(bytes: &[u8]) -> u64 {
     memory.size() + u64::try_from(bytes.len()).expect("lengths fit")
 }
 
-/// An event without what the journal adds where it is left out.
-fn without_additions(event: &Event<'_>) -> Event<'static> {
+/// Whether JSON has words for all of an event: for NaN and the infinities, which the reader takes
+/// in with a warning, it has none but null.
+fn is_said_by_json(event: &Event<'_>) -> bool {
+    let shown = format!("{event:?}");
+    let has = |float| shown.contains(float);
+    !["F64(NaN)", "F64(inf)", "F64(-inf)"].into_iter().any(has)
+}
+
+/// An event without what the journal adds where it is left out, as text: NaN is not equal to NaN.
+fn without_additions(event: &Event<'_>) -> String {
     let mut event = event.clone().into_owned();
     event.at = None;
     if event.session.as_deref() == Some("") {
@@ -57,7 +69,7 @@ fn without_additions(event: &Event<'_>) -> Event<'static> {
         Action::Text(text) => text.offset = None,
         _ => {}
     }
-    event
+    format!("{event:?}")
 }
 
 const LINES_MAX: usize = 64;

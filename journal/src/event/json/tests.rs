@@ -322,3 +322,17 @@ fn bytes_and_unknown_records_read_back() {
     );
     reads_back(&unknown);
 }
+
+#[test]
+fn floats_that_json_has_no_words_for_are_taken_in_and_written_as_null() {
+    let line = r#"{"type":"x","session":"s","a":-Infinity,"b":NaN,"c":[Infinity]}"#;
+    let read = JsonLine::parse(line.as_bytes(), None).unwrap();
+    assert_eq!(read.warnings.len(), 3);
+    assert!(format!("{:?}", read.event).contains("F64(-inf)"));
+    let written = serde_json::to_string(&read.event).unwrap();
+    assert!(
+        written.ends_with(r#""data":{"a":null,"b":null,"c":[null]}}"#),
+        "{written}"
+    );
+    JsonLine::parse(written.as_bytes(), None).unwrap();
+}
