@@ -27,6 +27,8 @@ bugs! {
     DirectorySyncLeftOut,
     /// A sync leaves out the end of a segment that was full before it began.
     FullSegmentNotSynced,
+    /// What was stored between two writes counts as written before its payload is there.
+    StoredTakenForWritten,
     /// A sync begins at a whole page.
     SyncFromNextPage,
     /// The page in which a large sync ended is stored into as if it had its space still.
@@ -57,6 +59,8 @@ bugs! {
     GroupBelieved,
     /// What was written of them stays where it is.
     GroupLeftBehind,
+    /// Zeros go where they could not be stored, and others may store.
+    FreeEndZeroed,
     /// A note of refused records is forgotten if it could not be written.
     RefusedForgotten,
     /// No room is kept for the end of a segment.

@@ -32,8 +32,8 @@ pub(super) struct Control {
     region: Option<Arc<dyn Region>>,
     /// Up to where the region can be stored into without asking for space.
     writable_to: AtomicU64,
-    /// So many records to come are probably waited for one by one.
-    single: AtomicU64,
+    /// So many frames to come are probably of records that are waited for.
+    awaited: AtomicU64,
     /// What the next appender to run short makes writable beyond its own record.
     ahead: AtomicU64,
     /// Sequence number of the first record, and bytes of frames before this segment; both are
@@ -72,7 +72,7 @@ impl Control {
             reserve: ReserveWord::new(FRAMES_OFFSET),
             region,
             writable_to: AtomicU64::new(0),
-            single: AtomicU64::new(0),
+            awaited: AtomicU64::new(0),
             ahead: AtomicU64::new(AHEAD_MIN),
             first_seq: AtomicU64::new(0),
             bytes_before: AtomicU64::new(0),
@@ -248,21 +248,31 @@ impl Control {
         }
     }
 
-    /// Expects that the next record is waited for before another one comes. A page made writable
-    /// for it alone would be made read-only again by its sync, and both take longer than to write
-    /// the record as in a segment that is not mapped.
-    pub(super) fn expect_single(&self) {
+    /// Expects that so many threads each wait for their next record. Pages made writable for them
+    /// would be made read-only again by the sync, and both take longer than to write the records
+    /// as in a segment that is not mapped.
+    pub(super) fn expect_awaited(&self, waiting: u32) {
         self.expire_writable();
-        self.single.store(SINGLE_FRAMES, Ordering::Relaxed);
+        let frames = u64::from(waiting).saturating_mul(FRAMES_A_WAITER);
+        self.awaited.store(frames, Ordering::Relaxed);
     }
 
-    /// Whether who holds the lane is to write the next record instead of storing it.
-    pub(super) fn takes_single(&self) -> bool {
-        let left = self.single.load(Ordering::Relaxed);
-        let takes = left > 0 && self.writable_to() == 0;
-        self.single
-            .store(if takes { left - 1 } else { 0 }, Ordering::Relaxed);
-        takes
+    /// Whether who holds the lane is to write the next frames, instead of storing them.
+    pub(super) fn is_written(&self) -> bool {
+        let is_awaited = || self.awaited.load(Ordering::Relaxed) > 0 && self.writable_to() == 0;
+        !self.is_mapped() || is_awaited()
+    }
+
+    /// As [`is_written`](Control::is_written), for so many frames that come now.
+    pub(super) fn takes_written(&self, frames: u32) -> bool {
+        let is_written = self.is_written();
+        let left = match is_written {
+            true => self.awaited.load(Ordering::Relaxed),
+            false => 0,
+        };
+        let left = left.saturating_sub(u64::from(frames));
+        self.awaited.store(left, Ordering::Relaxed);
+        is_written
     }
 
     /// Says that the region must be made writable anew before anything is stored into it.
@@ -298,8 +308,8 @@ impl FrameWords {
 /// So many words are looked at together.
 const LOOKED_AT_ONCE: usize = 16;
 
-/// A record, and perhaps the mark of the sync before it.
-const SINGLE_FRAMES: u64 = 2;
+/// A record, and perhaps a mark or the record of another one who waits.
+const FRAMES_A_WAITER: u64 = 2;
 
 const PAGE_LEN: u64 = 4096;
 const AHEAD_MIN: u64 = PAGE_LEN;

@@ -380,7 +380,7 @@ impl Core {
     }
 }
 
-fn size_of(payload: &[u8]) -> u64 {
+pub(super) fn size_of(payload: &[u8]) -> u64 {
     u64::try_from(payload.len()).unwrap_or(u64::MAX)
 }
 

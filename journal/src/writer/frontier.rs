@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use super::control::Control;
 use super::core::{Core, lock};
 use super::primitives::{hint, thread};
+use super::reserve::Tail;
 use super::segment::Segment;
 use super::syncer::SyncState;
+use super::written::Written;
 use crate::format::{FRAMES_OFFSET, padded};
 use crate::seq::SegmentNumber;
 
@@ -26,8 +28,18 @@ pub(super) struct Frontier {
 pub(super) struct Target {
     pub(super) last_seq: u64,
     pub(super) total_bytes: u64,
-    /// Segments to be synced, in order, and where their committed frames end.
-    pub(super) ends: Vec<(Arc<Segment>, u64)>,
+    /// Segments to be synced, in order.
+    pub(super) ends: Vec<End>,
+}
+
+/// How far a segment is to be synced.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) segment: Arc<Segment>,
+    /// Where its committed frames end.
+    pub(super) offset: u64,
+    /// Some of them are there since the last sync by being stored.
+    pub(super) has_stored: bool,
 }
 
 impl Default for Frontier {
@@ -48,9 +60,10 @@ impl Core {
         let active = {
             let mut lane = self.lock_lane();
             state.finished.append(&mut lane.finished);
-            Arc::clone(&lane.active)
+            (Arc::clone(&lane.active), lane.written)
         };
-        let left = state.finished.iter().map(|left| Arc::clone(&left.segment));
+        let left = state.finished.iter();
+        let left = left.map(|left| (Arc::clone(&left.segment), left.written));
         let segments: Vec<_> = left.chain([active]).collect();
         let patience = Instant::now() + PATIENCE;
         let mut target = Target {
@@ -58,8 +71,8 @@ impl Core {
             total_bytes: 0,
             ends: Vec::new(),
         };
-        for segment in segments {
-            let is_whole = state.frontier.advance(&segment, patience);
+        for (segment, written) in segments {
+            let advance = state.frontier.advance(&segment, written, patience);
             let Frontier {
                 offset,
                 relative_seq,
@@ -67,8 +80,12 @@ impl Core {
             } = state.frontier;
             target.last_seq = (segment.first_seq() + relative_seq).saturating_sub(1);
             target.total_bytes = segment.bytes_at(offset);
-            target.ends.push((segment, offset));
-            if !is_whole {
+            target.ends.push(End {
+                segment,
+                offset,
+                has_stored: advance.has_stored,
+            });
+            if !advance.is_whole {
                 break;
             }
         }
@@ -89,9 +106,17 @@ impl Core {
     }
 }
 
+/// How far the frontier came.
+struct Advance {
+    /// No frame before the segment's tail stayed uncommitted.
+    is_whole: bool,
+    has_stored: bool,
+}
+
 impl Frontier {
-    /// Moves to where the segment's tail is now; `false` if a frame before it stayed uncommitted.
-    fn advance(&mut self, segment: &Control, patience: Instant) -> bool {
+    /// Moves to where the segment's tail is now, or to the first uncommitted frame before it.
+    fn advance(&mut self, segment: &Control, written: Written, patience: Instant) -> Advance {
+        let mut has_stored = false;
         if self.segment != segment.number {
             *self = Frontier {
                 segment: segment.number,
@@ -103,12 +128,15 @@ impl Frontier {
         let tail = segment.reserve.tail();
         if !segment.is_mapped() {
             // Positioned writes are over when their room is taken.
-            self.offset = tail.offset;
-            self.relative_seq = u64::from(tail.relative_seq);
-            return true;
+            self.go_to(tail);
         }
         let mut rounds = 0;
         while self.offset < tail.offset {
+            if let Some(end) = written.end_from(self.offset) {
+                self.go_to(end);
+                continue;
+            }
+            has_stored = true;
             match segment.committed(self.offset, tail.offset, self.frame_len) {
                 Some((count, len)) => {
                     self.offset += count * len;
@@ -121,11 +149,24 @@ impl Frontier {
                     rounds += 1;
                     hint::spin_loop();
                 }
-                None if Instant::now() >= patience => return false,
+                None if Instant::now() >= patience => {
+                    return Advance {
+                        is_whole: false,
+                        has_stored,
+                    };
+                }
                 None => thread::sleep(PAUSE),
             }
         }
-        true
+        Advance {
+            is_whole: true,
+            has_stored,
+        }
+    }
+
+    fn go_to(&mut self, place: Tail) {
+        self.offset = place.offset;
+        self.relative_seq = u64::from(place.relative_seq);
     }
 }
 

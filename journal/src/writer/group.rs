@@ -1,4 +1,4 @@
-//! Records of several threads that are written with one call, in a segment that is not mapped.
+//! Records of several threads that are written with one call, where they are not stored.
 //!
 //! Who finds the lane taken leaves its record with the others that wait. Who has the lane next,
 //! mostly the same one as before, takes along all that were left until then: the rest of them need
@@ -8,7 +8,7 @@ use super::primitives::atomic::{AtomicU64, Ordering};
 use super::primitives::{Mutex, MutexGuard, thread};
 use std::sync::{Arc, TryLockError};
 
-use super::core::{Core, lock};
+use super::core::{Core, lock, size_of};
 use super::lane::{Lane, frames_len};
 use crate::format::RecordKind;
 use crate::seeded::{self, Bug};
@@ -140,11 +140,11 @@ impl Core {
         }
     }
 
-    /// Whether nothing has to go before the record in a segment that is not mapped.
+    /// Whether the record is to be written and nothing has to go before it.
     fn can_join(&self, session: u32, payload: &[u8]) -> bool {
         let segment = self.controls.active();
-        !segment.is_mapped()
-            && payload.len() <= GROUPED_LEN_MAX
+        segment.is_written()
+            && size_of(payload) <= GROUPED_LEN_MAX
             && self.declared.contains(segment.number, session)
             && !self.has_refused.load(Ordering::SeqCst)
     }
@@ -193,7 +193,7 @@ impl Lane {
         records: impl Iterator<Item = (RecordKind, u32, &'a [u8])>,
     ) -> Option<u64> {
         let segment = Arc::clone(&self.active);
-        if self.is_closed || segment.is_mapped() || self.refused.pending().is_some() {
+        if self.is_closed || self.refused.pending().is_some() {
             return None;
         }
         let frame = |(kind, session, payload)| {
@@ -201,13 +201,15 @@ impl Lane {
             is_declared.then(|| segment.frame(kind, session, payload))
         };
         let frames: Vec<_> = records.map(frame).collect::<Option<_>>()?;
-        let start = segment.reserve.tail().offset;
         self.put(&segment, &frames).unwrap_or_else(|_| {
             // Some may be there whole, and none may be found there of what its appender is
             // told was refused. Where not even zeros can be written, only the next seal helps.
-            if !seeded::has(Bug::GroupLeftBehind) {
+            // An end that is not held was not written to, and others may store there.
+            let tail = segment.reserve.tail();
+            let was_written = tail.is_held || seeded::has(Bug::FreeEndZeroed);
+            if was_written && !seeded::has(Bug::GroupLeftBehind) {
                 let zeros = vec![0; usize::try_from(frames_len(&frames)).unwrap_or(0)];
-                let _ = segment.file.write_at(&zeros, start);
+                let _ = segment.file.write_at(&zeros, tail.offset);
             }
             None
         })
@@ -219,7 +221,7 @@ const WAITING: u64 = 0;
 const ALONE: u64 = u64::MAX;
 
 /// Copying a longer payload to where the group is takes longer than a call of its own.
-const GROUPED_LEN_MAX: usize = 16 << 10;
+pub(super) const GROUPED_LEN_MAX: u64 = 16 << 10;
 
 /// How often one looks for its turn, and gives the processor to others, before it sleeps; and how
 /// often only at what became of its record.

@@ -5,17 +5,21 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use super::control::Control;
 use super::group::Fate;
 use super::segment::Segment;
-use super::tests::{KIND, frames, open, positioned};
-use crate::format::RecordKind;
-use crate::storage::{Lock, LockOutcome, StorageFile};
+use super::tests::{KIND, frames, mapped, open, positioned};
+use crate::format::{FrameSeed, RecordKind};
+use crate::settings::WriterSettings;
+use crate::storage::{Lock, LockOutcome, Region, StorageFile};
 
 #[test]
 fn records_left_while_the_lane_is_taken_are_each_written_once() {
-    for is_held in [false, true] {
+    let ways = [positioned(), mapped()];
+    for (settings, is_held) in ways.iter().flat_map(|way| [(way, false), (way, true)]) {
         let dir = tempfile::tempdir().unwrap();
-        let core = open(dir.path(), positioned());
+        let core = open(dir.path(), settings.clone());
+        core.active().expect_awaited(3);
         let mut lane = core.lock_lane();
         let mut seqs = std::thread::scope(|scope| {
             let core = &core;
@@ -46,8 +50,15 @@ fn records_left_while_the_lane_is_taken_are_each_written_once() {
 
 #[test]
 fn nothing_is_left_of_records_that_could_not_be_written_together() {
+    for settings in [positioned(), mapped()] {
+        nothing_is_left(settings);
+    }
+}
+
+fn nothing_is_left(settings: WriterSettings) {
     let dir = tempfile::tempdir().unwrap();
-    let core = open(dir.path(), positioned());
+    let core = open(dir.path(), settings);
+    core.active().expect_awaited(2);
     let kinds = |number| -> Vec<u8> {
         let found = frames(&core, dir.path(), number);
         found.iter().map(|frame| frame.0.0).collect()
@@ -74,6 +85,54 @@ fn nothing_is_left_of_records_that_could_not_be_written_together() {
     core.append(KIND, 0, b"and another").unwrap();
     assert_eq!(kinds(2)[..2], [RecordKind::SEGMENT_START.0, KIND.0]);
     core.close(None).unwrap();
+}
+
+#[test]
+fn nothing_is_written_where_records_could_not_be_stored_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let core = open(dir.path(), mapped());
+    let mut lane = core.lock_lane();
+    let active = Arc::clone(&lane.active);
+    let identity = (active.number, FrameSeed::new(core.run(), active.number));
+    let control = Control::new(identity, active.file_len, Some(Arc::new(NoSpace)));
+    control.begin(1, 0);
+    // No write, however short, is expected: it would fail.
+    let file = CutShort {
+        inner: Arc::clone(&active.file),
+        left: Mutex::new(Some(0)),
+    };
+    let file = Arc::new(file);
+    let as_storage: Arc<dyn StorageFile> = Arc::<CutShort>::clone(&file);
+    lane.active = Arc::new(Segment {
+        control: Arc::new(control),
+        name: active.name.clone(),
+        file: as_storage,
+    });
+    let member = core.group.join(KIND, 0, b"no room for it");
+    core.write_group(&mut lane);
+    assert_eq!(member.fate(), Fate::Alone);
+    // Somebody else may store there by now.
+    assert_eq!(*file.left.lock().unwrap(), Some(0));
+    assert!(!lane.active.reserve.tail().is_held);
+    lane.active = active;
+}
+
+/// A mapping whose file system is full.
+#[derive(Debug)]
+struct NoSpace;
+
+impl Region for NoSpace {
+    fn copy(&self, _offset: u64, _bytes: &[u8]) {}
+
+    fn commit(&self, _offset: u64, _word: u64) {}
+
+    fn word(&self, _offset: u64) -> u64 {
+        0
+    }
+
+    fn make_writable(&self, _from: u64, _to: u64) -> io::Result<()> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
 }
 
 /// A file of which one write is cut short, after so many bytes, on a full disk.

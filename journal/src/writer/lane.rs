@@ -10,6 +10,7 @@ use super::outgoing::{Outgoing, encode};
 use super::refused::Tally;
 use super::reserve::Tail;
 use super::segment::{PrepareFailure, Segment};
+use super::written::Written;
 use crate::error::{Error, Result};
 use crate::event::system::{Refused, RunClose, Seal, SegmentStart, SyncMark};
 use crate::format::{RecordKind, padded};
@@ -32,6 +33,7 @@ pub(super) type TakeNext<'a> = &'a mut dyn FnMut(u64) -> Result<Arc<Segment>, Pr
 #[derive(Clone, Debug)]
 pub(super) struct Finished {
     pub(super) segment: Arc<Segment>,
+    pub(super) written: Written,
     pub(super) is_sealed: bool,
 }
 
@@ -40,6 +42,8 @@ pub(super) struct Finished {
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) active: Arc<Segment>,
+    /// The last frames in it that were written.
+    pub(super) written: Written,
     /// The active segment, for appenders that do not hold the lane.
     controls: Arc<Controls>,
     pub(super) declared: Arc<Declared>,
@@ -56,6 +60,7 @@ impl Lane {
             controls: Arc::new(Controls::new(Arc::clone(first.control()))),
             declared: Arc::new(Declared::new()),
             active: first,
+            written: Written::none(),
             is_closed: false,
             refused: Tally::default(),
             finished: Vec::new(),
@@ -169,7 +174,7 @@ impl Lane {
         if !has_room(segment.reserve.tail()) {
             return Ok(None);
         }
-        if !segment.is_mapped() || segment.takes_single() {
+        if segment.takes_written(count(frames)) {
             let written = self.write_next(segment, frames, limit);
             return written.map_err(AppendFailure::Refused);
         }
@@ -222,6 +227,7 @@ impl Lane {
             .begin(left.seq_at(end), left.bytes_at(end.offset));
         self.finished.push(Finished {
             segment: left,
+            written: std::mem::replace(&mut self.written, Written::none()),
             is_sealed,
         });
         self.start_segment(end.offset, durable_seq)
@@ -302,7 +308,8 @@ impl Lane {
             return Ok(None);
         };
         self.write(segment, frames, start)?;
-        segment.reserve.release(start, count(frames), len);
+        let end = segment.reserve.release(start, count(frames), len);
+        self.written.add(start, end);
         Ok(Some(last_seq(segment, frames, start)))
     }
 

@@ -19,6 +19,7 @@ mod outgoing;
 mod patience;
 mod primitives;
 mod refused;
+mod renewal;
 mod reserve;
 mod run_file;
 mod schedule;
@@ -31,6 +32,7 @@ mod thread;
 mod wait;
 mod waiters;
 mod watermark;
+mod written;
 
 pub(crate) use core::Core;
 pub(crate) use errors::{ErrorHook, ErrorLog};
@@ -38,6 +40,8 @@ pub(crate) use open::{OpenRun, next_generation};
 pub(crate) use slot::{Reopen, Slot};
 pub use wait::WhenDurable;
 
+#[cfg(all(test, not(loom)))]
+mod awaited_tests;
 #[cfg(all(test, not(loom)))]
 mod group_tests;
 #[cfg(all(test, loom))]

@@ -56,11 +56,14 @@ impl ReserveWord {
         })
     }
 
-    /// Takes room for the frames that were written from `held` on, and lets others go on.
-    pub(super) fn release(&self, held: Tail, frames: u32, len: u64) {
-        if let Some(end) = held.after(frames, len, u64::MAX) {
+    /// Takes room for the frames that were written from `held` on, and lets others go on; gives
+    /// where they end.
+    pub(super) fn release(&self, held: Tail, frames: u32, len: u64) -> Tail {
+        let end = held.after(frames, len, u64::MAX);
+        if let Some(end) = end {
             self.0.store(end.pack(), Ordering::SeqCst);
         }
+        end.unwrap_or(held)
     }
 
     /// Takes room for the last frames and closes the segment: its end is fixed from now on.

@@ -98,12 +98,6 @@ impl Segment {
     pub(super) fn control(&self) -> &Arc<Control> {
         &self.control
     }
-
-    /// Makes bytes `from..to` durable, all of whose frames are committed.
-    pub(super) fn sync(&self, from: u64, to: u64) -> std::io::Result<()> {
-        self.release(from, to);
-        self.file.sync(from, to)
-    }
 }
 
 impl Deref for Segment {

@@ -3,14 +3,13 @@
 use std::time::{Duration, Instant};
 
 use super::control::Control;
-use super::core::{Core, LOAD_BYTES, lock};
-use super::frontier::{Frontier, Target};
+use super::core::{Core, lock};
+use super::frontier::{End, Frontier, Target};
 use super::indexing::Indexing;
 use super::lane::{Finished, Lane};
 use super::primitives::MutexGuard;
-use super::primitives::atomic::Ordering;
-use super::schedule::{Decision, Facts, WINDOW_IDLE, decide};
-use super::tender::{BUSY_BYTES, WINDOW_LEN, WINDOW_LEN_MIN};
+use super::schedule::{Decision, Facts, decide};
+use super::tender::BUSY_BYTES;
 use crate::error::{Error, Result};
 use crate::format::FRAMES_OFFSET;
 use crate::seeded::{self, Bug};
@@ -20,7 +19,7 @@ use crate::seq::SegmentNumber;
 #[derive(Debug, Default)]
 pub(super) struct SyncState {
     /// Up to where the newest segment was synced.
-    synced: Option<(SegmentNumber, u64)>,
+    pub(super) synced: Option<(SegmentNumber, u64)>,
     pub(super) frontier: Frontier,
     /// Segments left behind that are not whole on the disk yet, in order.
     pub(super) finished: Vec<Finished>,
@@ -31,13 +30,15 @@ pub(super) struct SyncState {
     /// How many wait already or were woken by the last sync, and will probably wait again.
     pub(super) awaited: u32,
     /// Bytes that the last sync made durable.
-    synced_bytes: u64,
-    /// It was run for one waiter and made one record durable, perhaps with a mark.
-    was_single: bool,
+    pub(super) synced_bytes: u64,
+    /// How many waited for the last sync.
+    pub(super) members: u32,
+    /// How many records it made durable, without marks.
+    pub(super) synced_records: u64,
     /// How long the last sync took.
     sync_time: Duration,
     /// When the whole window was made writable anew.
-    renewed_at: Option<Duration>,
+    pub(super) renewed_at: Option<Duration>,
     /// So many syncs begin without waiting for anybody.
     hasty_syncs: u32,
     /// The last mark and what it says is durable.
@@ -169,7 +170,7 @@ impl Core {
         // Whoever is in the batch appended before the target is chosen, so it covers them.
         let batch = self.waiters.take();
         let members = batch.members;
-        state.was_single = members == 1;
+        state.members = members;
         let synced = self.sync_written(state);
         let sync_time = begun.elapsed();
         let mut is_mark_due = synced.is_ok() && self.is_mark_due(state, now);
@@ -219,7 +220,7 @@ impl Core {
                     state.witnessed = state.witnessed.max(mark.durable_seq);
                     records = records.saturating_sub(u64::from(mark.seq > seq_before));
                 }
-                state.was_single &= records == 1;
+                state.synced_records = records;
                 state.synced_bytes = target.total_bytes.saturating_sub(bytes_before);
                 self.renew_window(state, self.now());
                 Ok(())
@@ -230,7 +231,12 @@ impl Core {
 
     /// Syncs the segments in order: a later one is never durable before an earlier one.
     fn sync_files(&self, state: &mut SyncState, target: &Target) -> Result<()> {
-        for (segment, end) in &target.ends {
+        for End {
+            segment,
+            offset: end,
+            has_stored,
+        } in &target.ends
+        {
             let from = match state.synced {
                 Some((number, synced_to)) if number == segment.number => synced_to,
                 _ => FRAMES_OFFSET,
@@ -240,9 +246,12 @@ impl Core {
                 seeded::has(Bug::FullSegmentNotSynced) && segment.reserve.tail().is_closed;
             if from < *end && !is_left_out {
                 let path = || self.storage.path().join(&segment.name);
-                let mut synced = segment.sync(from, *end);
+                if *has_stored {
+                    segment.release(from, *end);
+                }
+                let mut synced = segment.file.sync(from, *end);
                 if synced.is_err() && seeded::has(Bug::SyncTriedAgain) {
-                    synced = segment.sync(from, *end);
+                    synced = segment.file.sync(from, *end);
                 }
                 synced.map_err(|e| Error::io("sync", path(), e))?;
             }
@@ -306,6 +315,7 @@ impl Core {
         }
         state.unwitnessed_since = None;
         let batch = self.waiters.take();
+        state.members = batch.members;
         // A failure poisons the run, which is all there is to do about it.
         let _ = self.sync_written(state);
         drop(batch);
@@ -333,46 +343,6 @@ impl Core {
         let is_quiet = state.synced_bytes < BUSY_BYTES || indexing.is_behind();
         if !self.settings.is_stepped && is_quiet {
             indexing.step(&self.storage, self.run);
-        }
-    }
-
-    /// After a sync, pages must be made writable anew: as many as were used since the last one.
-    fn renew_window(&self, state: &mut SyncState, now: Duration) {
-        let segment = self.active();
-        if !segment.is_mapped() {
-            return;
-        }
-        if state.was_single {
-            segment.expect_single();
-            return;
-        }
-        let bytes_used = state.synced_bytes;
-        let is_busy = bytes_used >= LOAD_BYTES;
-        if !is_busy {
-            self.window_len.store(WINDOW_LEN_MIN, Ordering::Relaxed);
-        }
-        // A sync takes away only what it wrote; whether others share the pages now is found out
-        // once in a while.
-        let is_new = |at| now.saturating_sub(at) < WINDOW_IDLE;
-        let synced = state.synced.filter(|(number, _)| *number == segment.number);
-        if let Some((_, end)) = synced
-            && is_busy
-            && state.renewed_at.is_some_and(is_new)
-        {
-            segment.renew_end(end);
-            return;
-        }
-        state.renewed_at = Some(now);
-        if self.is_dirty() || bytes_used > 0 {
-            // Twice as much, or those who come back together would all have to ask for more.
-            let len = bytes_used.saturating_mul(2).clamp(PAGE_LEN, WINDOW_LEN);
-            segment.renew_writable(len);
-            // Asked for here, so that no appender has to.
-            if is_busy && len < self.window_len.load(Ordering::Relaxed) {
-                self.want_window();
-            }
-        } else {
-            segment.expire_writable();
         }
     }
 

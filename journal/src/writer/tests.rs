@@ -60,7 +60,7 @@ pub(super) fn positioned() -> WriterSettings {
     }
 }
 
-fn mapped() -> WriterSettings {
+pub(super) fn mapped() -> WriterSettings {
     WriterSettings {
         write_mode: WriteMode::Mapped,
         ..WriterSettings::default()
@@ -85,38 +85,6 @@ fn a_closed_run_ends_in_run_close_and_seal_and_leaves_no_sign_of_life() {
         assert!(matches!(core.append(KIND, 0, b"late"), Err(Error::Closed)));
         core.close(None).unwrap();
     }
-}
-
-#[test]
-fn a_record_waited_for_alone_is_written_and_more_of_them_are_stored() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings = WriterSettings {
-        sync_interval: Duration::from_secs(3600),
-        ..mapped()
-    };
-    let core = open(dir.path(), settings);
-    let is_writable = || core.active().writable_to() > 0;
-    assert!(is_writable());
-    for round in 0..4 {
-        let seq = core.append(KIND, 0, b"alone").unwrap();
-        core.wait_durable(seq, None).unwrap();
-        // The first one had the beginning of the run before it; the next ones were alone.
-        assert_eq!(is_writable(), round == 0);
-    }
-    for _ in 0..3 {
-        core.append(KIND, 0, b"one of many").unwrap();
-    }
-    assert!(is_writable());
-    core.sync().unwrap();
-    // That sync was for more than one record.
-    assert!(is_writable());
-    let found = frames(&core, dir.path(), 1);
-    let dense: Vec<u32> = (1..).take(found.len()).collect();
-    assert_eq!(found.iter().map(|frame| frame.1).collect::<Vec<_>>(), dense);
-    let kinds = found.iter().map(|frame| frame.0.0);
-    let without_marks: Vec<u8> = kinds.filter(|kind| *kind != 3).collect();
-    assert_eq!(without_marks, [1, 4, 200, 200, 200, 200, 200, 200, 200]);
-    core.close(None).unwrap();
 }
 
 #[test]
@@ -258,7 +226,7 @@ fn an_oversized_record_is_refused_and_noted_before_the_next_one() {
 }
 
 /// Nothing is synced but by the test.
-fn stepped() -> WriterSettings {
+pub(super) fn stepped() -> WriterSettings {
     WriterSettings {
         is_stepped: true,
         ..mapped()

@@ -10,6 +10,7 @@ DirectorySyncLeftOut     | durable        | syncs         | a_segment_and_its_na
 DirectorySyncLeftOut     | durable        | sim           | every_crash_state_keeps
 FullSegmentNotSynced     | durable        | syncs         | a_durable_answer
 FullSegmentNotSynced     | durable        | sim           | every_crash_state_keeps
+StoredTakenForWritten    | durable        | trace_journal | what_is_stored_between_two
 SyncFromNextPage         | durable        | syncs         | a_durable_answer
 SyncFromNextPage         | durable        | sim           | every_crash_state_keeps
 SyncFromNextPage         | durable        | fuzz          | operations_keep
@@ -37,6 +38,7 @@ HeldEndTaken             | killed         | trace_journal | a_held_end_is_taken
 NumberOfAnother          | killed         | trace_journal | records_left_while_the_lane
 GroupBelieved            | killed         | trace_journal | records_left_while_the_lane
 GroupLeftBehind          | killed         | trace_journal | nothing_is_left_of_records
+FreeEndZeroed            | killed         | trace_journal | nothing_is_written_where
 SealRoomNotKept          | killed         | trace_journal | a_full_segment_has_room
 SealMiscounts            | damage         | damage        | every_zeroed
 EndReopened              | killed         | trace_journal | snapshot::tests::status
