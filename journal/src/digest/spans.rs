@@ -135,12 +135,14 @@ impl Spans {
     }
 
     /// Keeps what is known of open spans, and gives the hashes and sums of the finished ones.
-    pub(super) fn finish(self, kept: &mut Kept) -> (Vec<u64>, Sums) {
+    pub(super) fn finish(mut self, kept: &mut Kept) -> (Vec<u64>, Sums) {
         for (id, state) in &self.states {
             if let State::Open(open) = state {
                 open.keep(id, kept);
             }
         }
+        // Those of several segments are compared: then it is quicker to merge them.
+        self.finished.sort_unstable();
         (self.finished, self.sums)
     }
 

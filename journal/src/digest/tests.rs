@@ -51,6 +51,19 @@ fn a_finished_span_takes_its_hash_and_what_it_adds_up_to() {
 }
 
 #[test]
+fn hashes_of_finished_spans_are_in_ascending_order() {
+    let ids = ["g1", "g2", "g3", "g4", "g5"];
+    let lines = ids.map(|id| [BEGIN, END].map(|line| line.replace("g1", id)));
+    let lines: Vec<&str> = lines.as_flattened().iter().map(String::as_str).collect();
+    let bytes = digest(&lines).unwrap();
+    let found: Vec<u64> = Digest::decode(&bytes).unwrap().finished().collect();
+    let mut hashes = ids.map(span_hash);
+    assert!(!hashes.is_sorted());
+    hashes.sort_unstable();
+    assert_eq!(found, hashes);
+}
+
+#[test]
 fn an_open_span_keeps_its_start_and_one_from_elsewhere_its_end() {
     for (line, kind) in [(BEGIN, RecordKind::SPAN_START), (END, RecordKind::SPAN_END)] {
         let bytes = digest(&[line]).unwrap();

@@ -166,7 +166,8 @@ impl SummaryFold {
     /// [`Unclear`] if something else has to be taken in to tell.
     pub(crate) fn finish(mut self, records: u64, loss: Loss) -> Result<SessionSummary, Unclear> {
         let mut finished = self.finished.clone();
-        finished.sort_unstable();
+        // Merges what is sorted part by part.
+        finished.sort();
         self.find_recurring(&finished);
         if !self.unclear.is_empty() {
             return Err(Unclear(self.unclear));
