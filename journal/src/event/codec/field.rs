@@ -71,14 +71,14 @@ pub(super) fn put_number(payload: &mut Payload<'_>, number: Number) {
     }
 }
 
-/// The number that follows; `None` if it is not finite.
+/// The number that follows, as an integer where it is one; `None` if it is not finite.
 pub(super) fn number(unread: &mut Unread<'_>) -> Option<Number> {
     match unread.u32()? {
         number_tag::I64 => unread.i64().map(Number::I64),
         number_tag::F64 => unread
             .f64()
             .filter(|value| value.is_finite())
-            .map(Number::F64),
+            .map(Number::from),
         _ => None,
     }
 }

@@ -5,7 +5,8 @@ use bytes::Bytes;
 use super::{decode, decode_known, encode, plain, skim};
 use crate::event::samples::{self, Rng};
 use crate::event::{
-    Action, Event, Map, MemberName, SessionEnd, SessionStatus, SpanEnd, SpanFields, Value,
+    Action, Counter, Event, Map, MemberName, Number, SessionEnd, SessionStatus, SpanEnd,
+    SpanFields, Value,
 };
 use crate::format::RecordKind;
 
@@ -343,4 +344,38 @@ fn the_worked_example_is_what_is_written() {
         expected.extend(digits);
     }
     assert_eq!(written, expected);
+}
+
+#[test]
+fn a_number_is_an_integer_where_it_is_one_whoever_wrote_it() {
+    let counter = |value| {
+        let name = "retries".into();
+        Event::new(Action::Counter(Counter {
+            name,
+            value,
+            unit: None,
+            span: None,
+        }))
+    };
+    let (kind, written) = payload(&counter(Number::F64(0.5)));
+    let half = 0.5_f64.to_le_bytes();
+    let at = written.windows(8).position(|bytes| bytes == half);
+    let at = at.expect("the float is there");
+    for (float, number) in [
+        (2.0, Some(Number::I64(2))),
+        (0.0, Some(Number::I64(0))),
+        (1.5, Some(Number::F64(1.5))),
+        (f64::NAN, None),
+        (f64::INFINITY, None),
+    ] {
+        let mut bytes = written.to_vec();
+        bytes[at..at + 8].copy_from_slice(&f64::to_le_bytes(float));
+        says_what_serde_says(kind, &bytes);
+        let read = decode_known(kind, &bytes).map(|event| event.action);
+        let read = read.map(|action| match action {
+            Action::Counter(counter) => counter.value,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(read, number, "{float}");
+    }
 }

@@ -82,7 +82,7 @@ impl Count {
     pub(super) fn into_number(self) -> Option<Number> {
         match self {
             Count::I64(value) => Some(Number::I64(value)),
-            Count::F64(value) => value.is_finite().then_some(Number::F64(value)),
+            Count::F64(value) => value.is_finite().then(|| Number::from(value)),
         }
     }
 }
