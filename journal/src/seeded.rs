@@ -27,8 +27,8 @@ bugs! {
     DirectorySyncLeftOut,
     /// A sync leaves out the end of a segment that was full before it began.
     FullSegmentNotSynced,
-    /// What was stored between two writes counts as written before its payload is there.
-    StoredTakenForWritten,
+    /// What was stored between two positioned writes counts as there before its payload is.
+    StoredTakenForPositioned,
     /// A sync begins at a whole page.
     SyncFromNextPage,
     /// The page in which a large sync ended is stored into as if it had its space still.

@@ -19,7 +19,9 @@ pub enum WriteMode {
     /// Mapped where that is safe (ext4, xfs, tmpfs), else positioned.
     #[default]
     Auto,
-    /// Through a shared mapping of the segment: an append costs a memory copy.
+    /// Through a shared mapping of the segment: an append costs a memory copy. Records that are
+    /// each waited for before more come, and the first and last ones of a segment, are written as
+    /// by `Positioned`, which then is faster.
     Mapped,
     /// By one positioned write per append, one after the other.
     Positioned,

@@ -1,4 +1,5 @@
-//! Unit tests of records that are written into a mapped segment because they are waited for.
+//! Unit tests of records that come into a mapped segment by positioned writes because they are
+//! waited for.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use super::tests::{KIND, frames, mapped, open, stepped};
 use crate::settings::WriterSettings;
 
 #[test]
-fn a_record_waited_for_alone_is_written_and_more_of_them_are_stored() {
+fn a_record_waited_for_alone_is_positioned_and_more_of_them_are_stored() {
     let dir = tempfile::tempdir().unwrap();
     let settings = WriterSettings {
         sync_interval: Duration::from_secs(3600),
@@ -38,7 +39,7 @@ fn a_record_waited_for_alone_is_written_and_more_of_them_are_stored() {
 }
 
 #[test]
-fn records_that_many_wait_for_are_written_unless_there_are_others() {
+fn records_that_many_wait_for_are_positioned_unless_there_are_others() {
     let dir = tempfile::tempdir().unwrap();
     let core = open(dir.path(), stepped());
     // What the run begins with is waited for by nobody.
@@ -51,21 +52,21 @@ fn records_that_many_wait_for_are_written_unless_there_are_others() {
             core.waiters.join();
         }
         core.step_sync();
-        assert_eq!(core.active().is_written(), expected, "{appended}");
+        assert_eq!(core.active().is_positioned(), expected, "{appended}");
     }
 }
 
 #[test]
-fn what_is_stored_between_two_writes_is_waited_for() {
+fn what_is_stored_between_two_positioned_writes_is_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let core = open(dir.path(), stepped());
     let segment = core.active();
     segment.expect_awaited(9);
-    core.append(KIND, 0, b"written").unwrap();
+    core.append(KIND, 0, b"positioned").unwrap();
     // Somebody who found the pages writable before has taken room.
     let stored = segment.frame(KIND, 0, b"stored");
     let start = segment.reserve.reserve(1, stored.frame_len(), u64::MAX);
-    core.append(KIND, 0, b"written").unwrap();
+    core.append(KIND, 0, b"positioned").unwrap();
     core.step_sync();
     let durable = || core.durable().unwrap().get();
     assert_eq!(durable(), segment.seq_at(start.unwrap()) - 1);

@@ -257,22 +257,23 @@ impl Control {
         self.awaited.store(frames, Ordering::Relaxed);
     }
 
-    /// Whether who holds the lane is to write the next frames, instead of storing them.
-    pub(super) fn is_written(&self) -> bool {
+    /// Whether who holds the lane puts the next frames down by a positioned write, instead of
+    /// storing them.
+    pub(super) fn is_positioned(&self) -> bool {
         let is_awaited = || self.awaited.load(Ordering::Relaxed) > 0 && self.writable_to() == 0;
         !self.is_mapped() || is_awaited()
     }
 
-    /// As [`is_written`](Control::is_written), for so many frames that come now.
-    pub(super) fn takes_written(&self, frames: u32) -> bool {
-        let is_written = self.is_written();
-        let left = match is_written {
+    /// As [`is_positioned`](Control::is_positioned), for so many frames that come now.
+    pub(super) fn takes_positioned(&self, frames: u32) -> bool {
+        let is_positioned = self.is_positioned();
+        let left = match is_positioned {
             true => self.awaited.load(Ordering::Relaxed),
             false => 0,
         };
         let left = left.saturating_sub(u64::from(frames));
         self.awaited.store(left, Ordering::Relaxed);
-        is_written
+        is_positioned
     }
 
     /// Says that the region must be made writable anew before anything is stored into it.

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::control::Control;
 use super::core::{Core, lock};
+use super::positioned::Positioned;
 use super::primitives::{hint, thread};
 use super::reserve::Tail;
 use super::segment::Segment;
 use super::syncer::SyncState;
-use super::written::Written;
 use crate::format::{FRAMES_OFFSET, padded};
 use crate::seq::SegmentNumber;
 
@@ -60,10 +60,10 @@ impl Core {
         let active = {
             let mut lane = self.lock_lane();
             state.finished.append(&mut lane.finished);
-            (Arc::clone(&lane.active), lane.written)
+            (Arc::clone(&lane.active), lane.positioned)
         };
         let left = state.finished.iter();
-        let left = left.map(|left| (Arc::clone(&left.segment), left.written));
+        let left = left.map(|left| (Arc::clone(&left.segment), left.positioned));
         let segments: Vec<_> = left.chain([active]).collect();
         let patience = Instant::now() + PATIENCE;
         let mut target = Target {
@@ -71,8 +71,8 @@ impl Core {
             total_bytes: 0,
             ends: Vec::new(),
         };
-        for (segment, written) in segments {
-            let advance = state.frontier.advance(&segment, written, patience);
+        for (segment, positioned) in segments {
+            let advance = state.frontier.advance(&segment, positioned, patience);
             let Frontier {
                 offset,
                 relative_seq,
@@ -115,7 +115,7 @@ struct Advance {
 
 impl Frontier {
     /// Moves to where the segment's tail is now, or to the first uncommitted frame before it.
-    fn advance(&mut self, segment: &Control, written: Written, patience: Instant) -> Advance {
+    fn advance(&mut self, segment: &Control, positioned: Positioned, patience: Instant) -> Advance {
         let mut has_stored = false;
         if self.segment != segment.number {
             *self = Frontier {
@@ -132,7 +132,7 @@ impl Frontier {
         }
         let mut rounds = 0;
         while self.offset < tail.offset {
-            if let Some(end) = written.end_from(self.offset) {
+            if let Some(end) = positioned.end_from(self.offset) {
                 self.go_to(end);
                 continue;
             }

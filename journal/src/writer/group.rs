@@ -1,4 +1,5 @@
-//! Records of several threads that are written with one call, where they are not stored.
+//! Records of several threads that are written with one call, where they are not stored into a
+//! mapping.
 //!
 //! Who finds the lane taken leaves its record with the others that wait. Who has the lane next,
 //! mostly the same one as before, takes along all that were left until then: the rest of them need
@@ -140,10 +141,10 @@ impl Core {
         }
     }
 
-    /// Whether the record is to be written and nothing has to go before it.
+    /// Whether the record comes by a positioned write and nothing has to go before it.
     fn can_join(&self, session: u32, payload: &[u8]) -> bool {
         let segment = self.controls.active();
-        segment.is_written()
+        segment.is_positioned()
             && size_of(payload) <= GROUPED_LEN_MAX
             && self.declared.contains(segment.number, session)
             && !self.has_refused.load(Ordering::SeqCst)

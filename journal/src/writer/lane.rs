@@ -7,10 +7,10 @@ use super::control::{Control, Frame};
 use super::controls::Controls;
 use super::declared::Declared;
 use super::outgoing::{Outgoing, encode};
+use super::positioned::Positioned;
 use super::refused::Tally;
 use super::reserve::Tail;
 use super::segment::{PrepareFailure, Segment};
-use super::written::Written;
 use crate::error::{Error, Result};
 use crate::event::system::{Refused, RunClose, Seal, SegmentStart, SyncMark};
 use crate::format::{RecordKind, padded};
@@ -33,7 +33,7 @@ pub(super) type TakeNext<'a> = &'a mut dyn FnMut(u64) -> Result<Arc<Segment>, Pr
 #[derive(Clone, Debug)]
 pub(super) struct Finished {
     pub(super) segment: Arc<Segment>,
-    pub(super) written: Written,
+    pub(super) positioned: Positioned,
     pub(super) is_sealed: bool,
 }
 
@@ -42,8 +42,8 @@ pub(super) struct Finished {
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) active: Arc<Segment>,
-    /// The last frames in it that were written.
-    pub(super) written: Written,
+    /// The last frames in it that came by positioned writes.
+    pub(super) positioned: Positioned,
     /// The active segment, for appenders that do not hold the lane.
     controls: Arc<Controls>,
     pub(super) declared: Arc<Declared>,
@@ -60,7 +60,7 @@ impl Lane {
             controls: Arc::new(Controls::new(Arc::clone(first.control()))),
             declared: Arc::new(Declared::new()),
             active: first,
-            written: Written::none(),
+            positioned: Positioned::none(),
             is_closed: false,
             refused: Tally::default(),
             finished: Vec::new(),
@@ -174,7 +174,7 @@ impl Lane {
         if !has_room(segment.reserve.tail()) {
             return Ok(None);
         }
-        if segment.takes_written(count(frames)) {
+        if segment.takes_positioned(count(frames)) {
             let written = self.write_next(segment, frames, limit);
             return written.map_err(AppendFailure::Refused);
         }
@@ -227,7 +227,7 @@ impl Lane {
             .begin(left.seq_at(end), left.bytes_at(end.offset));
         self.finished.push(Finished {
             segment: left,
-            written: std::mem::replace(&mut self.written, Written::none()),
+            positioned: std::mem::replace(&mut self.positioned, Positioned::none()),
             is_sealed,
         });
         self.start_segment(end.offset, durable_seq)
@@ -309,7 +309,7 @@ impl Lane {
         };
         self.write(segment, frames, start)?;
         let end = segment.reserve.release(start, count(frames), len);
-        self.written.add(start, end);
+        self.positioned.add(start, end);
         Ok(Some(last_seq(segment, frames, start)))
     }
 

@@ -17,6 +17,7 @@ mod next;
 mod open;
 mod outgoing;
 mod patience;
+mod positioned;
 mod primitives;
 mod refused;
 mod renewal;
@@ -32,7 +33,6 @@ mod thread;
 mod wait;
 mod waiters;
 mod watermark;
-mod written;
 
 pub(crate) use core::Core;
 pub(crate) use errors::{ErrorHook, ErrorLog};

@@ -10,7 +10,7 @@ DirectorySyncLeftOut     | durable        | syncs         | a_segment_and_its_na
 DirectorySyncLeftOut     | durable        | sim           | every_crash_state_keeps
 FullSegmentNotSynced     | durable        | syncs         | a_durable_answer
 FullSegmentNotSynced     | durable        | sim           | every_crash_state_keeps
-StoredTakenForWritten    | durable        | trace_journal | what_is_stored_between_two
+StoredTakenForPositioned | durable        | trace_journal | what_is_stored_between_two
 SyncFromNextPage         | durable        | syncs         | a_durable_answer
 SyncFromNextPage         | durable        | sim           | every_crash_state_keeps
 SyncFromNextPage         | durable        | fuzz          | operations_keep

@@ -1,20 +1,21 @@
-//! Which of the last frames were written, and not stored: those are there when their room is taken.
+//! Which of the last frames came by positioned writes: those are there when their room is taken.
+//! Others are stored into the mapping, after their room is taken.
 
 use super::reserve::Tail;
 use crate::format::FRAMES_OFFSET;
 use crate::seeded::{self, Bug};
 
-/// Frames that who holds the lane has written, one right behind the other.
+/// Frames that who holds the lane has put down by positioned writes, one right behind the other.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Written {
+pub(super) struct Positioned {
     from: u64,
     to: Tail,
 }
 
-impl Written {
+impl Positioned {
     /// None yet, in a segment that nobody has appended to.
-    pub(super) fn none() -> Written {
-        Written {
+    pub(super) fn none() -> Positioned {
+        Positioned {
             from: FRAMES_OFFSET,
             to: Tail {
                 offset: FRAMES_OFFSET,
@@ -28,7 +29,7 @@ impl Written {
     /// Takes in frames from one place up to another. What others stored in front of them parts
     /// them from those before.
     pub(super) fn add(&mut self, from: Tail, to: Tail) {
-        if from.offset != self.to.offset && !seeded::has(Bug::StoredTakenForWritten) {
+        if from.offset != self.to.offset && !seeded::has(Bug::StoredTakenForPositioned) {
             self.from = from.offset;
         }
         self.to = to;
@@ -51,20 +52,20 @@ mod tests {
         let tail = |offset, relative_seq| Tail {
             offset,
             relative_seq,
-            ..Written::none().to
+            ..Positioned::none().to
         };
         let start = FRAMES_OFFSET;
-        let mut written = Written::none();
-        assert_eq!(written.end_from(start), None);
-        written.add(tail(start, 0), tail(start + 24, 1));
-        written.add(tail(start + 24, 1), tail(start + 64, 3));
-        assert_eq!(written.end_from(start), Some(tail(start + 64, 3)));
-        assert_eq!(written.end_from(start + 64), None);
+        let mut positioned = Positioned::none();
+        assert_eq!(positioned.end_from(start), None);
+        positioned.add(tail(start, 0), tail(start + 24, 1));
+        positioned.add(tail(start + 24, 1), tail(start + 64, 3));
+        assert_eq!(positioned.end_from(start), Some(tail(start + 64, 3)));
+        assert_eq!(positioned.end_from(start + 64), None);
         // One frame of 16 bytes was stored meanwhile.
-        written.add(tail(start + 80, 4), tail(start + 104, 5));
-        assert_eq!(written.end_from(start), None);
-        assert_eq!(written.end_from(start + 64), None);
+        positioned.add(tail(start + 80, 4), tail(start + 104, 5));
+        assert_eq!(positioned.end_from(start), None);
+        assert_eq!(positioned.end_from(start + 64), None);
         let end = Some(tail(start + 104, 5));
-        assert_eq!(written.end_from(start + 80), end);
+        assert_eq!(positioned.end_from(start + 80), end);
     }
 }
