@@ -61,6 +61,12 @@ bugs! {
     GroupLeftBehind,
     /// Zeros go where they could not be stored, and others may store.
     FreeEndZeroed,
+    /// Zeros that make pages go over what may have been stored there.
+    ZerosOverStored,
+    /// Zeros may still be written behind the end at which a segment was cut.
+    ZerosBehindCut,
+    /// Who writes by position does not say so before others write zeros.
+    RoomNotClaimed,
     /// A note of refused records is forgotten if it could not be written.
     RefusedForgotten,
     /// No room is kept for the end of a segment.

@@ -100,6 +100,10 @@ impl MappedFile {
             let flags = MapFlags::SHARED | MapFlags::FIXED;
             mmap(place, size, access, flags, file, 0)?
         };
+        // Else a fault also makes pages behind the one it is for, before their turn:
+        // https://man7.org/linux/man-pages/man2/madvise.2.html
+        // SAFETY: the range was just mapped; advice changes no byte of it.
+        let _ = unsafe { madvise(place, size, Advice::Random) };
         Ok(MappedFile {
             range,
             len: AtomicU64::new(len),

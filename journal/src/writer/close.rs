@@ -113,7 +113,7 @@ impl Core {
         self.cut_finished(state);
         {
             let lane = self.lock_lane();
-            let _ = lane.active.file.set_len(lane.active.reserve.tail().offset);
+            let _ = lane.active.cut();
             state.indexing.add(lane.active.number);
         }
         state.indexing.finish(&self.storage, self.run);

@@ -1,9 +1,9 @@
 //! The control block of a segment: where its next frame goes, and how a frame gets there.
 
 use super::primitives::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
 
 use super::reserve::{ReserveWord, Tail};
+use super::window::Window;
 use crate::format::{
     FRAMES_OFFSET, FrameChecksum, FrameHeader, FramePlace, FrameSeed, RecordKind, padded,
 };
@@ -29,13 +29,9 @@ pub(super) struct Control {
     pub(super) file_len: u64,
     pub(super) reserve: ReserveWord,
     /// `None`: written by positioned writes, one append after the other.
-    region: Option<Arc<dyn Region>>,
-    /// Up to where the region can be stored into without asking for space.
-    writable_to: AtomicU64,
+    window: Option<Window>,
     /// So many frames to come are probably of records that are waited for.
     awaited: AtomicU64,
-    /// What the next appender to run short makes writable beyond its own record.
-    ahead: AtomicU64,
     /// Sequence number of the first record, and bytes of frames before this segment; both are
     /// set before the segment is handed to appenders.
     first_seq: AtomicU64,
@@ -62,7 +58,7 @@ impl Control {
     pub(super) fn new(
         (number, seed): (SegmentNumber, FrameSeed),
         file_len: u64,
-        region: Option<Arc<dyn Region>>,
+        window: Option<Window>,
     ) -> Control {
         Control {
             number,
@@ -70,17 +66,19 @@ impl Control {
             begun: seed.begin(),
             file_len,
             reserve: ReserveWord::new(FRAMES_OFFSET),
-            region,
-            writable_to: AtomicU64::new(0),
+            window,
             awaited: AtomicU64::new(0),
-            ahead: AtomicU64::new(AHEAD_MIN),
             first_seq: AtomicU64::new(0),
             bytes_before: AtomicU64::new(0),
         }
     }
 
     pub(super) fn is_mapped(&self) -> bool {
-        self.region.is_some()
+        self.window.is_some()
+    }
+
+    fn region(&self) -> Option<&dyn Region> {
+        self.window.as_ref().map(Window::region)
     }
 
     /// Says where the segment stands in its run, before any appender sees it.
@@ -130,7 +128,7 @@ impl Control {
 
     /// Fills the room of a frame that begins at `start`, and makes it count.
     pub(super) fn store(&self, frame: &Frame<'_>, start: Tail) {
-        let Some(region) = &self.region else { return };
+        let Some(region) = self.region() else { return };
         let FrameWords { first, second } = self.words(frame, start);
         if seeded::has(Bug::CommitBeforeCopy) {
             region.commit(start.offset, first);
@@ -141,7 +139,7 @@ impl Control {
     /// Committed frames from `offset` on, which lies before `to`: how many of some, and the length
     /// of each; `None` if there is none yet. They are looked for in steps of `guess`.
     pub(super) fn committed(&self, offset: u64, to: u64, guess: u64) -> Option<(u64, u64)> {
-        let region = self.region.as_ref()?;
+        let region = self.region()?;
         let mut words = [0; LOOKED_AT_ONCE];
         let before_end = (to - offset).div_ceil(guess.max(1));
         let count = usize::try_from(before_end).map_or(LOOKED_AT_ONCE, |n| n.min(LOOKED_AT_ONCE));
@@ -160,91 +158,60 @@ impl Control {
 
     /// Lets go of the mapping, which nobody stores into any more.
     pub(super) fn retire(&self) {
-        if let Some(region) = &self.region {
+        if let Some(region) = self.region() {
             region.retire();
         }
     }
 
     /// Says that nobody stores into `from..to` any more.
     pub(super) fn release(&self, from: u64, to: u64) {
-        if let Some(region) = &self.region {
+        if let Some(region) = self.region() {
             region.release(from, to);
         }
     }
 
     pub(super) fn writable_to(&self) -> u64 {
-        self.writable_to.load(Ordering::Acquire)
+        self.window.as_ref().map_or(0, Window::end)
+    }
+
+    /// Says that something is going to be put down in front of `to`.
+    pub(super) fn claim(&self, to: u64) {
+        if let Some(window) = &self.window {
+            window.claim(to);
+        }
     }
 
     /// Makes `len` bytes from the tail on safe to store into; nothing to do in a segment that is
     /// not mapped.
     pub(super) fn make_writable(&self, len: u64) -> std::io::Result<()> {
-        let Some(region) = &self.region else {
-            return Ok(());
-        };
-        let from = self.reserve.tail().offset;
-        let to = from
-            .saturating_add(len)
-            .next_multiple_of(PAGE_LEN)
-            .min(self.file_len);
-        region.make_writable(from, to)?;
-        self.writable_to.fetch_max(to, Ordering::AcqRel);
-        Ok(())
+        let window = self.window.as_ref();
+        window.map_or(Ok(()), |window| window.make(&self.reserve, len))
     }
 
-    /// Makes the next part behind what is writable so too; `false` if there is none or somebody
+    /// As [`make_writable`](Control::make_writable), and some more for records to come.
+    pub(super) fn make_writable_ahead(&self, len: u64) -> std::io::Result<()> {
+        let window = self.window.as_ref();
+        window.map_or(Ok(()), |window| window.make_ahead(&self.reserve, len))
+    }
+
+    /// Makes the next piece behind what is writable so too; `false` if there is none or somebody
     /// else has changed what is writable meanwhile.
-    pub(super) fn extend_writable(&self, len: u64) -> bool {
-        let Some(region) = &self.region else {
-            return false;
-        };
-        let writable_to = self.writable_to();
-        // A journal at rest has nothing writable, and keeps it so.
-        if writable_to == 0 {
-            return false;
-        }
-        let from = writable_to.max(self.reserve.tail().offset);
-        let to = (from + len).next_multiple_of(PAGE_LEN).min(self.file_len);
-        if from >= to || region.make_writable(from, to).is_err() {
-            return false;
-        }
-        // What was writable may have ended meanwhile: then this part alone is worth nothing.
-        let (written, read) = (Ordering::AcqRel, Ordering::Acquire);
-        let extended = self
-            .writable_to
-            .compare_exchange(writable_to, to, written, read);
-        extended.is_ok()
+    pub(super) fn extend_writable(&self) -> bool {
+        let window = self.window.as_ref();
+        window.is_some_and(|window| window.widen(&self.reserve))
     }
 
     /// Makes `len` bytes from the tail on writable anew and says so of no others.
     pub(super) fn renew_writable(&self, len: u64) {
-        self.ahead.store(AHEAD_MIN, Ordering::Relaxed);
-        let Some(region) = &self.region else { return };
-        let from = self.reserve.tail().offset;
-        let to = (from + len).next_multiple_of(PAGE_LEN).min(self.file_len);
-        // Where there is no space, the appender finds out and says so.
-        let renewed = region.make_writable(from, to).map_or(0, |()| to);
-        self.writable_to.store(renewed, Ordering::Release);
-    }
-
-    /// As [`make_writable`](Segment::make_writable), and some more for records to come: the more
-    /// often appenders run short between two syncs, the more, for who makes pages writable has to
-    /// wait for it.
-    pub(super) fn make_writable_ahead(&self, len: u64) -> std::io::Result<()> {
-        let ahead = self.ahead.load(Ordering::Relaxed);
-        self.ahead
-            .store((ahead * 2).min(AHEAD_MAX), Ordering::Relaxed);
-        self.make_writable(len.saturating_add(ahead))
-    }
-
-    /// Makes the page anew in which a sync ended; what is behind it was not touched by the sync.
-    pub(super) fn renew_end(&self, end: u64) {
-        let Some(region) = &self.region else { return };
-        if seeded::has(Bug::SyncedEndNotRenewed) {
-            return;
+        if let Some(window) = &self.window {
+            window.renew(&self.reserve, len);
         }
-        if region.make_writable(end.saturating_sub(1), end).is_err() {
-            self.expire_writable();
+    }
+
+    /// Makes anew what a sync that ended here has taken away.
+    pub(super) fn renew_end(&self, end: u64) {
+        if let Some(window) = &self.window {
+            window.renew_end(end);
         }
     }
 
@@ -278,8 +245,9 @@ impl Control {
 
     /// Says that the region must be made writable anew before anything is stored into it.
     pub(super) fn expire_writable(&self) {
-        self.writable_to.store(0, Ordering::Release);
-        self.ahead.store(AHEAD_MIN, Ordering::Relaxed);
+        if let Some(window) = &self.window {
+            window.expire();
+        }
     }
 }
 
@@ -311,7 +279,3 @@ const LOOKED_AT_ONCE: usize = 16;
 
 /// A record, and perhaps a mark or the record of another one who waits.
 const FRAMES_A_WAITER: u64 = 2;
-
-const PAGE_LEN: u64 = 4096;
-const AHEAD_MIN: u64 = PAGE_LEN;
-const AHEAD_MAX: u64 = 8 * PAGE_LEN;

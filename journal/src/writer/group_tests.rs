@@ -8,10 +8,12 @@ use std::sync::{Arc, Mutex};
 use super::control::Control;
 use super::group::Fate;
 use super::segment::Segment;
+use super::testing::Meddled;
 use super::tests::{KIND, frames, mapped, open, positioned};
+use super::window::Window;
 use crate::format::{FrameSeed, RecordKind};
 use crate::settings::WriterSettings;
-use crate::storage::{Lock, LockOutcome, Region, StorageFile};
+use crate::storage::{Region, StorageFile};
 
 #[test]
 fn records_left_while_the_lane_is_taken_are_each_written_once() {
@@ -66,14 +68,12 @@ fn nothing_is_left(settings: WriterSettings) {
     let mut lane = core.lock_lane();
     let before = kinds(1);
     let active = Arc::clone(&lane.active);
+    // The first of the two frames is there, and a part of the second.
+    let (file, _) = cut_short(&active.file, 40);
     lane.active = Arc::new(Segment {
         control: Arc::clone(active.control()),
         name: active.name.clone(),
-        file: Arc::new(CutShort {
-            inner: Arc::clone(&active.file),
-            // The first of the two frames is there, and a part of the second.
-            left: Mutex::new(Some(40)),
-        }),
+        file,
     });
     let members = [b"one here", b"and two "].map(|payload| core.group.join(KIND, 0, payload));
     core.write_group(&mut lane);
@@ -94,25 +94,21 @@ fn nothing_is_written_where_records_could_not_be_stored_together() {
     let mut lane = core.lock_lane();
     let active = Arc::clone(&lane.active);
     let identity = (active.number, FrameSeed::new(core.run(), active.number));
-    let control = Control::new(identity, active.file_len, Some(Arc::new(NoSpace)));
+    let window = Window::new(Arc::new(NoSpace), None, active.file_len);
+    let control = Control::new(identity, active.file_len, Some(window));
     control.begin(1, 0);
     // No write, however short, is expected: it would fail.
-    let file = CutShort {
-        inner: Arc::clone(&active.file),
-        left: Mutex::new(Some(0)),
-    };
-    let file = Arc::new(file);
-    let as_storage: Arc<dyn StorageFile> = Arc::<CutShort>::clone(&file);
+    let (file, left) = cut_short(&active.file, 0);
     lane.active = Arc::new(Segment {
         control: Arc::new(control),
         name: active.name.clone(),
-        file: as_storage,
+        file,
     });
     let member = core.group.join(KIND, 0, b"no room for it");
     core.write_group(&mut lane);
     assert_eq!(member.fate(), Fate::Alone);
     // Somebody else may store there by now.
-    assert_eq!(*file.left.lock().unwrap(), Some(0));
+    assert_eq!(*left.lock().unwrap(), Some(0));
     assert!(!lane.active.reserve.tail().is_held);
     lane.active = active;
 }
@@ -135,53 +131,19 @@ impl Region for NoSpace {
     }
 }
 
-/// A file of which one write is cut short, after so many bytes, on a full disk.
-#[derive(Debug)]
-struct CutShort {
-    inner: Arc<dyn StorageFile>,
-    left: Mutex<Option<usize>>,
-}
-
-impl StorageFile for CutShort {
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        match self.left.lock().unwrap().take() {
-            None => self.inner.write_at(bytes, offset),
-            Some(len) => {
-                self.inner.write_at(&bytes[..len], offset)?;
-                Err(io::ErrorKind::StorageFull.into())
-            }
-        }
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        self.inner.len()
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.inner.read_at(buffer, offset)
-    }
-
-    fn allocate(&self, len: u64) -> io::Result<()> {
-        self.inner.allocate(len)
-    }
-
-    fn sync(&self, from: u64, to: u64) -> io::Result<()> {
-        self.inner.sync(from, to)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.inner.set_len(len)
-    }
-
-    fn drop_cache(&self, from: u64, to: u64) -> io::Result<()> {
-        self.inner.drop_cache(from, to)
-    }
-
-    fn is_linked(&self) -> io::Result<bool> {
-        self.inner.is_linked()
-    }
-
-    fn try_lock(&self, lock: Lock) -> io::Result<LockOutcome> {
-        self.inner.try_lock(lock)
-    }
+/// A file of whose next write only so many bytes arrive; what of that is still to come.
+fn cut_short(
+    file: &Arc<dyn StorageFile>,
+    len: usize,
+) -> (Arc<dyn StorageFile>, Arc<Mutex<Option<usize>>>) {
+    let left = Arc::new(Mutex::new(Some(len)));
+    let taken = Arc::clone(&left);
+    let write = move |file: &dyn StorageFile, bytes: &[u8], offset| {
+        let Some(len) = taken.lock().unwrap().take() else {
+            return file.write_at(bytes, offset);
+        };
+        file.write_at(&bytes[..len], offset)?;
+        Err(io::ErrorKind::StorageFull.into())
+    };
+    (Meddled::file(file, write), left)
 }

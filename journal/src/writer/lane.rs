@@ -315,6 +315,7 @@ impl Lane {
 
     /// Writes frames at the held end of a segment.
     fn write(&mut self, segment: &Segment, frames: &[Frame<'_>], start: Tail) -> Result<()> {
+        segment.claim(start.offset.saturating_add(frames_len(frames)));
         self.buffer.clear();
         let mut at = start;
         let mut written = Ok(());

@@ -33,6 +33,7 @@ mod thread;
 mod wait;
 mod waiters;
 mod watermark;
+mod window;
 
 pub(crate) use core::Core;
 pub(crate) use errors::{ErrorHook, ErrorLog};
@@ -47,4 +48,8 @@ mod group_tests;
 #[cfg(all(test, loom))]
 mod model;
 #[cfg(all(test, not(loom)))]
+mod testing;
+#[cfg(all(test, not(loom)))]
 mod tests;
+#[cfg(all(test, not(loom)))]
+mod window_tests;

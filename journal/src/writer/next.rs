@@ -90,7 +90,7 @@ impl NextSegment {
 
     /// Makes the next part at the beginning of the waiting segment writable, up to `at_most` bytes;
     /// `false` if there is nothing to be done.
-    pub(super) fn extend_writable(&mut self, len: u64, at_most: u64) -> bool {
+    pub(super) fn extend_writable(&mut self, at_most: u64) -> bool {
         // Zeros that are still being synced would take it away again.
         let has_zeroing_left = self.has_zeroing_left();
         let Some(waiting) = self.waiting.as_mut().filter(|_| !has_zeroing_left) else {
@@ -99,10 +99,10 @@ impl NextSegment {
         let segment = &waiting.segment;
         if segment.writable_to() == 0 {
             waiting.writable_since = Some(Instant::now());
-            return segment.make_writable(len).is_ok();
+            return segment.make_writable(WRITABLE_AT_FIRST).is_ok();
         }
         let end = FRAMES_OFFSET.saturating_add(at_most);
-        segment.writable_to() < end && segment.extend_writable(len)
+        segment.writable_to() < end && segment.extend_writable()
     }
 
     /// Says that the waiting segment must be made writable anew.
@@ -183,6 +183,7 @@ impl Waiting {
             return None;
         }
         self.zeroed_to = to;
+        self.segment.claim(to);
         Some((Arc::clone(&self.segment), from, to))
     }
 }

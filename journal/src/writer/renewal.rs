@@ -7,7 +7,7 @@ use super::group::GROUPED_LEN_MAX;
 use super::primitives::atomic::Ordering;
 use super::schedule::WINDOW_IDLE;
 use super::syncer::SyncState;
-use super::tender::{WINDOW_LEN, WINDOW_LEN_MIN};
+use super::tender::WINDOW_LEN_MIN;
 
 impl Core {
     /// After a sync, pages must be made writable anew: as many as were used since the last one.
@@ -42,10 +42,11 @@ impl Core {
         state.renewed_at = Some(now);
         if self.is_dirty() || bytes_used > 0 {
             // Twice as much, or those who come back together would all have to ask for more.
-            let len = bytes_used.saturating_mul(2).clamp(PAGE_LEN, WINDOW_LEN);
-            segment.renew_writable(len);
+            // No more than that: who runs short meanwhile has to wait for it.
+            let len = bytes_used.min(LOAD_BYTES).saturating_mul(2);
+            segment.renew_writable(len.max(PAGE_LEN));
             // Asked for here, so that no appender has to.
-            if is_busy && len < self.window_len.load(Ordering::Relaxed) {
+            if is_busy {
                 self.want_window();
             }
         } else {

@@ -4,11 +4,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::control::Control;
+use super::window::Window;
 use crate::error::{Error, Result};
 use crate::format::{FRAMES_OFFSET, FileName, FrameSeed, SegmentHeader};
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
-use crate::storage::{Region, Storage, StorageFile};
+use crate::storage::{FileSystem, Region, Storage, StorageFile};
 
 /// A segment that has space and a durable header and name.
 #[derive(Debug)]
@@ -86,12 +87,28 @@ impl Segment {
         };
         synced.map_err(|e| PrepareFailure::Poison(Error::io("sync", storage.path(), e)))?;
         let identity = (number, FrameSeed::new(run, number));
-        let control = Arc::new(Control::new(identity, file_len, region));
+        // Where files are memory, allocating has made their pages already.
+        let is_memory = storage.file_system() == FileSystem::Memory;
+        let zeroed = (!is_memory).then(|| Arc::downgrade(&file));
+        let window = region.map(|region| Window::new(region, zeroed, file_len));
+        let control = Arc::new(Control::new(identity, file_len, window));
+        if is_zeroed {
+            control.claim(file_len);
+        }
         Ok(Segment {
             control,
             name,
             file,
         })
+    }
+
+    /// Gives back the space behind the segment's end, which is fixed.
+    pub(super) fn cut(&self) -> std::io::Result<()> {
+        // Zeros behind it would make the file longer again.
+        if !seeded::has(Bug::ZerosBehindCut) {
+            self.claim(u64::MAX);
+        }
+        self.file.set_len(self.reserve.tail().offset)
     }
 
     /// The part that stays when the segment is left behind.

@@ -334,7 +334,7 @@ impl Core {
                 left.segment.number < synced || (left.segment.number == synced && synced_to >= end);
             if is_whole && (left.is_sealed || seeded::has(Bug::CutWithoutSeal)) {
                 // Space that is not given back costs nothing but space.
-                let _ = left.segment.file.set_len(end);
+                let _ = left.segment.cut();
                 indexing.add(left.segment.number);
             }
             !is_whole

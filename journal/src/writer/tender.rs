@@ -74,11 +74,11 @@ impl Core {
             self.window_len.store(len, Ordering::Relaxed);
         }
         // Where there is no space, the appender finds out and says so.
-        while ahead().0 < len && segment.extend_writable(WINDOW_STEP) {}
+        while ahead().0 < len && segment.extend_writable() {}
         let (is_ahead, tail) = ahead();
         if is_ahead < len && segment.writable_to() >= segment.file_len && !tail.is_closed {
             let rest = len - is_ahead;
-            while lock(&self.next).extend_writable(WINDOW_STEP, rest) {}
+            while lock(&self.next).extend_writable(rest) {}
         }
     }
 
@@ -108,10 +108,9 @@ impl Core {
 /// How much of the active segment is made writable ahead at first, under load.
 pub(super) const WINDOW_LEN_MIN: u64 = 512 << 10;
 
-/// And at most: at full speed an appender uses so much in one and a half milliseconds. More was no
-/// faster, and what a dead run made ready is read through when the next one is opened.
+/// And at most: at full speed an appender uses so much in a millisecond. More was no faster, and
+/// what a dead run made ready is read through when the next one is opened.
 pub(super) const WINDOW_LEN: u64 = 2 << 20;
-const WINDOW_STEP: u64 = 64 << 10;
 
 /// With so much waiting for a sync, zeros would only delay it.
 pub(super) const BUSY_BYTES: u64 = 512 << 10;

@@ -39,6 +39,9 @@ NumberOfAnother          | killed         | trace_journal | records_left_while_t
 GroupBelieved            | killed         | trace_journal | records_left_while_the_lane
 GroupLeftBehind          | killed         | trace_journal | nothing_is_left_of_records
 FreeEndZeroed            | killed         | trace_journal | nothing_is_written_where
+ZerosOverStored          | killed         | trace_journal | zeros_spare_what_was_writable
+ZerosBehindCut           | disk-full      | trace_journal | zeros_make_no_segment
+RoomNotClaimed           | killed         | trace_journal | zeros_spare_what_is_being
 SealRoomNotKept          | killed         | trace_journal | a_full_segment_has_room
 SealMiscounts            | damage         | damage        | every_zeroed
 EndReopened              | killed         | trace_journal | snapshot::tests::status
