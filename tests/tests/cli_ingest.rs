@@ -115,6 +115,25 @@ fn a_refused_line_is_named_and_the_rest_goes_on() {
 }
 
 #[test]
+fn who_feeds_no_events_is_told_how_to_keep_lines() {
+    let hint = "--from lines";
+    let told = |args: &[&str], input: &[u8], code| {
+        let dir = tempfile::tempdir().unwrap();
+        let ran = ingest(dir.path(), args, input).code(code);
+        ran.stderr.contains(hint)
+    };
+    assert!(told(&[], b"not an event\n{\"a\":1}\n", 3));
+    let one_is = [custom(1).as_bytes(), b"not an event"].join(&b'\n');
+    assert!(!told(&[], &one_is, 3));
+    assert!(!told(&[], b"", 0));
+    assert!(!told(
+        &["--from", "lines", "--session", "s"],
+        b"not an event\n",
+        0
+    ));
+}
+
+#[test]
 fn a_session_stands_in_for_lines_that_name_none() {
     let dir = tempfile::tempdir().unwrap();
     let input = br#"{"type":"custom","name":"n"}

@@ -14,7 +14,7 @@ use trace_journal::{Durability, Error, Journal, OnBacklog};
 use self::acks::Acks;
 use self::lines::{Lines, Next};
 use self::target::Target;
-use crate::args::{Ack, IngestArgs};
+use crate::args::{Ack, IngestArgs, LineForm};
 use crate::escape::one_line;
 use crate::failure::{Exit, Failure, Outcome, could_not};
 use crate::output::say;
@@ -50,6 +50,9 @@ pub(crate) fn run(args: &IngestArgs) -> Outcome<Exit> {
     acks.finish();
     let closed = closed.and(journal.close().map_err(could_not));
     say(&counts.summary(&args.dir, closed.is_ok()));
+    if counts.accepted == 0 && counts.refused > 0 && args.from == LineForm::Events {
+        say("nothing was taken; to keep lines as they are: --from lines --session ID");
+    }
     closed.map(|()| {
         if counts.refused > 0 {
             Exit::Lost
