@@ -35,6 +35,10 @@ bugs! {
     SyncedEndNotRenewed,
     /// A sync mark speaks of all that is written.
     MarkOfTheWritten,
+    /// The syncer leaves to a waiter that syncs what others ask for, too.
+    AskedInVain,
+    /// What was appended while all was left to a waiter counts from when it is found.
+    CalmWhileLeft,
     /// Nothing is synced unless somebody waits for it.
     IntervalForgotten,
     /// What is appended while the syncer stays awake counts as appended when it looks again.

@@ -4,7 +4,7 @@ use super::primitives::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::primitives::thread::{JoinHandle, ThreadId};
 use super::primitives::{Mutex, MutexGuard, PoisonError};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::bell::Bell;
 use super::errors::ErrorLog;
@@ -73,8 +73,8 @@ pub(crate) struct Core {
     pub(super) closed: OnceLock<Result<()>>,
     pub(super) close_batch: Arc<Batch>,
     pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
-    /// The waiter that runs a sync itself.
-    pub(super) helper: Mutex<Option<ThreadId>>,
+    /// The waiter that runs a sync itself, and when it began.
+    pub(super) helper: Mutex<Option<(ThreadId, Duration)>>,
     pub(super) poison: OnceLock<Arc<Error>>,
     /// Since when an appender is stuck between reserve and commit.
     pub(super) stuck_since: Mutex<Option<Instant>>,

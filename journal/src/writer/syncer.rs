@@ -23,8 +23,8 @@ pub(super) struct SyncState {
     pub(super) frontier: Frontier,
     /// Segments left behind that are not whole on the disk yet, in order.
     pub(super) finished: Vec<Finished>,
-    dirty_since: Option<Duration>,
-    calm_since: Option<Duration>,
+    pub(super) dirty_since: Option<Duration>,
+    pub(super) calm_since: Option<Duration>,
     /// When the last sync began, if a waiter ran it.
     pub(super) helped_at: Option<Duration>,
     /// How many wait already or were woken by the last sync, and will probably wait again.

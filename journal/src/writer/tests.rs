@@ -335,3 +335,49 @@ fn the_error_hook_may_close_while_a_waiter_syncs() {
     ));
     assert!(matches!(closed.get(), Some(Err(Error::Timeout))));
 }
+
+#[test]
+fn a_waiter_that_syncs_is_left_alone_until_somebody_asks_for_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let core = open(dir.path(), stepped());
+    assert_eq!(core.left_to_helper(), None);
+    let this = std::thread::current().id();
+    let began = core.now();
+    *lock(&core.helper) = Some((this, began));
+    let left = core.left_to_helper();
+    assert!(left.is_some_and(|left| left <= Duration::from_millis(50)));
+    core.bell.want_sync();
+    assert_eq!(core.left_to_helper(), None);
+    core.bell.take_wants_sync();
+    assert!(core.left_to_helper().is_some());
+    let long_ago = began.saturating_sub(Duration::from_secs(60));
+    *lock(&core.helper) = Some((this, long_ago));
+    assert_eq!(core.left_to_helper(), None);
+    *lock(&core.helper) = None;
+    core.close(None).unwrap();
+}
+
+#[test]
+fn what_is_appended_while_a_waiter_syncs_is_dirty_since_that_sync_began() {
+    let dir = tempfile::tempdir().unwrap();
+    let core = open(dir.path(), stepped());
+    core.step_sync();
+    let mut was_left = false;
+    let calm = core.now();
+    core.look(&mut core.enter(&mut was_left).unwrap(), calm);
+    {
+        let mut state = lock(&core.sync);
+        *lock(&core.helper) = Some((std::thread::current().id(), core.now()));
+        // Instead of the time that would pass.
+        core.bell.ring();
+        assert!(core.enter(&mut was_left).is_none());
+        *lock(&core.helper) = None;
+        state.helped_at = Some(calm);
+    }
+    core.append(KIND, 0, b"waited for by nobody").unwrap();
+    let mut state = core.enter(&mut was_left).unwrap();
+    core.look(&mut state, calm + Duration::from_millis(40));
+    assert_eq!(state.dirty_since, Some(calm));
+    drop(state);
+    core.close(None).unwrap();
+}

@@ -1,14 +1,18 @@
 //! The threads around the syncer's and the tender's steps.
 
+use super::primitives::MutexGuard;
 use super::primitives::thread::{self, Builder, JoinHandle};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::core::{Core, lock};
-use super::schedule::Decision;
+use super::schedule::{Decision, WINDOW_IDLE};
+use super::syncer::SyncState;
 use super::tender::{BUSY_PAUSE, Task};
 use crate::error::Error;
+use crate::seeded::{self, Bug};
 
 /// Starts the threads of a run; they end when it is closed.
 pub(super) fn start(core: &Arc<Core>) -> io::Result<()> {
@@ -27,7 +31,7 @@ impl Core {
         let is_own = lock(&self.threads)
             .iter()
             .any(|thread| thread.thread().id() == this);
-        is_own || *lock(&self.helper) == Some(this)
+        is_own || lock(&self.helper).is_some_and(|(helper, _)| helper == this)
     }
 
     /// Runs a sync for a waiter on its own thread, which spares it two wake-ups; `false` if the
@@ -39,8 +43,8 @@ impl Core {
         if state.awaited > 1 || self.is_over() {
             return false;
         }
-        *lock(&self.helper) = Some(thread::current().id());
         let now = self.now();
+        *lock(&self.helper) = Some((thread::current().id(), now));
         let helped = catch_unwind(AssertUnwindSafe(|| self.run_sync(&mut state, now)));
         // Whatever was appended since then is dirty since then, for all the syncer can know.
         state.helped_at = Some(now);
@@ -49,6 +53,40 @@ impl Core {
         }
         *lock(&self.helper) = None;
         true
+    }
+
+    /// How long the syncer may leave everything to the waiter that runs a sync now. Waiting for it
+    /// to end would make each of its syncs wake the syncer, which then comes too late for the lock.
+    pub(super) fn left_to_helper(&self) -> Option<Duration> {
+        let (_, began) = (*lock(&self.helper))?;
+        let is_asked = self.bell.wants_sync() || self.bell.wants_close();
+        if is_asked && !seeded::has(Bug::AskedInVain) {
+            return None;
+        }
+        // What that sync does not cover was appended after it began.
+        let due = began + self.settings.sync_interval.min(WINDOW_IDLE);
+        let left = due.saturating_sub(self.now());
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// The syncer's turn; `None`, after a sleep, if it was left to a waiter, as is noted.
+    pub(super) fn enter(&self, was_left: &mut bool) -> Option<MutexGuard<'_, SyncState>> {
+        let entered = self.sync.try_lock().ok();
+        let mut state = match (entered, self.left_to_helper()) {
+            (Some(state), _) => state,
+            (None, None) => lock(&self.sync),
+            (None, Some(time)) => {
+                self.bell.rest_no_more();
+                self.bell.sleep(Some(time));
+                *was_left = true;
+                return None;
+            }
+        };
+        if std::mem::take(was_left) && !seeded::has(Bug::CalmWhileLeft) {
+            // What was appended meanwhile rang no bell.
+            state.calm_since = None;
+        }
+        Some(state)
     }
 
     fn poison_by_panic(&self) -> Error {
@@ -93,11 +131,14 @@ fn start_syncer(core: Arc<Core>) -> io::Result<JoinHandle<()>> {
 }
 
 fn run(core: &Core) {
+    let mut was_left = false;
     loop {
         core.await_callers();
         core.bell.rest();
         let (decision, is_dirty) = {
-            let mut state = lock(&core.sync);
+            let Some(mut state) = core.enter(&mut was_left) else {
+                continue;
+            };
             let now = core.now();
             let decision = core.look(&mut state, now);
             core.act(&mut state, decision, now);

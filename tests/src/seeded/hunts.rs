@@ -17,6 +17,8 @@ SyncFromNextPage         | durable        | fuzz          | operations_keep
 DeadRunNotSynced         | durable        | syncs         | segments_a_dead_run
 DeadRunNotSynced         | durable        | sim           | what_a_recovery_reports
 MarkOfTheWritten         | unwaited       | meanwhile     | what_is_appended_during
+AskedInVain              | unwaited       | trace_journal | a_waiter_that_syncs_is_left
+CalmWhileLeft            | unwaited       | trace_journal | what_is_appended_while_a_waiter
 IntervalForgotten        | unwaited       | trace_journal | writer::schedule
 AwakeUnwatched           | unwaited       | trace_journal | what_is_appended_while_the_syncer
 SyncTriedAgain           | poisoned       | syncs         | a_failed_sync_poisons
