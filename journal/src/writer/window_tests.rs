@@ -2,15 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use super::core::Core;
 use super::reserve::ReserveWord;
 use super::segment::Segment;
 use super::testing::Meddled;
 use super::tests::{KIND, frames, open, stepped};
 use super::window::{PIECE_LEN, Window};
 use crate::format::FRAMES_OFFSET;
-use crate::storage::{DiskStorage, Storage, StorageFile};
+use crate::storage::{DiskStorage, Region, Storage, StorageFile};
 
 const PAGE_LEN: u64 = 4096;
 const FILE_LEN: u64 = 8 * PIECE_LEN;
@@ -100,14 +103,54 @@ fn zeros_spare_what_was_writable_before() {
     assert_eq!(window.region().word(last), 0x0303_0303_0303_0303);
 }
 
+/// A sync writes a piece as a whole, so it takes away what is behind its end there, too.
+#[test]
+fn the_piece_in_which_a_sync_ended_is_made_anew_as_far_as_the_window_goes() {
+    let region = Arc::new(Asked::default());
+    let window = Window::new(Arc::<Asked>::clone(&region), None, FILE_LEN);
+    window
+        .make(&ReserveWord::new(FRAMES_OFFSET), 2 * PIECE_LEN)
+        .unwrap();
+    let end = window.end();
+    window.renew_end(PIECE_LEN + 100);
+    window.renew_end(2 * PIECE_LEN + 100);
+    let renewed = [(PIECE_LEN + 99, 2 * PIECE_LEN), (2 * PIECE_LEN + 99, end)];
+    assert_eq!(region.0.lock().unwrap()[1..], renewed);
+}
+
+/// A mapping that only notes what is to be made writable.
+#[derive(Debug, Default)]
+struct Asked(Mutex<Vec<(u64, u64)>>);
+
+impl Region for Asked {
+    fn copy(&self, _offset: u64, _bytes: &[u8]) {}
+
+    fn commit(&self, _offset: u64, _word: u64) {}
+
+    fn word(&self, _offset: u64) -> u64 {
+        0
+    }
+
+    fn make_writable(&self, from: u64, to: u64) -> io::Result<()> {
+        self.0.lock().unwrap().push((from, to));
+        Ok(())
+    }
+}
+
+/// A run whose second segment, which nobody has made zeros in, is active.
+fn in_second_segment(dir: &Path) -> Arc<Core> {
+    let core = open(dir, stepped());
+    while core.active().number.0 == 1 {
+        core.append(KIND, 0, &[7; 50_000]).unwrap();
+    }
+    core
+}
+
 /// The window may be renewed while somebody is on the way to write by position.
 #[test]
 fn zeros_spare_what_is_being_written() {
     let dir = tempfile::tempdir().unwrap();
-    let core = open(dir.path(), stepped());
-    while core.active().number.0 == 1 {
-        core.append(KIND, 0, &[7; 50_000]).unwrap();
-    }
+    let core = in_second_segment(dir.path());
     core.active().expect_awaited(2);
     let mut lane = core.lock_lane();
     let active = Arc::clone(&lane.active);
@@ -133,10 +176,7 @@ fn zeros_spare_what_is_being_written() {
 #[test]
 fn zeros_make_no_segment_longer_that_was_cut() {
     let dir = tempfile::tempdir().unwrap();
-    let core = open(dir.path(), stepped());
-    while core.active().number.0 == 1 {
-        core.append(KIND, 0, &[7; 50_000]).unwrap();
-    }
+    let core = in_second_segment(dir.path());
     let left = Arc::clone(&core.lock_lane().active);
     left.make_writable(PAGE_LEN).unwrap();
     core.append(KIND, 0, &vec![7; 1 << 20]).unwrap();
