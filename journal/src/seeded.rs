@@ -83,6 +83,8 @@ bugs! {
     DeclaredOnce,
     /// A segment without a seal is cut at its end.
     CutWithoutSeal,
+    /// A sync waits for who holds the lane.
+    SyncWaitsForLane,
     /// An append waits for the sync that is going on.
     AppendWaitsForSync,
     /// Files can be read by everybody.

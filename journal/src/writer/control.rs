@@ -2,6 +2,7 @@
 
 use super::primitives::atomic::{AtomicU64, Ordering};
 
+use super::lane::closing_room;
 use super::reserve::{ReserveWord, Tail};
 use super::window::Window;
 use crate::format::{
@@ -124,6 +125,16 @@ impl Control {
         let header = FrameHeader::with_checksum(frame.checksum.clone(), at, kind, len);
         let [first, second] = header.words();
         FrameWords { first, second }
+    }
+
+    /// Stores a frame where there is room that is writable already, and says where it begins.
+    #[inline]
+    pub(super) fn store_in_place(&self, frame: &Frame<'_>) -> Option<Tail> {
+        let limit = self.file_len.saturating_sub(closing_room());
+        let limit = limit.min(self.writable_to());
+        let start = self.reserve.reserve(1, frame.frame_len(), limit)?;
+        self.store(frame, start);
+        Some(start)
     }
 
     /// Fills the room of a frame that begins at `start`, and makes it count.

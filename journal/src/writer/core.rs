@@ -13,7 +13,7 @@ use super::group::{Group, Turn};
 use super::control::Control;
 use super::controls::Controls;
 use super::declared::Declared;
-use super::lane::{AppendFailure, Lane, closing_room};
+use super::lane::{AppendFailure, Lane};
 use super::next::{NextSegment, segment_len_for};
 use super::outgoing::Outgoing;
 use super::run_file::RunFile;
@@ -21,6 +21,7 @@ use super::segment::{PrepareFailure, Segment};
 use super::sessions::Sessions;
 use super::syncer::SyncState;
 use super::tender::WINDOW_LEN_MIN;
+use super::unsynced::Unsynced;
 use super::waiters::{Batch, Waiters};
 use super::watermark::Watermark;
 use crate::error::{Error, Result};
@@ -44,6 +45,8 @@ pub(crate) struct Core {
     /// The active segment, for appenders that do not hold the lane.
     pub(super) controls: Arc<Controls>,
     pub(super) declared: Arc<Declared>,
+    /// Locked after the lane where both are.
+    pub(super) unsynced: Arc<Mutex<Unsynced>>,
     /// Records that wait for the lane.
     pub(super) group: Group,
     /// The longest payload of a record that is not the journal's own.
@@ -107,6 +110,7 @@ impl Core {
         Core {
             controls: parts.lane.controls(),
             declared: parts.lane.declared(),
+            unsynced: parts.lane.unsynced(),
             group: Group::default(),
             record_len_max: (parts.settings.record_bytes_max).min(u64::from(PAYLOAD_LEN_MAX)),
             has_refused: AtomicBool::new(false),
@@ -248,14 +252,8 @@ impl Core {
             return None;
         }
         let frame = segment.frame(kind, session, payload);
-        let limit = segment
-            .file_len
-            .saturating_sub(closing_room())
-            .min(segment.writable_to());
-        let start = segment.reserve.reserve(1, frame.frame_len(), limit)?;
-        let end = start.offset + frame.frame_len();
-        segment.store(&frame, start);
-        self.after_append(segment, end);
+        let start = segment.store_in_place(&frame)?;
+        self.after_append(segment, start.offset + frame.frame_len());
         Seq::new(segment.seq_at(start))
     }
 

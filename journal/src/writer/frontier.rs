@@ -11,6 +11,7 @@ use super::reserve::Tail;
 use super::segment::Segment;
 use super::syncer::SyncState;
 use crate::format::{FRAMES_OFFSET, padded};
+use crate::seeded::{self, Bug};
 use crate::seq::SegmentNumber;
 
 /// The place up to which all frames are committed.
@@ -57,10 +58,13 @@ impl Core {
     /// Everything that is committed now, at least what was reserved before this was called unless
     /// an appender is stuck between the two.
     pub(super) fn choose_target(&self, state: &mut SyncState) -> Target {
+        if seeded::has(Bug::SyncWaitsForLane) {
+            drop(self.lock_lane());
+        }
         let active = {
-            let mut lane = self.lock_lane();
-            state.finished.append(&mut lane.finished);
-            (Arc::clone(&lane.active), lane.positioned)
+            let mut unsynced = lock(&self.unsynced);
+            state.finished.append(&mut unsynced.take_finished());
+            unsynced.active()
         };
         let left = state.finished.iter();
         let left = left.map(|left| (Arc::clone(&left.segment), left.positioned));

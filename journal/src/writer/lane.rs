@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use super::control::{Control, Frame};
 use super::controls::Controls;
+use super::core::lock;
 use super::declared::Declared;
 use super::outgoing::{Outgoing, encode};
-use super::positioned::Positioned;
+use super::primitives::Mutex;
 use super::refused::Tally;
 use super::reserve::Tail;
 use super::segment::{PrepareFailure, Segment};
+use super::unsynced::Unsynced;
 use crate::error::{Error, Result};
 use crate::event::system::{Refused, RunClose, Seal, SegmentStart, SyncMark};
 use crate::format::{RecordKind, padded};
@@ -29,27 +31,17 @@ pub(super) enum AppendFailure {
 /// Makes or hands over the next segment: at least `room` bytes for frames.
 pub(super) type TakeNext<'a> = &'a mut dyn FnMut(u64) -> Result<Arc<Segment>, PrepareFailure>;
 
-/// A segment left behind: closed, but perhaps not yet durable.
-#[derive(Clone, Debug)]
-pub(super) struct Finished {
-    pub(super) segment: Arc<Segment>,
-    pub(super) positioned: Positioned,
-    pub(super) is_sealed: bool,
-}
-
 /// The end of a run that is being written. Whoever holds it may rotate, and in a segment that is
 /// not mapped, is the only one to append.
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) active: Arc<Segment>,
-    /// The last frames in it that came by positioned writes.
-    pub(super) positioned: Positioned,
     /// The active segment, for appenders that do not hold the lane.
     controls: Arc<Controls>,
     pub(super) declared: Arc<Declared>,
     pub(super) is_closed: bool,
     pub(super) refused: Tally,
-    pub(super) finished: Vec<Finished>,
+    unsynced: Arc<Mutex<Unsynced>>,
     buffer: Vec<u8>,
 }
 
@@ -59,11 +51,10 @@ impl Lane {
         let mut lane = Lane {
             controls: Arc::new(Controls::new(Arc::clone(first.control()))),
             declared: Arc::new(Declared::new()),
+            unsynced: Arc::new(Mutex::new(Unsynced::new(Arc::clone(&first)))),
             active: first,
-            positioned: Positioned::none(),
             is_closed: false,
             refused: Tally::default(),
-            finished: Vec::new(),
             buffer: Vec::new(),
         };
         lane.active.begin(Seq::FIRST.get(), 0);
@@ -74,6 +65,11 @@ impl Lane {
     /// The segments so far, for appenders that do not hold the lane.
     pub(super) fn controls(&self) -> Arc<Controls> {
         Arc::clone(&self.controls)
+    }
+
+    /// The segments that are not durable yet, for who syncs and does not hold the lane.
+    pub(super) fn unsynced(&self) -> Arc<Mutex<Unsynced>> {
+        Arc::clone(&self.unsynced)
     }
 
     /// Which sessions are declared where.
@@ -225,11 +221,7 @@ impl Lane {
         let end = left.reserve.tail();
         self.active
             .begin(left.seq_at(end), left.bytes_at(end.offset));
-        self.finished.push(Finished {
-            segment: left,
-            positioned: std::mem::replace(&mut self.positioned, Positioned::none()),
-            is_sealed,
-        });
+        lock(&self.unsynced).go_on(left, is_sealed, Arc::clone(&self.active));
         self.start_segment(end.offset, durable_seq)
             .map_err(AppendFailure::Refused)?;
         self.controls.push(Arc::clone(self.active.control()));
@@ -309,7 +301,7 @@ impl Lane {
         };
         self.write(segment, frames, start)?;
         let end = segment.reserve.release(start, count(frames), len);
-        self.positioned.add(start, end);
+        lock(&self.unsynced).add_positioned(start, end);
         Ok(Some(last_seq(segment, frames, start)))
     }
 

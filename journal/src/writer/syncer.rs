@@ -6,10 +6,10 @@ use super::control::Control;
 use super::core::{Core, lock};
 use super::frontier::{End, Frontier, Target};
 use super::indexing::Indexing;
-use super::lane::{Finished, Lane};
-use super::primitives::MutexGuard;
+use super::mark::Mark;
 use super::schedule::{Decision, Facts, decide};
 use super::tender::BUSY_BYTES;
+use super::unsynced::Finished;
 use crate::error::{Error, Result};
 use crate::format::FRAMES_OFFSET;
 use crate::seeded::{self, Bug};
@@ -41,21 +41,11 @@ pub(super) struct SyncState {
     pub(super) renewed_at: Option<Duration>,
     /// So many syncs begin without waiting for anybody.
     hasty_syncs: u32,
-    /// The last mark and what it says is durable.
-    mark: Option<Mark>,
+    pub(super) mark: Option<Mark>,
     /// The highest sequence number a durable mark says is durable.
     witnessed: u64,
     unwitnessed_since: Option<Duration>,
     pub(super) indexing: Indexing,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Mark {
-    seq: u64,
-    durable_seq: u64,
-    /// The same in bytes: what is behind it must be read back if the process dies.
-    durable_bytes: u64,
-    at: Duration,
 }
 
 impl Core {
@@ -173,12 +163,10 @@ impl Core {
         state.members = members;
         let synced = self.sync_written(state);
         let sync_time = begun.elapsed();
-        let mut is_mark_due = synced.is_ok() && self.is_mark_due(state, now);
-        // Before anybody is told, where that takes no waiting: if they are killed right after it,
-        // what is durable need not be read back.
-        if is_mark_due && let Some(lane) = self.try_lock_lane() {
-            self.write_mark(state, now, lane);
-            is_mark_due = false;
+        // Before anybody is told: if they are killed right after it, what is durable need not be
+        // read back.
+        if synced.is_ok() && self.is_mark_due(state, now) {
+            self.try_mark(state, now);
         }
         state.awaited = members.saturating_add(self.waiters.members());
         self.waiters.patience.learn(sync_time, state.awaited);
@@ -187,9 +175,6 @@ impl Core {
         state.helped_at = None;
         if synced.is_err() {
             return;
-        }
-        if is_mark_due {
-            self.write_mark(state, now, self.lock_lane());
         }
         self.cut_finished(state);
         state.dirty_since = None;
@@ -272,46 +257,13 @@ impl Core {
         }
     }
 
-    /// What is durable is written into the run itself at most once per 64 KiB or 10 ms.
-    fn is_mark_due(&self, state: &SyncState, now: Duration) -> bool {
-        let durable_bytes = self.watermark.durable_bytes();
-        state.mark.is_none_or(|last| {
-            now.saturating_sub(last.at) >= MARK_INTERVAL
-                || durable_bytes.saturating_sub(last.durable_bytes) >= MARK_BYTES
-        })
-    }
-
-    pub(super) fn write_mark(
-        &self,
-        state: &mut SyncState,
-        now: Duration,
-        mut lane: MutexGuard<'_, Lane>,
-    ) {
-        let durable_seq = match seeded::has(Bug::MarkOfTheWritten) {
-            true => self.written(),
-            false => self.watermark.durable(),
-        };
-        // A mark that does not fit is left out: the syncer must not wait for itself.
-        let Some(seq) = lane.mark(durable_seq) else {
-            return;
-        };
-        drop(lane);
-        self.watermark.marked(seq);
-        state.mark = Some(Mark {
-            seq,
-            durable_seq,
-            at: now,
-            durable_bytes: self.watermark.durable_bytes(),
-        });
-    }
-
     /// After a second of idleness: one more mark, and a sync that makes it durable.
     fn witness(&self, state: &mut SyncState, now: Duration) {
         if state
             .mark
             .is_none_or(|mark| mark.durable_seq < mark.seq.saturating_sub(1))
         {
-            self.write_mark(state, now, self.lock_lane());
+            self.write_mark(state, now);
         }
         state.unwitnessed_since = None;
         let batch = self.waiters.take();
@@ -361,6 +313,4 @@ const FEW: u32 = 16;
 /// So many syncs wait for nobody after one that waited in vain.
 const HASTY_SYNCS: u32 = 16;
 
-const MARK_INTERVAL: Duration = Duration::from_millis(10);
-const MARK_BYTES: u64 = 64 << 10;
 const PAGE_LEN: u64 = 4096;

@@ -296,7 +296,7 @@ fn what_was_written_during_a_sync_is_on_record_after_the_next_one() {
     core.append(KIND, 0, b"before it").unwrap();
     core.sync_written(&mut state).unwrap();
     core.append(KIND, 0, &[7; 100 << 10]).unwrap();
-    core.write_mark(&mut state, now, core.lock_lane());
+    core.write_mark(&mut state, now);
     let written = core.written();
     core.run_sync(&mut state, now);
     assert_eq!(core.written(), written + 1);

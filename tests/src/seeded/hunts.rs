@@ -18,6 +18,7 @@ DeadRunNotSynced         | durable        | syncs         | segments_a_dead_run
 DeadRunNotSynced         | durable        | sim           | what_a_recovery_reports
 MarkOfTheWritten         | unwaited       | meanwhile     | what_is_appended_during
 AskedInVain              | unwaited       | trace_journal | a_waiter_that_syncs_is_left
+SyncWaitsForLane         | unwaited       | trace_journal | no_sync_waits_for_who
 CalmWhileLeft            | unwaited       | trace_journal | what_is_appended_while_a_waiter
 IntervalForgotten        | unwaited       | trace_journal | writer::schedule
 AwakeUnwatched           | unwaited       | trace_journal | what_is_appended_while_the_syncer
