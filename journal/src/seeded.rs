@@ -109,6 +109,8 @@ bugs! {
     HoleTakenForEnd,
     /// Recovery removes segments without records.
     EmptySegmentRemoved,
+    /// Frames that were read ahead count as intact, whatever their checksums.
+    ReadAheadBelieved,
     /// A frame's checksum is not compared.
     ChecksumNotCompared,
     /// A frame's checksum does not cover the place of the frame.

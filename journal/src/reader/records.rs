@@ -208,8 +208,17 @@ impl Branch {
         if next.is_empty() {
             return Ok(None);
         }
+        let mut reader = view.open(run, segment)?;
+        if let Next::Islands(islands) = &next {
+            reader.read_ahead(
+                islands
+                    .iter()
+                    .map(|island| island.offset..island.end)
+                    .collect(),
+            );
+        }
         Ok(Some(Source {
-            reader: view.open(run, segment)?,
+            reader,
             file: segment.part.segment.name.clone(),
             first_seq: segment.first_seq,
             next,

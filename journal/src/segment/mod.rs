@@ -1,5 +1,8 @@
 //! One file of frames.
 
+mod ahead;
+#[cfg(test)]
+mod ahead_tests;
 mod candidate;
 mod due;
 mod held;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use super::ahead::Ahead;
 use crate::error::DamageReason;
 use crate::format::{FRAME_HEADER_LEN, FrameChecksum, FrameHeader, FrameSeed};
 use crate::storage::StorageFile;
@@ -18,6 +19,9 @@ pub(crate) struct FrameReader {
     begun: FrameChecksum,
     held: Bytes,
     held_at: u64,
+    /// The held frames in front of this were verified when they were read.
+    sound_to: u64,
+    ahead: Option<Ahead>,
     /// Bytes of the file when it was last asked.
     file_len: u64,
 }
@@ -36,8 +40,22 @@ impl FrameReader {
             begun: seed.begin(),
             held: Bytes::new(),
             held_at: 0,
+            sound_to: 0,
+            ahead: None,
             file_len: 0,
         }
+    }
+
+    /// Says that all frames in these places will be asked for, one after the other.
+    pub(crate) fn read_ahead(&mut self, places: Vec<Range<u64>>) {
+        if Ahead::pays(&places) {
+            self.start_ahead(places);
+        }
+    }
+
+    /// The same, whether it pays or not.
+    pub(super) fn start_ahead(&mut self, places: Vec<Range<u64>>) {
+        self.ahead = Ahead::start(Arc::clone(&self.file), self.begun.clone(), places);
     }
 
     /// The frame at `offset`; `ahead` says up to where the caller wants to read on.
@@ -55,7 +73,7 @@ impl FrameReader {
         let frame = self.hold(offset, FRAME_HEADER_LEN + payload_len, &ahead)?;
         let payload = frame.start + FRAME_HEADER_LEN..frame.end;
         let bytes = self.held.get(payload.clone()).unwrap_or(&[]);
-        if !header.fits_begun(&self.begun, offset, bytes) {
+        if offset >= self.sound_to && !header.fits_begun(&self.begun, offset, bytes) {
             return Err(ReadFailure::Damage(DamageReason::BadCrc));
         }
         Ok((header, self.held.slice(payload)))
@@ -83,6 +101,15 @@ impl FrameReader {
         len: usize,
         ahead: &dyn Fn() -> u64,
     ) -> Result<Range<usize>, ReadFailure> {
+        if let Some(ahead) = &mut self.ahead
+            && let Some(chunk) = ahead.take(offset)
+        {
+            ahead.give_back(std::mem::replace(&mut self.held, chunk.bytes));
+            self.held_at = chunk.at;
+            self.sound_to = chunk.sound_to;
+            let range = self.range(offset, len);
+            return range.ok_or(ReadFailure::Damage(DamageReason::ShortFrame));
+        }
         let ahead = usize::try_from(ahead()).unwrap_or(usize::MAX);
         let want = u64::try_from(len.max(ahead)).unwrap_or(u64::MAX);
         if offset.saturating_add(want) > self.file_len {
@@ -93,11 +120,18 @@ impl FrameReader {
         if len > in_file.saturating_add(PAST_END_MAX) {
             return Err(ReadFailure::Damage(DamageReason::ShortFrame));
         }
-        let mut bytes = BytesMut::zeroed(len.max(ahead));
-        let count = self.file.read_at(&mut bytes, offset);
-        count.map_err(ReadFailure::Io)?;
+        let mut bytes = reusable(std::mem::take(&mut self.held), len.max(ahead));
+        let mut count = self.file.read_at(&mut bytes, offset);
+        if count.is_err() && bytes.len() > len {
+            // It may be others that cannot be read.
+            bytes.truncate(len);
+            count = self.file.read_at(&mut bytes, offset);
+        }
+        let count = count.map_err(ReadFailure::Io)?;
+        bytes.get_mut(count..).unwrap_or_default().fill(0);
         self.held = bytes.freeze();
         self.held_at = offset;
+        self.sound_to = 0;
         Ok(0..len)
     }
 
@@ -107,6 +141,13 @@ impl FrameReader {
         let to = from.checked_add(len)?;
         (to <= self.held.len()).then_some(from..to)
     }
+}
+
+/// As many bytes, in the same memory if nobody else uses that: what was in it is not cleared.
+pub(super) fn reusable(used: Bytes, len: usize) -> BytesMut {
+    let mut memory = used.try_into_mut().unwrap_or_default();
+    memory.resize(len, 0);
+    memory
 }
 
 /// Bytes read at once, at least and at most, unless a frame is longer.

@@ -93,7 +93,7 @@ fn segment(random: &mut Random) -> File {
     file
 }
 
-fn damage(file: &mut File, random: &mut Random) {
+pub(super) fn damage(file: &mut File, random: &mut Random) {
     let frames_offset = usize::try_from(FRAMES_OFFSET).unwrap();
     let len = file.bytes.len();
     let place = |random: &mut Random| {
@@ -158,15 +158,15 @@ fn whole(file: &File) -> ScanInput {
     }
 }
 
-fn seed() -> FrameSeed {
+pub(super) fn seed() -> FrameSeed {
     FrameSeed::new(RUN, SegmentNumber(1))
 }
 
 /// Frames one behind the other, and the number of the next one.
-struct Frames(File, u64);
+pub(super) struct Frames(pub(super) File, u64);
 
 impl Frames {
-    fn from(first: u64) -> Frames {
+    pub(super) fn from(first: u64) -> Frames {
         let header = SegmentHeader {
             run: RUN,
             segment: SegmentNumber(1),
@@ -176,7 +176,7 @@ impl Frames {
         Frames(File { bytes, bad: None }, first)
     }
 
-    fn add(&mut self, kind: RecordKind, session: u32, payload: &[u8]) {
+    pub(super) fn add(&mut self, kind: RecordKind, session: u32, payload: &[u8]) {
         let bytes = &mut self.0.bytes;
         let at = FramePlace {
             seed: seed(),
@@ -193,9 +193,9 @@ impl Frames {
 
 /// A file in memory, some of which cannot be read.
 #[derive(Debug)]
-struct File {
-    bytes: Vec<u8>,
-    bad: Option<(u64, u64)>,
+pub(super) struct File {
+    pub(super) bytes: Vec<u8>,
+    pub(super) bad: Option<(u64, u64)>,
 }
 
 impl StorageFile for File {
@@ -245,18 +245,18 @@ impl StorageFile for File {
 }
 
 /// Numbers that a seed tells.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     /// A number below `end`, which is not 0.
-    fn below(&mut self, end: u64) -> u64 {
+    pub(super) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
         (mixed ^ mixed >> 31) % end
     }
 
-    fn bytes(&mut self, len: u64) -> Vec<u8> {
+    pub(super) fn bytes(&mut self, len: u64) -> Vec<u8> {
         let first = self.below(256);
         let byte = |at| u8::try_from((at * at + first) % 256).unwrap();
         (0..len).map(byte).collect()

@@ -56,6 +56,7 @@ LiveRunTakenForDead      | many-processes | scenarios     | s35_two_processes
 RecoveredTwice           | many-processes | meanwhile     | a_dead_run_is_put
 ClaimedTwice             | many-processes | meanwhile     | a_dead_run_is_put
 EmptySegmentRemoved      | hands-off      | damage        | a_damaged_journal
+ReadAheadBelieved        | damage         | trace_journal | frames_read_ahead_are
 ChecksumNotCompared      | damage         | damage        | every_flipped
 OffsetNotCovered         | damage         | damage        | frames_swapped
 DeclaredOnce             | damage         | damage        | a_session_is_known
