@@ -4,7 +4,7 @@ use super::primitives::atomic::Ordering;
 use std::time::Instant;
 
 use super::core::{Core, lock};
-use super::frontier::STUCK_AFTER;
+use super::stuck::STUCK_AFTER;
 use super::syncer::SyncState;
 use crate::error::{Error, Result};
 use crate::event::system::{Clocks, RunClose};

@@ -19,6 +19,7 @@ use super::outgoing::Outgoing;
 use super::run_file::RunFile;
 use super::segment::{PrepareFailure, Segment};
 use super::sessions::Sessions;
+use super::stuck::Stuck;
 use super::syncer::SyncState;
 use super::tender::WINDOW_LEN_MIN;
 use super::unsynced::Unsynced;
@@ -79,8 +80,8 @@ pub(crate) struct Core {
     /// The waiter that runs a sync itself, and when it began.
     pub(super) helper: Mutex<Option<(ThreadId, Duration)>>,
     pub(super) poison: OnceLock<Arc<Error>>,
-    /// Since when an appender is stuck between reserve and commit.
-    pub(super) stuck_since: Mutex<Option<Instant>>,
+    /// An appender that is stuck between reserve and commit.
+    pub(super) stuck: Mutex<Stuck>,
 }
 
 /// The parts a run is put together from.
@@ -133,7 +134,7 @@ impl Core {
             threads: Mutex::default(),
             helper: Mutex::default(),
             poison: OnceLock::new(),
-            stuck_since: Mutex::new(None),
+            stuck: Mutex::default(),
             storage: parts.storage,
             settings: parts.settings,
             run_file: Mutex::new(Some(parts.run_file)),

@@ -1,8 +1,9 @@
 //! How a run stands that is being written.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use super::core::Core;
+use super::core::{Core, lock};
 use crate::error::Error;
 use crate::seq::{RunId, SegmentNumber, Seq};
 
@@ -29,7 +30,7 @@ impl Core {
             durable: Seq::new(self.watermark.durable()),
             backlog_bytes: self.backlog_bytes(),
             segment: self.controls.active().number,
-            is_stuck: self.check_process().is_ok() && self.is_stuck(),
+            is_stuck: self.check_process().is_ok() && lock(&self.stuck).is_long(Instant::now()),
             is_mapped: self.controls.active().is_mapped(),
             poison: self.poison.get().cloned(),
             is_closed: self.closed.get().is_some(),

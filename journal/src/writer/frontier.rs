@@ -75,6 +75,7 @@ impl Core {
             total_bytes: 0,
             ends: Vec::new(),
         };
+        let mut held_up_behind = None;
         for (segment, positioned) in segments {
             let advance = state.frontier.advance(&segment, positioned, patience);
             let Frontier {
@@ -90,23 +91,12 @@ impl Core {
                 has_stored: advance.has_stored,
             });
             if !advance.is_whole {
+                held_up_behind = Some(target.last_seq);
                 break;
             }
         }
-        let is_stuck = target.last_seq < self.written();
-        self.note_stuck(is_stuck);
+        lock(&self.stuck).note(held_up_behind, Instant::now());
         target
-    }
-
-    fn note_stuck(&self, is_stuck: bool) {
-        let mut since = lock(&self.stuck_since);
-        *since = is_stuck.then(|| since.unwrap_or_else(Instant::now));
-    }
-
-    /// Whether an appender took room more than a second ago and has not committed: records after
-    /// it cannot become durable.
-    pub(super) fn is_stuck(&self) -> bool {
-        lock(&self.stuck_since).is_some_and(|since| since.elapsed() > STUCK_AFTER)
     }
 }
 
@@ -173,9 +163,6 @@ impl Frontier {
         self.relative_seq = u64::from(place.relative_seq);
     }
 }
-
-/// How long an uncommitted frame counts as merely being written.
-pub(super) const STUCK_AFTER: Duration = Duration::from_secs(1);
 
 /// How long a sync waits for an appender that has room and has not committed; what is behind it
 /// is left to the next sync.

@@ -28,6 +28,7 @@ mod schedule;
 mod segment;
 mod sessions;
 mod slot;
+mod stuck;
 mod syncer;
 mod tender;
 mod thread;
