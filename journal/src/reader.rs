@@ -175,8 +175,9 @@ impl Reader {
     /// sequence number.
     ///
     /// Everything is verified first, if it was not when the journal was opened. Of segments of 4
-    /// MiB and more another thread reads and verifies a megabyte ahead, where there is a processor
-    /// for it; it ends with the segment, or with the iterator.
+    /// MiB and more another thread reads and verifies up to four pieces ahead, of 256 KiB or of one
+    /// record each, where there is a processor for it; it ends with the segment, or with the
+    /// iterator.
     pub fn records(&self) -> Records {
         // All of it is read anyway, and then gaps are better than errors.
         Records::of_all(self.view.verified().unwrap_or_else(|_| self.view.clone()))

@@ -210,12 +210,8 @@ impl Branch {
         }
         let mut reader = view.open(run, segment)?;
         if let Next::Islands(islands) = &next {
-            reader.read_ahead(
-                islands
-                    .iter()
-                    .map(|island| island.offset..island.end)
-                    .collect(),
-            );
+            let places = islands.iter().map(|island| island.offset..island.end);
+            reader.read_ahead(places.collect());
         }
         Ok(Some(Source {
             reader,

@@ -7,29 +7,31 @@ use std::thread::{Builder, JoinHandle};
 
 use bytes::Bytes;
 
+use super::due::Due;
+use super::held::walk_frames;
 use super::read::reusable;
-use crate::format::{FRAME_HEADER_LEN, FrameChecksum, FrameHeader};
+use crate::format::{FrameChecksum, FrameHeader};
 use crate::seeded::{self, Bug};
 use crate::storage::StorageFile;
 
 /// A part of a segment.
 #[derive(Debug)]
-pub(super) struct Chunk {
+pub(super) struct Piece {
     pub(super) at: u64,
     pub(super) bytes: Bytes,
     /// From its beginning up to here there are intact frames, one behind the other.
     pub(super) sound_to: u64,
 }
 
-/// A thread that reads chunks of a segment and verifies their frames. What it cannot make
+/// A thread that reads pieces of a segment and verifies their frames. What it cannot make
 /// anything of ends its work, and is left to whoever asks for the frame.
 #[derive(Debug)]
 pub(super) struct Ahead {
     /// `None` when it is to end. Only its owner uses it, so nobody ever waits for the lock.
-    chunks: Mutex<Option<Receiver<Chunk>>>,
+    pieces: Mutex<Option<Receiver<Piece>>>,
     used: SyncSender<Bytes>,
     /// One that was taken and is not wanted yet.
-    waiting: Option<Chunk>,
+    waiting: Option<Piece>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -46,8 +48,8 @@ impl Ahead {
         begun: FrameChecksum,
         places: Vec<Range<u64>>,
     ) -> Option<Ahead> {
-        let (give, chunks) = sync_channel(CHUNKS_MAX);
-        let (used, again) = sync_channel(CHUNKS_MAX);
+        let (give, pieces) = sync_channel(PIECES_MAX);
+        let (used, again) = sync_channel(PIECES_MAX);
         let builder = Builder::new().name("trace-journal-read".to_owned());
         let reading = Reading {
             file,
@@ -60,49 +62,45 @@ impl Ahead {
             places.try_for_each(|place| reading.read(place));
         });
         Some(Ahead {
-            chunks: Mutex::new(Some(chunks)),
+            pieces: Mutex::new(Some(pieces)),
             used,
             waiting: None,
             thread: Some(thread.ok()?),
         })
     }
 
-    /// The chunk with the frame at `offset`, if it was read and verified; waits for it.
-    pub(super) fn take(&mut self, offset: u64) -> Option<Chunk> {
-        loop {
-            let next = match self.waiting.take() {
-                Some(chunk) => Some(chunk),
-                None => self.receive(),
-            };
-            let chunk = next?;
-            if chunk.at > offset {
-                self.waiting = Some(chunk);
+    /// The piece with the frame at `offset`, if it was read and verified; waits for it.
+    pub(super) fn take(&mut self, offset: u64) -> Option<Piece> {
+        while let Some(piece) = self.waiting.take().or_else(|| self.receive()) {
+            if piece.at > offset {
+                self.waiting = Some(piece);
                 return None;
             }
-            if offset < chunk.sound_to {
-                return Some(chunk);
+            if offset < piece.sound_to {
+                return Some(piece);
             }
         }
+        None
     }
 
-    /// Gives back what a chunk was in: memory that nobody else uses is filled again.
+    /// Gives back what a piece was in: memory that nobody else uses is filled again.
     pub(super) fn give_back(&self, bytes: Bytes) {
         // Where there is enough of it, the rest goes.
         let _ = self.used.try_send(bytes);
     }
 
-    fn receive(&mut self) -> Option<Chunk> {
-        let chunks = self.chunks.get_mut();
-        let chunks = chunks.unwrap_or_else(PoisonError::into_inner);
-        chunks.as_ref()?.recv().ok()
+    fn receive(&mut self) -> Option<Piece> {
+        let pieces = self.pieces.get_mut();
+        let pieces = pieces.unwrap_or_else(PoisonError::into_inner);
+        pieces.as_ref()?.recv().ok()
     }
 }
 
 impl Drop for Ahead {
     fn drop(&mut self) {
         // The thread ends when there is nobody to give anything to.
-        let chunks = self.chunks.get_mut();
-        *chunks.unwrap_or_else(PoisonError::into_inner) = None;
+        let pieces = self.pieces.get_mut();
+        *pieces.unwrap_or_else(PoisonError::into_inner) = None;
         if let Some(thread) = self.thread.take() {
             // If it panicked, the frames were read without it.
             let _ = thread.join();
@@ -114,72 +112,62 @@ impl Drop for Ahead {
 struct Reading {
     file: Arc<dyn StorageFile>,
     begun: FrameChecksum,
-    give: SyncSender<Chunk>,
+    give: SyncSender<Piece>,
     again: Receiver<Bytes>,
 }
 
 impl Reading {
-    /// Reads a place chunk by chunk; `None` if that came to an end before.
+    /// Reads a place piece by piece; `None` if that came to an end before.
     fn read(&self, place: Range<u64>) -> Option<()> {
         let mut at = place.start;
-        let mut len = CHUNK_LEN;
+        let mut len = PIECE_LEN;
         while at < place.end {
             let left = usize::try_from(place.end - at).unwrap_or(usize::MAX);
             let used = self.again.try_recv().unwrap_or_default();
             let mut bytes = reusable(used, len.min(left));
             let count = self.file.read_at(&mut bytes, at).ok()?;
             bytes.truncate(count);
-            let sound = sound_len(&bytes, at, &self.begun);
-            if sound == 0 {
-                // One frame may be longer than a chunk.
-                len = frame_len(&bytes).filter(|frame| len < *frame && *frame <= FRAME_LEN_MAX)?;
+            let first = FrameHeader::decode(*bytes.first_chunk()?).ok()?;
+            let sound_to = self.sound_to(&bytes, at, first.seq_low);
+            if sound_to == at {
+                // One frame may be longer than what is read at once.
+                let frame = usize::try_from(first.frame_len()).ok()?;
+                len = Some(frame).filter(|frame| len < *frame && *frame <= FRAME_LEN_MAX)?;
                 continue;
             }
-            let sound_to = at + u64::try_from(sound).ok()?;
-            let chunk = Chunk {
+            let piece = Piece {
                 at,
                 bytes: bytes.freeze(),
                 sound_to,
             };
-            self.give.send(chunk).ok()?;
+            self.give.send(piece).ok()?;
             at = sound_to;
-            len = CHUNK_LEN;
+            len = PIECE_LEN;
         }
         Some(())
     }
-}
 
-/// How many bytes at the start are intact frames.
-fn sound_len(bytes: &[u8], at: u64, begun: &FrameChecksum) -> usize {
-    let mut offset = at;
-    let mut rest = bytes;
-    while let Some((fields, behind)) = rest.split_first_chunk::<FRAME_HEADER_LEN>()
-        && let Ok(header) = FrameHeader::decode(*fields)
-        && let Some(frame) = frame_len(rest)
-        && let Some(payload) = behind.get(..usize::try_from(header.payload_len).unwrap_or(frame))
-        && let Some(next) = rest.get(frame..)
-        && (header.fits_begun(begun, offset, payload) || seeded::has(Bug::ReadAheadBelieved))
-    {
-        offset += header.frame_len();
-        rest = next;
+    /// Where the intact frames at the start end; the first of them has this number.
+    fn sound_to(&self, bytes: &[u8], at: u64, seq_low: u32) -> u64 {
+        let due = Due {
+            offset: at,
+            relative: 0,
+            base: Some(seq_low),
+        };
+        let walked = walk_frames(bytes, due, (&self.begun, false), &mut |_| {});
+        let len = u64::try_from(bytes.len()).unwrap_or(0);
+        seeded::either(Bug::ReadAheadBelieved, at + len, walked.due.offset)
     }
-    bytes.len() - rest.len()
-}
-
-/// Bytes of the frame that the first fields are of.
-fn frame_len(bytes: &[u8]) -> Option<usize> {
-    let header = FrameHeader::decode(*bytes.first_chunk()?).ok()?;
-    usize::try_from(header.frame_len()).ok()
 }
 
 /// Bytes read at once, unless one frame is longer.
-const CHUNK_LEN: usize = 256 << 10;
+const PIECE_LEN: usize = 256 << 10;
 
-/// A longer frame takes so long that a thread more is no matter.
+/// Longer frames end the work: several of them would take much memory.
 const FRAME_LEN_MAX: usize = 4 << 20;
 
-/// Chunks that wait to be taken.
-const CHUNKS_MAX: usize = 2;
+/// Pieces that wait to be taken.
+const PIECES_MAX: usize = 2;
 
 /// To start a thread takes as long as reading a part of this.
 const LEN_MIN: u64 = 4 << 20;

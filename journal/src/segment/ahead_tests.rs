@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::read::FrameReader;
+use bytes::Bytes;
+
+use super::read::{FrameReader, reusable};
 use super::tests::{File, Frames, Random, damage, seed};
 use crate::format::{FRAMES_OFFSET, RecordKind, checksum};
 use crate::storage::StorageFile;
@@ -32,6 +34,22 @@ fn who_reads_ahead_ends_when_nobody_asks_any_more() {
     reader.start_ahead(ranges(&places));
     reader.frame(FRAMES_OFFSET, || 0).unwrap();
     drop(reader);
+}
+
+/// Whoever keeps a short payload must not keep the memory of a long one before it.
+#[test]
+fn memory_is_used_again_where_it_is_about_as_much() {
+    let used = || Bytes::from(vec![7; 1 << 20]);
+    let place = |bytes: &[u8]| bytes.as_ptr();
+    for len in [1 << 20, 1 << 19, 1 << 18, 64] {
+        let memory = reusable(used(), len);
+        assert_eq!(memory.len(), len);
+        assert!(memory.capacity() <= 2 * len, "{len}: {}", memory.capacity());
+    }
+    let used = used();
+    let before = place(&used);
+    assert_ne!(place(&reusable(used.clone(), 1 << 20)), before);
+    assert_eq!(place(&reusable(used, 1 << 20)), before);
 }
 
 #[test]

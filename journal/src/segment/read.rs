@@ -102,11 +102,11 @@ impl FrameReader {
         ahead: &dyn Fn() -> u64,
     ) -> Result<Range<usize>, ReadFailure> {
         if let Some(ahead) = &mut self.ahead
-            && let Some(chunk) = ahead.take(offset)
+            && let Some(piece) = ahead.take(offset)
         {
-            ahead.give_back(std::mem::replace(&mut self.held, chunk.bytes));
-            self.held_at = chunk.at;
-            self.sound_to = chunk.sound_to;
+            ahead.give_back(std::mem::replace(&mut self.held, piece.bytes));
+            self.held_at = piece.at;
+            self.sound_to = piece.sound_to;
             let range = self.range(offset, len);
             return range.ok_or(ReadFailure::Damage(DamageReason::ShortFrame));
         }
@@ -143,9 +143,12 @@ impl FrameReader {
     }
 }
 
-/// As many bytes, in the same memory if nobody else uses that: what was in it is not cleared.
+/// As many bytes, in the same memory if nobody else uses that: what was in it is not cleared. Much
+/// more memory than that is let go, for whoever keeps a payload keeps all of it.
 pub(super) fn reusable(used: Bytes, len: usize) -> BytesMut {
-    let mut memory = used.try_into_mut().unwrap_or_default();
+    let memory = used.try_into_mut().ok();
+    let memory = memory.filter(|memory| memory.capacity() / 2 <= len);
+    let mut memory = memory.unwrap_or_default();
     memory.resize(len, 0);
     memory
 }
