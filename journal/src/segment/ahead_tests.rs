@@ -27,6 +27,25 @@ fn frames_read_ahead_are_those_that_are_there() {
     }
 }
 
+/// Frames may have changed since somebody verified them.
+#[test]
+fn a_frame_that_changed_is_an_error_and_the_others_come() {
+    let (mut file, places) = segment(&mut Random(2));
+    let sound = Arc::new(File {
+        bytes: file.bytes.clone(),
+        bad: None,
+    });
+    let mut expected = outcomes(&sound, &places, false);
+    let (changed, frame) = places.iter().flatten().enumerate().nth(100).unwrap();
+    let payload = usize::try_from(frame.start + 16).unwrap();
+    file.bytes[payload] ^= 1;
+    expected[changed] = "Err(Damage(BadCrc))".to_owned();
+    let file = Arc::new(file);
+    for is_ahead in [false, true] {
+        assert!(outcomes(&file, &places, is_ahead) == expected, "{is_ahead}");
+    }
+}
+
 #[test]
 fn who_reads_ahead_ends_when_nobody_asks_any_more() {
     let (file, places) = segment(&mut Random(1));
