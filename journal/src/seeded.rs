@@ -131,6 +131,8 @@ bugs! {
     SearchesTooLong,
     /// A cache is believed whatever became of its segment.
     CacheNotBound,
+    /// A joint cache counts a span twice that two of its segments finish.
+    JointSpansTwice,
     /// Runs are put in order by the clock.
     RunsByClock,
     /// Work after the end of a session takes it up again.

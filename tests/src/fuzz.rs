@@ -12,6 +12,7 @@ mod frame;
 mod generate;
 mod header;
 mod ingest;
+mod joint;
 mod look;
 mod memory;
 mod ops;

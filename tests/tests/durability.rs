@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use trace_journal::{Error, Journal, OnBacklog, UserKind};
+use trace_journal::{Error, Journal, OnBacklog, Status, UserKind, list};
 
 fn kind() -> UserKind {
     UserKind::new(200).unwrap()
@@ -100,6 +100,69 @@ fn closing_leaves_segments_with_caches_and_a_later_open_finds_nothing_to_recover
         assert!(pair[1].ends_with("-000001.seg"), "{names:?}");
     }
     assert!(names[4].starts_with("00000003-"));
+}
+
+#[test]
+fn a_long_run_is_listed_from_a_joint_cache_also_while_it_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let patient = OnBacklog::Wait(Duration::from_secs(60));
+    let options = Journal::options().on_backlog(patient);
+    let options = options
+        .segment_bytes_max(16 << 10)
+        .record_bytes_max(1 << 10);
+    let journal = options.open(dir.path()).unwrap();
+    let sessions: Vec<_> = (0..10)
+        .map(|n| journal.session(format!("session {n}")).start())
+        .collect();
+    let is_joint = |name: &String| name.ends_with(".idx") && name.split('-').count() == 4;
+    let joint = || names(dir.path()).into_iter().filter(is_joint).count();
+    let mut rounds = 0;
+    let mut open = Vec::new();
+    while joint() < 2 {
+        // One span ends at once, another one only when much has been written.
+        let starts = sessions.iter().map(|session| session.span("late").start());
+        for late in std::mem::replace(&mut open, starts.collect()) {
+            late.finish().cost(0.25).end(Status::Ok);
+        }
+        for session in &sessions {
+            let span = session.span("work").input("x".repeat(500)).start();
+            span.finish().cost(0.5).end(Status::Ok);
+        }
+        journal.sync().unwrap();
+        rounds += 1;
+    }
+    let live = list(dir.path()).unwrap().0;
+    assert!(
+        live.iter()
+            .all(|row| row.spans == 1 + 2 * rounds && row.interrupted == 0)
+    );
+    for late in open {
+        late.end(Status::Ok, None);
+    }
+    for session in sessions {
+        session.end();
+    }
+    journal.close().unwrap();
+    let told = list(dir.path()).unwrap().0;
+    assert_eq!(told.len(), 10);
+    let late = rounds - 1;
+    for row in &told {
+        assert_eq!((row.spans, row.interrupted), (1 + 2 * rounds, 0), "{row:?}");
+        let cents = u32::try_from(50 * rounds + 25 * late).unwrap();
+        assert_eq!(row.cost.as_f64(), f64::from(cents) / 100.0);
+    }
+    // Who has only the joint cache of all, the one of each segment, or none, lists the same.
+    let of_all = |name: &String| is_joint(name) && name.contains("-000001-");
+    let whole = names(dir.path()).into_iter().rfind(of_all).unwrap();
+    assert!(joint() > 2, "{:?}", names(dir.path()));
+    let remove = |is_gone: &dyn Fn(&String) -> bool| {
+        for name in names(dir.path()).iter().filter(|name| is_gone(name)) {
+            std::fs::remove_file(dir.path().join(name)).unwrap();
+        }
+        assert_eq!(list(dir.path()).unwrap().0, told);
+    };
+    remove(&|name| name.ends_with(".idx") && *name != whole);
+    remove(&|name| name.ends_with(".idx"));
 }
 
 #[test]

@@ -1,15 +1,16 @@
-//! A digest, made record by record.
+//! A digest, made record by record, or of others.
 
 use serde_bytes::Bytes;
 use std::borrow::Cow;
 
 use super::kept::Kept;
 use super::spans::Spans;
-use super::sums::Numbers;
+use super::sums::{Numbers, Sums};
 use super::{Digest, HASH_LEN, to_parts};
 use crate::event::{
     Action, Crash, Event, Map, SessionEnd, SessionStart, SessionUpdate, Value, codec, system,
 };
+use crate::seeded::{self, Bug};
 use crate::segment::Seen;
 use crate::time::Timestamp;
 
@@ -28,6 +29,8 @@ pub(crate) struct DigestBuilder {
     title: Option<Value<'static>>,
     kept: Kept,
     spans: Spans,
+    /// Digests are among what was taken in.
+    is_joint: bool,
     /// There is no digest of these records.
     is_given_up: bool,
 }
@@ -63,8 +66,44 @@ impl DigestBuilder {
         }
     }
 
+    /// Takes in what the next records come to, but for those spans that are finished there; there
+    /// is no digest if that is not known.
+    pub(crate) fn join(&mut self, digest: Option<&Digest<'_>>) {
+        self.is_joint = true;
+        if self.is_given_up {
+            return;
+        }
+        let is_taken = digest.and_then(|digest| self.take(digest));
+        if is_taken.is_none() || self.kept.len() + self.spans.open_count() > KEPT_MAX {
+            self.give_up();
+        }
+    }
+
+    /// `None` if there is no digest that holds this.
+    fn take(&mut self, digest: &Digest<'_>) -> Option<()> {
+        // Its own events tell of fewer times than the records did.
+        self.first_at = self.first_at.or(digest.first_at());
+        for event in digest.events() {
+            self.event(&event?)?;
+        }
+        self.last_at = self.last_at.max(digest.last_at());
+        self.has_work |= digest.has_work();
+        self.spans.join(digest.finished(), digest.sums()?)
+    }
+
     /// The bytes of the digest; `None` if there is none, or not a short one.
-    pub(crate) fn finish(mut self) -> Option<Vec<u8>> {
+    pub(crate) fn finish(self) -> Option<Vec<u8>> {
+        let made = self.make()?;
+        made.encode(&made.hashes)
+    }
+
+    /// As [`finish`](DigestBuilder::finish), with the hashes of the finished spans apart.
+    pub(crate) fn finish_apart(self) -> Option<(Vec<u8>, Vec<u8>)> {
+        let made = self.make()?;
+        Some((made.encode(&[])?, made.hashes))
+    }
+
+    fn make(mut self) -> Option<Made> {
         if self.is_given_up {
             return None;
         }
@@ -76,6 +115,12 @@ impl DigestBuilder {
             self.kept.push(Event::new(update));
         }
         let (finished, sums) = self.spans.finish(&mut self.kept);
+        if self.is_joint {
+            // Of spans with the same hash, only their records tell whether they are one.
+            let is_recurring = finished.windows(2).any(|pair| pair[0] == pair[1]);
+            (!is_recurring || seeded::has(Bug::JointSpansTwice)).then_some(())?;
+            self.kept.leave_out(&finished)?;
+        }
         let mut records = Vec::with_capacity(self.kept.len());
         for event in self.kept.events() {
             let mut payload = Vec::new();
@@ -84,27 +129,20 @@ impl DigestBuilder {
         }
         let len: usize = records.iter().map(|(_, payload)| payload.len()).sum();
         let hashes = finished.iter();
-        let hashes: Vec<u8> = hashes
-            .flat_map(|hash| hash.to_le_bytes().into_iter().take(HASH_LEN))
-            .collect();
-        let digest = Digest {
-            first_at: self.first_at.map(to_parts),
-            last_at: self.last_at.map(to_parts),
+        let hashes = hashes.flat_map(|hash| hash.to_le_bytes().into_iter().take(HASH_LEN));
+        (len <= RECORDS_LEN_MAX).then_some(Made {
+            first_at: self.first_at,
+            last_at: self.last_at,
             has_work: self.has_work,
-            sums: sums.to_parts()?,
-            finished: Bytes::new(&hashes),
-            records: records
-                .iter()
-                .map(|(kind, payload)| (*kind, Bytes::new(payload)))
-                .collect(),
-        };
-        let mut encoded = Vec::new();
-        system::encode(&digest, &mut encoded).ok()?;
-        (len <= RECORDS_LEN_MAX).then_some(encoded)
+            sums,
+            hashes: hashes.collect(),
+            records,
+        })
     }
 
     fn give_up(&mut self) {
         *self = DigestBuilder {
+            is_joint: self.is_joint,
             is_given_up: true,
             ..DigestBuilder::default()
         };
@@ -206,6 +244,35 @@ impl DigestBuilder {
                 _ => Value::Bool(true),
             });
         }
+    }
+}
+
+/// What a digest is encoded from.
+struct Made {
+    first_at: Option<Timestamp>,
+    last_at: Option<Timestamp>,
+    has_work: bool,
+    sums: Sums,
+    hashes: Vec<u8>,
+    records: Vec<(u8, Vec<u8>)>,
+}
+
+impl Made {
+    fn encode(&self, hashes: &[u8]) -> Option<Vec<u8>> {
+        let records = self.records.iter();
+        let digest = Digest {
+            first_at: self.first_at.map(to_parts),
+            last_at: self.last_at.map(to_parts),
+            has_work: self.has_work,
+            sums: self.sums.to_parts()?,
+            finished: Bytes::new(hashes),
+            records: records
+                .map(|(kind, payload)| (*kind, Bytes::new(payload)))
+                .collect(),
+        };
+        let mut encoded = Vec::new();
+        system::encode(&digest, &mut encoded).ok()?;
+        Some(encoded)
     }
 }
 

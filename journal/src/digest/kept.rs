@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::Event;
+use super::sums::Numbers;
+use super::{span_hash, told_of};
+use crate::event::{Action, Event};
 
 /// Records by the order in which they came; some find their place only later.
 #[derive(Debug, Default)]
@@ -36,6 +38,23 @@ impl Kept {
 
     pub(super) fn len(&self) -> usize {
         self.events.len()
+    }
+
+    /// Leaves out what only mentions a span with one of these hashes, in ascending order; `None` if
+    /// anything says more of one.
+    pub(super) fn leave_out(&mut self, finished: &[u64]) -> Option<()> {
+        let is_finished = |hash: u64| finished.binary_search(&hash).is_ok();
+        let mut told = self.events.values().filter_map(told_of);
+        if told.any(is_finished) {
+            return None;
+        }
+        self.events.retain(|_, event| match &event.action {
+            Action::SpanUpdate(update) if Numbers::of(&update.fields).is_empty() => {
+                !is_finished(span_hash(&update.span))
+            }
+            _ => true,
+        });
+        Some(())
     }
 
     /// All of them, in order.

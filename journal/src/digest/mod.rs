@@ -19,7 +19,7 @@ pub(crate) use builder::DigestBuilder;
 pub(crate) use sums::{Numbers, Sums};
 
 use crate::event::system;
-use crate::event::{Event, codec};
+use crate::event::{Action, Event, codec};
 use crate::format::RecordKind;
 use crate::time::Timestamp;
 
@@ -75,6 +75,13 @@ impl<'a> Digest<'a> {
         })
     }
 
+    /// The digest with the hashes of its finished spans, which were kept apart from it; `None`
+    /// unless they are hashes.
+    pub(crate) fn with_finished(mut self, hashes: &'a [u8]) -> Option<Digest<'a>> {
+        self.finished = Bytes::new(hashes);
+        hashes.len().is_multiple_of(HASH_LEN).then_some(self)
+    }
+
     /// What is to be folded instead of the records; `None` for what is no event.
     pub(crate) fn events(&self) -> impl Iterator<Item = Option<Event<'a>>> {
         let records = self.records.iter();
@@ -94,6 +101,19 @@ pub(crate) fn span_hash(id: &str) -> u64 {
     hash & HASH_MASK
 }
 
+/// The hash of the span, or the root, of which an event says more than that it is there.
+pub(crate) fn told_of(event: &Event<'_>) -> Option<u64> {
+    let span = match &event.action {
+        Action::SessionStart(start) => start.span.as_deref(),
+        Action::SpanStart(start) | Action::Span(start, _) => Some(&*start.span),
+        Action::SpanUpdate(update) if Numbers::of(&update.fields).is_empty() => None,
+        Action::SpanUpdate(update) => Some(&*update.span),
+        Action::SpanEnd(end) => Some(&*end.span),
+        _ => None,
+    };
+    span.filter(|span| !span.is_empty()).map(span_hash)
+}
+
 fn to_parts(time: Timestamp) -> (i64, u32) {
     (time.seconds(), time.nanoseconds())
 }
@@ -108,5 +128,5 @@ const PRIME: u64 = 0x0000_0100_0000_01b3;
 /// Bytes of a hash: two of a million ids are the same in one of five hundred sessions. That costs
 /// the session's row the reading of its records in two segments; if one of the spans is only
 /// mentioned, the row counts both as one.
-const HASH_LEN: usize = 6;
+pub(crate) const HASH_LEN: usize = 6;
 const HASH_MASK: u64 = (1 << (8 * HASH_LEN)) - 1;

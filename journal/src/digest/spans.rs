@@ -129,6 +129,13 @@ impl Spans {
         self.finish_one(id, Numbers::of(at_end).or(Numbers::of(at_start)))
     }
 
+    /// Takes in spans that are finished elsewhere, of which only the hashes are known; `None` if
+    /// their numbers cannot be added up.
+    pub(super) fn join(&mut self, finished: impl Iterator<Item = u64>, sums: Sums) -> Option<()> {
+        self.finished.extend(finished);
+        self.sums.merge(sums)
+    }
+
     /// How many spans are open that were started once.
     pub(super) fn open_count(&self) -> usize {
         self.open_count

@@ -13,6 +13,10 @@ pub enum FileName {
     Index(RunId, SegmentNumber),
     /// `<run>-000001.idx.tmp`: such a cache in the making.
     IndexTemporary(RunId, SegmentNumber),
+    /// `<run>-000001-000008.idx`: the joint cache of the segments from the first to the last.
+    Joint(RunId, SegmentNumber, SegmentNumber),
+    /// `<run>-000001-000008.idx.tmp`: such a cache in the making.
+    JointTemporary(RunId, SegmentNumber, SegmentNumber),
     /// `<run>.run`: locked while the run lives.
     Run(RunId),
     /// `<run>.run.tmp`: a `.run` file in the making.
@@ -31,10 +35,16 @@ impl FileName {
             "run.tmp" => stem.parse().ok().map(FileName::RunTemporary),
             "poisoned" => stem.parse().ok().map(FileName::Poisoned),
             "seg" => parse_segment(stem).map(|(run, number)| FileName::Segment(run, number)),
-            "idx" => parse_segment(stem).map(|(run, number)| FileName::Index(run, number)),
-            "idx.tmp" => {
-                parse_segment(stem).map(|(run, number)| FileName::IndexTemporary(run, number))
-            }
+            "idx" => match parse_joint(stem) {
+                Some((run, first, last)) => Some(FileName::Joint(run, first, last)),
+                None => parse_segment(stem).map(|(run, number)| FileName::Index(run, number)),
+            },
+            "idx.tmp" => match parse_joint(stem) {
+                Some((run, first, last)) => Some(FileName::JointTemporary(run, first, last)),
+                None => {
+                    parse_segment(stem).map(|(run, number)| FileName::IndexTemporary(run, number))
+                }
+            },
             _ => None,
         }
     }
@@ -45,7 +55,9 @@ impl FileName {
         match self {
             FileName::Segment(run, _)
             | FileName::Index(run, _)
-            | FileName::IndexTemporary(run, _) => run,
+            | FileName::IndexTemporary(run, _)
+            | FileName::Joint(run, ..)
+            | FileName::JointTemporary(run, ..) => run,
             FileName::Run(run) | FileName::RunTemporary(run) | FileName::Poisoned(run) => run,
         }
     }
@@ -57,6 +69,8 @@ impl fmt::Display for FileName {
             FileName::Segment(run, number) => write!(f, "{run}-{number}.seg"),
             FileName::Index(run, number) => write!(f, "{run}-{number}.idx"),
             FileName::IndexTemporary(run, number) => write!(f, "{run}-{number}.idx.tmp"),
+            FileName::Joint(run, first, last) => write!(f, "{run}-{first}-{last}.idx"),
+            FileName::JointTemporary(run, first, last) => write!(f, "{run}-{first}-{last}.idx.tmp"),
             FileName::Run(run) => write!(f, "{run}.run"),
             FileName::RunTemporary(run) => write!(f, "{run}.run.tmp"),
             FileName::Poisoned(run) => write!(f, "{run}.poisoned"),
@@ -67,10 +81,22 @@ impl fmt::Display for FileName {
 /// `<run>-<number>`; the number has six digits, more only where six do not hold it.
 fn parse_segment(stem: &str) -> Option<(RunId, SegmentNumber)> {
     let (run, digits) = stem.rsplit_once('-')?;
+    Some((run.parse().ok()?, parse_number(digits)?))
+}
+
+/// `<run>-<first>-<last>`.
+fn parse_joint(stem: &str) -> Option<(RunId, SegmentNumber, SegmentNumber)> {
+    let (segment, digits) = stem.rsplit_once('-')?;
+    let (run, first) = parse_segment(segment)?;
+    let last = parse_number(digits).filter(|last| first < *last)?;
+    Some((run, first, last))
+}
+
+fn parse_number(digits: &str) -> Option<SegmentNumber> {
     let number = SegmentNumber(digits.parse().ok().filter(|number| *number > 0)?);
     let has_digits_only = digits.bytes().all(|digit| digit.is_ascii_digit());
     let has_right_len = digits.len() == 6 || (digits.len() > 6 && !digits.starts_with('0'));
-    (has_digits_only && has_right_len).then_some((run.parse().ok()?, number))
+    (has_digits_only && has_right_len).then_some(number)
 }
 
 #[cfg(test)]
@@ -84,6 +110,8 @@ mod tests {
             "00000001-00000000000000ff-1234567.seg",
             "00000001-00000000000000ff-000002.idx",
             "00000001-00000000000000ff-000002.idx.tmp",
+            "00000001-00000000000000ff-000001-000008.idx",
+            "00000001-00000000000000ff-999937-1000000.idx.tmp",
             "00000001-00000000000000ff.run",
             "00000001-00000000000000ff.run.tmp",
             "00000001-00000000000000ff.poisoned",
@@ -104,6 +132,10 @@ mod tests {
             "00000001-00000000000000FF-000001.seg",
             "00000001-00000000000000ff-+00001.seg",
             "00000001-00000000000000ff.seg",
+            "00000001-00000000000000ff-000001-000008.seg",
+            "00000001-00000000000000ff-000008-000008.idx",
+            "00000001-00000000000000ff-000001-8.idx",
+            "00000001-00000000000000ff-000001-000002-000003.idx",
             "00000001-00000000000000ff-000001.seg.bak",
         ] {
             assert_eq!(FileName::parse(name), None, "{name}");

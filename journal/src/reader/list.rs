@@ -20,9 +20,10 @@ use crate::storage::Storage;
 /// All sessions of a journal, each in a line, newest last activity first; and what is missing.
 ///
 /// Of finished segments the caches beside them are read, where they are there, and believed: what
-/// became of the segments since then shows when the records are read. A session's records in a
-/// segment are read where its cache does not tell what they come to, as where they change what a
-/// span that ended in another segment has cost. Other segments are read once.
+/// became of the segments since then shows when the records are read. Of long runs joint caches
+/// tell of many segments at once, so that a list takes as long as there are sessions. A session's
+/// records in a segment are read where no cache tells what they come to, as where they change what
+/// a span that ended in another segment has cost. Other segments are read once.
 ///
 /// # Errors
 /// As [`Reader::open`](super::Reader::open), and [`Error::Io`](crate::Error::Io) if the records of
@@ -53,21 +54,27 @@ pub fn list(dir: impl AsRef<Path>) -> Result<(Vec<SessionSummary>, Report)> {
 /// As [`list`].
 #[doc(hidden)]
 pub fn list_storage(storage: Arc<dyn Storage>) -> Result<(Vec<SessionSummary>, Report)> {
-    let view = View::new(storage, Mode::Salvage, Depth::Digests)?;
-    let mut view = Arc::new(view);
+    let look = |depth| View::new(Arc::clone(&storage), Mode::Salvage, depth).map(Arc::new);
+    let mut view = look(Depth::Joint)?;
     let mut list = summaries(&view);
+    if let Ok(None) = list {
+        view = look(Depth::Digests)?;
+        list = summaries(&view);
+    }
     if view.known_verified().is_some() {
         // A cache was found wrong: nothing that was taken from any of them is told.
         view = view.verified()?;
         list = summaries(&view);
     }
-    let mut list = list?;
+    let mut list = list?.unwrap_or_default();
     list.sort_by(|a, b| b.last_at.cmp(&a.last_at).then_with(|| a.id.cmp(&b.id)));
     Ok((list, Report::new(&view.survey)))
 }
 
-/// Summaries of all sessions, made by several threads if there are many.
-fn summaries(view: &Arc<View>) -> Result<Vec<SessionSummary>> {
+/// Summaries of all sessions, made by several threads if there are many; `None` if joint caches do
+/// not tell one of them.
+fn summaries(view: &Arc<View>) -> Result<Option<Vec<SessionSummary>>> {
+    let is_joint = view.is_joint();
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(view.sessions.len()));
     let work = || {
@@ -77,7 +84,16 @@ fn summaries(view: &Arc<View>) -> Result<Vec<SessionSummary>> {
             let Some(session) = view.sessions.get(at) else {
                 return;
             };
-            let made = summary(view, session, &mut gatherer);
+            let made = match of_digests(view, session, &mut gatherer) {
+                Ok(None) if is_joint => {
+                    // The others need not be made.
+                    next.store(view.sessions.len(), Ordering::Relaxed);
+                    Ok(None)
+                }
+                Ok(None) => snapshot(view, session, &mut gatherer)
+                    .map(|snapshot| Some(SessionSummary::from(&snapshot))),
+                told => told,
+            };
             let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
             done.push((at, made));
         }
@@ -97,19 +113,6 @@ fn summaries(view: &Arc<View>) -> Result<Vec<SessionSummary>> {
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_unstable_by_key(|(at, _)| *at);
     done.into_iter().map(|(_, made)| made).collect()
-}
-
-/// A session's summary, from digests as far as they can tell it, else from its records.
-fn summary(
-    view: &Arc<View>,
-    session: &SessionPlaces,
-    gatherer: &mut Gatherer,
-) -> Result<SessionSummary> {
-    if let Some(summary) = of_digests(view, session, gatherer)? {
-        return Ok(summary);
-    }
-    let snapshot = snapshot(view, session, gatherer)?;
-    Ok(SessionSummary::from(&snapshot))
 }
 
 /// The summary by the digests of all segments but a few, whose records are read; `None` if all
@@ -140,17 +143,25 @@ fn attempt(
 ) -> Result<Result<SessionSummary, Unclear>> {
     let mut fold = SummaryFold::new(&session.id);
     let mut parts = 0..;
+    let segments = session.branches.iter().map(|branch| branch.segments.len());
+    let is_alone = segments.sum::<usize>() == 1;
     for branch in &session.branches {
         let (Some(run), Some(facts)) = (view.run(branch.run), view.facts(branch.run)) else {
             return Ok(Err(Unclear::default()));
         };
         fold.begin_branch(facts.clone());
         for (at, part) in branch.segments.iter().zip(&mut parts) {
+            let segment = run.segments.get(*at);
             if !to_read.contains(&part) {
-                let segment = run.segments.get(*at);
-                let digest = segment.and_then(|segment| digest(segment, branch));
-                fold.digest(part, digest.as_ref());
+                let told = segment.and_then(|segment| digest(view, segment, branch, is_alone));
+                match told {
+                    Some((digest, spans)) => fold.digest(part, &digest, spans),
+                    None => fold.unclear(part),
+                }
                 continue;
+            }
+            if segment.is_some_and(|segment| segment.part.places.joint.is_some()) {
+                return Ok(Err(Unclear::default()));
             }
             let is_whole = gatherer.segment(view, branch, *at, &mut |found| {
                 for one in found {
@@ -166,13 +177,28 @@ fn attempt(
     Ok(fold.finish(records, loss))
 }
 
-/// What a segment's records of the session come to, if that is known.
-fn digest<'s>(segment: &'s SegmentSurvey, branch: &BranchPlaces) -> Option<Digest<'s>> {
+/// What a segment's records of the session come to, if that is known, and how many spans are
+/// finished there of which the hashes are left out, for there `is_only` this digest.
+fn digest<'s>(
+    view: &View,
+    segment: &'s SegmentSurvey,
+    branch: &BranchPlaces,
+    is_only: bool,
+) -> Option<(Digest<'s>, usize)> {
     let mut rows = branch.rows(segment);
     let row = rows.next()?;
     // Which of two indices' records come first is not known.
-    let is_one = rows.next().is_none();
-    is_one.then(|| segment.part.places.digest(row))?
+    rows.next().is_none().then_some(())?;
+    let places = &segment.part.places;
+    let digest = places.digest(row)?;
+    let Some(joint) = &places.joint else {
+        return Some((digest, 0));
+    };
+    let at = places.position(row.index)?;
+    match is_only {
+        true => Some((digest, joint.finished(at))),
+        false => Some((joint.with_finished(&*view.storage, at, digest)?, 0)),
+    }
 }
 
 /// What has to be read is known after two attempts: of the digests the first one tells, of the

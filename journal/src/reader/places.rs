@@ -61,18 +61,26 @@ impl BranchPlaces {
 
     /// The first and the last record of the session in the run.
     pub(super) fn ends(&self, run: &RunSurvey) -> Option<(End, End)> {
-        let end = |segment: &SegmentSurvey, place: Place| -> End {
-            ((segment.part.segment.number, place.offset()), place.kind)
-        };
         let first = self.segments(run).next()?;
         let last = self.segments(run).next_back()?;
-        let firsts = self.rows(first).map(|row| end(first, row.first));
-        let lasts = self.rows(last).map(|row| end(last, row.last));
+        let firsts = self.rows(first).map(|row| ends(first, row).0);
+        let lasts = self.rows(last).map(|row| ends(last, row).1);
         Some((
             firsts.min_by_key(|end| end.0)?,
             lasts.max_by_key(|end| end.0)?,
         ))
     }
+}
+
+/// The first and the last record of a row.
+fn ends(segment: &SegmentSurvey, row: &SessionRow) -> (End, End) {
+    let places = &segment.part.places;
+    let number = segment.part.segment.number;
+    let joint = places.joint.as_ref();
+    let numbers = joint.and_then(|joint| joint.ends(places.position(row.index)?));
+    let numbers = numbers.unwrap_or((number, number));
+    let end = |number, place: Place| ((number, place.offset()), place.kind);
+    (end(numbers.0, row.first), end(numbers.1, row.last))
 }
 
 /// The session indices a run has records of, each with the segments they are in.

@@ -94,6 +94,12 @@ impl View {
         segments.into_iter().all(|segment| segment.part.is_verified)
     }
 
+    /// Whether some of the segments have no places of their own, as a joint cache tells of them.
+    pub(super) fn is_joint(&self) -> bool {
+        let segments = self.survey.runs.iter().flat_map(|run| &run.segments);
+        segments.into_iter().any(|s| s.part.places.joint.is_some())
+    }
+
     pub(super) fn session(&self, id: &str) -> Option<&SessionPlaces> {
         let id = if id.is_empty() { UNKNOWN_ID } else { id };
         self.by_id.get(id).and_then(|at| self.sessions.get(*at))

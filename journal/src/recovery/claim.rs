@@ -75,7 +75,7 @@ impl Claim {
 pub(crate) fn remove_temporaries(storage: &dyn Storage, names: &[String]) {
     for name in names {
         let parsed = FileName::parse(name);
-        if let Some(FileName::IndexTemporary(run, _)) = parsed
+        if let Some(FileName::IndexTemporary(run, _) | FileName::JointTemporary(run, ..)) = parsed
             && probe(storage, run) == Liveness::Dead
         {
             let _ = storage.remove(name);

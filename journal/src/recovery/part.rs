@@ -206,7 +206,11 @@ impl Part {
 }
 
 /// Takes in one of the library's own records; `None` if its payload cannot be decoded.
-pub(super) fn note(seen: &Seen<'_>, claims: &mut Claims, notes: &mut Notes) -> Option<()> {
+pub(in crate::recovery) fn note(
+    seen: &Seen<'_>,
+    claims: &mut Claims,
+    notes: &mut Notes,
+) -> Option<()> {
     let seq_low = seen.header.seq_low;
     let payload = seen.payload;
     match seen.header.kind {
@@ -284,7 +288,7 @@ pub(crate) fn recovered(payload: &[u8]) -> Option<Recovered> {
 
 impl Claims {
     /// Believes a witness only if it speaks of records before itself.
-    pub(super) fn witness(&mut self, durable: u64, own_seq: u64) {
+    pub(in crate::recovery) fn witness(&mut self, durable: u64, own_seq: u64) {
         let is_past = durable < own_seq;
         if is_past || seeded::has(Bug::WitnessOfTheFuture) {
             self.durable = self.durable.max(durable);

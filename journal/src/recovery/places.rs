@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::extents::{Extent, ExtentList, decode_list};
+use super::joint::JointPlaces;
 use crate::digest::{Digest, DigestBuilder};
 use crate::format::{FRAME_ALIGNMENT, RecordKind, checksum};
 use crate::segment::Seen;
@@ -23,6 +24,8 @@ pub(crate) struct Places {
     pub(crate) digests: Option<Vec<u8>>,
     /// What the segment itself says, once the cache turned out to be wrong.
     pub(crate) read_again: OnceLock<Box<Places>>,
+    /// The rows are those of several segments, of which this is the last one.
+    pub(crate) joint: Option<Box<JointPlaces>>,
 }
 
 /// What a segment holds of one session.
@@ -68,13 +71,18 @@ impl Place {
 impl Places {
     /// What the segment holds of a session, by its index.
     pub(crate) fn row(&self, session: u32) -> Option<&SessionRow> {
+        self.rows.get(self.position(session)?)
+    }
+
+    /// Which of the rows is that of a session.
+    pub(crate) fn position(&self, session: u32) -> Option<usize> {
         // Where all sessions have records, each is in its place; they are numbered from 1.
         let due = usize::try_from(session).ok()?.checked_sub(1)?;
-        if let Some(row) = self.rows.get(due).filter(|row| row.index == session) {
-            return Some(row);
+        if self.rows.get(due).is_some_and(|row| row.index == session) {
+            return Some(due);
         }
         let at = self.rows.binary_search_by_key(&session, |row| row.index);
-        self.rows.get(at.ok()?)
+        at.ok()
     }
 
     /// The frames of a row's records in order; `None` if the lists are not in memory.

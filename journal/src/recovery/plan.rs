@@ -123,7 +123,9 @@ impl Listing {
                 FileName::Run(run) => {
                     listing.locks.insert(run);
                 }
-                FileName::IndexTemporary(..) | FileName::RunTemporary(_) => {
+                FileName::IndexTemporary(..)
+                | FileName::JointTemporary(..)
+                | FileName::RunTemporary(_) => {
                     listing.temporaries.push(name);
                 }
                 _ => {}

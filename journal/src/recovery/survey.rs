@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::cache;
 use super::ends::settle;
 use super::files::{Found, Naming, SegmentFile, Stray, StrayState, identify};
+use super::joint;
 use super::part::{Part, Trust};
 use super::probe::probe;
 use super::run::RunSurvey;
@@ -38,6 +39,9 @@ pub(crate) enum Depth {
     Caches,
     /// As `Caches`, and make or read the digests of all sessions.
     Digests,
+    /// As `Digests`, but segments that a joint cache tells of have no places of their own: the
+    /// last of them has those of all.
+    Joint,
 }
 
 /// Everything found.
@@ -57,6 +61,10 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
     let (liveness, entries) = probe_and_list(storage, scope)?;
     let mut finds = Finds::default();
     let mut poisoned = BTreeSet::new();
+    let joint = match depth {
+        Depth::Joint => joint::Names::of(&entries),
+        _ => joint::Names::default(),
+    };
     for entry in entries {
         if scope.has_entry(&entry) {
             finds.add(identify(storage, &entry));
@@ -65,14 +73,17 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
             poisoned.insert(run);
         }
     }
-    let (chosen, mut strays) = finds.choose(storage);
+    let (mut chosen, mut strays) = finds.choose(storage);
     let mut parts = BTreeMap::<RunId, Vec<Part>>::new();
     let trust = |run| match liveness.get(&run) {
         Some(Liveness::Live) => Trust::Moving,
         _ if poisoned.contains(&run) => Trust::DiskOnly,
         _ => Trust::Final,
     };
-    let read = read_all(storage, chosen, &trust, depth);
+    let told = joint.take(storage, &mut chosen, &|run| may_use_caches(trust(run)));
+    let mut read = read_all(storage, chosen, &trust, depth);
+    read.extend(told);
+    read.sort_by_key(|part| (part.segment.run, part.segment.number));
     for part in settle(storage, read, &trust) {
         parts.entry(part.segment.run).or_default().push(part);
     }
@@ -308,6 +319,11 @@ fn witnesses<'a>(parts: impl Iterator<Item = &'a Part>) -> BTreeMap<RunId, Witne
     witnesses
 }
 
+/// What a failed sync left behind is read from the disk in any case.
+fn may_use_caches(trust: Trust) -> bool {
+    trust != Trust::DiskOnly
+}
+
 /// Reads segments, several at a time if there is enough to read.
 fn read_all(
     storage: &dyn Storage,
@@ -317,14 +333,13 @@ fn read_all(
 ) -> Vec<Part> {
     let read = |file: SegmentFile| {
         let trust = trust(file.run);
-        // What a failed sync left behind is read from the disk in any case.
-        let may_use_cache = depth != Depth::Everything && trust != Trust::DiskOnly;
+        let may_use_cache = depth != Depth::Everything && may_use_caches(trust);
         let load = || cache::load(storage, &file, depth);
         if let Some(part) = may_use_cache.then(load).flatten() {
             return part;
         }
         match depth {
-            Depth::Digests => Part::read_digests(storage, file, trust, &mut |_| {}),
+            Depth::Digests | Depth::Joint => Part::read_digests(storage, file, trust, &mut |_| {}),
             Depth::Everything | Depth::Caches => Part::read(storage, file, trust),
         }
     };

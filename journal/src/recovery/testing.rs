@@ -369,6 +369,27 @@ impl MemoryStorage {
         }
     }
 
+    /// Puts joint caches beside caches: of each two segments, of each four, and of each run.
+    pub(crate) fn add_joint_caches(&mut self) {
+        let mut newest = BTreeMap::new();
+        for name in self.files.keys() {
+            if let Some(FileName::Segment(run, number)) = FileName::parse(name) {
+                newest.insert(run, number);
+            }
+        }
+        for (run, newest) in newest {
+            let of_len = |len| (1..=newest.0 / len).map(move |at| ((at - 1) * len + 1, at * len));
+            let due = of_len(2).chain(of_len(4)).chain([(1, newest.0)]);
+            for (first, last) in due.filter(|(first, last)| first < last) {
+                let (first, last) = (SegmentNumber(first), SegmentNumber(last));
+                if let Some(bytes) = super::joint::make(self, run, (first, last), &[2, 4]) {
+                    let name = FileName::Joint(run, first, last).to_string();
+                    self.files.insert(name, bytes);
+                }
+            }
+        }
+    }
+
     pub(crate) fn put(&mut self, builder: &SegmentBuilder, bytes: Vec<u8>) -> String {
         let name = FileName::Segment(builder.run, builder.number).to_string();
         self.files.insert(name.clone(), bytes);

@@ -8,8 +8,8 @@ use serde::{Serialize, Serializer};
 
 use super::totals::tokens_total;
 use super::{Fold, Snapshot};
-use crate::digest::{Digest, Numbers, Sums, span_hash};
-use crate::event::{Action, Event, Number, SessionStatus, codec};
+use crate::digest::{Digest, Numbers, Sums, span_hash, told_of};
+use crate::event::{Event, Number, SessionStatus, codec};
 use crate::format::RecordKind;
 use crate::recovery::{Liveness, Loss, RunFacts};
 use crate::seq::Seq;
@@ -106,6 +106,8 @@ pub(crate) struct SummaryFold {
     ends: Vec<(usize, usize)>,
     /// Hashes of all other ids, with the parts that say more of them than that they are there.
     others: Vec<(u64, usize)>,
+    /// How many spans are finished of which no hash is here.
+    more: usize,
     sums: Sums,
     unclear: BTreeSet<usize>,
 }
@@ -121,6 +123,7 @@ impl SummaryFold {
             finished: Vec::new(),
             ends: Vec::new(),
             others: Vec::new(),
+            more: 0,
             sums: Sums::default(),
             unclear: BTreeSet::new(),
         }
@@ -131,11 +134,18 @@ impl SummaryFold {
         self.fold.begin_branch(facts);
     }
 
-    /// Takes in what the records of the run's next part come to, if that is known.
-    pub(crate) fn digest(&mut self, part: usize, digest: Option<&Digest<'_>>) {
-        if digest.and_then(|digest| self.add(part, digest)).is_none() {
-            self.unclear.insert(part);
+    /// Takes in what the records of the run's next part come to. So many more spans are finished
+    /// there, of which no other part has a word.
+    pub(crate) fn digest(&mut self, part: usize, digest: &Digest<'_>, more: usize) {
+        self.more += more;
+        if self.add(part, digest).is_none() {
+            self.unclear(part);
         }
+    }
+
+    /// What the records of the run's next part come to is not known.
+    pub(crate) fn unclear(&mut self, part: usize) {
+        self.unclear.insert(part);
     }
 
     /// `None` if it is no digest, or cannot be added up without an error.
@@ -190,7 +200,7 @@ impl SummaryFold {
         }
         Ok(SessionSummary {
             records,
-            spans: spans + count(finished.len()),
+            spans: spans + count(finished.len() + self.more),
             interrupted,
             tokens: tokens_total(&self.sums.tokens()),
             cost: self.sums.cost(),
@@ -217,19 +227,6 @@ impl SummaryFold {
             from = *end;
         }
     }
-}
-
-/// The hash of the span, or the root, of which an event says more than that it is there.
-fn told_of(event: &Event<'_>) -> Option<u64> {
-    let span = match &event.action {
-        Action::SessionStart(start) => start.span.as_deref(),
-        Action::SpanStart(start) | Action::Span(start, _) => Some(&*start.span),
-        Action::SpanUpdate(update) if Numbers::of(&update.fields).is_empty() => None,
-        Action::SpanUpdate(update) => Some(&*update.span),
-        Action::SpanEnd(end) => Some(&*end.span),
-        _ => None,
-    };
-    span.filter(|span| !span.is_empty()).map(span_hash)
 }
 
 fn count(len: usize) -> u64 {

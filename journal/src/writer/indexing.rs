@@ -4,7 +4,7 @@ use super::primitives::is_finished;
 use super::primitives::thread::{Builder, JoinHandle};
 use std::sync::Arc;
 
-use crate::recovery::cache;
+use crate::recovery::{cache, joint};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::Storage;
 
@@ -13,6 +13,7 @@ use crate::storage::Storage;
 #[derive(Debug, Default)]
 pub(super) struct Indexing {
     waiting: Vec<SegmentNumber>,
+    newest: Option<SegmentNumber>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -20,6 +21,7 @@ impl Indexing {
     /// Takes in a segment that is whole on the disk and cut behind its seal.
     pub(super) fn add(&mut self, number: SegmentNumber) {
         self.waiting.push(number);
+        self.newest = Some(number);
     }
 
     /// Whether so much is waiting that it cannot be left for a quiet moment.
@@ -46,6 +48,9 @@ impl Indexing {
             let _ = thread.join();
         }
         write(&**storage, run, std::mem::take(&mut self.waiting));
+        if let Some(newest) = self.newest {
+            joint::write_whole(&**storage, run, newest);
+        }
     }
 }
 
@@ -54,6 +59,8 @@ const WAITING_MAX: usize = 8;
 
 fn write(storage: &dyn Storage, run: RunId, segments: Vec<SegmentNumber>) {
     for number in segments {
-        let _ = cache::write(storage, run, number);
+        if cache::write(storage, run, number).is_ok() {
+            joint::write_due(storage, run, number);
+        }
     }
 }

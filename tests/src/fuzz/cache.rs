@@ -64,21 +64,21 @@ pub(super) fn cache(
 
 /// What an honest cache would say.
 #[derive(Default)]
-struct Found {
-    records: u64,
-    padding: u64,
-    seal_offset: u64,
-    seal_crc: u32,
+pub(super) struct Found {
+    pub(super) records: u64,
+    pub(super) padding: u64,
+    pub(super) seal_offset: u64,
+    pub(super) seal_crc: u32,
     /// The library's own records, encoded.
-    own: Vec<Vec<u8>>,
+    pub(super) own: Vec<Vec<u8>>,
     /// Offset and length in units of 8 bytes, and kind, of each record, by session.
-    sessions: BTreeMap<u32, Vec<(u64, u64, u8)>>,
+    pub(super) sessions: BTreeMap<u32, Vec<(u64, u64, u8)>>,
     /// Kind and payload of the first records of each session.
     payloads: BTreeMap<u32, Vec<(u8, Vec<u8>)>>,
 }
 
 impl Found {
-    fn of(file: &[u8]) -> Found {
+    pub(super) fn of(file: &[u8]) -> Found {
         let mut found = Found::default();
         let mut at = usize::try_from(FRAMES_OFFSET).expect("a small number");
         while let Some((fields, rest)) = file
@@ -112,6 +112,8 @@ impl Found {
                 self.own.push(own.concat());
             }
             0 => {}
+            // About a session, and none of its records.
+            _ if kind == SESSION_REF => {}
             session => {
                 let places = self.sessions.entry(session).or_default();
                 places.push((offset / 8, header.frame_len() / 8, kind));
@@ -163,7 +165,7 @@ impl Found {
 
     /// A digest that says what comes to mind: sums up to the largest, spans that nobody wrote, and
     /// some of the session's own records, which are not always whole.
-    fn digest(&self, session: u32, input: &mut Cursor<'_>) -> Vec<u8> {
+    pub(super) fn digest(&self, session: u32, input: &mut Cursor<'_>) -> Vec<u8> {
         // No times; whether there is work.
         let mut digest = vec![0, 0, input.byte() % 2];
         let sums = input.byte() % 8;
@@ -194,7 +196,7 @@ impl Found {
 }
 
 /// A number as it should be, or now and then any other.
-fn odd(value: u64, input: &mut Cursor<'_>) -> Vec<u8> {
+pub(super) fn odd(value: u64, input: &mut Cursor<'_>) -> Vec<u8> {
     varint(match input.byte() {
         0..0xF8 => value,
         0xF8 => value.wrapping_add(1),
@@ -205,7 +207,7 @@ fn odd(value: u64, input: &mut Cursor<'_>) -> Vec<u8> {
     })
 }
 
-fn len<T>(things: &[T]) -> u64 {
+pub(super) fn len<T>(things: &[T]) -> u64 {
     u64::try_from(things.len()).expect("lengths fit")
 }
 
@@ -214,7 +216,7 @@ fn count<K, V>(map: &BTreeMap<K, V>) -> u64 {
 }
 
 /// CRC-32/ISO-HDLC, bit by bit.
-fn crc(bytes: &[u8]) -> u32 {
+pub(super) fn crc(bytes: &[u8]) -> u32 {
     let mut crc = u32::MAX;
     for byte in bytes {
         crc ^= u32::from(*byte);
@@ -230,6 +232,7 @@ const VERSION: u8 = 2;
 const DIGEST_RECORDS_MAX: usize = 4;
 const MAGIC: [u8; 8] = [0x8A, b'T', b'R', b'I', b'\r', b'\n', 0x1A, b'\n'];
 const SEAL: u8 = 2;
+const SESSION_REF: u8 = 7;
 const OWN: [u8; 7] = [1, SEAL, 4, 5, 6, 9, 10];
 const TURNS: [u8; 4] = [10, 16, 17, 18];
 

@@ -49,6 +49,7 @@ SealRoomNotKept          | killed         | trace_journal | a_full_segment_has_r
 SealMiscounts            | damage         | damage        | every_zeroed
 EndReopened              | killed         | trace_journal | snapshot::tests::status
 InterruptionNotTold      | killed         | scenarios     | s3_crashed
+JointSpansTwice          | killed         | trace_journal | what_two_segments_say_of
 GenerationReused         | many-processes | meanwhile     | a_dead_run_is_put
 LiveRunsNotListed        | many-processes | meanwhile     | of_two_runs_at_once
 LiveRunTakenForDead      | many-processes | live          | a_run_that_starts
@@ -65,6 +66,7 @@ GapNotTold               | damage         | damage        | every_flipped
 MissingSegmentPassedOver | damage         | damage        | segments_missing
 LastDurableForgotten     | damage         | damage        | every_flipped
 CacheNotBound            | damage         | trace_journal | recovery::cache
+CacheNotBound            | damage         | trace_journal | recovery::joint
 RetiredMissed            | damage         | trace_journal | recovery::fates
 WitnessOfTheFuture       | hostile        | trace_journal | a_witness_of_records
 WitnessOfTheFuture       | hostile        | trace_journal | recovery::tail

@@ -307,7 +307,9 @@ impl Author {
                 true => builder.file(),
                 false => builder.sealed((!is_last).then_some(number + 1)),
             };
-            next_seq = builder.next_seq() + 1;
+            // Now and then records are missing between two segments that are whole.
+            let missing = 5 * u64::from(self.once_in(12));
+            next_seq = builder.next_seq() + 1 + missing;
             storage.put(&builder, bytes);
         }
         if self.once_in(4) && !is_closed {
@@ -363,6 +365,13 @@ fn listed(storage: &MemoryStorage) -> (Vec<SessionSummary>, usize) {
     (list_storage(shared).unwrap().0, told.count())
 }
 
+/// Whether joint caches alone tell the list.
+fn is_told_jointly(storage: &MemoryStorage) -> bool {
+    let view = View::new(Arc::new(storage.clone()), Mode::Salvage, Depth::Joint);
+    let view = Arc::new(view.unwrap());
+    view.is_joint() && summaries(&view).unwrap().is_some()
+}
+
 /// The list as snapshots tell it that were made by reading everything.
 fn snapshots_of(storage: &MemoryStorage) -> Vec<SessionSummary> {
     let reader = super::super::Reader::of_storage(Arc::new(storage.clone()), Mode::Salvage);
@@ -376,7 +385,7 @@ fn snapshots_of(storage: &MemoryStorage) -> Vec<SessionSummary> {
 
 #[test]
 fn a_list_tells_what_snapshots_tell() {
-    let (mut rows, mut told, mut lossy) = (0, 0, 0);
+    let (mut rows, mut told, mut lossy, mut joint) = (0, 0, 0, 0);
     for seed in 0..1_500 {
         let plain = journal(seed);
         let expected = snapshots_of(&plain);
@@ -387,6 +396,9 @@ fn a_list_tells_what_snapshots_tell() {
         let (cached, cached_count) = listed(&storage);
         assert_eq!(cached, expected, "with caches, seed {seed}");
         assert_eq!(count, cached_count, "seed {seed}");
+        storage.add_joint_caches();
+        assert_eq!(listed(&storage).0, expected, "joint caches, seed {seed}");
+        joint += u32::from(is_told_jointly(&storage));
         rows += expected.len();
         told += count;
         lossy += expected
@@ -399,6 +411,7 @@ fn a_list_tells_what_snapshots_tell() {
         told * 2 > rows && told < rows,
         "{told} of {rows} rows from digests"
     );
+    assert!(joint > 300, "{joint} of 1,500 lists from joint caches");
     assert!(
         lossy * 8 > rows,
         "{lossy} of {rows} sessions lost something"
@@ -536,4 +549,43 @@ fn a_word_about_a_span_that_ended_in_another_segment_makes_none_be_read() {
         &[log("one"), log("nowhere")],
     ];
     assert_eq!(read_for_list(&segments), [false; 3]);
+}
+
+/// Whether the joint cache of these segments tells the list, which is right in any case.
+fn joint_tells(segments: &[&[Action<'static>]]) -> bool {
+    let (mut storage, _) = all_finished(segments);
+    storage.add_joint_caches();
+    assert_eq!(listed(&storage).0, snapshots_of(&storage));
+    is_told_jointly(&storage)
+}
+
+#[test]
+fn what_two_segments_say_of_one_span_is_told_jointly_if_it_adds_up() {
+    let update = |cost| {
+        let cost = Some(Number::F64(cost));
+        Action::SpanUpdate(SpanUpdate {
+            span: "one".into(),
+            fields: SpanFields {
+                cost,
+                ..SpanFields::default()
+            },
+            ..SpanUpdate::default()
+        })
+    };
+    let Action::Span(start, end) = span("one") else {
+        panic!("a span");
+    };
+    let (start, end) = (Action::SpanStart(start), Action::SpanEnd(*end));
+    // It begins in one and ends in the other, or the other only mentions it.
+    assert!(joint_tells(&[
+        &[start.clone(), update(0.5)],
+        &[update(0.25), end]
+    ]));
+    assert!(joint_tells(&[&[span("one")], &[log("one"), span("two")]]));
+    assert!(joint_tells(&[&[log("one")], &[span("one"), span("two")]]));
+    // It is there twice, or changes behind its end or before its beginning.
+    assert!(!joint_tells(&[&[span("one")], &[span("one"), span("two")]]));
+    assert!(!joint_tells(&[&[span("one")], &[update(0.5)]]));
+    assert!(!joint_tells(&[&[update(0.5)], &[span("one")]]));
+    assert!(!joint_tells(&[&[start], &[span("one")]]));
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Binding, OwnRecord};
+use super::{Covered, OwnRecord};
 use crate::event::system;
 use crate::event::system::Extras;
 use crate::format::{FRAME_ALIGNMENT, RecordKind, checksum};
@@ -12,20 +12,18 @@ use crate::seq::{Generation, RunId, SegmentNumber};
 use crate::storage::StorageFile;
 
 /// A cache as it is read, without its lists and digests.
-pub(super) struct CacheFile {
-    pub(super) binding: Binding,
-    pub(super) records: u64,
-    pub(super) durable_seq: u64,
-    pub(super) padding: u64,
-    pub(super) declared: Vec<(u32, String)>,
-    pub(super) own: Vec<OwnRecord>,
+pub(in crate::recovery) struct CacheFile {
+    pub(in crate::recovery) run: RunId,
+    pub(in crate::recovery) segment: SegmentNumber,
+    pub(in crate::recovery) covered: Covered,
+    pub(in crate::recovery) declared: Vec<(u32, String)>,
     /// Their lists' offsets are those in the cache's file.
-    pub(super) rows: Vec<SessionRow>,
-    pub(super) digests: Digests,
+    pub(in crate::recovery) rows: Vec<SessionRow>,
+    pub(in crate::recovery) digests: Digests,
 }
 
 /// Where the digests are in the cache's file.
-pub(super) struct Digests {
+pub(in crate::recovery) struct Digests {
     offset: u64,
     len: u64,
     crc: u32,
@@ -58,15 +56,20 @@ struct Row {
 }
 
 /// The bytes of the cache of a flawless segment; `None` if they would be too many.
-pub(super) fn encode(binding: Binding, part: &Part, own: Vec<OwnRecord>) -> Option<Vec<u8>> {
+pub(super) fn encode(
+    run: RunId,
+    segment: SegmentNumber,
+    covered: &Covered,
+    part: &Part,
+) -> Option<Vec<u8>> {
     let lists = part.places.lists.as_deref()?;
     let digests = part.places.digests.as_deref()?;
     let declared = part.notes.sessions.iter();
     let body = Body {
-        records: part.records,
-        durable_seq: part.claims.durable,
-        padding: part.scanned.padding,
-        own,
+        records: covered.records,
+        durable_seq: covered.durable_seq,
+        padding: covered.padding,
+        own: covered.own.clone(),
         declared: declared
             .map(|(index, id)| (*index, (**id).to_owned()))
             .collect(),
@@ -79,22 +82,22 @@ pub(super) fn encode(binding: Binding, part: &Part, own: Vec<OwnRecord>) -> Opti
     let body_len = u32::try_from(encoded.len())
         .ok()
         .filter(|l| *l <= BODY_LEN_MAX)?;
-    let mut covered = Vec::with_capacity(FRONT_LEN + encoded.len());
-    covered.extend_from_slice(&binding.run.generation.0.to_le_bytes());
-    covered.extend_from_slice(&binding.segment.0.to_le_bytes());
-    covered.extend_from_slice(&binding.run.random.to_le_bytes());
-    covered.extend_from_slice(&binding.segment_len.to_le_bytes());
-    covered.extend_from_slice(&binding.seal_offset.to_le_bytes());
-    covered.extend_from_slice(&binding.seal_crc.to_le_bytes());
-    covered.extend_from_slice(&body_len.to_le_bytes());
-    covered.extend_from_slice(&u64::try_from(lists.len()).ok()?.to_le_bytes());
-    covered.extend_from_slice(&encoded);
+    let mut rest = Vec::with_capacity(FRONT_LEN + encoded.len());
+    rest.extend_from_slice(&run.generation.0.to_le_bytes());
+    rest.extend_from_slice(&segment.0.to_le_bytes());
+    rest.extend_from_slice(&run.random.to_le_bytes());
+    rest.extend_from_slice(&covered.segment_len.to_le_bytes());
+    rest.extend_from_slice(&covered.seal_offset.to_le_bytes());
+    rest.extend_from_slice(&covered.seal_crc.to_le_bytes());
+    rest.extend_from_slice(&body_len.to_le_bytes());
+    rest.extend_from_slice(&u64::try_from(lists.len()).ok()?.to_le_bytes());
+    rest.extend_from_slice(&encoded);
     let len = FRONT_LEN + encoded.len() + lists.len() + digests.len();
     let mut bytes = Vec::with_capacity(len);
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&VERSION.to_le_bytes());
-    bytes.extend_from_slice(&checksum(&covered).to_le_bytes());
-    bytes.extend_from_slice(&covered);
+    bytes.extend_from_slice(&checksum(&rest).to_le_bytes());
+    bytes.extend_from_slice(&rest);
     bytes.extend_from_slice(lists);
     bytes.extend_from_slice(digests);
     Some(bytes)
@@ -116,13 +119,8 @@ impl CacheFile {
             generation,
             random: front.u64()?,
         };
-        let binding = Binding {
-            run,
-            segment,
-            segment_len: front.u64()?,
-            seal_offset: front.u64()?,
-            seal_crc: front.u32()?,
-        };
+        let (segment_len, seal_offset) = (front.u64()?, front.u64()?);
+        let seal_crc = front.u32()?;
         let body_len = front.u32().filter(|len| *len <= BODY_LEN_MAX)?;
         let lists_len = front.u64()?;
         let lists_at = u64::try_from(FRONT_LEN).ok()? + u64::from(body_len);
@@ -148,19 +146,20 @@ impl CacheFile {
             len: len - lists_end,
             crc: body.digests_crc,
         };
-        let rows = rows(
-            body.rows,
-            (lists_at, lists_end),
-            digests.len,
-            binding.segment_len,
-        )?;
+        let rows = rows(body.rows, (lists_at, lists_end), digests.len, segment_len)?;
         (body.records > 0).then_some(CacheFile {
-            binding,
-            records: body.records,
-            durable_seq: body.durable_seq,
-            padding: body.padding,
+            run,
+            segment,
+            covered: Covered {
+                segment_len,
+                seal_offset,
+                seal_crc,
+                records: body.records,
+                durable_seq: body.durable_seq,
+                padding: body.padding,
+                own: body.own,
+            },
             declared: body.declared,
-            own: body.own,
             rows,
             digests,
         })
@@ -169,7 +168,7 @@ impl CacheFile {
 
 impl Digests {
     /// Reads them; `None` if they are not those that were written.
-    pub(super) fn read(&self, file: &dyn StorageFile) -> Option<Vec<u8>> {
+    pub(in crate::recovery) fn read(&self, file: &dyn StorageFile) -> Option<Vec<u8>> {
         let mut digests = vec![0; usize::try_from(self.len).ok()?];
         let count = file.read_at(&mut digests, self.offset).ok()?;
         (count == digests.len() && checksum(&digests) == self.crc).then_some(digests)

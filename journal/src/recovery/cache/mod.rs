@@ -4,41 +4,26 @@
 //! A cache can always be made again. One that does not fit its segment to the last bit is as good
 //! as none; it is never damage.
 
+mod covered;
 mod file;
 #[cfg(test)]
 mod tests;
 
 use std::io;
+use std::sync::Arc;
 
-use file::CacheFile;
+pub(super) use covered::{Covered, OwnRecord, may_have_cache};
+pub(super) use file::CacheFile;
 
 use super::extents::{Extent, decode_list};
-use super::files::{Found, HeaderFact, Naming, SegmentFile, identify};
-use super::part::{Claims, Notes, Part, Trust};
+use super::files::{Found, SegmentFile, identify};
+use super::part::{Part, Trust};
 use super::places::{ListSpan, Places, SessionRow};
 use super::survey::Depth;
-use crate::event::system;
-use crate::format::{
-    FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, RecordKind, checksum,
-    seq_low,
-};
-use crate::seeded::{self, Bug};
-use crate::segment::{Island, Scanned, Seen};
+use crate::format::{FRAMES_OFFSET, FileName, RecordKind, checksum};
+use crate::segment::Seen;
 use crate::seq::{RunId, SegmentNumber};
-use crate::storage::{Entry, Storage};
-
-/// One of the segment's own records, as it is in the segment.
-type OwnRecord = (u32, u8, Vec<u8>);
-
-/// What ties a cache to the bytes it was made from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Binding {
-    run: RunId,
-    segment: SegmentNumber,
-    segment_len: u64,
-    seal_offset: u64,
-    seal_crc: u32,
-}
+use crate::storage::{Entry, Storage, StorageFile};
 
 /// Writes the cache of a segment whose owner has finished it; nothing is written for one that is
 /// not sealed or not flawless.
@@ -49,17 +34,30 @@ pub(crate) fn write(storage: &dyn Storage, run: RunId, number: SegmentNumber) ->
     let Some(bytes) = make(storage, run, number) else {
         return Ok(());
     };
-    let name = FileName::Index(run, number).to_string();
-    let temporary = FileName::IndexTemporary(run, number).to_string();
+    let name = FileName::Index(run, number);
+    let temporary = FileName::IndexTemporary(run, number);
+    replace(storage, &bytes, &temporary.to_string(), &name.to_string())
+}
+
+/// Puts a cache in the place of an old one.
+///
+/// # Errors
+/// As the system says; there is no cache then, or still the old one.
+pub(super) fn replace(
+    storage: &dyn Storage,
+    bytes: &[u8],
+    temporary: &str,
+    name: &str,
+) -> io::Result<()> {
     // Left behind by a process that was killed here.
-    let _ = storage.remove(&temporary);
-    let file = storage.create(&temporary)?;
-    let written = file.write_at(&bytes, 0).and_then(|()| {
+    let _ = storage.remove(temporary);
+    let file = storage.create(temporary)?;
+    let written = file.write_at(bytes, 0).and_then(|()| {
         // A link takes no name that is in use; between the two there is no cache, which is fine.
-        let _ = storage.remove(&name);
-        storage.link(&temporary, &name)
+        let _ = storage.remove(name);
+        storage.link(temporary, name)
     });
-    storage.remove(&temporary).and(written)
+    storage.remove(temporary).and(written)
 }
 
 /// The bytes of a segment's cache.
@@ -84,14 +82,16 @@ pub(super) fn make(storage: &dyn Storage, run: RunId, number: SegmentNumber) -> 
     if !may_have_cache(&part.segment) || !is_flawless(&part) {
         return None;
     }
-    let binding = Binding {
-        run,
-        segment: number,
+    let covered = Covered {
         segment_len: part.segment.len,
         seal_offset: last.0,
         seal_crc: last.1,
+        records: part.records,
+        durable_seq: part.claims.durable,
+        padding: part.scanned.padding,
+        own,
     };
-    file::encode(binding, &part, own)
+    file::encode(run, number, &covered, &part)
 }
 
 /// A segment as its cache tells it, to this depth; `None` if it has none that fits.
@@ -99,82 +99,32 @@ pub(crate) fn load(storage: &dyn Storage, segment: &SegmentFile, depth: Depth) -
     if !may_have_cache(segment) {
         return None;
     }
-    let name = FileName::Index(segment.run, segment.number).to_string();
-    let file = storage.open(&name).ok()?;
-    let mut cache = CacheFile::read(&*file)?;
-    let frames_len = segment.len.checked_sub(FRAMES_OFFSET)?;
-    let is_room = |len: u64| len <= frames_len;
-    let header_len = u64::try_from(FRAME_HEADER_LEN).ok()?;
-    if !is_room(cache.padding) || !is_room(cache.records.checked_mul(header_len)?) {
-        return None;
-    }
-    let binding = cache.binding;
-    let is_of_it = (binding.run, binding.segment) == (segment.run, segment.number)
-        && binding.segment_len == segment.len;
-    let is_bound = || Some(is_of_it && is_bound(storage, segment, &cache)?);
-    if !seeded::has(Bug::CacheNotBound) && !is_bound()? {
-        return None;
-    }
+    let (cache, file) = open(storage, segment.run, segment.number)?;
     let digests = match depth {
-        Depth::Digests => Some(cache.digests.read(&*file)?),
+        Depth::Digests | Depth::Joint => Some(cache.digests.read(&*file)?),
         Depth::Everything | Depth::Caches => None,
     };
-    let (claims, notes, first_seq) = told(&mut cache)?;
-    let island = Island {
-        offset: FRAMES_OFFSET,
-        end: segment.len,
-        first: 0,
-        last: u32::try_from(cache.records - 1).ok()?,
+    let declared = cache.declared.into_iter();
+    let declared = declared.map(|(index, id)| (index, id.into())).collect();
+    let places = Places {
+        rows: cache.rows,
+        digests,
+        ..Places::default()
     };
-    Some(Part {
-        segment: segment.clone(),
-        scanned: Scanned {
-            islands: vec![island],
-            base: Some(seq_low(first_seq)),
-            is_sealed: true,
-            padding: cache.padding,
-            ..Scanned::default()
-        },
-        records: cache.records,
-        claims,
-        notes,
-        places: Places {
-            rows: cache.rows,
-            digests,
-            ..Places::default()
-        },
-        is_verified: false,
-    })
+    cache.covered.part(storage, segment, declared, places)
 }
 
-/// What the segment's own records say, and its first sequence number; the ids of sessions are
-/// moved out of the cache.
-fn told(cache: &mut CacheFile) -> Option<(Claims, Notes, u64)> {
-    let mut claims = Claims::default();
-    let mut notes = Notes::default();
-    for (seq_low, kind, payload) in &cache.own {
-        let header = FrameHeader {
-            payload_len: u32::try_from(payload.len()).ok()?,
-            crc: 0,
-            seq_low: *seq_low,
-            kind: RecordKind(*kind),
-            session: 0,
-        };
-        let seen = Seen {
-            offset: FRAMES_OFFSET,
-            header: &header,
-            payload,
-        };
-        super::part::note(&seen, &mut claims, &mut notes)?;
-    }
-    let (first_seq, last_seq) = (claims.start?, claims.seal?);
-    if first_seq.checked_add(cache.records)? != last_seq + 1 {
-        return None;
-    }
-    claims.witness(cache.durable_seq, last_seq);
-    let declared = std::mem::take(&mut cache.declared).into_iter();
-    notes.sessions = declared.map(|(index, id)| (index, id.into())).collect();
-    Some((claims, notes, first_seq))
+/// The cache of a segment as its file tells it, and that file; `None` if there is none, or if it
+/// is not whole.
+pub(super) fn open(
+    storage: &dyn Storage,
+    run: RunId,
+    number: SegmentNumber,
+) -> Option<(CacheFile, Arc<dyn StorageFile>)> {
+    let name = FileName::Index(run, number).to_string();
+    let file = storage.open(&name).ok()?;
+    let cache = CacheFile::read(&*file)?;
+    ((cache.run, cache.segment) == (run, number)).then_some((cache, file))
 }
 
 /// The frames of a session's records in a segment, whose lists may be in its cache only; they
@@ -244,27 +194,6 @@ fn read_lists(storage: &dyn Storage, segment: &SegmentFile, span: ListSpan) -> O
     (count == list.len()).then_some(list)
 }
 
-/// Whether the segment ends in the very seal that the cache was made with.
-fn is_bound(storage: &dyn Storage, segment: &SegmentFile, cache: &CacheFile) -> Option<bool> {
-    let binding = cache.binding;
-    let len = segment.len.checked_sub(binding.seal_offset)?;
-    let mut frame = vec![0; usize::try_from(len).ok().filter(|l| *l <= SEAL_LEN_MAX)?];
-    let file = storage.open(&segment.name).ok()?;
-    let count = file.read_at(&mut frame, binding.seal_offset).ok()?;
-    let (fields, payload) = frame.split_first_chunk::<FRAME_HEADER_LEN>()?;
-    let header = FrameHeader::decode(*fields).ok()?;
-    let payload = payload.get(..usize::try_from(header.payload_len).ok()?)?;
-    let seed = FrameSeed::new(segment.run, segment.number);
-    Some(
-        count == frame.len()
-            && header.kind == RecordKind::SEAL
-            && header.crc == binding.seal_crc
-            && header.frame_len() == len
-            && header.fits(seed, binding.seal_offset, payload)
-            && system::decode::<system::Seal>(payload).is_some(),
-    )
-}
-
 /// Records about the run that are kept word for word.
 fn is_kept(seen: &Seen<'_>) -> bool {
     match seen.header.kind {
@@ -277,10 +206,6 @@ fn is_kept(seen: &Seen<'_>) -> bool {
         RecordKind::CRASH_NOTE => seen.header.session == 0,
         _ => false,
     }
-}
-
-fn may_have_cache(segment: &SegmentFile) -> bool {
-    segment.naming == Naming::Own && segment.header == HeaderFact::Intact
 }
 
 /// Nothing but intact frames from the first to a seal at the end of the file.
@@ -302,6 +227,3 @@ fn is_flawless(part: &Part) -> bool {
         && part.claims.start.is_some()
         && part.told_last_seq() == part.claims.seal
 }
-
-/// A seal takes far less; the rest is for fields added later.
-const SEAL_LEN_MAX: usize = 4096;

@@ -1,0 +1,131 @@
+//! What a cache says of a segment as a whole.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::system;
+use crate::format::{FRAME_HEADER_LEN, FRAMES_OFFSET, FrameHeader, FrameSeed, RecordKind, seq_low};
+use crate::recovery::files::{HeaderFact, Naming, SegmentFile};
+use crate::recovery::part::{Claims, Notes, Part, note};
+use crate::recovery::places::Places;
+use crate::seeded::{self, Bug};
+use crate::segment::{Island, Scanned, Seen};
+use crate::storage::Storage;
+
+/// One of the segment's own records, as it is in the segment.
+pub(in crate::recovery) type OwnRecord = (u32, u8, Vec<u8>);
+
+/// A segment that a cache was made of, and what ties the cache to its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::recovery) struct Covered {
+    pub(in crate::recovery) segment_len: u64,
+    pub(in crate::recovery) seal_offset: u64,
+    pub(in crate::recovery) seal_crc: u32,
+    pub(in crate::recovery) records: u64,
+    pub(in crate::recovery) durable_seq: u64,
+    pub(in crate::recovery) padding: u64,
+    pub(in crate::recovery) own: Vec<OwnRecord>,
+}
+
+impl Covered {
+    /// The segment as the cache tells it, if it still is the one that the cache was made of;
+    /// `declared` are the ids of session indices.
+    pub(in crate::recovery) fn part(
+        &self,
+        storage: &dyn Storage,
+        segment: &SegmentFile,
+        declared: BTreeMap<u32, Arc<str>>,
+        places: Places,
+    ) -> Option<Part> {
+        let frames_len = segment.len.checked_sub(FRAMES_OFFSET)?;
+        let is_room = |len: u64| len <= frames_len;
+        let header_len = u64::try_from(FRAME_HEADER_LEN).ok()?;
+        if !is_room(self.padding) || !is_room(self.records.checked_mul(header_len)?) {
+            return None;
+        }
+        let is_bound = || Some(self.segment_len == segment.len && self.ends(storage, segment)?);
+        if !seeded::has(Bug::CacheNotBound) && !is_bound()? {
+            return None;
+        }
+        let (claims, mut notes, first_seq) = self.told()?;
+        notes.sessions = declared;
+        let island = Island {
+            offset: FRAMES_OFFSET,
+            end: segment.len,
+            first: 0,
+            last: u32::try_from(self.records.checked_sub(1)?).ok()?,
+        };
+        Some(Part {
+            segment: segment.clone(),
+            scanned: Scanned {
+                islands: vec![island],
+                base: Some(seq_low(first_seq)),
+                is_sealed: true,
+                padding: self.padding,
+                ..Scanned::default()
+            },
+            records: self.records,
+            claims,
+            notes,
+            places,
+            is_verified: false,
+        })
+    }
+
+    /// What the segment's own records say, and its first sequence number.
+    fn told(&self) -> Option<(Claims, Notes, u64)> {
+        let mut claims = Claims::default();
+        let mut notes = Notes::default();
+        for (seq_low, kind, payload) in &self.own {
+            let header = FrameHeader {
+                payload_len: u32::try_from(payload.len()).ok()?,
+                crc: 0,
+                seq_low: *seq_low,
+                kind: RecordKind(*kind),
+                session: 0,
+            };
+            let seen = Seen {
+                offset: FRAMES_OFFSET,
+                header: &header,
+                payload,
+            };
+            note(&seen, &mut claims, &mut notes)?;
+        }
+        let (first_seq, last_seq) = (claims.start?, claims.seal?);
+        if first_seq.checked_add(self.records)? != last_seq + 1 {
+            return None;
+        }
+        claims.witness(self.durable_seq, last_seq);
+        Some((claims, notes, first_seq))
+    }
+
+    /// Whether the segment ends in the very seal that the cache was made with.
+    fn ends(&self, storage: &dyn Storage, segment: &SegmentFile) -> Option<bool> {
+        let len = segment.len.checked_sub(self.seal_offset)?;
+        let mut frame = vec![0; usize::try_from(len).ok().filter(|l| *l <= SEAL_LEN_MAX)?];
+        let file = storage.open(&segment.name).ok()?;
+        let count = file.read_at(&mut frame, self.seal_offset).ok()?;
+        let (fields, payload) = frame.split_first_chunk::<FRAME_HEADER_LEN>()?;
+        let header = FrameHeader::decode(*fields).ok()?;
+        let payload = payload.get(..usize::try_from(header.payload_len).ok()?)?;
+        let seed = FrameSeed::new(segment.run, segment.number);
+        Some(
+            count == frame.len()
+                && header.kind == RecordKind::SEAL
+                && header.crc == self.seal_crc
+                && header.frame_len() == len
+                && header.fits(seed, self.seal_offset, payload)
+                && system::decode::<system::Seal>(payload).is_some(),
+        )
+    }
+}
+
+/// Whether the segment is one that its owner may have finished.
+pub(in crate::recovery) fn may_have_cache(segment: &SegmentFile) -> bool {
+    segment.naming == Naming::Own && segment.header == HeaderFact::Intact
+}
+
+/// A seal takes far less; the rest is for fields added later.
+const SEAL_LEN_MAX: usize = 4096;

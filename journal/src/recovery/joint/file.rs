@@ -1,0 +1,193 @@
+//! The bytes of a joint cache.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::system::{self, Extras};
+use crate::format::checksum;
+use crate::recovery::cache::Covered;
+use crate::seq::{Generation, RunId, SegmentNumber};
+use crate::storage::StorageFile;
+
+/// A joint cache as it is read, without its digests and hashes.
+pub(super) struct JointFile {
+    pub(super) run: RunId,
+    pub(super) first: SegmentNumber,
+    pub(super) body: Body,
+    pub(super) digests: Section,
+    pub(super) hashes: Section,
+}
+
+/// What is between the front and the digests.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Body {
+    pub(super) segments: Vec<Covered>,
+    /// The first declaration of each session index.
+    pub(super) declared: Vec<(u32, String)>,
+    pub(super) rows: Vec<Row>,
+    digests: (u64, u32),
+    hashes_crc: u32,
+    extras: Extras,
+}
+
+/// What the segments hold of a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Row {
+    pub(super) index: u32,
+    pub(super) count: u64,
+    pub(super) bytes: u64,
+    pub(super) first: End,
+    pub(super) last: End,
+    pub(super) digest_len: u64,
+    /// Bytes of the hashes of its finished spans.
+    pub(super) hashes_len: u64,
+}
+
+/// Where a record is: how many segments behind the first one, the offset in units of 8 bytes, and
+/// the kind.
+pub(super) type End = (u32, u32, u8);
+
+/// A part of a cache's file that has a checksum of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Section {
+    pub(super) offset: u64,
+    pub(super) len: u64,
+    pub(super) crc: u32,
+}
+
+impl Body {
+    pub(super) fn new(
+        segments: Vec<Covered>,
+        declared: Vec<(u32, String)>,
+        rows: Vec<Row>,
+    ) -> Body {
+        Body {
+            segments,
+            declared,
+            rows,
+            digests: (0, 0),
+            hashes_crc: 0,
+            extras: Vec::new(),
+        }
+    }
+}
+
+/// The bytes of a joint cache; `None` if they would be too many.
+pub(super) fn encode(
+    run: RunId,
+    first: SegmentNumber,
+    mut body: Body,
+    digests: &[u8],
+    hashes: &[u8],
+) -> Option<Vec<u8>> {
+    body.digests = (u64::try_from(digests.len()).ok()?, checksum(digests));
+    body.hashes_crc = checksum(hashes);
+    let mut encoded = Vec::new();
+    system::encode(&body, &mut encoded).ok()?;
+    let body_len = u32::try_from(encoded.len()).ok();
+    let body_len = body_len.filter(|len| *len <= BODY_LEN_MAX)?;
+    let mut covered = Vec::with_capacity(FRONT_LEN + encoded.len());
+    covered.extend_from_slice(&run.generation.0.to_le_bytes());
+    covered.extend_from_slice(&first.0.to_le_bytes());
+    covered.extend_from_slice(&run.random.to_le_bytes());
+    covered.extend_from_slice(&body_len.to_le_bytes());
+    covered.extend_from_slice(&[0; 4]);
+    covered.extend_from_slice(&encoded);
+    let crc = checksum(&covered).to_le_bytes();
+    let front = [&MAGIC[..], &VERSION.to_le_bytes(), &crc].concat();
+    Some([&front[..], &covered, digests, hashes].concat())
+}
+
+impl JointFile {
+    /// Reads all but the digests and hashes; `None` unless everything fits.
+    pub(super) fn read(file: &dyn StorageFile) -> Option<JointFile> {
+        let len = file.len().ok()?;
+        let mut front = [0; FRONT_LEN];
+        let is_whole = file.read_at(&mut front, 0).ok()? == FRONT_LEN;
+        let body_len = u32::from_le_bytes(field(&front, 32)?);
+        let body_end = u64::try_from(FRONT_LEN).ok()? + u64::from(body_len);
+        let is_known = field::<8>(&front, 0)? == MAGIC
+            && u32::from_le_bytes(field(&front, 8)?) == VERSION
+            && field(&front, 36)? == [0; 4];
+        if !is_whole || !is_known || body_len > BODY_LEN_MAX || body_end > len {
+            return None;
+        }
+        let mut bytes = front.to_vec();
+        bytes.resize(usize::try_from(body_end).ok()?, 0);
+        let body = bytes.get_mut(FRONT_LEN..)?;
+        let count = file.read_at(body, u64::try_from(FRONT_LEN).ok()?).ok()?;
+        let is_read = count == body.len();
+        let crc = u32::from_le_bytes(field(&front, 12)?);
+        if !is_read || checksum(bytes.get(COVERED_FROM..)?) != crc {
+            return None;
+        }
+        let body: Body = system::decode(bytes.get(FRONT_LEN..)?)?;
+        let (digests_len, digests_crc) = body.digests;
+        let digests_end = body_end.checked_add(digests_len)?;
+        let joint = JointFile {
+            run: RunId {
+                generation: Generation(u32::from_le_bytes(field(&front, 16)?)),
+                random: u64::from_le_bytes(field(&front, 24)?),
+            },
+            first: SegmentNumber(u32::from_le_bytes(field(&front, 20)?)),
+            digests: Section {
+                offset: body_end,
+                len: digests_len,
+                crc: digests_crc,
+            },
+            hashes: Section {
+                offset: digests_end,
+                len: len.checked_sub(digests_end)?,
+                crc: body.hashes_crc,
+            },
+            body,
+        };
+        joint.is_sound().then_some(joint)
+    }
+
+    /// Whether the rows can be those of the segments, and what is behind the body theirs.
+    fn is_sound(&self) -> bool {
+        let segments = &self.body.segments;
+        let mut before = 0;
+        let mut lens = (0u64, 0u64);
+        let mut are_sound = self.body.rows.iter().map(|row| {
+            let in_order = row.index > before && row.first <= row.last;
+            before = row.index;
+            lens.0 = lens.0.checked_add(row.digest_len)?;
+            lens.1 = lens.1.checked_add(row.hashes_len)?;
+            let last = segments.get(usize::try_from(row.last.0).ok()?)?;
+            let is_inside = u64::from(row.last.1) * 8 < last.segment_len;
+            (in_order && is_inside && row.count > 0).then_some(())
+        });
+        are_sound.all(|row| row.is_some()) && lens == (self.digests.len, self.hashes.len)
+    }
+}
+
+impl Section {
+    /// Reads it; `None` if it is not what was written.
+    pub(super) fn read(self, file: &dyn StorageFile) -> Option<Vec<u8>> {
+        let is_there = file.len().ok()? >= self.offset.checked_add(self.len)?;
+        let mut bytes = vec![0; usize::try_from(self.len).ok().filter(|_| is_there)?];
+        let count = file.read_at(&mut bytes, self.offset).ok()?;
+        (count == bytes.len() && checksum(&bytes) == self.crc).then_some(bytes)
+    }
+}
+
+/// Some of the bytes of the front.
+fn field<const N: usize>(front: &[u8; FRONT_LEN], at: usize) -> Option<[u8; N]> {
+    front.get(at..)?.first_chunk().copied()
+}
+
+/// As a segment's, but for the letter behind its name.
+const MAGIC: [u8; 8] = [0x8a, b'T', b'R', b'J', b'\r', b'\n', 0x1a, b'\n'];
+
+/// Another version is ignored.
+const VERSION: u32 = 1;
+
+/// Bytes in front of the body.
+const FRONT_LEN: usize = 40;
+
+/// The checksum covers everything behind itself up to the digests, which have their own.
+const COVERED_FROM: usize = 16;
+
+/// A joint cache of more than this is not written, and not read.
+const BODY_LEN_MAX: u32 = 256 << 20;

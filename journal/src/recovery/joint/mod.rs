@@ -1,0 +1,215 @@
+//! Joint caches: what finished segments of a run, one behind the other, come to together.
+//!
+//! A list of sessions reads one joint cache in the place of the caches of all its segments, so that
+//! it takes as long as there are sessions, however long the journal is. As any cache, it can be
+//! made again and is never damage.
+
+mod file;
+mod merge;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use file::{JointFile, Section};
+#[cfg(test)]
+pub(super) use merge::make;
+pub(crate) use merge::{write_due, write_whole};
+
+use super::cache::may_have_cache;
+use super::files::SegmentFile;
+use super::part::Part;
+use super::places::{ListSpan, Place, Places, SessionRow};
+use crate::digest::{Digest, HASH_LEN};
+use crate::format::{FileName, RecordKind};
+use crate::seq::{RunId, SegmentNumber};
+use crate::storage::{Entry, Storage};
+
+/// What a joint cache says of its rows, beyond what a segment's own rows say.
+#[derive(Debug)]
+pub(crate) struct JointPlaces {
+    name: String,
+    first: SegmentNumber,
+    /// How many segments behind the first the first and the last record of each row are.
+    ends: Vec<(u32, u32)>,
+    /// Where the hashes of each row are among all of them.
+    spans: Vec<Range<usize>>,
+    section: Section,
+    /// The hashes, once somebody needed them; `None` if they are not there any more.
+    hashes: OnceLock<Option<Vec<u8>>>,
+}
+
+impl JointPlaces {
+    /// The segments of the first and the last record of a row.
+    pub(crate) fn ends(&self, row: usize) -> Option<(SegmentNumber, SegmentNumber)> {
+        let (first, last) = self.ends.get(row)?;
+        let segment = |behind: &u32| self.first.0.checked_add(*behind).map(SegmentNumber);
+        Some((segment(first)?, segment(last)?))
+    }
+
+    /// How many spans of a row are finished.
+    pub(crate) fn finished(&self, row: usize) -> usize {
+        self.spans.get(row).map_or(0, |span| span.len() / HASH_LEN)
+    }
+
+    /// A digest of a row with the hashes of its finished spans, which are read.
+    pub(crate) fn with_finished<'a>(
+        &'a self,
+        storage: &dyn Storage,
+        row: usize,
+        digest: Digest<'a>,
+    ) -> Option<Digest<'a>> {
+        let span = self.spans.get(row)?;
+        if span.is_empty() {
+            return Some(digest);
+        }
+        let read = || self.section.read(&*storage.open(&self.name).ok()?);
+        let hashes = self.hashes.get_or_init(read).as_ref()?;
+        digest.with_finished(hashes.get(span.clone())?)
+    }
+}
+
+/// The joint caches in a directory, by run and first segment, the longest first.
+#[derive(Debug, Default)]
+pub(super) struct Names(BTreeMap<(RunId, SegmentNumber), Vec<SegmentNumber>>);
+
+impl Names {
+    pub(super) fn of(entries: &[Entry]) -> Names {
+        let mut names = Names::default();
+        for entry in entries {
+            if let Some(FileName::Joint(run, first, last)) = FileName::parse(&entry.name) {
+                names.0.entry((run, first)).or_default().push(last);
+            }
+        }
+        for lasts in names.0.values_mut() {
+            lasts.sort_unstable_by(|a, b| b.cmp(a));
+        }
+        names
+    }
+
+    /// Takes out of the files, which are in order, those that joint caches tell of, as parts.
+    ///
+    /// Only the last segment of a joint cache has places: those of all.
+    pub(super) fn take(
+        &self,
+        storage: &dyn Storage,
+        files: &mut Vec<SegmentFile>,
+        may_use: &dyn Fn(RunId) -> bool,
+    ) -> Vec<Part> {
+        let mut parts = Vec::new();
+        let mut left = Vec::with_capacity(files.len());
+        let mut looks = LOOKS_MAX.saturating_mul(files.len());
+        let mut rest = &files[..];
+        while let Some((file, behind)) = rest.split_first() {
+            let lasts = self.0.get(&(file.run, file.number));
+            let lasts = lasts.filter(|_| may_use(file.run)).into_iter().flatten();
+            let mut told = lasts.filter_map(|last| load(storage, rest, *last, &mut looks));
+            match told.next() {
+                Some(told) => {
+                    rest = rest.get(told.len()..).unwrap_or_default();
+                    parts.extend(told);
+                }
+                None => {
+                    left.push(file.clone());
+                    rest = behind;
+                }
+            }
+        }
+        *files = left;
+        parts
+    }
+}
+
+/// The segments at the beginning of `files` up to this one as their joint cache tells them; `None`
+/// if there is none that fits, or if that takes more looks at segments than there are left.
+fn load(
+    storage: &dyn Storage,
+    files: &[SegmentFile],
+    last: SegmentNumber,
+    looks: &mut usize,
+) -> Option<Vec<Part>> {
+    let first = files.first()?;
+    let len = last.0.checked_sub(first.number.0)?.checked_add(1)?;
+    let files = files.get(..usize::try_from(len).ok()?)?;
+    let mut due = first.number.0..;
+    let is_due = |file: &SegmentFile| {
+        file.run == first.run && due.next() == Some(file.number.0) && may_have_cache(file)
+    };
+    if !files.iter().all(is_due) {
+        return None;
+    }
+    *looks = looks.checked_sub(files.len())?;
+    let name = FileName::Joint(first.run, first.number, last).to_string();
+    let file = storage.open(&name).ok()?;
+    let joint = JointFile::read(&*file)?;
+    let is_its_own = (joint.run, joint.first) == (first.run, first.number);
+    if !is_its_own || joint.body.segments.len() != files.len() {
+        return None;
+    }
+    let mut places = Some(places(&joint, name, joint.digests.read(&*file)?)?);
+    // A session's first declaration counts, wherever that is.
+    let declared = joint.body.declared.into_iter();
+    let mut declared: BTreeMap<_, _> = declared.map(|(index, id)| (index, id.into())).collect();
+    let mut parts = Vec::with_capacity(files.len());
+    for (file, covered) in files.iter().zip(&joint.body.segments) {
+        let places = match file.number == last {
+            true => places.take().unwrap_or_default(),
+            false => Places::default(),
+        };
+        let declared = std::mem::take(&mut declared);
+        parts.push(covered.part(storage, file, declared, places)?);
+    }
+    Some(parts)
+}
+
+/// The rows of a joint cache; `None` if a session in it has no id there.
+fn places(joint: &JointFile, name: String, digests: Vec<u8>) -> Option<Places> {
+    let mut rows = Vec::with_capacity(joint.body.rows.len());
+    let mut ends = Vec::with_capacity(rows.capacity());
+    let mut spans = Vec::with_capacity(rows.capacity());
+    let (mut digest_at, mut span_at) = (0usize, 0usize);
+    let mut declared = joint.body.declared.iter().map(|(index, _)| *index);
+    for row in &joint.body.rows {
+        // Both are in order.
+        declared.by_ref().find(|index| *index >= row.index)?;
+        let digest_end = digest_at.checked_add(usize::try_from(row.digest_len).ok()?)?;
+        let span_end = span_at.checked_add(usize::try_from(row.hashes_len).ok()?)?;
+        let place = |eighth: u32, kind: u8| Place {
+            eighth,
+            kind: RecordKind(kind),
+        };
+        rows.push(SessionRow {
+            index: row.index,
+            count: row.count,
+            bytes: row.bytes,
+            first: place(row.first.1, row.first.2),
+            last: place(row.last.1, row.last.2),
+            turns: Vec::new(),
+            list: ListSpan::default(),
+            digest: digest_at..digest_end,
+        });
+        ends.push((row.first.0, row.last.0));
+        spans.push(span_at..span_end);
+        (digest_at, span_at) = (digest_end, span_end);
+    }
+    Some(Places {
+        rows,
+        digests: Some(digests),
+        joint: Some(Box::new(JointPlaces {
+            name,
+            first: joint.first,
+            ends,
+            spans,
+            section: joint.hashes,
+            hashes: OnceLock::new(),
+        })),
+        ..Places::default()
+    })
+}
+
+/// How often each segment is looked at on average at most, whether it is the one that a joint
+/// cache was made of. Where all is well, that is once; in a directory full of forged caches it
+/// must not be once for each of them.
+const LOOKS_MAX: usize = 8;
