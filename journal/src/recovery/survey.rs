@@ -213,15 +213,12 @@ fn probe_and_list(
     storage: &dyn Storage,
     scope: Scope<'_>,
 ) -> Result<(BTreeMap<RunId, Liveness>, Vec<Entry>)> {
+    let names = storage.names();
+    let names = names.map_err(|error| Error::io("list", storage.path(), error))?;
+    let mut started = runs_in(names.iter().map(String::as_str), scope);
     let mut liveness = BTreeMap::new();
-    let mut entries = list(storage)?;
+    let mut entries = Vec::new();
     for _ in 0..LISTINGS_MAX {
-        let started = runs_in(&entries, scope);
-        let started = started.filter(|run| !liveness.contains_key(run));
-        let started: BTreeSet<RunId> = started.collect();
-        if started.is_empty() {
-            return Ok((liveness, entries));
-        }
         for run in started {
             let found = match scope {
                 Scope::All => probe(storage, run),
@@ -230,20 +227,30 @@ fn probe_and_list(
             liveness.insert(run, found);
         }
         entries = list(storage)?;
+        started = runs_in(names_of(&entries), scope);
+        started.retain(|run| !liveness.contains_key(run));
+        if started.is_empty() {
+            return Ok((liveness, entries));
+        }
     }
     // Runs start faster than they can be looked at.
-    for run in runs_in(&entries, scope) {
+    for run in runs_in(names_of(&entries), scope) {
         liveness.entry(run).or_insert(Liveness::Live);
     }
     Ok((liveness, entries))
 }
 
-fn runs_in<'a>(entries: &'a [Entry], scope: Scope<'a>) -> impl Iterator<Item = RunId> + 'a {
-    let names = entries.iter().filter_map(|e| FileName::parse(&e.name));
+fn names_of(entries: &[Entry]) -> impl Iterator<Item = &str> {
+    entries.iter().map(|entry| entry.name.as_str())
+}
+
+fn runs_in<'a>(names: impl Iterator<Item = &'a str>, scope: Scope<'_>) -> BTreeSet<RunId> {
+    let names = names.filter_map(FileName::parse);
     names
         .filter(|name| matches!(name, FileName::Segment(..) | FileName::Run(_)))
         .map(FileName::run)
-        .filter(move |run| scope.has_run(*run))
+        .filter(|run| scope.has_run(*run))
+        .collect()
 }
 
 /// Files as they are identified.
