@@ -96,7 +96,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seq::Generation;
+    use crate::seq::{Generation, SegmentNumber};
     use crate::storage::DiskStorage;
 
     const RUN: RunId = RunId {
@@ -113,6 +113,26 @@ mod tests {
         assert!(Claim::take(&storage, RUN).unwrap().is_none());
         claim.release(&storage);
         assert_eq!(storage.list().unwrap(), []);
+    }
+
+    #[test]
+    fn caches_in_the_making_are_removed_once_their_maker_is_dead() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = DiskStorage::open(dir.path()).unwrap();
+        let owner = Storage::create(&storage, &FileName::Run(RUN).to_string()).unwrap();
+        assert_eq!(owner.try_lock(Lock::Exclusive).unwrap(), LockOutcome::Held);
+        let (first, last) = (SegmentNumber(1), SegmentNumber(8));
+        let cache = FileName::IndexTemporary(RUN, last).to_string();
+        let joint = FileName::JointTemporary(RUN, first, last).to_string();
+        let names = [cache, joint];
+        for name in &names {
+            Storage::create(&storage, name).unwrap();
+        }
+        remove_temporaries(&storage, &names);
+        assert_eq!(storage.list().unwrap().len(), 3);
+        drop(owner);
+        remove_temporaries(&storage, &names);
+        assert_eq!(storage.list().unwrap().len(), 1);
     }
 
     #[test]

@@ -236,6 +236,22 @@ fn a_joint_cache_of_other_segments_or_of_other_bytes_is_ignored() {
 }
 
 #[test]
+fn a_joint_cache_of_a_run_whose_sync_failed_is_not_believed() {
+    let mut storage = journal();
+    let bytes = joint(&storage, 1, 5);
+    storage.files.insert(name(1, 5), bytes);
+    let expected = told(&storage);
+    assert_eq!(expected.1, [1, 2, 3, 4]);
+    let poisoned = FileName::Poisoned(run(2)).to_string();
+    storage.files.insert(poisoned, Vec::new());
+    // Who reads the segments finds the same in them.
+    assert_eq!(told(&storage), (expected.0, vec![]));
+    let survey = survey(&storage, Scope::All, Depth::Joint).unwrap();
+    let mut segments = survey.runs[0].segments.iter();
+    assert!(segments.all(|segment| segment.part.is_verified));
+}
+
+#[test]
 fn forged_joint_caches_do_not_multiply_the_looks_at_segments() {
     let plain = journal();
     let names = |lasts: std::ops::RangeInclusive<u32>| {
