@@ -211,5 +211,6 @@ fn take<'a>(bytes: &mut &'a [u8], len: u64) -> Option<&'a [u8]> {
 const FAN_OUT: u32 = 8;
 
 /// Digests and hashes that are put together at most, in bytes: while they are, the process that
-/// writes the journal holds them in memory about three times.
-const BYTES_MAX: usize = 16 << 20;
+/// writes the journal holds them in memory about three times. Eight segments of 64 MiB have no
+/// more, if a span takes a hundred bytes.
+const BYTES_MAX: usize = 32 << 20;

@@ -173,7 +173,8 @@ fn places(joint: &JointFile, name: String, digests: Vec<u8>) -> Option<Places> {
     let mut declared = joint.body.declared.iter().map(|(index, _)| *index);
     for row in &joint.body.rows {
         // Both are in order.
-        declared.by_ref().find(|index| *index >= row.index)?;
+        let mut its = declared.by_ref().skip_while(|index| *index < row.index);
+        its.next().filter(|index| *index == row.index)?;
         let digest_end = digest_at.checked_add(usize::try_from(row.digest_len).ok()?)?;
         let span_end = span_at.checked_add(usize::try_from(row.hashes_len).ok()?)?;
         let place = |eighth: u32, kind: u8| Place {

@@ -236,6 +236,32 @@ fn a_joint_cache_of_other_segments_or_of_other_bytes_is_ignored() {
 }
 
 #[test]
+fn who_has_an_undeclared_session_has_no_joint_cache_that_is_taken() {
+    let journal = |declared: &[u32]| {
+        let mut storage = MemoryStorage::default();
+        let mut next_seq = 1;
+        for number in 1..=2 {
+            let mut segment = SegmentBuilder::new(2, number, next_seq, next_seq - 1);
+            for index in declared {
+                segment.declare(*index, "declared");
+            }
+            segment.raw(2, b"one").raw(3, b"two");
+            next_seq = segment.next_seq() + 1;
+            storage.put(&segment, segment.sealed((number < 2).then_some(2)));
+        }
+        storage.add_caches();
+        let bytes = joint(&storage, 1, 2);
+        storage.files.insert(name(1, 2), bytes);
+        told(&storage).1
+    };
+    assert_eq!(journal(&[1, 2, 3]), [1]);
+    // What else is known of such a session, its records tell.
+    for declared in [&[1, 2][..], &[1, 3], &[]] {
+        assert!(journal(declared).is_empty(), "{declared:?}");
+    }
+}
+
+#[test]
 fn a_joint_cache_of_a_run_whose_sync_failed_is_not_believed() {
     let mut storage = journal();
     let bytes = joint(&storage, 1, 5);
