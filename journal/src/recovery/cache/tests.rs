@@ -143,9 +143,12 @@ fn a_cache_of_another_segment_or_of_other_bytes_is_ignored() {
     let other = foreign.files[&cache_name(FIRST.next())].clone();
     foreign.files.insert(cache_name(FIRST), other);
     assert_eq!(told(&foreign), expected);
-    // The same segment with one record more has another seal.
+    // The same segment with more records has another seal, and room for all that the cache tells.
     let mut first = SegmentBuilder::new(2, 1, 1, 0);
-    first.declare(1, "a").raw(1, b"another");
+    first.declare(1, "a");
+    for _ in 0..60 {
+        first.raw(1, &[7; 200]);
+    }
     let mut stale = MemoryStorage::default();
     stale.put(&first, first.sealed(None));
     let plain = told(&stale);
