@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::run::RunSurvey;
 use crate::event::system::{self, RunRecovered, Seal, SegmentStart, SessionRef, SyncMark};
 use crate::format::{
     FRAMES_OFFSET, FileName, FrameHeader, FramePlace, FrameSeed, RecordKind, SegmentHeader,
@@ -353,6 +354,20 @@ impl SegmentBuilder {
         storage.put(self, self.file());
         storage
     }
+}
+
+/// All that a survey tells of a run, but where its sessions' records are.
+pub(crate) fn told_of(found: &RunSurvey) -> String {
+    let mut told = format!("{:?} {:?} {:?}", found.run, found.sessions, found.findings);
+    told += &format!("{:?} {:?} {:?}", found.opened, found.closed, found.crashes);
+    told += &format!("{:?} {:?}", found.witness, found.last_seq);
+    for segment in &found.segments {
+        let part = &segment.part;
+        told += &format!("{:?} {:?}", part.scanned, part.records);
+        told += &format!("{:?} {:?}", segment.classes, segment.first_seq);
+        told += &format!("{:?} {:?}", part.notes.recovered, part.claims.durable);
+    }
+    told
 }
 
 impl MemoryStorage {

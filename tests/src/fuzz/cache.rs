@@ -52,14 +52,14 @@ pub(super) fn cache(
         &body,
     ]
     .concat();
-    let front = [
-        &MAGIC[..],
-        &[VERSION, 0, 0, 0],
-        &crc(&covered).to_le_bytes(),
-    ];
-    [&front.concat(), &covered, &lists, &digests]
-        .map(Vec::as_slice)
-        .concat()
+    framed((b'I', VERSION), &covered, &[lists, digests].concat())
+}
+
+/// The file of a cache, with the letter and the version that tell which it is.
+pub(super) fn framed((letter, version): (u8, u8), covered: &[u8], behind: &[u8]) -> Vec<u8> {
+    let magic = [0x8A, b'T', b'R', letter, b'\r', b'\n', 0x1A, b'\n'];
+    let crc = crc(covered).to_le_bytes();
+    [&magic[..], &[version, 0, 0, 0], &crc, covered, behind].concat()
 }
 
 /// What an honest cache would say.
@@ -230,7 +230,6 @@ pub(super) fn crc(bytes: &[u8]) -> u32 {
 
 const VERSION: u8 = 2;
 const DIGEST_RECORDS_MAX: usize = 4;
-const MAGIC: [u8; 8] = [0x8A, b'T', b'R', b'I', b'\r', b'\n', 0x1A, b'\n'];
 const SEAL: u8 = 2;
 const SESSION_REF: u8 = 7;
 const OWN: [u8; 7] = [1, SEAL, 4, 5, 6, 9, 10];

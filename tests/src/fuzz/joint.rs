@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use trace_journal::{RunId, SegmentNumber};
 
-use super::cache::{Found, crc, len, odd};
+use super::cache::{Found, crc, framed, len, odd};
 use super::craft::varint;
 use super::cursor::Cursor;
 
@@ -56,14 +56,7 @@ pub(super) fn joint(
         &body,
     ]
     .concat();
-    let front = [
-        &MAGIC[..],
-        &[VERSION, 0, 0, 0],
-        &crc(&covered).to_le_bytes(),
-    ];
-    [&front.concat(), &covered, &digests, &hashes]
-        .map(Vec::as_slice)
-        .concat()
+    framed((b'J', VERSION), &covered, &[digests, hashes].concat())
 }
 
 /// What is said of a segment as a whole.
@@ -113,7 +106,6 @@ fn row(index: u32, segments: &[Found], input: &mut Cursor<'_>) -> (Vec<u8>, Vec<
 }
 
 const VERSION: u8 = 1;
-const MAGIC: [u8; 8] = [0x8A, b'T', b'R', b'J', b'\r', b'\n', 0x1A, b'\n'];
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Covered, OwnRecord};
+use super::{Covered, OwnRecord, Section};
 use crate::event::system;
 use crate::event::system::Extras;
 use crate::format::{FRAME_ALIGNMENT, RecordKind, checksum};
@@ -19,14 +19,8 @@ pub(in crate::recovery) struct CacheFile {
     pub(in crate::recovery) declared: Vec<(u32, String)>,
     /// Their lists' offsets are those in the cache's file.
     pub(in crate::recovery) rows: Vec<SessionRow>,
-    pub(in crate::recovery) digests: Digests,
-}
-
-/// Where the digests are in the cache's file.
-pub(in crate::recovery) struct Digests {
-    offset: u64,
-    len: u64,
-    crc: u32,
+    /// Where the digests are in the cache's file.
+    pub(in crate::recovery) digests: Section,
 }
 
 /// What is between the front and the lists; the digests are behind those.
@@ -141,7 +135,7 @@ impl CacheFile {
             return None;
         }
         let body: Body = system::decode(bytes.get(FRONT_LEN..covered_end)?)?;
-        let digests = Digests {
+        let digests = Section {
             offset: lists_end,
             len: len - lists_end,
             crc: body.digests_crc,
@@ -163,15 +157,6 @@ impl CacheFile {
             rows,
             digests,
         })
-    }
-}
-
-impl Digests {
-    /// Reads them; `None` if they are not those that were written.
-    pub(in crate::recovery) fn read(&self, file: &dyn StorageFile) -> Option<Vec<u8>> {
-        let mut digests = vec![0; usize::try_from(self.len).ok()?];
-        let count = file.read_at(&mut digests, self.offset).ok()?;
-        (count == digests.len() && checksum(&digests) == self.crc).then_some(digests)
     }
 }
 

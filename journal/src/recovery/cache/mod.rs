@@ -6,6 +6,7 @@
 
 mod covered;
 mod file;
+mod section;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 pub(super) use covered::{Covered, OwnRecord, may_have_cache};
 pub(super) use file::CacheFile;
+pub(super) use section::Section;
 
 use super::extents::{Extent, decode_list};
 use super::files::{Found, SegmentFile, identify};

@@ -4,7 +4,7 @@ use super::*;
 use crate::event::{Action, Event, SessionEnd, SessionStart, SessionStatus, codec};
 use crate::recovery::places::ListSpan;
 use crate::recovery::survey::{Depth, Scope, Survey, survey};
-use crate::recovery::testing::{MemoryStorage, SegmentBuilder, run};
+use crate::recovery::testing::{MemoryStorage, SegmentBuilder, run, told_of};
 use crate::storage::DiskStorage;
 use crate::time::Timestamp;
 
@@ -67,15 +67,10 @@ fn told(storage: &MemoryStorage) -> (String, Vec<bool>) {
     let mut told = String::new();
     let mut verified = Vec::new();
     for found in &survey.runs {
-        told += &format!("{:?} {:?} {:?}", found.run, found.sessions, found.findings);
-        told += &format!("{:?} {:?} {:?}", found.opened, found.closed, found.crashes);
-        told += &format!("{:?} {:?}", found.witness, found.last_seq);
+        told += &told_of(found);
         for segment in &found.segments {
             let part = &segment.part;
             verified.push(part.is_verified);
-            told += &format!("{:?} {:?}", part.scanned, part.records);
-            told += &format!("{:?} {:?}", segment.classes, segment.first_seq);
-            told += &format!("{:?} {:?}", part.notes.recovered, part.claims.durable);
             for row in &part.places.rows {
                 let digests = part.places.digests.as_ref().unwrap();
                 told += &format!("{:?}", &digests[row.digest.clone()]);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::system::{self, Extras};
 use crate::format::checksum;
-use crate::recovery::cache::Covered;
+use crate::recovery::cache::{Covered, Section};
 use crate::seq::{Generation, RunId, SegmentNumber};
 use crate::storage::StorageFile;
 
@@ -45,14 +45,6 @@ pub(super) struct Row {
 /// Where a record is: how many segments behind the first one, the offset in units of 8 bytes, and
 /// the kind.
 pub(super) type End = (u32, u32, u8);
-
-/// A part of a cache's file that has a checksum of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Section {
-    pub(super) offset: u64,
-    pub(super) len: u64,
-    pub(super) crc: u32,
-}
 
 impl Body {
     pub(super) fn new(
@@ -159,16 +151,6 @@ impl JointFile {
             (in_order && is_inside && row.count > 0).then_some(())
         });
         are_sound.all(|row| row.is_some()) && lens == (self.digests.len, self.hashes.len)
-    }
-}
-
-impl Section {
-    /// Reads it; `None` if it is not what was written.
-    pub(super) fn read(self, file: &dyn StorageFile) -> Option<Vec<u8>> {
-        let is_there = file.len().ok()? >= self.offset.checked_add(self.len)?;
-        let mut bytes = vec![0; usize::try_from(self.len).ok().filter(|_| is_there)?];
-        let count = file.read_at(&mut bytes, self.offset).ok()?;
-        (count == bytes.len() && checksum(&bytes) == self.crc).then_some(bytes)
     }
 }
 

@@ -13,12 +13,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use file::{JointFile, Section};
+use file::JointFile;
 #[cfg(test)]
 pub(super) use merge::make;
 pub(crate) use merge::{write_due, write_whole};
 
-use super::cache::may_have_cache;
+use super::cache::{Section, may_have_cache};
 use super::files::SegmentFile;
 use super::part::Part;
 use super::places::{ListSpan, Place, Places, SessionRow};

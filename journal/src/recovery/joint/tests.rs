@@ -4,7 +4,7 @@ use super::*;
 use crate::event::samples::Rng;
 use crate::event::{Action, Event, Kind, SpanEnd, SpanFields, SpanStart, Tokens, codec};
 use crate::recovery::survey::{Depth, Scope, survey};
-use crate::recovery::testing::{MemoryStorage, SegmentBuilder, run};
+use crate::recovery::testing::{MemoryStorage, SegmentBuilder, run, told_of};
 use crate::time::Timestamp;
 
 fn event(builder: &mut SegmentBuilder, session: u32, action: Action<'_>) {
@@ -86,14 +86,9 @@ fn told(storage: &MemoryStorage) -> (String, Vec<u32>) {
     let mut counts = BTreeMap::new();
     let mut without = Vec::new();
     for found in &survey.runs {
-        told += &format!("{:?} {:?} {:?}", found.run, found.sessions, found.findings);
-        told += &format!("{:?} {:?} {:?}", found.opened, found.closed, found.crashes);
-        told += &format!("{:?} {:?}", found.witness, found.last_seq);
+        told += &told_of(found);
         for segment in &found.segments {
             let part = &segment.part;
-            told += &format!("{:?} {:?}", part.scanned, part.records);
-            told += &format!("{:?} {:?}", segment.classes, segment.first_seq);
-            told += &format!("{:?} {:?}", part.notes.recovered, part.claims.durable);
             if part.places.rows.is_empty() {
                 without.push(part.segment.number.0);
             }
