@@ -15,7 +15,7 @@ impl IdSource {
 
     /// A span id: 16 lower-case hex digits, not all zero.
     pub(super) fn span_id(&self) -> String {
-        to_hex(&self.next().to_le_bytes())
+        to_hex(self.next().to_le_bytes())
     }
 
     /// A trace id: 32 lower-case hex digits, not all zero.

@@ -37,8 +37,8 @@ pub(super) fn put_id(payload: &mut Payload<'_>, id: &str) {
 /// The id that follows.
 pub(super) fn id<'a>(unread: &mut Unread<'a>) -> Option<Cow<'a, str>> {
     Some(match unread.u32()? {
-        id_tag::HEX_8 => Cow::Owned(to_hex(&unread.array::<8>()?)),
-        id_tag::HEX_16 => Cow::Owned(to_hex(&unread.array::<16>()?)),
+        id_tag::HEX_8 => Cow::Owned(to_hex(unread.array::<8>()?)),
+        id_tag::HEX_16 => Cow::Owned(to_hex(unread.array::<16>()?)),
         id_tag::TEXT => Cow::Borrowed(unread.text()?),
         _ => return None,
     })

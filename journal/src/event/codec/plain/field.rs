@@ -34,8 +34,8 @@ impl<'a> Id<'a> {
 
     pub(super) fn into_text(self) -> Cow<'a, str> {
         match self {
-            Id::Hex8(bytes) => Cow::Owned(to_hex(&bytes)),
-            Id::Hex16(bytes) => Cow::Owned(to_hex(&bytes)),
+            Id::Hex8(bytes) => Cow::Owned(to_hex(bytes)),
+            Id::Hex16(bytes) => Cow::Owned(to_hex(bytes)),
             Id::Text(id) => Cow::Borrowed(id),
         }
     }
