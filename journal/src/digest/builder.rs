@@ -5,11 +5,13 @@ use std::borrow::Cow;
 
 use super::kept::Kept;
 use super::spans::Spans;
-use super::sums::{Numbers, Sums};
+use super::sums::Sums;
 use super::{Digest, HASH_LEN, to_parts};
 use crate::event::{
-    Action, Crash, Event, Map, SessionEnd, SessionStart, SessionUpdate, Value, codec, system,
+    Action, Crash, Event, Glance, Map, SessionEnd, SessionStart, SessionUpdate, Told, Value, codec,
+    system,
 };
+use crate::format::RecordKind;
 use crate::seeded::{self, Bug};
 use crate::segment::Seen;
 use crate::time::Timestamp;
@@ -47,20 +49,22 @@ impl DigestBuilder {
         if self.is_given_up {
             return;
         }
-        let kind = seen.header.kind;
-        let event = match kind.is_user() {
-            true => None,
+        if !is_shown(seen) && !seen.header.kind.is_user() {
             // What is not shown cannot be told.
-            false if !is_shown(seen) => return self.give_up(),
-            false => codec::skim(kind, seen.payload),
-        };
-        let is_taken = match event {
-            Some(event) => self.event(&event),
-            None => {
-                self.has_work = true;
-                Some(())
+            return self.give_up();
+        }
+        let is_taken = match seen.header.kind {
+            kind if is_of_session(kind) => {
+                let event = codec::decode_known(kind, seen.payload);
+                event.map(|event| self.event(&event))
             }
+            kind if kind.is_user() => None,
+            kind => codec::glance(kind, seen.payload).map(|glance| self.work(glance)),
         };
+        let is_taken = is_taken.unwrap_or_else(|| {
+            self.has_work = true;
+            Some(())
+        });
         if is_taken.is_none() || self.kept.len() + self.spans.open_count() > KEPT_MAX {
             self.give_up();
         }
@@ -150,6 +154,9 @@ impl DigestBuilder {
 
     /// `None` if there is no digest that holds this.
     fn event(&mut self, event: &Event<'_>) -> Option<()> {
+        if let Some(glance) = event.glance() {
+            return self.work(glance);
+        }
         let at = event.activity_at();
         self.first_at = self.first_at.or(at);
         match &event.action {
@@ -185,32 +192,25 @@ impl DigestBuilder {
                 }
             }
             Action::SessionUpdate(update) => self.title(&update.metadata),
-            action => {
-                self.has_work = true;
-                self.work(action)?;
-            }
+            _ => self.has_work = true,
         }
         self.last_at = self.last_at.max(at);
         Some(())
     }
 
-    fn work(&mut self, action: &Action<'_>) -> Option<()> {
+    /// As [`event`](DigestBuilder::event), of an event that is not about the session as a whole.
+    fn work(&mut self, glance: Glance<'_>) -> Option<()> {
+        self.has_work = true;
+        self.first_at = self.first_at.or(glance.at);
         let (spans, kept) = (&mut self.spans, &mut self.kept);
-        let none = Numbers::default();
-        match action {
-            Action::SpanStart(start) => spans.start(&start.span, &start.fields, kept),
-            Action::SpanUpdate(update) => {
-                spans.mention(&update.span, Numbers::of(&update.fields), kept)?;
-            }
-            Action::SpanEnd(end) => spans.end(&end.span, &end.fields, kept)?,
-            Action::Span(start, end) => {
-                spans.whole(&start.span, (&start.fields, &end.fields), kept)?;
-            }
-            Action::Text(text) => spans.mention(&text.span, none, kept)?,
-            Action::Log(log) => spans.mention(log.span.as_deref().unwrap_or(""), none, kept)?,
-            Action::Link(link) => spans.mention(link.span.as_deref().unwrap_or(""), none, kept)?,
-            _ => {}
+        match glance.told {
+            Told::Start(span, numbers) => spans.start(span, numbers, kept),
+            Told::Mention(span, numbers) => spans.mention(span, numbers, kept)?,
+            Told::End(span, numbers) => spans.end(span, numbers, kept)?,
+            Told::Whole(span, at_start, at_end) => spans.whole(span, at_start, at_end, kept)?,
+            Told::Nothing => {}
         }
+        self.last_at = self.last_at.max(glance.at);
         Some(())
     }
 
@@ -279,6 +279,17 @@ impl Made {
 /// Whether the payload is there; that of a very long record is not.
 fn is_shown(seen: &Seen<'_>) -> bool {
     usize::try_from(seen.header.payload_len).is_ok_and(|len| len == seen.payload.len())
+}
+
+/// Whether records of this kind are about the session as a whole.
+fn is_of_session(kind: RecordKind) -> bool {
+    matches!(
+        kind,
+        RecordKind::SESSION_START
+            | RecordKind::SESSION_UPDATE
+            | RecordKind::SESSION_END
+            | RecordKind::CRASH_NOTE
+    )
 }
 
 const TITLE: &str = "title";

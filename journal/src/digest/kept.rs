@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::sums::Numbers;
 use super::{span_hash, told_of};
-use crate::event::{Action, Event};
+use crate::event::{Action, Event, Numbers};
 
 /// Records by the order in which they came; some find their place only later.
 #[derive(Debug, Default)]

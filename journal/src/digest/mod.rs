@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
 
 pub(crate) use builder::DigestBuilder;
-pub(crate) use sums::{Numbers, Sums};
+pub(crate) use sums::Sums;
 
 use crate::event::system;
-use crate::event::{Action, Event, codec};
+use crate::event::{Action, Event, Numbers, codec};
 use crate::format::RecordKind;
 use crate::time::Timestamp;
 

@@ -1,39 +1,11 @@
 //! Tokens and costs added up without an error, or not at all.
 
-use crate::event::{Decimal, Number, SpanFields, Tokens};
+use crate::event::{Decimal, Number, Numbers, Tokens};
 
 /// Sums over spans. Whatever the order in which they are added up, they are those that a snapshot
 /// tells: nothing below 0 is in them, and nothing that has no exact sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sums([Decimal; COUNT]);
-
-/// The numbers a span has come to so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Numbers {
-    pub(crate) tokens: Option<Tokens>,
-    pub(crate) cost: Option<Number>,
-}
-
-impl Numbers {
-    pub(crate) fn of(fields: &SpanFields<'_>) -> Numbers {
-        Numbers {
-            tokens: fields.tokens,
-            cost: fields.cost,
-        }
-    }
-
-    pub(crate) fn is_empty(self) -> bool {
-        self.tokens.is_none() && self.cost.is_none()
-    }
-
-    /// These, and where there are none, those that were told before.
-    pub(crate) fn or(self, before: Numbers) -> Numbers {
-        Numbers {
-            tokens: self.tokens.or(before.tokens),
-            cost: self.cost.or(before.cost),
-        }
-    }
-}
 
 impl Sums {
     /// Adds a span's numbers; `None` if the sum would not be exact, and is not to be used.

@@ -5,6 +5,7 @@ pub(crate) mod codec;
 mod convert;
 mod decimal;
 mod from_serialize;
+mod glance;
 pub(crate) mod hex;
 mod json;
 mod map;
@@ -15,6 +16,7 @@ mod owned;
 #[cfg(test)]
 pub(crate) mod samples;
 mod serialize;
+mod span_key;
 pub(crate) mod system;
 mod value;
 
@@ -24,11 +26,13 @@ pub use action::{
 };
 pub use convert::ToValue;
 pub(crate) use decimal::{Decimal, DecimalSum};
+pub(crate) use glance::{Glance, Numbers, Told};
 pub use json::JsonLine;
 pub use map::Map;
 pub(crate) use member_name::MemberName;
 pub use names::{Channel, Kind, Level, OtlpKind, SessionStatus, Status};
 pub use number::Number;
+pub(crate) use span_key::SpanKey;
 pub use value::Value;
 
 use std::borrow::Cow;

@@ -8,8 +8,8 @@ use serde::{Serialize, Serializer};
 
 use super::totals::tokens_total;
 use super::{Fold, Snapshot};
-use crate::digest::{Digest, Numbers, Sums, span_hash, told_of};
-use crate::event::{Event, Number, SessionStatus, codec};
+use crate::digest::{Digest, Sums, span_hash, told_of};
+use crate::event::{Event, Number, Numbers, SessionStatus, codec};
 use crate::format::RecordKind;
 use crate::recovery::{Liveness, Loss, RunFacts};
 use crate::seq::Seq;

@@ -98,7 +98,7 @@ fn put_nested_map(payload: &mut Payload<'_>, map: &Map<'_>, left: u8) {
 /// The value that follows; null where data is left out.
 pub(super) fn value<'a>(unread: &mut Unread<'a>) -> Option<Value<'a>> {
     match unread.skims() {
-        true => skip_value(unread, DEPTH_MAX).map(|()| Value::Null),
+        true => no_value(unread).map(|()| Value::Null),
         false => nested_value(unread, DEPTH_MAX),
     }
 }
@@ -106,9 +106,19 @@ pub(super) fn value<'a>(unread: &mut Unread<'a>) -> Option<Value<'a>> {
 /// The members that follow in a body, one map deep themselves; none where data is left out.
 pub(super) fn members<'a>(unread: &mut Unread<'a>) -> Option<Map<'a>> {
     match unread.skims() {
-        true => skip_map(unread, DEPTH_MAX - 1).map(|()| Map::new()),
+        true => no_members(unread).map(|()| Map::new()),
         false => nested_map(unread, DEPTH_MAX - 1),
     }
+}
+
+/// Goes past a value.
+pub(super) fn no_value(unread: &mut Unread<'_>) -> Option<()> {
+    skip_value(unread, DEPTH_MAX)
+}
+
+/// Goes past the members of a body.
+pub(super) fn no_members(unread: &mut Unread<'_>) -> Option<()> {
+    skip_map(unread, DEPTH_MAX - 1)
 }
 
 /// As [`members`], of a session: they are never left out.

@@ -248,7 +248,7 @@ fn model<'a>(unread: &mut Unread<'a>) -> Option<Model<'a>> {
     })
 }
 
-fn tokens(unread: &mut Unread<'_>) -> Option<Tokens> {
+pub(super) fn tokens(unread: &mut Unread<'_>) -> Option<Tokens> {
     Some(Tokens {
         input: number(unread)?,
         output: number(unread)?,
@@ -258,7 +258,7 @@ fn tokens(unread: &mut Unread<'_>) -> Option<Tokens> {
     })
 }
 
-fn status(unread: &mut Unread<'_>) -> Option<Status> {
+pub(super) fn status(unread: &mut Unread<'_>) -> Option<Status> {
     match unread.u32()? {
         0 => Some(Status::Unset),
         1 => Some(Status::Ok),

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::payload::Payload;
 use super::unread::Unread;
-use crate::event::Number;
 use crate::event::hex::{from_hex, to_hex};
+use crate::event::{Number, SpanKey};
 use crate::time::Timestamp;
 
 /// What an id is: text, or in half its length what is exactly 16 or 32 lower-case hex digits.
@@ -40,6 +40,17 @@ pub(super) fn id<'a>(unread: &mut Unread<'a>) -> Option<Cow<'a, str>> {
         id_tag::HEX_8 => Cow::Owned(to_hex(unread.array::<8>()?)),
         id_tag::HEX_16 => Cow::Owned(to_hex(unread.array::<16>()?)),
         id_tag::TEXT => Cow::Borrowed(unread.text()?),
+        _ => return None,
+    })
+}
+
+/// The key of the span whose id follows.
+pub(super) fn key<'a>(unread: &mut Unread<'a>) -> Option<SpanKey<'a>> {
+    Some(match unread.u32()? {
+        id_tag::HEX_8 => SpanKey::Hex8(unread.array()?),
+        id_tag::HEX_16 => SpanKey::Hex16(unread.array()?),
+        // Others than this library may have written digits as text.
+        id_tag::TEXT => SpanKey::of(unread.text()?),
         _ => return None,
     })
 }
@@ -85,6 +96,15 @@ pub(super) fn number(unread: &mut Unread<'_>) -> Option<Number> {
 
 /// Optional fields by tag, in the order they have on the disk.
 pub(super) type Extras<'a> = Vec<(u16, Cow<'a, [u8]>)>;
+
+/// Goes past the optional fields that follow.
+pub(super) fn no_extras(unread: &mut Unread<'_>) -> Option<()> {
+    for _ in 0..unread.count()? {
+        unread.u16().filter(|tag| *tag != 0)?;
+        unread.bytes()?;
+    }
+    Some(())
+}
 
 /// The optional fields that follow.
 pub(super) fn extras<'a>(unread: &mut Unread<'a>) -> Option<Extras<'a>> {

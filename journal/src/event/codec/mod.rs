@@ -8,6 +8,7 @@ mod data;
 mod decode;
 mod encode;
 mod field;
+mod glance;
 mod payload;
 #[cfg(test)]
 mod plain;
@@ -17,6 +18,7 @@ mod unread;
 
 pub(crate) use decode::{decode, decode_known, skim};
 pub(crate) use encode::encode;
+pub(crate) use glance::glance;
 
 /// Tags of the optional fields that any event can have.
 mod extra_tag {

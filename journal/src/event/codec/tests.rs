@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::{decode, decode_known, encode, plain, skim};
+use super::{decode, decode_known, encode, glance, plain, skim};
 use crate::event::samples::{self, Rng};
 use crate::event::{
     Action, Counter, Event, Map, MemberName, Number, SessionEnd, SessionStatus, SpanEnd,
@@ -36,6 +36,13 @@ fn says_what_serde_says(kind: RecordKind, payload: &[u8]) {
     let quick = decode_known(kind, payload);
     let plain = plain::decode_known(kind, payload);
     assert_eq!(format!("{quick:?}"), format!("{plain:?}"), "{payload:x?}");
+    let glanced = glance(kind, payload);
+    let expected = plain.as_ref().and_then(Event::glance);
+    assert_eq!(
+        format!("{glanced:?}"),
+        format!("{expected:?}"),
+        "{payload:x?}"
+    );
     let skimmed = skim(kind, payload);
     let expected = plain.map(without_data);
     assert_eq!(

@@ -1,0 +1,95 @@
+//! What an event says of a span, without all the rest.
+
+use super::{Action, Event, Number, SpanFields, SpanKey, Tokens};
+use crate::time::Timestamp;
+
+/// An event about anything but the session as a whole, at a glance.
+#[derive(Clone, Debug)]
+pub(crate) struct Glance<'a> {
+    /// As [`Event::activity_at`].
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) told: Told<'a>,
+}
+
+/// What an event tells of a span. The empty id is that of the root.
+#[derive(Clone, Debug)]
+pub(crate) enum Told<'a> {
+    /// It began.
+    Start(SpanKey<'a>, Numbers),
+    /// It is there, and perhaps what it has come to.
+    Mention(SpanKey<'a>, Numbers),
+    /// It ended.
+    End(SpanKey<'a>, Numbers),
+    /// It began and ended: what it had come to at its start, and at its end.
+    Whole(SpanKey<'a>, Numbers, Numbers),
+    /// Nothing of any span.
+    Nothing,
+}
+
+impl<'a> Told<'a> {
+    /// A span is there, or the root.
+    fn mention(span: Option<&'a str>) -> Told<'a> {
+        Told::Mention(SpanKey::of(span.unwrap_or_default()), Numbers::default())
+    }
+}
+
+/// The numbers a span has come to so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Numbers {
+    pub(crate) tokens: Option<Tokens>,
+    pub(crate) cost: Option<Number>,
+}
+
+impl Numbers {
+    pub(crate) fn of(fields: &SpanFields<'_>) -> Numbers {
+        Numbers {
+            tokens: fields.tokens,
+            cost: fields.cost,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tokens.is_none() && self.cost.is_none()
+    }
+
+    /// These, and where there are none, those that were told before.
+    pub(crate) fn or(self, before: Numbers) -> Numbers {
+        Numbers {
+            tokens: self.tokens.or(before.tokens),
+            cost: self.cost.or(before.cost),
+        }
+    }
+}
+
+impl Event<'_> {
+    /// The event at a glance; `None` if it is about the session as a whole, or of a kind this
+    /// library does not know.
+    pub(crate) fn glance(&self) -> Option<Glance<'_>> {
+        let told = match &self.action {
+            Action::SessionStart(_)
+            | Action::SessionUpdate(_)
+            | Action::SessionEnd(_)
+            | Action::Crash(_)
+            | Action::Unknown { .. } => return None,
+            Action::SpanStart(start) => {
+                Told::Start(SpanKey::of(&start.span), Numbers::of(&start.fields))
+            }
+            Action::SpanUpdate(update) => {
+                Told::Mention(SpanKey::of(&update.span), Numbers::of(&update.fields))
+            }
+            Action::SpanEnd(end) => Told::End(SpanKey::of(&end.span), Numbers::of(&end.fields)),
+            Action::Span(start, end) => {
+                let numbers = [&start.fields, &end.fields].map(Numbers::of);
+                Told::Whole(SpanKey::of(&start.span), numbers[0], numbers[1])
+            }
+            Action::Text(text) => Told::mention(Some(&text.span)),
+            Action::Log(log) => Told::mention(log.span.as_deref()),
+            Action::Link(link) => Told::mention(link.span.as_deref()),
+            Action::Counter(_) | Action::Custom(_) => Told::Nothing,
+        };
+        Some(Glance {
+            at: self.activity_at(),
+            told,
+        })
+    }
+}
