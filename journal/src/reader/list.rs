@@ -56,24 +56,24 @@ pub fn list(dir: impl AsRef<Path>) -> Result<(Vec<SessionSummary>, Report)> {
 pub fn list_storage(storage: Arc<dyn Storage>) -> Result<(Vec<SessionSummary>, Report)> {
     let look = |depth| View::new(Arc::clone(&storage), Mode::Salvage, depth).map(Arc::new);
     let mut view = look(Depth::Joint)?;
-    let mut list = summaries(&view);
+    let mut list = summaries(&view, PARALLEL_MIN);
     if let Ok(None) = list {
         view = look(Depth::Digests)?;
-        list = summaries(&view);
+        list = summaries(&view, 2);
     }
     if view.known_verified().is_some() {
         // A cache was found wrong: nothing that was taken from any of them is told.
         view = view.verified()?;
-        list = summaries(&view);
+        list = summaries(&view, 2);
     }
     let mut list = list?.unwrap_or_default();
     list.sort_by(|a, b| b.last_at.cmp(&a.last_at).then_with(|| a.id.cmp(&b.id)));
     Ok((list, Report::new(&view.survey)))
 }
 
-/// Summaries of all sessions, made by several threads if there are many; `None` if joint caches do
-/// not tell one of them.
-fn summaries(view: &Arc<View>) -> Result<Option<Vec<SessionSummary>>> {
+/// Summaries of all sessions, made by several threads if there are `many` or more; `None` if joint
+/// caches do not tell one of them.
+fn summaries(view: &Arc<View>, many: usize) -> Result<Option<Vec<SessionSummary>>> {
     let is_joint = view.is_joint();
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(view.sessions.len()));
@@ -99,9 +99,13 @@ fn summaries(view: &Arc<View>) -> Result<Option<Vec<SessionSummary>>> {
         }
     };
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let helpers = match view.sessions.len() {
-        0..PARALLEL_MIN => 0,
-        _ => processors.min(PROCESSORS_MAX) - 1,
+    let sessions = view.sessions.len();
+    let helpers = match sessions < many {
+        true => 0,
+        false => processors
+            .min(PROCESSORS_MAX)
+            .min(sessions)
+            .saturating_sub(1),
     };
     std::thread::scope(|scope| {
         for _ in 0..helpers {
@@ -207,7 +211,8 @@ const ATTEMPTS_MAX: usize = 3;
 
 const PROCESSORS_MAX: usize = 4;
 
-/// With fewer sessions starting other threads would take longer.
+/// With fewer sessions starting other threads would take longer. Where records have to be read, one
+/// session may take as long as thousands.
 const PARALLEL_MIN: usize = 64;
 
 #[cfg(test)]

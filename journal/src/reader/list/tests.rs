@@ -369,7 +369,7 @@ fn listed(storage: &MemoryStorage) -> (Vec<SessionSummary>, usize) {
 fn is_told_jointly(storage: &MemoryStorage) -> bool {
     let view = View::new(Arc::new(storage.clone()), Mode::Salvage, Depth::Joint);
     let view = Arc::new(view.unwrap());
-    view.is_joint() && summaries(&view).unwrap().is_some()
+    view.is_joint() && summaries(&view, PARALLEL_MIN).unwrap().is_some()
 }
 
 /// The list as snapshots tell it that were made by reading everything.
