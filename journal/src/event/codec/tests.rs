@@ -6,7 +6,7 @@ use super::{decode, decode_known, encode, glance, plain, skim};
 use crate::event::samples::{self, Rng};
 use crate::event::{
     Action, Counter, Event, Map, MemberName, Number, SessionEnd, SessionStatus, SpanEnd,
-    SpanFields, Value,
+    SpanFields, SpanKey, Told, Value,
 };
 use crate::format::RecordKind;
 
@@ -276,6 +276,22 @@ fn unknown_extras_are_written_again() {
     let (kind, bytes) = payload(&event);
     let decoded = decode(kind, &bytes, Some("s"));
     assert_eq!(payload(&decoded).1, bytes);
+}
+
+#[test]
+fn digits_that_others_wrote_as_text_are_the_same_id() {
+    for digits in [16, 32] {
+        let (kind, bytes) = payload(&Event::new(Action::SpanEnd(SpanEnd {
+            span: "z".repeat(digits).into(),
+            ..SpanEnd::default()
+        })));
+        let to_digit = |byte: &u8| if *byte == b'z' { b'0' } else { *byte };
+        let bytes: Vec<u8> = bytes.iter().map(to_digit).collect();
+        says_what_serde_says(kind, &bytes);
+        let told = glance(kind, &bytes).expect("it is one").told;
+        let is_text = matches!(&told, Told::End(SpanKey::Text(_), _));
+        assert!(!is_text, "{told:?}");
+    }
 }
 
 #[test]
