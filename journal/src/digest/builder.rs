@@ -11,7 +11,6 @@ use crate::event::{
     Action, Crash, Event, Glance, Map, SessionEnd, SessionStart, SessionUpdate, Told, Value, codec,
     system,
 };
-use crate::format::RecordKind;
 use crate::seeded::{self, Bug};
 use crate::segment::Seen;
 use crate::time::Timestamp;
@@ -54,7 +53,7 @@ impl DigestBuilder {
             return self.give_up();
         }
         let is_taken = match seen.header.kind {
-            kind if is_of_session(kind) => {
+            kind if kind.is_of_session() => {
                 let event = codec::decode_known(kind, seen.payload);
                 event.map(|event| self.event(&event))
             }
@@ -279,17 +278,6 @@ impl Made {
 /// Whether the payload is there; that of a very long record is not.
 fn is_shown(seen: &Seen<'_>) -> bool {
     usize::try_from(seen.header.payload_len).is_ok_and(|len| len == seen.payload.len())
-}
-
-/// Whether records of this kind are about the session as a whole.
-fn is_of_session(kind: RecordKind) -> bool {
-    matches!(
-        kind,
-        RecordKind::SESSION_START
-            | RecordKind::SESSION_UPDATE
-            | RecordKind::SESSION_END
-            | RecordKind::CRASH_NOTE
-    )
 }
 
 const TITLE: &str = "title";

@@ -1,7 +1,6 @@
 //! The spans of a digest in the making.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use super::kept::Kept;
 use super::span_hash;
@@ -48,39 +47,33 @@ struct OpenNumbers {
 impl Spans {
     /// Takes in a span's start.
     pub(super) fn start(&mut self, id: SpanKey<'_>, numbers: Numbers, kept: &mut Kept) {
-        let entry = match self.places.entry(id.into_owned()) {
-            Entry::Occupied(known) => {
-                let Some(state) = self.states.get_mut(*known.get()) else {
-                    return;
-                };
-                // A start behind the end of a span changes nothing.
-                if matches!(state, State::Finished) {
-                    return;
-                }
+        match self.state(&id) {
+            // A start behind the end of a span changes nothing.
+            Some(State::Finished) => {}
+            Some(state) => {
                 if let State::Open(open) = std::mem::replace(state, LOOSE) {
                     self.open_count -= 1;
-                    open.keep(known.key(), kept);
+                    open.keep(&id, kept);
                 }
-                kept.push(start(known.key(), numbers));
-                return;
+                kept.push(start(&id, numbers));
             }
-            Entry::Vacant(new) => new,
-        };
-        if may_be_root(entry.key()) {
-            kept.push(start(entry.key(), numbers));
-            self.states.push(LOOSE);
-        } else {
-            let told = OpenNumbers {
-                start: numbers,
-                update: None,
-            };
-            self.open_count += 1;
-            self.states.push(State::Open(Open {
-                order: kept.next_order(),
-                told: (!numbers.is_empty()).then(|| Box::new(told)),
-            }));
+            None if may_be_root(&id) => {
+                kept.push(start(&id, numbers));
+                self.insert(id, LOOSE);
+            }
+            None => {
+                let told = (!numbers.is_empty()).then_some(OpenNumbers {
+                    start: numbers,
+                    update: None,
+                });
+                let open = Open {
+                    order: kept.next_order(),
+                    told: told.map(Box::new),
+                };
+                self.open_count += 1;
+                self.insert(id, State::Open(open));
+            }
         }
-        entry.insert(self.states.len() - 1);
     }
 
     /// Takes in that a span was heard of; `None` if that has no place in a digest.

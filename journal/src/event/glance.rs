@@ -27,9 +27,10 @@ pub(crate) enum Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    /// A span is there, or the root.
-    fn mention(span: Option<&'a str>) -> Told<'a> {
-        Told::Mention(SpanKey::of(span.unwrap_or_default()), Numbers::default())
+    /// A span is there, or if none is named, the root.
+    pub(super) fn mention(span: Option<SpanKey<'a>>) -> Told<'a> {
+        let root = SpanKey::of("");
+        Told::Mention(span.unwrap_or(root), Numbers::default())
     }
 }
 
@@ -82,9 +83,9 @@ impl Event<'_> {
                 let numbers = [&start.fields, &end.fields].map(Numbers::of);
                 Told::Whole(SpanKey::of(&start.span), numbers[0], numbers[1])
             }
-            Action::Text(text) => Told::mention(Some(&text.span)),
-            Action::Log(log) => Told::mention(log.span.as_deref()),
-            Action::Link(link) => Told::mention(link.span.as_deref()),
+            Action::Text(text) => Told::mention(Some(SpanKey::of(&text.span))),
+            Action::Log(log) => Told::mention(log.span.as_deref().map(SpanKey::of)),
+            Action::Link(link) => Told::mention(link.span.as_deref().map(SpanKey::of)),
             Action::Counter(_) | Action::Custom(_) => Told::Nothing,
         };
         Some(Glance {

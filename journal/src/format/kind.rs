@@ -37,6 +37,14 @@ impl RecordKind {
         self.0 >= UserKind::FIRST
     }
 
+    /// Whether it is about a session as a whole: its start, update, end or crash.
+    pub(crate) fn is_of_session(self) -> bool {
+        matches!(
+            self,
+            Self::SESSION_START | Self::SESSION_UPDATE | Self::SESSION_END | Self::CRASH_NOTE
+        )
+    }
+
     /// What one of the library's own notes about the journal is called; `None` for any other kind.
     #[must_use]
     pub fn system_name(self) -> Option<&'static str> {

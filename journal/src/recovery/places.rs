@@ -150,11 +150,7 @@ impl PlacesBuilder {
         row.count += 1;
         row.bytes += seen.header.frame_len();
         row.last = place;
-        if let RecordKind::SESSION_START
-        | RecordKind::SESSION_UPDATE
-        | RecordKind::SESSION_END
-        | RecordKind::CRASH_NOTE = kind
-        {
+        if kind.is_of_session() {
             row.turns.push(place);
         }
         if self.has_digests {

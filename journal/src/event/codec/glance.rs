@@ -55,7 +55,7 @@ fn span_end<'a>(unread: &mut Unread<'a>) -> Option<Happened<'a>> {
 fn span<'a>(unread: &mut Unread<'a>) -> Option<Happened<'a>> {
     let (started_at, span, at_start) = begin(unread)?;
     let (ended_at, at_end) = finish(unread)?;
-    // It is over when it has begun, whatever its clock said.
+    // No span is over before it begins, whatever its clock said.
     let over_at = ended_at.map(|ended_at| ended_at.max(started_at.unwrap_or(ended_at)));
     Some((over_at, Told::Whole(span, at_start, at_end)))
 }
@@ -73,7 +73,7 @@ fn text_piece<'a>(unread: &mut Unread<'a>) -> Option<Told<'a>> {
     unread.text()?;
     unread.maybe(Unread::u64)?;
     unread.text()?;
-    Some(mention(Some(span)))
+    Some(Told::mention(Some(span)))
 }
 
 fn log<'a>(unread: &mut Unread<'a>) -> Option<Told<'a>> {
@@ -82,7 +82,7 @@ fn log<'a>(unread: &mut Unread<'a>) -> Option<Told<'a>> {
     unread.byte()?;
     no_value(unread)?;
     no_members(unread)?;
-    Some(mention(span))
+    Some(Told::mention(span))
 }
 
 fn link<'a>(unread: &mut Unread<'a>) -> Option<Told<'a>> {
@@ -91,7 +91,7 @@ fn link<'a>(unread: &mut Unread<'a>) -> Option<Told<'a>> {
         unread.maybe(key)?;
     }
     no_members(unread)?;
-    Some(mention(span))
+    Some(Told::mention(span))
 }
 
 fn counter<'a>(unread: &mut Unread<'a>) -> Option<Told<'a>> {
@@ -106,11 +106,6 @@ fn custom<'a>(unread: &mut Unread<'a>) -> Option<Told<'a>> {
     unread.text()?;
     no_value(unread)?;
     Some(Told::Nothing)
-}
-
-fn mention(span: Option<SpanKey<'_>>) -> Told<'_> {
-    let root = SpanKey::of("");
-    Told::Mention(span.unwrap_or(root), Numbers::default())
 }
 
 /// When the span began, which one it is, and its numbers.
