@@ -7,15 +7,55 @@
 
 use std::time::{Duration, Instant};
 
-use super::primitives::atomic::{AtomicU32, AtomicU64, Ordering};
+use super::primitives::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::primitives::thread;
 
-/// What the last syncs say about staying awake.
+/// How long it is worth to stay awake, and whether that went well.
 #[derive(Debug, Default)]
 pub(super) struct Patience {
     nanoseconds: AtomicU64,
-    /// So many more syncs are slept for, however fast they are.
-    syncs_slept_for: AtomicU32,
+    /// Others have kept a processor for long that was lent to them since the last sync.
+    was_lent_long: AtomicBool,
+}
+
+/// What the last syncs tell about staying awake; only who syncs has it.
+#[derive(Debug, Default)]
+pub(super) struct Experience {
+    /// So many in a row took long.
+    slow_syncs: u32,
+    /// Goes up with each during which others kept a processor for long, and down with the others.
+    disturbance: u32,
+    /// So many more are slept for, however fast they are.
+    syncs_slept_for: u32,
+}
+
+impl Experience {
+    /// Learns from the time a sync took, from how many wait for one at a time, and from whether
+    /// others kept a processor meanwhile: how long it is worth to stay awake for the next one.
+    fn learn(&mut self, sync_time: Duration, awaited: u32, was_lent_long: bool) -> Duration {
+        let is_fast = sync_time <= FAST_SYNC;
+        self.slow_syncs = match is_fast {
+            true => 0,
+            false => self.slow_syncs.saturating_add(1),
+        };
+        self.disturbance = match was_lent_long {
+            true => self.disturbance + DISTURBED,
+            false => self.disturbance.saturating_sub(1),
+        };
+        self.syncs_slept_for = self.syncs_slept_for.saturating_sub(1);
+        // Where they have work of their own to do, sleeping is better: who is woken gets a
+        // processor sooner than who gave it away.
+        if self.disturbance > DISTURBANCE_MAX {
+            self.disturbance = 0;
+            self.syncs_slept_for = SLEPT_FOR;
+        }
+        let is_worth_it =
+            self.slow_syncs < SLOW_SYNCS_MAX && self.syncs_slept_for == 0 && awaited >= MANY;
+        match is_worth_it {
+            true => sync_time.min(FAST_SYNC).saturating_mul(2),
+            false => Duration::ZERO,
+        }
+    }
 }
 
 impl Patience {
@@ -24,29 +64,22 @@ impl Patience {
         Duration::from_nanos(self.nanoseconds.load(Ordering::Relaxed))
     }
 
-    /// Learns from the time a sync took, and from how many wait for one at a time. Only one thread
-    /// at a time syncs.
-    pub(super) fn learn(&self, sync_time: Duration, awaited: u32) {
-        let slept_for = self.syncs_slept_for.load(Ordering::Relaxed);
-        if slept_for > 0 {
-            self.syncs_slept_for.store(slept_for - 1, Ordering::Relaxed);
-        }
-        let is_worth_it = slept_for == 0 && sync_time <= FAST_SYNC && awaited >= MANY;
+    /// Learns from a sync that took so long and from how many wait for one at a time.
+    pub(super) fn learn(&self, experience: &mut Experience, sync_time: Duration, awaited: u32) {
         // For a checker of schedules, no two runs may differ by the time that passes.
-        let time = match is_worth_it && !cfg!(any(loom, shuttle)) {
-            true => sync_time.saturating_mul(2),
-            false => Duration::ZERO,
-        };
+        if cfg!(any(loom, shuttle)) {
+            return;
+        }
+        let was_lent_long = self.was_lent_long.swap(false, Ordering::Relaxed);
+        let time = experience.learn(sync_time, awaited, was_lent_long);
         let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(0);
         self.nanoseconds.store(nanoseconds, Ordering::Relaxed);
     }
 
-    /// Learns that a processor was lent to others for so long. Where they have work of their own
-    /// to do, sleeping is better: who is woken gets a processor sooner than who gave it away.
+    /// Takes note of that a processor was lent to others for so long.
     fn lent(&self, time: Duration) {
-        if time >= LENT_TOO_LONG {
-            self.syncs_slept_for.store(SLEPT_FOR, Ordering::Relaxed);
-            self.nanoseconds.store(0, Ordering::Relaxed);
+        if time >= LENT_LONG {
+            self.was_lent_long.store(true, Ordering::Relaxed);
         }
     }
 
@@ -59,7 +92,7 @@ impl Patience {
             if is_over() {
                 return true;
             }
-            // Looked up each time: another one may have learned that it is not worth it.
+            // Looked up each time: it may be known by now that it is not worth it.
             let is_impatient = now.saturating_duration_since(begun) >= self.time();
             if is_impatient || deadline.is_some_and(|at| at <= now) {
                 return false;
@@ -71,14 +104,22 @@ impl Patience {
     }
 }
 
-/// A sync that takes longer is slept for: then being woken takes little of the time.
+/// Slower ones are slept for: then being woken takes little of the time.
 const FAST_SYNC: Duration = Duration::from_micros(200);
+
+/// A fast device is slow now and then.
+const SLOW_SYNCS_MAX: u32 = 4;
 
 /// To wake fewer takes little of the time, too, and spares the processor.
 const MANY: u32 = 8;
 
 /// 64 who append take less by far; processes with work of their own to do take 3 ms and more.
-const LENT_TOO_LONG: Duration = Duration::from_millis(2);
+const LENT_LONG: Duration = Duration::from_millis(2);
+
+/// Something else runs now and then on any machine, and may disturb one sync in five; processes
+/// that never rest disturb each one, which is noticed with the third.
+const DISTURBED: u32 = 4;
+const DISTURBANCE_MAX: u32 = 2 * DISTURBED;
 
 /// Beside processes that never rest, to try it out again so often costs less than a tenth of the
 /// time; never to learn it takes five to ten times the time.
@@ -88,34 +129,55 @@ const SLEPT_FOR: u32 = 300;
 mod tests {
     use super::*;
 
+    const FAST: Duration = FAST_SYNC;
+    const SLOW: Duration = FAST_SYNC.saturating_add(Duration::from_nanos(1));
+
     #[test]
     fn only_fast_syncs_for_many_are_awaited_awake() {
-        let patience = Patience::default();
-        assert_eq!(patience.time(), Duration::ZERO);
-        patience.learn(FAST_SYNC, MANY);
-        assert_eq!(patience.time(), 2 * FAST_SYNC);
-        patience.learn(FAST_SYNC + Duration::from_nanos(1), MANY);
-        assert_eq!(patience.time(), Duration::ZERO);
-        patience.learn(FAST_SYNC, MANY);
-        patience.learn(FAST_SYNC, MANY - 1);
-        assert_eq!(patience.time(), Duration::ZERO);
+        let mut experience = Experience::default();
+        assert_eq!(experience.learn(FAST / 2, MANY, false), FAST);
+        assert_eq!(experience.learn(FAST, MANY - 1, false), Duration::ZERO);
+        for _ in 1..SLOW_SYNCS_MAX {
+            assert_eq!(experience.learn(SLOW, MANY, false), 2 * FAST);
+        }
+        for _ in 0..10 {
+            assert_eq!(experience.learn(SLOW, MANY, false), Duration::ZERO);
+        }
+        assert_eq!(experience.learn(FAST, MANY, false), 2 * FAST);
     }
 
     #[test]
     fn where_others_keep_the_processor_many_syncs_are_slept_for() {
-        let patience = Patience::default();
-        let fast = FAST_SYNC / 2;
-        patience.learn(fast, MANY);
-        patience.lent(LENT_TOO_LONG / 2);
-        assert_eq!(patience.time(), FAST_SYNC);
-        patience.lent(LENT_TOO_LONG);
+        let mut experience = Experience::default();
+        assert_eq!(experience.learn(FAST, MANY, true), 2 * FAST);
+        assert_eq!(experience.learn(FAST, MANY, true), 2 * FAST);
         for _ in 0..SLEPT_FOR {
-            assert_eq!(patience.time(), Duration::ZERO);
-            patience.learn(fast, MANY);
+            assert_eq!(experience.learn(FAST, MANY, true), Duration::ZERO);
+            experience.disturbance = 0;
         }
-        assert_eq!(patience.time(), Duration::ZERO);
-        patience.learn(fast, MANY);
-        assert_eq!(patience.time(), FAST_SYNC);
+        assert_eq!(experience.learn(FAST, MANY, false), 2 * FAST);
+    }
+
+    #[test]
+    fn who_is_disturbed_now_and_then_stays_awake() {
+        let mut experience = Experience::default();
+        for sync in 0..10_000 {
+            assert_eq!(experience.learn(FAST, MANY, sync % 5 == 0), 2 * FAST);
+        }
+    }
+
+    #[test]
+    fn a_processor_lent_for_long_is_told_to_the_next_sync() {
+        let patience = Patience::default();
+        let mut experience = Experience::default();
+        for (time, disturbance) in [(LENT_LONG / 2, 0), (LENT_LONG, DISTURBED)] {
+            patience.lent(time);
+            patience.learn(&mut experience, FAST, MANY);
+            assert_eq!(experience.disturbance, disturbance);
+            assert_eq!(patience.time(), 2 * FAST);
+        }
+        patience.learn(&mut experience, FAST, MANY);
+        assert_eq!(experience.disturbance, DISTURBED - 1);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::core::{Core, lock};
 use super::frontier::{End, Frontier, Target};
 use super::indexing::Indexing;
 use super::mark::Mark;
+use super::patience::Experience;
 use super::schedule::{Decision, Facts, decide};
 use super::tender::BUSY_BYTES;
 use super::unsynced::Finished;
@@ -37,6 +38,7 @@ pub(super) struct SyncState {
     pub(super) synced_records: u64,
     /// How long the last sync took.
     sync_time: Duration,
+    experience: Experience,
     /// When the whole window was made writable anew.
     pub(super) renewed_at: Option<Duration>,
     /// So many syncs begin without waiting for anybody.
@@ -169,7 +171,9 @@ impl Core {
             self.try_mark(state, now);
         }
         state.awaited = members.saturating_add(self.waiters.members());
-        self.waiters.patience.learn(sync_time, state.awaited);
+        let experience = &mut state.experience;
+        let patience = &self.waiters.patience;
+        patience.learn(experience, sync_time, state.awaited);
         drop(batch);
         state.sync_time = begun.elapsed();
         state.helped_at = None;

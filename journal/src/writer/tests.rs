@@ -10,6 +10,7 @@ use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use super::core::lock;
+use super::patience::Experience;
 use super::schedule::Decision;
 use super::syncer::SyncState;
 use super::{Core, ErrorHook, ErrorLog, OpenRun, WhenDurable};
@@ -254,8 +255,10 @@ fn what_is_appended_while_the_syncer_stays_awake_waits_no_longer_than_the_interv
     let dir = tempfile::tempdir().unwrap();
     let core = open(dir.path(), stepped());
     core.append(KIND, 0, b"not waited for").unwrap();
-    core.waiters.patience.learn(Duration::from_micros(100), 64);
-    let awake = core.waiters.patience.time();
+    let mut experience = Experience::default();
+    let patience = &core.waiters.patience;
+    patience.learn(&mut experience, Duration::from_micros(100), 64);
+    let awake = patience.time();
     core.await_callers();
     let due = core.now() + Duration::from_millis(50) - awake;
     assert_eq!(core.look(&mut lock(&core.sync), due), Decision::Sync);
