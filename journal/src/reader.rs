@@ -174,13 +174,15 @@ impl Reader {
     /// All records, the library's own included, and all gaps, in order of generation, run and
     /// sequence number.
     ///
-    /// Everything is verified first, if it was not when the journal was opened. Of segments of 4
-    /// MiB and more another thread reads and verifies up to four pieces ahead, of 256 KiB or of one
-    /// record each, where there is a processor for it; it ends with the segment, or with the
-    /// iterator.
+    /// Each is verified before it is given. Where a segment turns out not to be what its cache
+    /// says, everything is verified, and what is missing there is a gap like others.
+    ///
+    /// Of segments of 4 MiB and more another thread reads and verifies up to four pieces ahead, of
+    /// 256 KiB or of one record each, where there is a processor for it; it ends with the segment,
+    /// or with the iterator.
     pub fn records(&self) -> Records {
-        // All of it is read anyway, and then gaps are better than errors.
-        Records::of_all(self.view.verified().unwrap_or_else(|_| self.view.clone()))
+        let view = self.view.known_verified().unwrap_or(&self.view);
+        Records::of_all(Arc::clone(view))
     }
 
     /// What is missing, and why. It names no sessions: [`Report::add_session`] does.

@@ -1,5 +1,7 @@
 //! Steps through records in order, with the gaps where they are.
 
+mod resume;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -10,12 +12,13 @@ use crate::error::{DamageReason, Error, Result};
 use crate::format::{FrameHeader, seq_from};
 use crate::recovery::{Extent, RunSurvey, SegmentSurvey, Verdict};
 use crate::segment::{FrameReader, Island, ReadFailure};
-use crate::seq::Seq;
+use crate::seq::{SegmentNumber, Seq};
 
 /// Records of a session, or of a whole journal, in order of generation, run and sequence number.
 ///
 /// A record that was intact when the journal was opened and is not any more is an error; the
-/// records behind it still come.
+/// records behind it still come. Of all records of a journal, those in a segment that was not read
+/// then, because a cache told of it, may turn out to be missing: they are a gap like others.
 #[derive(Debug)]
 #[must_use]
 pub struct Records {
@@ -41,6 +44,12 @@ struct Branch {
     is_over: bool,
     /// A record read ahead of the gaps before it.
     waiting: Option<Record>,
+    /// All before this sequence number were given, or told to be missing.
+    due: u64,
+    /// Where the last read failed in the segment before the next one.
+    failed_at: u64,
+    /// Where to begin in a segment that was begun before.
+    resumed: Option<(SegmentNumber, u64)>,
 }
 
 /// A segment that is being read.
@@ -103,7 +112,14 @@ impl Iterator for Records {
             let branch = self.current.as_mut()?;
             let run = self.view.run(branch.places.run)?;
             match branch.step(&self.view, run, self.is_whole) {
-                Some(item) => return Some(item),
+                Some(Ok(item)) => {
+                    branch.note(&item);
+                    return Some(Ok(item));
+                }
+                Some(Err(error)) => match self.look_at_everything() {
+                    Some(resumed) => *self = resumed,
+                    None => return Some(Err(error)),
+                },
                 None => self.current = None,
             }
         }
@@ -122,6 +138,9 @@ impl Branch {
             end,
             is_over: false,
             waiting: None,
+            due: 0,
+            failed_at: 0,
+            resumed: None,
         }
     }
 
@@ -179,6 +198,7 @@ impl Branch {
                         }));
                     }
                     Some(Err((offset, failure))) => {
+                        self.failed_at = offset;
                         return Some(Err(view.failure(&source.file, offset, failure)));
                     }
                     None => self.source = None,
@@ -186,6 +206,7 @@ impl Branch {
             }
             let segment = run.segments.get(*self.places.segments.get(self.segment)?)?;
             self.segment += 1;
+            self.failed_at = 0;
             match self.begin(view, run, segment, is_whole) {
                 Ok(source) => self.source = source,
                 Err(error) => return Some(Err(error)),
@@ -201,7 +222,10 @@ impl Branch {
         is_whole: bool,
     ) -> Result<Option<Source>, Error> {
         let next = if is_whole {
-            Next::Islands(segment.part.scanned.islands.iter().copied().collect())
+            let number = segment.part.segment.number;
+            let resumed = self.resumed.filter(|(resumed, _)| *resumed == number);
+            let from = resumed.map_or(0, |(_, offset)| offset);
+            Next::Islands(resume::islands_from(&segment.part.scanned.islands, from))
         } else {
             Next::Extents(view.extents(segment, &self.places, false).into())
         };

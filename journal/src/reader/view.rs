@@ -79,8 +79,8 @@ impl View {
     }
 
     /// The view that read everything, if somebody needed it.
-    pub(super) fn known_verified(&self) -> Option<&View> {
-        self.verified.get().map(|view| &**view)
+    pub(super) fn known_verified(&self) -> Option<&Arc<View>> {
+        self.verified.get()
     }
 
     /// The view that read everything, if there is one already, else this one.
