@@ -58,6 +58,8 @@ struct Source {
     reader: FrameReader,
     file: String,
     first_seq: u64,
+    /// A cache told of it, and nobody has read it since.
+    is_unread: bool,
     next: Next,
 }
 
@@ -144,7 +146,7 @@ impl Branch {
         }
     }
 
-    fn step(&mut self, view: &View, run: &RunSurvey, is_whole: bool) -> Option<Result<Item>> {
+    fn step(&mut self, view: &Arc<View>, run: &RunSurvey, is_whole: bool) -> Option<Result<Item>> {
         if self.is_over {
             return None;
         }
@@ -179,11 +181,22 @@ impl Branch {
     }
 
     /// The next record of the run.
-    fn read(&mut self, view: &View, run: &RunSurvey, is_whole: bool) -> Option<Result<Record>> {
+    fn read(
+        &mut self,
+        view: &Arc<View>,
+        run: &RunSurvey,
+        is_whole: bool,
+    ) -> Option<Result<Record>> {
         loop {
             if let Some(source) = &mut self.source {
+                let offset = source.next.offset();
                 match source.read(&self.places) {
                     Some(Ok((header, payload))) => {
+                        let is_clean = |at| source.reader.is_padding_clean(at, &header);
+                        if source.is_unread && !offset.is_none_or(is_clean) {
+                            // It costs no record, but the report is to tell it.
+                            let _ = view.verified();
+                        }
                         let session = match header.kind.is_system() {
                             true => None,
                             false => view.id(self.places.run, header.session),
@@ -216,7 +229,7 @@ impl Branch {
 
     fn begin(
         &self,
-        view: &View,
+        view: &Arc<View>,
         run: &RunSurvey,
         segment: &SegmentSurvey,
         is_whole: bool,
@@ -241,6 +254,7 @@ impl Branch {
             reader,
             file: segment.part.segment.name.clone(),
             first_seq: segment.first_seq,
+            is_unread: is_whole && !segment.part.is_verified,
             next,
         }))
     }

@@ -79,6 +79,22 @@ impl FrameReader {
         Ok((header, self.held.slice(payload)))
     }
 
+    /// Whether the frame at `offset` is filled up with zeros, as it was written; so it is taken to
+    /// be where that cannot be read.
+    pub(crate) fn is_padding_clean(&mut self, offset: u64, header: &FrameHeader) -> bool {
+        let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
+        if len.is_multiple_of(8) {
+            return true;
+        }
+        let frame_len = usize::try_from(header.frame_len()).unwrap_or(usize::MAX);
+        let Ok(frame) = self.hold(offset, frame_len, &|| READ_MIN) else {
+            return true;
+        };
+        let padding = frame.start + FRAME_HEADER_LEN + len..frame.end;
+        let padding = self.held.get(padding).unwrap_or_default();
+        padding.iter().all(|byte| *byte == 0)
+    }
+
     /// Where `len` bytes at `offset` are among those held; what is past the end of the file is
     /// zeros.
     #[inline]
