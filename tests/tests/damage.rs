@@ -452,3 +452,64 @@ fn a_damaged_journal_is_written_on_and_the_old_bytes_stay() {
         );
     }
 }
+
+/// All files of a journal whose finished segments have caches.
+fn with_caches() -> Files {
+    let dir = tempfile::tempdir().unwrap();
+    for run in 0..2u8 {
+        let options = Journal::options().segment_bytes_max(16 << 10);
+        let journal = options.open(dir.path()).unwrap();
+        let session = journal.session("s").start();
+        for number in 0..150u8 {
+            let payload = vec![run + number; 190 + usize::from(number % 9)];
+            let kind = UserKind::new(200).unwrap();
+            match number % 3 {
+                0 => session.append_raw(kind, &payload).unwrap(),
+                _ => journal.append(kind, &payload).unwrap(),
+            };
+        }
+        journal.close().unwrap();
+    }
+    let files = fs::read_dir(dir.path()).unwrap().map(|found| {
+        let name = found.unwrap().file_name().into_string().unwrap();
+        let bytes = fs::read(dir.path().join(&name)).unwrap();
+        (name, bytes)
+    });
+    files.collect()
+}
+
+/// What a reader tells of all records, and what its report tells then.
+fn told(reader: &Reader) -> (Vec<String>, String) {
+    let items = reader.records().map(|item| format!("{item:?}")).collect();
+    (items, format!("{:?}", reader.report().ranges))
+}
+
+#[test]
+fn damage_that_caches_do_not_know_of_is_told_as_if_all_had_been_verified() {
+    let sound = with_caches();
+    let is_cache = |name: &String| name.ends_with(".idx");
+    assert!(sound.keys().filter(|name| is_cache(name)).count() > 3);
+    let check = |damaged: &Files, what: &str| {
+        let dir = laid_out(damaged);
+        let quick = Reader::open(dir.path()).unwrap();
+        let is_quick = !quick.report().is_verified();
+        let verified = Reader::open_verified(dir.path(), Mode::Salvage).unwrap();
+        assert_eq!(told(&quick), told(&verified), "{what}");
+        is_quick && quick.report().is_verified()
+    };
+    assert!(!check(&sound, "nothing is damaged"));
+    let mut surprises = 0;
+    for (name, bytes) in &sound {
+        for at in offsets(bytes.len()).step_by(83) {
+            let mut damaged = sound.clone();
+            damaged.get_mut(name).unwrap()[at] ^= 0x10;
+            surprises += u32::from(check(&damaged, &format!("{name} at {at}")));
+        }
+        let mut damaged = sound.clone();
+        damaged.get_mut(name).unwrap().truncate(bytes.len() / 2);
+        check(&damaged, &format!("{name} cut"));
+        damaged.remove(name);
+        check(&damaged, &format!("{name} removed"));
+    }
+    assert!(surprises > 500, "{surprises}");
+}
