@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::event::system;
+use crate::event::system::{self, RunRecovered};
 use crate::format::RecordKind;
 use crate::options::Options;
 use crate::recovery::apply::Applied;
@@ -119,7 +119,11 @@ fn record(core: &Core, applied: &Applied) -> Result<()> {
     let mut payload = Vec::new();
     for record in &applied.records {
         payload.clear();
-        system::encode(record, &mut payload)?;
+        let record = RunRecovered {
+            clocks: core.clocks(),
+            ..record.clone()
+        };
+        system::encode(&record, &mut payload)?;
         core.append(RecordKind::RUN_RECOVERED, 0, &payload)?;
     }
     if !applied.records.is_empty() {

@@ -19,6 +19,8 @@ pub(crate) struct SegmentStart {
     pub(crate) predecessor_end: u64,
     /// Everything up to here was durable when this was written, 0 for nothing.
     pub(crate) durable_seq: u64,
+    /// When it was written.
+    pub(crate) clocks: Clocks,
     pub(crate) extras: Extras,
 }
 
@@ -39,11 +41,15 @@ pub(crate) struct SyncMark {
     pub(crate) durable_seq: u64,
     /// Sequence number of the first record of this segment, said again in case that one is lost.
     pub(crate) first_seq: u64,
+    /// Where the durable frames of this segment end; 8192 if there are none yet.
+    pub(crate) durable_end: u64,
+    /// When it was written.
+    pub(crate) clocks: Clocks,
     pub(crate) extras: Extras,
 }
 
 /// Wall clock and time since boot, read together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Clocks {
     pub(crate) wall_seconds: i64,
     pub(crate) wall_nanoseconds: u32,
@@ -94,6 +100,8 @@ pub(crate) struct RunRecovered {
     pub(crate) last_seq: u64,
     /// Missing sequence numbers, first and last of each range.
     pub(crate) missing: Vec<(u64, u64)>,
+    /// When it was written.
+    pub(crate) clocks: Clocks,
     pub(crate) extras: Extras,
 }
 
@@ -114,6 +122,15 @@ pub(crate) struct Refused<'a> {
     pub(crate) bytes: u64,
     /// The stable code of the first error.
     pub(crate) code: Cow<'a, str>,
+    /// When the first of them was refused.
+    pub(crate) first: Clocks,
+    /// When the last of them was.
+    pub(crate) last: Clocks,
+    /// Indices of the first of their sessions, at most [`REFUSED_SESSIONS_MAX`]; 0 for records
+    /// without a session.
+    pub(crate) sessions: Vec<u32>,
+    /// How many sessions they were of.
+    pub(crate) session_count: u64,
     pub(crate) extras: Extras,
 }
 
@@ -126,6 +143,24 @@ pub(crate) struct Retired {
     pub(crate) last_seq: u64,
     pub(crate) extras: Extras,
 }
+
+/// The longest payload of a [`Seal`], with whatever is added to it: room for one is always kept.
+pub(crate) const SEAL_LEN_MAX: u64 = 112;
+
+/// The longest payload of a [`SegmentStart`].
+pub(crate) const SEGMENT_START_LEN_MAX: u64 = 64;
+
+/// The longest payload of a [`RunClose`], whose reason is short; room for one is always kept.
+pub(crate) const RUN_CLOSE_LEN_MAX: u64 = 104;
+
+/// The longest payload of a [`Refused`]; room for one is always kept.
+pub(crate) const REFUSED_LEN_MAX: u64 = 160;
+
+/// So many sessions are named in a [`Refused`].
+pub(crate) const REFUSED_SESSIONS_MAX: usize = 8;
+
+/// The longest code in a [`Refused`].
+pub(crate) const REFUSED_CODE_LEN_MAX: usize = 32;
 
 /// Appends the encoding of `payload` to `out`.
 pub(crate) fn encode<T: Serialize>(payload: &T, out: &mut Vec<u8>) -> Result<()> {
@@ -141,5 +176,64 @@ pub(crate) fn decode<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Option<T> {
     match postcard::take_from_bytes(payload) {
         Ok((decoded, [])) => Some(decoded),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LATEST: Clocks = Clocks {
+        wall_seconds: i64::MIN,
+        wall_nanoseconds: u32::MAX,
+        boot_nanoseconds: u64::MAX,
+    };
+
+    fn len_of<T>(payload: &T) -> u64
+    where
+        T: Serialize + for<'a> Deserialize<'a> + PartialEq + std::fmt::Debug,
+    {
+        let mut bytes = Vec::new();
+        encode(payload, &mut bytes).unwrap();
+        let decoded: Option<T> = decode(&bytes);
+        assert_eq!(decoded.as_ref(), Some(payload));
+        u64::try_from(bytes.len()).unwrap()
+    }
+
+    #[test]
+    fn what_room_is_kept_for_never_takes_more() {
+        let start = SegmentStart {
+            first_seq: u64::MAX,
+            predecessor_end: u64::MAX,
+            durable_seq: u64::MAX,
+            clocks: LATEST,
+            extras: Vec::new(),
+        };
+        assert!(len_of(&start) <= SEGMENT_START_LEN_MAX);
+        let seal = Seal {
+            last_seq: u64::MAX,
+            next_segment: Some(u32::MAX),
+            durable_seq: u64::MAX,
+            extras: Vec::new(),
+        };
+        assert!(len_of(&seal) <= SEAL_LEN_MAX);
+        let close = RunClose {
+            reason: "closed".into(),
+            durable_seq: u64::MAX,
+            clocks: LATEST,
+            extras: Vec::new(),
+        };
+        assert!(len_of(&close) <= RUN_CLOSE_LEN_MAX);
+        let refused = Refused {
+            count: u64::MAX,
+            bytes: u64::MAX,
+            code: "c".repeat(REFUSED_CODE_LEN_MAX).into(),
+            first: LATEST,
+            last: LATEST,
+            sessions: vec![u32::MAX; REFUSED_SESSIONS_MAX],
+            session_count: u64::MAX,
+            extras: Vec::new(),
+        };
+        assert!(len_of(&refused) <= REFUSED_LEN_MAX);
     }
 }

@@ -136,13 +136,13 @@ fn the_report_has_the_documented_shape() {
         "counts": {"recovered": 14, "lost_durable": 1, "lost_unwitnessed": 0, "retired": 0},
         "tail_bytes": 0,
         "segments": [
-            {"file": file(1), "size": 8456, "ok_up_to": 8312, "records": 10, "first_seq": 1,
+            {"file": file(1), "size": 8464, "ok_up_to": 8320, "records": 10, "first_seq": 1,
              "last_seq": 11, "state": "damaged"},
-            {"file": file(2), "size": 28288, "ok_up_to": 28288, "records": 4, "first_seq": 12,
+            {"file": file(2), "size": 28296, "ok_up_to": 28296, "records": 4, "first_seq": 12,
              "last_seq": 15, "state": "active"},
         ],
         "ranges": [
-            {"file": file(1), "offset": 8312, "len": 24, "reason": "zero-run",
+            {"file": file(1), "offset": 8320, "len": 24, "reason": "zero-run",
              "first_missing": 6, "last_missing": 6, "durable": true},
         ],
         "runs": [

@@ -12,7 +12,7 @@ use super::part::{Opened, Part};
 use super::verdict::Verdict;
 use super::witness::Witness;
 use crate::error::DamageReason;
-use crate::event::system::RunRecovered;
+use crate::event::system::{Clocks, RunRecovered};
 use crate::format::{FRAMES_OFFSET, seq_from};
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber, Seq};
@@ -151,7 +151,7 @@ impl RunSurvey {
         verdicts.into_iter().any(|v| v == Verdict::Damage)
     }
 
-    /// What a later run writes down after it has synced them.
+    /// What a later run writes down after it has synced them; when, is for that one to say.
     pub(crate) fn to_record(&self) -> RunRecovered {
         let missing = self.findings.iter().filter_map(|finding| finding.missing);
         let missing = missing.filter_map(|missing| Some((missing.first, missing.last?)));
@@ -163,6 +163,7 @@ impl RunSurvey {
             end_offset: newest.map_or(0, |part| part.scanned.frames_end()),
             last_seq: self.last_seq.map_or(0, Seq::get),
             missing: missing.collect(),
+            clocks: Clocks::default(),
             extras: Vec::new(),
         }
     }

@@ -202,6 +202,13 @@ pub(crate) struct SegmentBuilder {
     file_len: usize,
 }
 
+/// When the builder's records say that they were written.
+const CLOCKS: system::Clocks = system::Clocks {
+    wall_seconds: 1_700_000_000,
+    wall_nanoseconds: 0,
+    boot_nanoseconds: 1_000_000_000,
+};
+
 impl SegmentBuilder {
     /// A segment of 16 KiB whose first record, a `SegmentStart`, has this sequence number.
     pub(crate) fn new(generation: u32, number: u32, first_seq: u64, durable: u64) -> Self {
@@ -237,6 +244,7 @@ impl SegmentBuilder {
                 first_seq,
                 predecessor_end,
                 durable_seq: durable,
+                clocks: CLOCKS,
                 extras: Vec::new(),
             },
         );
@@ -295,6 +303,8 @@ impl SegmentBuilder {
             &SyncMark {
                 durable_seq,
                 first_seq,
+                durable_end: FRAMES_OFFSET,
+                clocks: CLOCKS,
                 extras: Vec::new(),
             },
         )
@@ -311,6 +321,7 @@ impl SegmentBuilder {
                 end_offset: 0,
                 last_seq,
                 missing: Vec::new(),
+                clocks: CLOCKS,
                 extras: Vec::new(),
             },
         )

@@ -87,7 +87,7 @@ impl Sink for Slot {
 
     fn note_refused(&self, code: &'static str) {
         if let Ok((core, _)) = self.current() {
-            core.note_refused(0, code);
+            core.note_refused(0, 0, code);
         }
     }
 

@@ -12,6 +12,11 @@ use crate::format::FileName;
 use crate::storage::ClockReading;
 
 impl Core {
+    /// Wall clock and time since boot, as records carry them.
+    pub(crate) fn clocks(&self) -> Clocks {
+        clocks(self.storage.clocks())
+    }
+
     /// Closes the run, waiting at most until `deadline`; later calls give the first one's result.
     pub(crate) fn close(&self, deadline: Option<Instant>) -> Result<()> {
         self.check_process()?;

@@ -102,6 +102,13 @@ impl Control {
         self.bytes_before.load(Ordering::Relaxed) + offset.saturating_sub(FRAMES_OFFSET)
     }
 
+    /// Where the first so many bytes of the run's frames end in this segment; where its frames
+    /// begin, if that is in an earlier one.
+    pub(super) fn offset_of(&self, bytes: u64) -> u64 {
+        let before = self.bytes_before.load(Ordering::Relaxed);
+        FRAMES_OFFSET + bytes.saturating_sub(before)
+    }
+
     pub(super) fn frame<'a>(&self, kind: RecordKind, session: u32, payload: &'a [u8]) -> Frame<'a> {
         let mut checksum = self.begun.clone();
         checksum.payload(payload);

@@ -178,18 +178,9 @@ impl Core {
     fn append_with_lane(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
         let appended = self.try_append(kind, session, payload);
         if let Err(error) = &appended {
-            self.note_refused(payload.len(), error.code());
+            self.note_refused(session, payload.len(), error.code());
         }
         appended
-    }
-
-    /// Counts a record that was refused before or while it was appended.
-    pub(crate) fn note_refused(&self, payload_len: usize, code: &'static str) {
-        if self.check_open().is_ok() {
-            let bytes = u64::try_from(payload_len).unwrap_or(u64::MAX);
-            self.lock_lane().refused.add(bytes, code);
-            self.has_refused.store(true, Ordering::SeqCst);
-        }
     }
 
     fn try_append(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {

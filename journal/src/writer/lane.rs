@@ -3,21 +3,25 @@
 
 use std::sync::Arc;
 
+use super::close::clocks;
 use super::control::{Control, Frame};
 use super::controls::Controls;
 use super::core::lock;
 use super::declared::Declared;
 use super::outgoing::{Outgoing, encode};
 use super::primitives::Mutex;
-use super::refused::Tally;
+use super::refused::Tallies;
 use super::reserve::Tail;
 use super::segment::{PrepareFailure, Segment};
 use super::unsynced::Unsynced;
 use crate::error::{Error, Result};
-use crate::event::system::{Refused, RunClose, Seal, SegmentStart, SyncMark};
+use crate::event::system::SEGMENT_START_LEN_MAX;
+use crate::event::system::{Clocks, RunClose, Seal, SegmentStart, SyncMark};
+use crate::event::system::{REFUSED_LEN_MAX, RUN_CLOSE_LEN_MAX, SEAL_LEN_MAX};
 use crate::format::{RecordKind, padded};
 use crate::seeded::{self, Bug};
 use crate::seq::Seq;
+use crate::storage::Storage;
 
 /// Why a record was not written.
 #[derive(Debug)]
@@ -35,26 +39,28 @@ pub(super) type TakeNext<'a> = &'a mut dyn FnMut(u64) -> Result<Arc<Segment>, Pr
 /// not mapped, is the only one to append.
 #[derive(Debug)]
 pub(super) struct Lane {
+    storage: Arc<dyn Storage>,
     pub(super) active: Arc<Segment>,
     /// The active segment, for appenders that do not hold the lane.
     controls: Arc<Controls>,
     pub(super) declared: Arc<Declared>,
     pub(super) is_closed: bool,
-    pub(super) refused: Tally,
+    pub(super) refused: Tallies,
     unsynced: Arc<Mutex<Unsynced>>,
     buffer: Vec<u8>,
 }
 
 impl Lane {
     /// A run that begins with the given segment, whose first bytes are writable.
-    pub(super) fn begin(first: Arc<Segment>) -> Result<Lane> {
+    pub(super) fn begin(storage: Arc<dyn Storage>, first: Arc<Segment>) -> Result<Lane> {
         let mut lane = Lane {
+            storage,
             controls: Arc::new(Controls::new(Arc::clone(first.control()))),
             declared: Arc::new(Declared::new()),
             unsynced: Arc::new(Mutex::new(Unsynced::new(Arc::clone(&first)))),
             active: first,
             is_closed: false,
-            refused: Tally::default(),
+            refused: Tallies::default(),
             buffer: Vec::new(),
         };
         lane.active.begin(Seq::FIRST.get(), 0);
@@ -111,11 +117,13 @@ impl Lane {
     }
 
     /// Writes a sync mark if it fits into the active segment; gives its sequence number.
-    pub(super) fn mark(&mut self, durable_seq: u64) -> Option<u64> {
+    pub(super) fn mark(&mut self, durable_seq: u64, durable_bytes: u64) -> Option<u64> {
         let first_seq = self.active.first_seq();
         let mark = SyncMark {
             durable_seq,
             first_seq,
+            durable_end: self.active.offset_of(durable_bytes),
+            clocks: self.clocks(),
             extras: Vec::new(),
         };
         if self.is_closed {
@@ -124,20 +132,18 @@ impl Lane {
         self.put_system(RecordKind::SYNC_MARK, &mark).ok().flatten()
     }
 
-    /// Writes the note of refused records if there are any and it fits.
+    /// Writes the notes of refused records if there are any and they fit.
     pub(super) fn note_refused(&mut self) {
-        let Some((count, bytes, code)) = self.refused.pending() else {
+        let Some(said) = self.refused.note() else {
             return;
-        };
-        let said = Refused {
-            count,
-            bytes,
-            code: code.into(),
-            extras: Vec::new(),
         };
         if matches!(self.put_system(RecordKind::REFUSED, &said), Ok(Some(_))) {
             self.refused.clear();
         }
+    }
+
+    fn clocks(&self) -> Clocks {
+        clocks(self.storage.clocks())
     }
 
     /// Writes a last record and the last seal into the room kept for them. Afterwards the lane
@@ -210,7 +216,7 @@ impl Lane {
         durable_seq: u64,
         take_next: TakeNext<'_>,
     ) -> Result<(), AppendFailure> {
-        let room = room.saturating_add(SYSTEM_FRAME_LEN_MAX + CLOSING_ROOM);
+        let room = room.saturating_add(padded(SEGMENT_START_LEN_MAX) + CLOSING_ROOM);
         let next = take_next(room).map_err(|failure| match failure {
             PrepareFailure::Discarded(error) => AppendFailure::Refused(error),
             PrepareFailure::Poison(error) => AppendFailure::Poison(error),
@@ -236,6 +242,7 @@ impl Lane {
             first_seq,
             predecessor_end,
             durable_seq,
+            clocks: self.clocks(),
             extras: Vec::new(),
         };
         let payload = encode(&start)?;
@@ -366,7 +373,8 @@ pub(super) fn frames_len(frames: &[Frame<'_>]) -> u64 {
     frames.iter().map(Frame::frame_len).sum()
 }
 
-/// Room no other record may take: for the record that closes the run and for a seal.
+/// Room no other record may take: for the last note of refused ones, the record that closes the
+/// run, and a seal.
 pub(super) fn closing_room() -> u64 {
     seeded::either(Bug::SealRoomNotKept, 0, CLOSING_ROOM)
 }
@@ -378,11 +386,6 @@ fn full(segment: &Segment, error: std::io::Error) -> AppendFailure {
 /// A payload of this size and more is written from where it is, not copied first.
 const WRITTEN_IN_PLACE: usize = 256 << 10;
 
-/// The longest frame of a mark, segment start or seal: three numbers and the extras.
-const SYSTEM_FRAME_LEN_MAX: u64 = padded(32);
-
-/// The longest payload of the record that closes a run: a short reason and four numbers.
-const RUN_CLOSE_LEN_MAX: u64 = 104;
-
-/// The longest frames of the record that closes the run and of a seal.
-const CLOSING_ROOM: u64 = padded(RUN_CLOSE_LEN_MAX) + SYSTEM_FRAME_LEN_MAX;
+/// The longest frames of the record that closes the run, of a seal, and of a note of refused ones.
+const CLOSING_ROOM: u64 =
+    padded(RUN_CLOSE_LEN_MAX) + padded(SEAL_LEN_MAX) + padded(REFUSED_LEN_MAX);

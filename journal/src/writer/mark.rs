@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::close::clocks;
 use super::core::Core;
 use super::outgoing::encode;
 use super::syncer::SyncState;
@@ -35,11 +36,11 @@ impl Core {
     /// other: to wait for it would have the device rest meanwhile, and the next sync may do better.
     pub(super) fn try_mark(&self, state: &mut SyncState, now: Duration) {
         let durable_seq = self.durable_for_mark();
-        let mut marked = self.store_mark(durable_seq);
+        let durable_bytes = self.watermark.durable_bytes();
+        let mut marked = self.store_mark(durable_seq, durable_bytes);
         if marked.is_none() {
-            marked = self
-                .try_lock_lane()
-                .and_then(|mut lane| lane.mark(durable_seq));
+            let lane = self.try_lock_lane();
+            marked = lane.and_then(|mut lane| lane.mark(durable_seq, durable_bytes));
         }
         self.remember(state, now, durable_seq, marked);
     }
@@ -48,16 +49,19 @@ impl Core {
     pub(super) fn write_mark(&self, state: &mut SyncState, now: Duration) {
         let durable_seq = self.durable_for_mark();
         // A mark that does not fit is left out: the syncer must not wait for itself.
-        let marked = self.lock_lane().mark(durable_seq);
+        let durable_bytes = self.watermark.durable_bytes();
+        let marked = self.lock_lane().mark(durable_seq, durable_bytes);
         self.remember(state, now, durable_seq, marked);
     }
 
     /// As an appender does that need not have the lane.
-    fn store_mark(&self, durable_seq: u64) -> Option<u64> {
+    fn store_mark(&self, durable_seq: u64, durable_bytes: u64) -> Option<u64> {
         let segment = self.controls.active();
         let mark = SyncMark {
             durable_seq,
             first_seq: segment.first_seq(),
+            durable_end: segment.offset_of(durable_bytes),
+            clocks: clocks(self.storage.clocks()),
             extras: Vec::new(),
         };
         let payload = encode(&mark).ok()?;

@@ -79,7 +79,7 @@ impl OpenRun {
             .next_multiple_of(4096);
         let mode = self.settings.write_mode;
         let first = first_segment(&*self.storage, run_file.run(), segment_len, mode)?;
-        let lane = Lane::begin(first)?;
+        let lane = Lane::begin(Arc::clone(&self.storage), first)?;
         let run_open = self.run_open(run_file.run(), &live_runs)?;
         let segment_len = (segment_len * 4).min(self.settings.segment_bytes_max);
         let core = Arc::new(Core::new(Parts {

@@ -2,9 +2,9 @@
 
 use super::control::{Control, Frame};
 use super::declared::Declared;
-use super::refused::Tally;
+use super::refused::Tallies;
 use crate::error::Result;
-use crate::event::system::{self, Refused, SessionRef};
+use crate::event::system::{self, SessionRef};
 use crate::format::{RecordKind, padded};
 use crate::seeded::{self, Bug};
 use crate::seq::SegmentNumber;
@@ -22,7 +22,8 @@ pub(super) struct Outgoing<'a> {
 /// Payloads of the frames that go before a record.
 #[derive(Debug)]
 pub(super) struct Before {
-    refused: Option<Vec<u8>>,
+    /// One for each reason.
+    refused: Vec<Vec<u8>>,
     declaration: Option<Vec<u8>>,
 }
 
@@ -32,16 +33,10 @@ impl Outgoing<'_> {
         &self,
         segment: &Control,
         declared: &Declared,
-        refused: &Tally,
+        refused: &Tallies,
     ) -> Result<Before> {
-        let refused = refused.pending().map(|(count, bytes, code)| {
-            encode(&Refused {
-                count,
-                bytes,
-                code: code.into(),
-                extras: Vec::new(),
-            })
-        });
+        let refused = refused.notes();
+        let refused: Result<Vec<_>> = refused.iter().map(encode).collect();
         let is_declared = declared.contains(segment.number, self.session)
             || (seeded::has(Bug::DeclaredOnce) && segment.number > SegmentNumber::FIRST);
         let declaration = self.session_id.filter(|_| !is_declared).map(|id| {
@@ -52,7 +47,7 @@ impl Outgoing<'_> {
             })
         });
         Ok(Before {
-            refused: refused.transpose()?,
+            refused: refused?,
             declaration: declaration.transpose()?,
         })
     }
@@ -73,23 +68,17 @@ impl Before {
     /// The record's frame and those before it, in order.
     pub(super) fn frames<'a>(&'a self, segment: &Control, record: &Outgoing<'a>) -> Vec<Frame<'a>> {
         let frame = |kind, session, payload: &'a Vec<u8>| segment.frame(kind, session, payload);
-        let refused = self
-            .refused
-            .as_ref()
-            .map(|said| frame(RecordKind::REFUSED, 0, said));
+        let refused = self.refused.iter();
+        let refused = refused.map(|said| frame(RecordKind::REFUSED, 0, said));
         let declaration = self.declaration.as_ref();
         let declaration =
             declaration.map(|said| frame(RecordKind::SESSION_REF, record.session, said));
         let itself = segment.frame(record.kind, record.session, record.payload);
-        refused
-            .into_iter()
-            .chain(declaration)
-            .chain([itself])
-            .collect()
+        refused.chain(declaration).chain([itself]).collect()
     }
 
     pub(super) fn says_refused(&self) -> bool {
-        self.refused.is_some()
+        !self.refused.is_empty()
     }
 }
 

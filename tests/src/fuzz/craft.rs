@@ -124,8 +124,8 @@ impl Segment {
     }
 
     pub(super) fn start(&mut self) {
-        let payload = [varint(self.first_seq), vec![0, 0, 0]].concat();
-        self.frame(RecordKind(1), 0, &payload);
+        let payload = [varint(self.first_seq), vec![0, 0], CLOCKS.to_vec(), vec![0]];
+        self.frame(RecordKind(1), 0, &payload.concat());
     }
 
     pub(super) fn frame(&mut self, kind: RecordKind, session: u32, payload: &[u8]) {
@@ -206,8 +206,16 @@ impl Segment {
     fn mark(&mut self, input: &mut Cursor<'_>) {
         let durable = self.odd(self.next_seq().saturating_sub(1), input);
         let first_seq = self.odd(self.first_seq, input);
-        let payload = [varint(durable), varint(first_seq), vec![0]].concat();
-        self.frame(RecordKind(3), 0, &payload);
+        let end = FRAMES_OFFSET + u64::try_from(self.frames.len()).unwrap_or(0);
+        let durable_end = self.odd(end, input);
+        let payload = [
+            varint(durable),
+            varint(first_seq),
+            varint(durable_end),
+            CLOCKS.to_vec(),
+            vec![0],
+        ];
+        self.frame(RecordKind(3), 0, &payload.concat());
     }
 
     fn seal(&mut self, input: &mut Cursor<'_>) {
@@ -234,6 +242,7 @@ impl Segment {
             varint(self.odd(u64::from(input.byte()), input)),
             vec![missing],
             range.repeat(usize::from(missing)),
+            CLOCKS.to_vec(),
             vec![0],
         ];
         self.frame(RecordKind(6), 0, &payload.concat());
@@ -367,6 +376,9 @@ pub(super) fn varint(mut value: u64) -> Vec<u8> {
         bytes.push(low | 0x80);
     }
 }
+
+/// Wall clock and time since boot: 1 s, 2 ns; 3 ns.
+pub(super) const CLOCKS: [u8; 3] = [2, 2, 3];
 
 const FILES_MAX: usize = 12;
 const FRAMES_MAX: usize = 200;

@@ -7,7 +7,7 @@ use trace_journal::export::{self, TraceFileOptions};
 use trace_journal::format::RecordKind;
 use trace_journal::{Mode, Reader, RunId, SegmentNumber};
 
-use super::craft::{Segment, run, varint};
+use super::craft::{CLOCKS, Segment, run, varint};
 use super::memory::Memory;
 
 /// A directory that is made as large as one likes.
@@ -198,6 +198,7 @@ fn every_other(count: u32) -> Vec<u8> {
     for at in 1..=u64::from(count) {
         payload.extend([varint(at * 2), varint(at * 2)].concat());
     }
+    payload.extend(CLOCKS);
     payload.push(0);
     payload
 }
