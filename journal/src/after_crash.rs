@@ -42,6 +42,17 @@ impl Recovery {
             .chain(sessions.into_iter().flatten())
     }
 
+    /// The ids of the sessions these runs were part of, whatever became of them since. Nothing is
+    /// read if no run died.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io) if the directory cannot be read.
+    pub fn session_ids(&self) -> Result<Vec<String>> {
+        let reader = self.reader()?;
+        let ids = reader.map(|reader| reader.sessions_of(&self.runs).ids());
+        Ok(ids.unwrap_or_default())
+    }
+
     /// What is missing from the journal, and why; `None` if no run died.
     ///
     /// # Errors

@@ -30,7 +30,8 @@ Exit codes:
   2  wrong use
   3  done, but damage was found, durable records were lost or input was refused
   4  nothing matched
-  5  refused: output exists";
+  5  refused: output exists
+  130, 143, 129  ended by SIGINT, SIGTERM, SIGHUP";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
@@ -126,10 +127,24 @@ pub(crate) struct IngestArgs {
     #[arg(long, value_name = "ID", required_if_eq("from", "lines"))]
     pub(crate) session: Option<String>,
     /// Print the sequence number of each line's record as soon as it is written, or durable
-    #[arg(long, value_enum, default_value_t = Ack::None)]
-    pub(crate) ack: Ack,
+    #[arg(long, value_enum)]
+    ack: Option<Ack>,
+    /// What an acknowledgement says; `line` alone means `--ack written`
+    #[arg(long, value_enum, default_value_t = AckFormat::Seq)]
+    pub(crate) ack_format: AckFormat,
     /// The file to read; stdin if left out or `-`
     pub(crate) file: Option<PathBuf>,
+}
+
+impl IngestArgs {
+    /// What is acknowledged, and when.
+    pub(crate) fn ack(&self) -> Ack {
+        let unsaid = match self.ack_format {
+            AckFormat::Seq => Ack::None,
+            AckFormat::Line => Ack::Written,
+        };
+        self.ack.unwrap_or(unsaid)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -176,6 +191,14 @@ pub(crate) enum Ack {
     Written,
     /// As soon as it survives power loss
     Durable,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AckFormat {
+    /// `<seq>` for every line that was taken
+    Seq,
+    /// `<line> <seq|refused>` for every line; `<line> -` for a blank one, which has no record
+    Line,
 }
 
 /// What the first word means: a verb, a directory to recover, or a slip.

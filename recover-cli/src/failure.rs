@@ -52,6 +52,8 @@ pub(crate) enum Exit {
     NothingMatched,
     /// Refused to destroy something.
     Refused,
+    /// Ended by this signal.
+    Signal(u8),
 }
 
 impl Exit {
@@ -78,6 +80,8 @@ impl Exit {
             Exit::Lost => 3,
             Exit::NothingMatched => 4,
             Exit::Refused => 5,
+            // As shells say it.
+            Exit::Signal(signal) => signal.saturating_add(128),
         }
     }
 }

@@ -6,6 +6,7 @@ mod escape;
 mod failure;
 mod output;
 mod render;
+mod signals;
 mod text;
 mod tree;
 

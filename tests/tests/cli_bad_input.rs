@@ -314,8 +314,13 @@ fn a_full_disk_is_named_and_what_was_written_stays() {
     let line = json!({"type": "custom", "session": "s", "name": "n", "data": "x".repeat(1000)});
     let lines = format!("{line}\n").repeat(20_000);
     let args = ["ingest", dir.to_str().unwrap(), "--ack", "written"];
-    let ran = run_with(args, lines.as_bytes()).code(1);
-    assert!(ran.stderr.contains("no space left"), "{}", ran.stderr);
+    let ran = run_with(args, lines.as_bytes()).code(3);
+    assert_eq!(
+        ran.stderr.matches("no space left").count(),
+        1,
+        "{}",
+        ran.stderr
+    );
     assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
     let acks: Vec<u64> = ran
         .text()

@@ -47,6 +47,15 @@ impl Sessions {
         Sessions::new(view, ahead)
     }
 
+    /// The ids of those still to come.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        let sessions = self
+            .ahead
+            .iter()
+            .filter_map(|at| self.view.sessions.get(*at));
+        sessions.map(|session| session.id.to_string()).collect()
+    }
+
     fn new(view: Arc<View>, ahead: VecDeque<usize>) -> Sessions {
         Sessions {
             view,

@@ -1,162 +1,137 @@
 //! `ingest`: lines from elsewhere become records.
+//!
+//! It lives beside the program whose output it keeps: nothing but the end of its input, and a
+//! second signal, ends it.
 
 mod acks;
+mod counts;
+mod input;
 mod lines;
+mod open;
+mod signals;
 mod target;
+mod words;
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
-use std::path::Path;
-use std::time::Duration;
+use std::io::BufReader;
 
-use trace_journal::{Durability, Error, Journal, OnBacklog};
+use trace_journal::{Error, Journal};
 
-use self::acks::Acks;
+use self::acks::{Acks, Answer};
+use self::counts::Counts;
+use self::input::Input;
 use self::lines::{Lines, Next};
+use self::open::Opened;
+use self::signals::Signals;
 use self::target::Target;
-use crate::args::{Ack, IngestArgs, LineForm};
+use self::words::Words;
+use crate::args::IngestArgs;
 use crate::escape::one_line;
-use crate::failure::{Exit, Failure, Outcome, could_not};
-use crate::output::say;
-use crate::text::counted;
+use crate::failure::{Exit, Failure, Outcome};
 
 /// Longer lines are refused before they fill the memory.
 const LINE_LEN_MAX: u64 = 256 << 20;
 
-/// A slow disk holds the input up; it does not get lines refused.
-const BACKLOG_WAIT: Duration = Duration::from_secs(3600);
+type InputLines = Lines<BufReader<Input>>;
 
 pub(crate) fn run(args: &IngestArgs) -> Outcome<Exit> {
+    let words = Words::start().map_err(|error| failed("start a thread", &error))?;
+    let outcome = ingest(args, &words);
+    words.finish();
+    outcome
+}
+
+fn ingest(args: &IngestArgs, words: &Words) -> Outcome<Exit> {
+    let signals = Signals::watch(words).map_err(|error| failed("listen to signals", &error))?;
     // The input first: a mistyped file name leaves no directory behind.
-    let input = open_input(args.file.as_deref())?;
-    let journal = Journal::options()
-        .program("trace-recover", env!("CARGO_PKG_VERSION"))
-        .on_backlog(OnBacklog::Wait(BACKLOG_WAIT))
-        .open(&args.dir)
-        .map_err(could_not)?;
-    say_durability(&journal, args);
-    let mut acks = Acks::start(args.ack, &journal)
-        .map_err(|error| Failure::CouldNot(format!("start a thread: {error}")))?;
-    let mut target = Target::new(&journal, args);
-    let mut counts = Counts::default();
-    let read = read_lines(
-        Lines::new(input, LINE_LEN_MAX),
-        &mut target,
-        &acks,
-        &mut counts,
-    );
-    let closed = read.and_then(|()| target.finish().map_err(could_not));
-    let closed = closed.and_then(|()| journal.sync().map(|_| ()).map_err(could_not));
-    acks.finish();
-    let closed = closed.and(journal.close().map_err(could_not));
-    say(&counts.summary(&args.dir, closed.is_ok()));
-    if counts.accepted == 0 && counts.refused > 0 && args.from == LineForm::Events {
-        say("nothing was taken; to keep lines as they are: --from lines --session ID");
-    }
-    closed.map(|()| {
-        if counts.refused > 0 {
-            Exit::Lost
-        } else {
-            Exit::Done
-        }
-    })
-}
-
-fn open_input(file: Option<&Path>) -> Outcome<Box<dyn BufRead>> {
-    match file {
-        Some(path) if path != Path::new("-") => match File::open(path) {
-            Ok(file) => Ok(Box::new(BufReader::with_capacity(256 << 10, file))),
-            Err(error) => Err(Failure::CouldNot(format!("{}: {error}", path.display()))),
-        },
-        _ => Ok(Box::new(io::stdin().lock())),
-    }
-}
-
-/// On some file systems "durable" means little: it is said, not left to be found out.
-fn say_durability(journal: &Journal, args: &IngestArgs) {
-    let durability = journal.info().run.map(|run| run.durability);
-    let what = match durability {
-        Some(Durability::None) if args.ack == Ack::Durable => {
-            "is in memory: nothing in it survives"
-        }
-        Some(Durability::Unknown) if args.ack == Ack::Durable => {
-            "may be on a network: who knows what survives"
-        }
-        _ => return,
+    let lines = open_input(args, &signals)?;
+    let opened = Opened::open(args)?;
+    opened.say_how(args, words);
+    let journal = &opened.journal;
+    let acks = Acks::start(args.ack(), args.ack_format, journal);
+    let acks = acks.map_err(|error| failed("start a thread", &error))?;
+    let target = Target::new(journal, args);
+    let mut counts = Counts::new(&opened);
+    let read = read_lines(lines, &target, &acks, &mut counts, words);
+    // What was ended before its input is not complete.
+    let ended = match signals.exit() {
+        Some(_) => Ok(()),
+        None => target.finish(),
     };
-    let dir = args.dir.display().to_string();
-    say(&format!(
-        "trace-recover: {} {what} power loss",
-        one_line(&dir)
-    ));
+    let (are_durable, closed) = (counts.are_durable(), close(journal));
+    signals.note_closed();
+    words.say(&counts.summary(&args.dir, are_durable.is_ok()));
+    if let Some(advice) = counts.advice(args.from) {
+        words.say(advice);
+    }
+    acks.finish(|| signals.exit().is_some());
+    read?;
+    are_durable?;
+    if let Err(error) = ended.and(closed) {
+        let error = error.to_string();
+        words.say(&format!(
+            "trace-recover: all that was taken is durable, but its end is not on record: {}",
+            one_line(&error)
+        ));
+        return Ok(signals.exit().unwrap_or(Exit::Lost));
+    }
+    Ok(signals.exit().unwrap_or(counts.exit()))
 }
 
-/// How the lines fared.
-#[derive(Debug, Default)]
-struct Counts {
-    number: u64,
-    accepted: u64,
-    refused: u64,
+fn open_input(args: &IngestArgs, signals: &Signals) -> Outcome<InputLines> {
+    let file = args.file.as_deref();
+    let input = signals.woken().and_then(|woken| Input::open(file, woken));
+    let input = input.map_err(|error| {
+        let name = file.map_or_else(|| "stdin".into(), |path| path.display().to_string());
+        failed(&one_line(&name), &error)
+    })?;
+    let buffered = BufReader::with_capacity(256 << 10, input);
+    Ok(Lines::new(buffered, LINE_LEN_MAX))
 }
 
-impl Counts {
-    fn summary(&self, dir: &Path, are_durable: bool) -> String {
-        let accepted = counted(self.accepted, "line", "lines");
-        let what = if are_durable {
-            "durable"
-        } else {
-            "NOT known to be durable"
-        };
-        format!(
-            "{accepted} in {}, {what}; {} refused",
-            dir.display(),
-            self.refused
-        )
+/// Closes the run; one that never was needs no closing.
+fn close(journal: &Journal) -> Result<(), Error> {
+    match journal.close() {
+        Err(Error::Disabled { .. }) => Ok(()),
+        closed => closed,
     }
 }
 
 fn read_lines(
-    mut lines: Lines<Box<dyn BufRead>>,
-    target: &mut Target<'_>,
+    mut lines: InputLines,
+    target: &Target<'_>,
     acks: &Acks,
     counts: &mut Counts,
+    words: &Words,
 ) -> Outcome<()> {
-    loop {
-        counts.number += 1;
-        let number = counts.number;
+    for number in 1.. {
         let appended = match lines.next() {
-            Err(error) => return Err(Failure::CouldNot(format!("read line {number}: {error}"))),
-            Ok(Next::End) => return Ok(()),
+            Err(error) => return Err(failed(&format!("read line {number}"), &error)),
+            Ok(Next::End) => break,
             Ok(Next::TooLong) => Err(Error::LimitExceeded {
                 what: "line",
                 size: LINE_LEN_MAX + 1,
                 limit: LINE_LEN_MAX,
             }),
-            Ok(Next::Line(line)) => target.append(number, line),
+            Ok(Next::Line(line)) => target.append(number, line, words),
         };
-        match appended {
-            Ok(None) => {}
-            Ok(Some(seq)) => {
-                counts.accepted += 1;
-                acks.push(seq);
-            }
-            Err(error) => {
-                say(&format!("line {number}: {}", one_line(&error.to_string())));
-                counts.refused += 1;
-                if !is_about_the_line(&error) {
-                    return Err(Failure::CouldNot(format!(
-                        "gave up at line {number}: {error}"
-                    )));
+        acks.push(
+            number,
+            match appended {
+                Ok(None) => Answer::Blank,
+                Ok(Some(seq)) => {
+                    counts.taken(number, seq, words);
+                    Answer::Taken(seq)
                 }
-            }
-        }
+                Err(error) => {
+                    counts.refused(number, &error, words);
+                    Answer::Refused
+                }
+            },
+        );
     }
+    Ok(())
 }
 
-/// Whether the next line may fare better.
-fn is_about_the_line(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::InvalidEvent { .. } | Error::LimitExceeded { .. }
-    )
+fn failed(what: &str, error: &std::io::Error) -> Failure {
+    Failure::CouldNot(format!("{what}: {error}"))
 }

@@ -2,9 +2,9 @@
 
 use trace_journal::{Error, Journal, JsonLine, Seq, Session, UserKind};
 
+use super::words::Words;
 use crate::args::{IngestArgs, LineForm};
 use crate::escape::one_line;
-use crate::output::say;
 
 /// Where lines go.
 pub(super) enum Target<'a> {
@@ -25,14 +25,22 @@ impl<'a> Target<'a> {
     }
 
     /// Appends the line; `None` if there is nothing to append.
-    pub(super) fn append(&self, number: u64, line: &[u8]) -> Result<Option<Seq>, Error> {
+    pub(super) fn append(
+        &self,
+        number: u64,
+        mut line: &[u8],
+        words: &Words,
+    ) -> Result<Option<Seq>, Error> {
+        if number == 1 && matches!(self, Target::Events { .. }) {
+            line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+        }
         match self {
             Target::Lines(session) => session.append_raw(UserKind::LINE, line).map(Some),
             Target::Events { .. } if line.trim_ascii().is_empty() => Ok(None),
             Target::Events { journal, session } => {
                 let line = JsonLine::parse(line, *session)?;
                 for warning in &line.warnings {
-                    say(&format!("line {number}: warning: {}", one_line(warning)));
+                    words.say(&format!("line {number}: warning: {}", one_line(warning)));
                 }
                 journal.append_line(line).map(Some)
             }
@@ -47,3 +55,6 @@ impl<'a> Target<'a> {
         }
     }
 }
+
+/// What some programs begin a text in UTF-8 with.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
