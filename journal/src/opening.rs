@@ -1,7 +1,7 @@
 //! Opening a journal: look at what is there, start a run, recover the runs that died.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::event::system::{self, RunRecovered};
@@ -71,11 +71,16 @@ fn reopener(
 ) -> impl Fn() -> Result<(Arc<Core>, Vec<RunId>)> + Send + Sync + 'static {
     let storage = options.storage.clone();
     let (settings, errors) = (options.settings.clone(), Arc::clone(errors));
-    let dir = dir.to_owned();
+    // Whatever directory the process works in by then.
+    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    let last = Mutex::new(None);
     move || {
         let storage = match &storage {
             Some(storage) => Arc::clone(storage),
-            None => disk(&dir)?,
+            None => disk_again(
+                &mut last.lock().unwrap_or_else(PoisonError::into_inner),
+                &dir,
+            )?,
         };
         open_run(storage, settings.clone(), Arc::clone(&errors))
     }
@@ -84,6 +89,19 @@ fn reopener(
 fn disk(dir: &Path) -> Result<Arc<dyn Storage>> {
     let storage = DiskStorage::create(dir).map_err(|e| Error::io("open journal", dir, e))?;
     Ok(Arc::new(storage))
+}
+
+/// The directory that was opened last, if it is still somewhere, else the one at this path.
+fn disk_again(last: &mut Option<Arc<dyn Storage>>, dir: &Path) -> Result<Arc<dyn Storage>> {
+    let held = last
+        .take()
+        .filter(|held| matches!(held.is_linked(), Ok(true)));
+    let storage = match held {
+        Some(held) => held,
+        None => disk(dir)?,
+    };
+    *last = Some(Arc::clone(&storage));
+    Ok(storage)
 }
 
 /// Starts a run in the generation after the largest one there is, and puts the runs that died

@@ -39,6 +39,8 @@ bugs! {
     AskedInVain,
     /// What was appended while all was left to a waiter counts from when it is found.
     CalmWhileLeft,
+    /// Files are made and opened by the directory's path.
+    NameResolvedAnew,
     /// Nothing is synced unless somebody waits for it.
     IntervalForgotten,
     /// What is appended while the syncer stays awake counts as appended when it looks again.

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use trace_journal::storage::{
-    ClockReading, Durability, Entry, FileSystem, Lock, LockOutcome, ProcessFacts, Region, Storage,
-    StorageFile,
+    ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, ProcessFacts,
+    Region, Storage, StorageFile,
 };
 
 /// What is left out.
@@ -64,6 +64,10 @@ impl Storage for Careless {
 
     fn is_own_process(&self) -> bool {
         self.0.is_own_process()
+    }
+
+    fn identity_of(&self, name: &str) -> io::Result<FileIdentity> {
+        self.0.identity_of(name)
     }
 
     fn is_linked(&self) -> io::Result<bool> {
@@ -147,6 +151,10 @@ impl StorageFile for CarelessFile {
 
     fn trim_cache(&self, from: u64, to: u64) -> io::Result<()> {
         self.0.trim_cache(from, to)
+    }
+
+    fn identity(&self) -> io::Result<FileIdentity> {
+        self.0.identity()
     }
 
     fn is_linked(&self) -> io::Result<bool> {

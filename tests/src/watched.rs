@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use trace_journal::storage::{
-    ClockReading, Durability, Entry, FileSystem, Lock, LockOutcome, ProcessFacts, Region, Storage,
-    StorageFile,
+    ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, ProcessFacts,
+    Region, Storage, StorageFile,
 };
 
 /// What is asked of the storage.
@@ -27,6 +27,8 @@ pub enum Operation {
     SyncDir,
     /// [`Storage::is_linked`] or [`StorageFile::is_linked`].
     IsLinked,
+    /// [`Storage::identity_of`] or [`StorageFile::identity`].
+    Identity,
     /// [`StorageFile::len`].
     Len,
     /// [`StorageFile::read_at`].
@@ -181,6 +183,10 @@ impl Storage for Watched {
         self.inner.is_own_process()
     }
 
+    fn identity_of(&self, name: &str) -> io::Result<FileIdentity> {
+        self.make(Operation::Identity, name, || self.inner.identity_of(name))
+    }
+
     fn is_linked(&self) -> io::Result<bool> {
         self.make(Operation::IsLinked, "", || self.inner.is_linked())
     }
@@ -302,6 +308,10 @@ impl StorageFile for WatchedFile {
         self.make(Operation::DropCache, range, || {
             self.inner.trim_cache(from, to)
         })
+    }
+
+    fn identity(&self) -> io::Result<FileIdentity> {
+        self.make(Operation::Identity, (0, 0), || self.inner.identity())
     }
 
     fn is_linked(&self) -> io::Result<bool> {

@@ -117,6 +117,18 @@ fn a_forked_child_is_refused_everything_and_harms_nothing() {
 }
 
 #[test]
+fn a_program_that_goes_elsewhere_keeps_writing_where_it_began() {
+    meet("elsewhere", "", false);
+}
+
+#[test]
+fn what_is_mounted_over_the_directory_is_left_alone() {
+    if can_mount("mounted over") {
+        meet("mounted-over", "", true);
+    }
+}
+
+#[test]
 fn a_directory_removed_underneath_poisons_and_nothing_worse() {
     for (mode, _) in modes() {
         let root = tempfile::tempdir().unwrap();

@@ -124,7 +124,7 @@ mod tests {
 
     use super::*;
     use crate::recovery::testing::MemoryStorage;
-    use crate::storage::{Lock, LockOutcome, Storage};
+    use crate::storage::{FileIdentity, Lock, LockOutcome, Storage};
 
     /// A file that is reserved, of which a part was written, and zeros of more are cached.
     #[derive(Debug)]
@@ -187,6 +187,10 @@ mod tests {
         }
 
         fn is_linked(&self) -> io::Result<bool> {
+            unreachable!()
+        }
+
+        fn identity(&self) -> io::Result<FileIdentity> {
             unreachable!()
         }
 

@@ -14,8 +14,8 @@ use crate::format::{
 };
 use crate::seq::{Generation, RunId, SegmentNumber};
 use crate::storage::{
-    ClockReading, Durability, Entry, FileSystem, Lock, LockOutcome, ProcessFacts, Storage,
-    StorageFile,
+    ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, ProcessFacts,
+    Storage, StorageFile,
 };
 
 /// Files by name.
@@ -36,6 +36,7 @@ pub(crate) struct MemoryStorage {
 #[derive(Debug)]
 struct MemoryFile {
     bytes: Vec<u8>,
+    identity: FileIdentity,
     is_locked: bool,
     is_lockless: bool,
     bad: Option<(u64, u64)>,
@@ -68,8 +69,13 @@ impl Storage for MemoryStorage {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         let bytes = self.files.get(name).ok_or(io::ErrorKind::NotFound)?;
+        let before = self.files.keys().take_while(|other| *other != name).count();
         Ok(Arc::new(MemoryFile {
             bytes: bytes.clone(),
+            identity: FileIdentity {
+                device: 0,
+                inode: u64::try_from(before).unwrap(),
+            },
             is_locked: self.locked.contains(name),
             is_lockless: self.is_lockless,
             bad: self.bad,
@@ -86,6 +92,10 @@ impl Storage for MemoryStorage {
 
     fn sync_dir(&self) -> io::Result<()> {
         Ok(())
+    }
+
+    fn identity_of(&self, name: &str) -> io::Result<FileIdentity> {
+        self.open(name)?.identity()
     }
 
     fn is_linked(&self) -> io::Result<bool> {
@@ -167,6 +177,10 @@ impl StorageFile for MemoryFile {
 
     fn is_linked(&self) -> io::Result<bool> {
         Ok(true)
+    }
+
+    fn identity(&self) -> io::Result<FileIdentity> {
+        Ok(self.identity)
     }
 
     fn try_lock(&self, _: Lock) -> io::Result<LockOutcome> {

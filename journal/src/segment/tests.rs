@@ -8,7 +8,7 @@ use crate::format::{
     FRAMES_OFFSET, FrameHeader, FramePlace, FrameSeed, RecordKind, SegmentHeader, checksum,
 };
 use crate::seq::{Generation, RunId, SegmentNumber};
-use crate::storage::{Lock, LockOutcome, StorageFile};
+use crate::storage::{FileIdentity, Lock, LockOutcome, StorageFile};
 
 #[test]
 fn frames_in_a_row_are_what_a_closer_look_at_each_finds() {
@@ -237,6 +237,10 @@ impl StorageFile for File {
 
     fn is_linked(&self) -> io::Result<bool> {
         Ok(true)
+    }
+
+    fn identity(&self) -> io::Result<FileIdentity> {
+        unreachable!()
     }
 
     fn try_lock(&self, _: Lock) -> io::Result<LockOutcome> {

@@ -1,49 +1,260 @@
-//! What a directory of the operating system is made with, lists and lies on.
+//! A directory of the operating system, held open: whatever becomes of its path, every name is
+//! looked up in this very directory.
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Component, Path};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Entry, FileSystem};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, RenameFlags, Stat};
+use rustix::io::Errno;
 
-/// Makes one directory for its owner only; one that appeared meanwhile will do.
-pub(super) fn make_private_dir(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    match std::fs::DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
-    }
+use super::{Entry, FileIdentity, FileSystem, retry};
+
+/// A directory that is held open.
+#[derive(Debug)]
+pub(super) struct Directory {
+    dir: File,
+    /// The file system does not sync directories.
+    is_unsynced: AtomicBool,
+    /// Nobody can tell by the link count whether it is still there: it is always 0.
+    is_uncounted: bool,
 }
 
-/// One entry of a listing; `None` for a name that vanished meanwhile.
-pub(super) fn read_entry(found: io::Result<std::fs::DirEntry>) -> io::Result<Option<Entry>> {
-    let found = found?;
-    let name = found.file_name().to_string_lossy().into_owned();
-    match found.metadata() {
-        Ok(facts) => {
-            let is_file = facts.is_file();
-            Ok(Some(Entry {
-                name,
-                len: if is_file { facts.len() } else { 0 },
-                is_file,
-            }))
+impl Directory {
+    /// Opens a directory that exists.
+    pub(super) fn open(path: &Path) -> io::Result<Directory> {
+        let flags = DIRECTORY | OFlags::RDONLY;
+        Directory::held(retry(|| {
+            Ok(rustix::fs::openat(CWD, path, flags, Mode::empty())?)
+        })?)
+    }
+
+    /// Opens a directory, making it and what leads to it first where they are missing.
+    ///
+    /// Names made here are synced before this returns.
+    pub(super) fn create(path: &Path) -> io::Result<Directory> {
+        let mut missing = Vec::new();
+        let mut existing = path;
+        while !existing.as_os_str().is_empty() && !existing.try_exists()? {
+            missing.extend(existing.components().next_back());
+            existing = existing.parent().unwrap_or(Path::new(""));
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+        if existing.as_os_str().is_empty() {
+            existing = Path::new(".");
+        }
+        let mut directory = Directory::open(existing)?;
+        for name in missing.into_iter().rev() {
+            directory = directory.make(name)?;
+        }
+        Ok(directory)
+    }
+
+    fn held(dir: impl Into<File>) -> io::Result<Directory> {
+        let dir = dir.into();
+        let links = rustix::fs::fstat(&dir)?.st_nlink;
+        Ok(Directory {
+            dir,
+            is_unsynced: AtomicBool::new(false),
+            is_uncounted: links == 0,
+        })
+    }
+
+    /// Makes a directory in this one for its owner only, and opens it; one that appeared
+    /// meanwhile will do.
+    fn make(&self, name: Component<'_>) -> io::Result<Directory> {
+        let name = name.as_os_str();
+        match rustix::fs::mkdirat(&self.dir, name, Mode::RWXU) {
+            Err(error) if error != Errno::EXIST => return Err(error.into()),
+            _ => {}
+        }
+        let flags = DIRECTORY | OFlags::RDONLY;
+        let dir = rustix::fs::openat(&self.dir, name, flags, Mode::empty())?;
+        self.sync()?;
+        Directory::held(dir)
+    }
+
+    /// Opens a file.
+    pub(super) fn open_file(&self, name: &str, is_writable: bool) -> io::Result<File> {
+        // A fifo with a segment's name must not hang the reader.
+        let flags = OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let access = match is_writable {
+            true => OFlags::RDWR,
+            false => OFlags::RDONLY,
+        };
+        self.file(name, flags | access, Mode::empty())
+    }
+
+    /// Makes a new file of this mode.
+    pub(super) fn create_file(&self, name: &str, mode: Mode) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        self.file(name, flags, mode)
+    }
+
+    fn file(&self, name: &str, flags: OFlags, mode: Mode) -> io::Result<File> {
+        retry(|| Ok(rustix::fs::openat(&self.dir, name, flags, mode)?.into()))
+    }
+
+    /// All entries.
+    pub(super) fn list(&self) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        self.each(&mut |name| {
+            // The entry itself is meant, not what a symbolic link leads to.
+            match rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(facts) => entries.push(entry(name, &facts)),
+                // The name vanished meanwhile.
+                Err(Errno::NOENT) => {}
+                Err(error) => return Err(error.into()),
+            }
+            Ok(())
+        })?;
+        Ok(entries)
+    }
+
+    /// The names of all entries.
+    pub(super) fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        self.each(&mut |name| {
+            names.push(name.to_string_lossy().into_owned());
+            Ok(())
+        })?;
+        Ok(names)
+    }
+
+    /// Calls `act` with the name of each entry.
+    fn each(&self, act: &mut dyn FnMut(&std::ffi::CStr) -> io::Result<()>) -> io::Result<()> {
+        // How far a listing came belongs to the opening, and there may be several at once.
+        let again = rustix::fs::openat(&self.dir, ".", DIRECTORY, Mode::empty())?;
+        let mut buffer = Vec::with_capacity(LISTED_AT_ONCE);
+        let mut entries = RawDir::new(again, buffer.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name != c"." && name != c".." {
+                act(name)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a file a second name; where files can have only one, another one.
+    pub(super) fn link(&self, from: &str, to: &str) -> io::Result<()> {
+        let linked = retry(|| {
+            let linked = rustix::fs::linkat(&self.dir, from, &self.dir, to, AtFlags::empty());
+            Ok(linked?)
+        });
+        match linked {
+            Err(error) if is_any(&error, &UNLINKABLE) => self.rename(from, to).or(Err(error)),
+            linked => linked,
+        }
+    }
+
+    /// Gives a file another name, which must be free.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let no_other = RenameFlags::NOREPLACE;
+        let renamed = rustix::fs::renameat_with(&self.dir, from, &self.dir, to, no_other);
+        match renamed {
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+            renamed => return Ok(renamed?),
+        }
+        // Whoever takes the name between these two calls loses it, as happens to nobody: the names
+        // that are asked for here are one process's own.
+        match self.identity_of(to) {
+            Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok(rustix::fs::renameat(&self.dir, from, &self.dir, to)?)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes the name of a file.
+    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.dir, name, AtFlags::empty())?)
+    }
+
+    /// Which file has this name.
+    pub(super) fn identity_of(&self, name: &str) -> io::Result<FileIdentity> {
+        let facts = rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(identity(&facts))
+    }
+
+    /// Makes names made and removed so far durable, where the file system can do that.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        match retry(|| self.dir.sync_all()) {
+            Err(error) if is_any(&error, &UNSYNCABLE) => {
+                self.is_unsynced.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            synced => synced,
+        }
+    }
+
+    /// Whether syncing it was found to do nothing.
+    pub(super) fn is_unsynced(&self) -> bool {
+        self.is_unsynced.load(Ordering::Relaxed)
+    }
+
+    /// Whether it still has a name somewhere, as far as its file system tells.
+    pub(super) fn is_linked(&self) -> io::Result<bool> {
+        Ok(self.is_uncounted || rustix::fs::fstat(&self.dir)?.st_nlink > 0)
+    }
+
+    /// Tells the file system by the magic number statfs gives:
+    /// <https://man7.org/linux/man-pages/man2/statfs.2.html>.
+    pub(super) fn file_system(&self) -> FileSystem {
+        let Ok(facts) = rustix::fs::fstatfs(&self.dir) else {
+            return FileSystem::Other;
+        };
+        match i128::from(facts.f_type) {
+            0xEF53 => FileSystem::Ext4,
+            0x5846_5342 => FileSystem::Xfs,
+            0x9123_683E => FileSystem::Btrfs,
+            0x0102_1994 | 0x8584_58F6 => FileSystem::Memory,
+            _ => FileSystem::Other,
+        }
     }
 }
 
-/// Tells the file system by the magic number statfs gives:
-/// <https://man7.org/linux/man-pages/man2/statfs.2.html>.
-pub(super) fn file_system_of(dir: &File) -> FileSystem {
-    let Ok(facts) = rustix::fs::fstatfs(dir) else {
-        return FileSystem::Other;
-    };
-    match i128::from(facts.f_type) {
-        0xEF53 => FileSystem::Ext4,
-        0x5846_5342 => FileSystem::Xfs,
-        0x9123_683E => FileSystem::Btrfs,
-        0x0102_1994 | 0x8584_58F6 => FileSystem::Memory,
-        _ => FileSystem::Other,
+/// Which file it is whose facts these are.
+pub(super) fn identity(facts: &Stat) -> FileIdentity {
+    FileIdentity {
+        device: facts.st_dev,
+        inode: facts.st_ino,
     }
 }
+
+fn entry(name: &std::ffi::CStr, facts: &Stat) -> Entry {
+    let is_file = rustix::fs::FileType::from_raw_mode(facts.st_mode).is_file();
+    let len = u64::try_from(facts.st_size).unwrap_or(0);
+    Entry {
+        name: name.to_string_lossy().into_owned(),
+        len: if is_file { len } else { 0 },
+        is_file,
+    }
+}
+
+pub(super) fn is_any(error: &io::Error, errnos: &[Errno]) -> bool {
+    let is = |errno: &Errno| error.raw_os_error() == Some(errno.raw_os_error());
+    errnos.iter().any(is)
+}
+
+const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
+
+/// Bytes of entries asked for with one call.
+const LISTED_AT_ONCE: usize = 64 << 10;
+
+/// What file systems without hard links say:
+/// <https://man7.org/linux/man-pages/man2/link.2.html>.
+const UNLINKABLE: [Errno; 6] = [
+    Errno::PERM,
+    Errno::OPNOTSUPP,
+    Errno::NOSYS,
+    Errno::MLINK,
+    Errno::INVAL,
+    Errno::XDEV,
+];
+
+/// What those say that sync no directories:
+/// <https://man7.org/linux/man-pages/man2/fsync.2.html>.
+const UNSYNCABLE: [Errno; 3] = [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP];

@@ -1,30 +1,32 @@
 //! A real directory.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, IoSliceMut};
 use std::num::NonZeroU64;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use rustix::fs::{Advice, RawDir, SeekFrom};
+use rustix::fs::{Advice, Mode, SeekFrom};
 use rustix::io::{Errno, ReadWriteFlags};
 
-use super::directory::{file_system_of, make_private_dir, read_entry};
+use super::directory::{Directory, identity, is_any};
 use super::map::{AddressSpace, ForkGuard, MappedFile};
-use super::{ClockReading, Durability, Entry, FileSystem, Lock, LockOutcome};
+use super::{ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome};
 use super::{ProcessFacts, Region, Storage, StorageFile, process};
 use super::{read_whole, retry, write_whole};
 use crate::seeded::{self, Bug};
 use crate::time::Timestamp;
 
 /// A directory of the operating system.
+///
+/// It is the directory that was opened, wherever that is moved to and whatever takes its place;
+/// the path is only for messages.
 #[derive(Debug)]
 pub struct DiskStorage {
     path: PathBuf,
-    /// Open for as long as the journal is, so that syncs reach this very directory.
-    dir: File,
+    dir: Directory,
     file_system: FileSystem,
     fork_guard: Option<ForkGuard>,
     pid: u32,
@@ -37,53 +39,39 @@ impl DiskStorage {
     /// # Errors
     /// As the system says; `NotADirectory` for a file.
     pub fn open(path: &Path) -> io::Result<DiskStorage> {
-        let dir = OpenOptions::new().read(true).open(path)?;
-        if !dir.metadata()?.is_dir() {
-            return Err(io::ErrorKind::NotADirectory.into());
-        }
-        let file_system = file_system_of(&dir);
-        Ok(DiskStorage {
-            path: path.to_owned(),
-            dir,
-            file_system,
-            fork_guard: ForkGuard::new().ok(),
-            pid: std::process::id(),
-            space: AddressSpace::default(),
-        })
-    }
-
-    fn open_file(&self, name: &str, is_writable: bool) -> io::Result<File> {
-        // A fifo with a segment's name must not hang the reader.
-        let flags = rustix::fs::OFlags::NONBLOCK.bits();
-        let flags = i32::try_from(flags).map_err(io::Error::other)?;
-        let mut options = OpenOptions::new();
-        let options = options.read(true).write(is_writable).custom_flags(flags);
-        options.open(self.path.join(name))
+        Ok(DiskStorage::of(path.to_owned(), Directory::open(path)?))
     }
 
     /// Opens a directory, making it and what leads to it first where they are missing.
     ///
     /// # Durability
-    /// Names made here are synced before this returns.
+    /// Names made here are synced before this returns, where the file system does that.
     ///
     /// # Errors
     /// As the system says.
     pub fn create(path: &Path) -> io::Result<DiskStorage> {
-        let mut missing = Vec::new();
-        let mut existing = path;
-        while !existing.as_os_str().is_empty() && !existing.try_exists()? {
-            missing.push(existing);
-            existing = existing.parent().unwrap_or(Path::new(""));
+        let dir = Directory::create(path)?;
+        // The process may go somewhere else, where a relative path would say nothing.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Ok(DiskStorage::of(path, dir))
+    }
+
+    fn of(path: PathBuf, dir: Directory) -> DiskStorage {
+        DiskStorage {
+            path,
+            file_system: dir.file_system(),
+            dir,
+            fork_guard: ForkGuard::new().ok(),
+            pid: std::process::id(),
+            space: AddressSpace::default(),
         }
-        for dir in missing.into_iter().rev() {
-            make_private_dir(dir)?;
-            let parent = match dir.parent() {
-                Some(parent) if !parent.as_os_str().is_empty() => parent,
-                _ => Path::new("."),
-            };
-            File::open(parent)?.sync_all()?;
+    }
+
+    fn open_file(&self, name: &str, is_writable: bool) -> io::Result<File> {
+        match seeded::has(Bug::NameResolvedAnew) {
+            true => Directory::open(&self.path)?.open_file(name, is_writable),
+            false => self.dir.open_file(name, is_writable),
         }
-        DiskStorage::open(path)
     }
 }
 
@@ -93,34 +81,21 @@ impl Storage for DiskStorage {
     }
 
     fn list(&self) -> io::Result<Vec<Entry>> {
-        std::fs::read_dir(&self.path)?
-            .filter_map(|found| read_entry(found).transpose())
-            .collect()
+        self.dir.list()
     }
 
     fn names(&self) -> io::Result<Vec<String>> {
-        let dir = OpenOptions::new().read(true).open(&self.path)?;
-        let mut buffer = Vec::with_capacity(LISTED_AT_ONCE);
-        let mut entries = RawDir::new(dir, buffer.spare_capacity_mut());
-        let mut names = Vec::new();
-        while let Some(entry) = entries.next() {
-            let name = entry?.file_name().to_string_lossy().into_owned();
-            if name != "." && name != ".." {
-                names.push(name);
-            }
-        }
-        Ok(names)
+        self.dir.names()
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
-        let path = self.path.join(name);
-        let mode = seeded::either(Bug::FilesForEverybody, 0o644, 0o600);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(path)?;
+        let others = Mode::RGRP | Mode::ROTH;
+        let mode = seeded::either(Bug::FilesForEverybody, others, Mode::empty());
+        let mode = mode | Mode::RUSR | Mode::WUSR;
+        let file = match seeded::has(Bug::NameResolvedAnew) {
+            true => Directory::open(&self.path)?.create_file(name, mode)?,
+            false => self.dir.create_file(name, mode)?,
+        };
         Ok(Arc::new(DiskFile::new(file, &self.space)))
     }
 
@@ -146,16 +121,19 @@ impl Storage for DiskStorage {
     }
 
     fn link(&self, from: &str, to: &str) -> io::Result<()> {
-        let (from, to) = (self.path.join(from), self.path.join(to));
-        retry(|| std::fs::hard_link(&from, &to))
+        self.dir.link(from, to)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        std::fs::remove_file(self.path.join(name))
+        self.dir.remove(name)
+    }
+
+    fn identity_of(&self, name: &str) -> io::Result<FileIdentity> {
+        self.dir.identity_of(name)
     }
 
     fn sync_dir(&self) -> io::Result<()> {
-        self.dir.sync_all()
+        self.dir.sync()
     }
 
     fn is_own_process(&self) -> bool {
@@ -166,7 +144,7 @@ impl Storage for DiskStorage {
     }
 
     fn is_linked(&self) -> io::Result<bool> {
-        Ok(self.dir.metadata()?.nlink() > 0)
+        self.dir.is_linked()
     }
 
     fn file_system(&self) -> FileSystem {
@@ -175,6 +153,8 @@ impl Storage for DiskStorage {
 
     fn durability(&self) -> Durability {
         match self.file_system {
+            // Names that are not synced may be gone after power loss, and the files with them.
+            _ if self.dir.is_unsynced() => Durability::Unknown,
             FileSystem::Memory => Durability::None,
             FileSystem::Ext4 | FileSystem::Xfs | FileSystem::Btrfs => Durability::Disk,
             FileSystem::Other => Durability::Unknown,
@@ -261,7 +241,7 @@ impl StorageFile for DiskFile {
         let none = rustix::fs::FallocateFlags::empty();
         // A signal may interrupt it, which std takes care of in its own calls only.
         match retry(|| Ok(rustix::fs::fallocate(&self.file, none, 0, len)?)) {
-            Err(error) if is_not_known(&error) => self.file.set_len(len),
+            Err(error) if is_any(&error, &UNKNOWN) => self.file.set_len(len),
             other => other,
         }
     }
@@ -327,6 +307,10 @@ impl StorageFile for DiskFile {
         Ok(self.file.metadata()?.nlink() > 0)
     }
 
+    fn identity(&self) -> io::Result<FileIdentity> {
+        Ok(identity(&rustix::fs::fstat(&self.file)?))
+    }
+
     fn try_lock(&self, lock: Lock) -> io::Result<LockOutcome> {
         let tried = retry(|| match lock {
             Lock::Shared => fs2::FileExt::try_lock_shared(&self.file),
@@ -347,16 +331,8 @@ const CACHED_PIECE_MAX: u64 = 2 << 20;
 
 const PAGE_LEN: u64 = 4096;
 
-/// Bytes of entries of a directory asked for with one call.
-const LISTED_AT_ONCE: usize = 64 << 10;
-
-/// Whether the file system does not know the call.
-fn is_not_known(error: &io::Error) -> bool {
-    let unknown = [rustix::io::Errno::OPNOTSUPP, rustix::io::Errno::NOSYS];
-    unknown
-        .iter()
-        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
-}
+/// What file systems say that do not know a call.
+const UNKNOWN: [Errno; 2] = [Errno::OPNOTSUPP, Errno::NOSYS];
 
 fn is_contended(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
@@ -364,12 +340,8 @@ fn is_contended(error: &io::Error) -> bool {
 }
 
 fn is_unsupported(error: &io::Error) -> bool {
-    let unsupported = [rustix::io::Errno::NOLCK, rustix::io::Errno::OPNOTSUPP];
-    let unsupported = unsupported.map(rustix::io::Errno::raw_os_error);
-    error.kind() == io::ErrorKind::Unsupported
-        || error
-            .raw_os_error()
-            .is_some_and(|code| unsupported.contains(&code))
+    let unsupported = [Errno::NOLCK, Errno::OPNOTSUPP];
+    error.kind() == io::ErrorKind::Unsupported || is_any(error, &unsupported)
 }
 
 #[cfg(test)]
@@ -470,6 +442,36 @@ mod tests {
         assert_eq!(&buffer[..5], b"\0abc\x09");
         assert_eq!(file.read_at(&mut buffer, 100).unwrap(), 0);
     }
+
+    #[test]
+    fn a_directory_is_the_one_that_was_opened_whatever_becomes_of_its_path() {
+        let root = tempfile::tempdir().unwrap();
+        let (path, moved) = (root.path().join("a/b"), root.path().join("moved"));
+        let storage = DiskStorage::create(&path).unwrap();
+        Storage::create(&storage, "before").unwrap();
+        std::fs::rename(&path, &moved).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        let made = Storage::create(&storage, "made").unwrap();
+        storage.link("made", "linked").unwrap();
+        assert_eq!(storage.link("made", "before").unwrap_err().kind(), TAKEN);
+        storage.remove("made").unwrap();
+        storage.sync_dir().unwrap();
+        let mut names = storage.names().unwrap();
+        names.sort_unstable();
+        assert_eq!(names, ["before", "linked"]);
+        assert_eq!(storage.list().unwrap().len(), 2);
+        assert_eq!(Storage::open(&storage, "linked").unwrap().len().unwrap(), 0);
+        assert_eq!(std::fs::read_dir(&moved).unwrap().count(), 2);
+        assert_eq!(std::fs::read_dir(&path).unwrap().count(), 0);
+        let identity = storage.identity_of("linked").unwrap();
+        assert_eq!(identity, made.identity().unwrap());
+        assert_ne!(identity, storage.identity_of("before").unwrap());
+        assert!(Storage::is_linked(&storage).unwrap());
+        let gone = storage.identity_of("made").unwrap_err();
+        assert_eq!(gone.kind(), io::ErrorKind::NotFound);
+    }
+
+    const TAKEN: io::ErrorKind = io::ErrorKind::AlreadyExists;
 
     #[test]
     fn a_removed_directory_is_noticed() {

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use crate::time::Timestamp;
 
-/// One directory and what surrounds it.
+/// One directory, held open whatever becomes of its path, and what surrounds it.
 pub trait Storage: fmt::Debug + Send + Sync {
     /// The directory, for messages.
     fn path(&self) -> &Path;
@@ -46,11 +46,15 @@ pub trait Storage: fmt::Debug + Send + Sync {
         self.open(name)
     }
 
-    /// Gives a file a second name; fails if that name is taken.
+    /// Gives a file a second name, or, where files can have only one, another name in its place;
+    /// fails if that name is taken.
     fn link(&self, from: &str, to: &str) -> io::Result<()>;
 
     /// Removes a name.
     fn remove(&self, name: &str) -> io::Result<()>;
+
+    /// Which file has a name: a symbolic link is one itself.
+    fn identity_of(&self, name: &str) -> io::Result<FileIdentity>;
 
     /// Makes names made and removed so far durable.
     fn sync_dir(&self) -> io::Result<()>;
@@ -134,6 +138,9 @@ pub trait StorageFile: fmt::Debug + Send + Sync {
     /// Whether the file still has a name somewhere.
     fn is_linked(&self) -> io::Result<bool>;
 
+    /// Which file it is, whatever its name.
+    fn identity(&self) -> io::Result<FileIdentity>;
+
     /// Tries to take a lock on the file, without waiting; it is held until the file is dropped.
     fn try_lock(&self, lock: Lock) -> io::Result<LockOutcome>;
 }
@@ -198,6 +205,15 @@ pub struct Entry {
     pub len: u64,
     /// Whether it is a regular file.
     pub is_file: bool,
+}
+
+/// Which file of the system a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FileIdentity {
+    /// The number of the device it is on.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
 }
 
 /// How a file is locked.

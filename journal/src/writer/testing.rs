@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use crate::storage::{Lock, LockOutcome, StorageFile};
+use crate::storage::{FileIdentity, Lock, LockOutcome, StorageFile};
 
 type Write = dyn Fn(&dyn StorageFile, &[u8], u64) -> io::Result<()> + Send + Sync;
 
@@ -65,6 +65,10 @@ impl StorageFile for Meddled {
 
     fn is_linked(&self) -> io::Result<bool> {
         self.inner.is_linked()
+    }
+
+    fn identity(&self) -> io::Result<FileIdentity> {
+        self.inner.identity()
     }
 
     fn try_lock(&self, lock: Lock) -> io::Result<LockOutcome> {

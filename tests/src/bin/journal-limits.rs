@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -31,6 +32,8 @@ fn main() {
         "file-size" => file_size(&scene),
         "open-files" => open_files(&scene),
         "fork" => fork(&scene),
+        "elsewhere" => elsewhere(&scene),
+        "mounted-over" => mounted_over(&scene),
         _ => panic!("no such limit: {limit}"),
     }
 }
@@ -180,6 +183,51 @@ fn open_files(scene: &Scene) {
     }
     journal.close().expect("the journal closes");
     scene.check(&acknowledged, refused);
+}
+
+/// Opens the journal by a relative path, then works in another directory, as daemons do.
+fn elsewhere(scene: &Scene) {
+    let root = scene.dir.parent().expect("the journal's folder");
+    std::env::set_current_dir(root).expect("a directory");
+    let options = scene.options().segment_bytes_max(64 << 10);
+    let journal = options.open("journal").expect("a journal");
+    let mut acknowledged = rotate(&journal);
+    let other = root.join("other");
+    fs::create_dir(&other).expect("another directory");
+    for place in [Path::new("/"), &other] {
+        std::env::set_current_dir(place).expect("a directory");
+        acknowledged.extend(rotate(&journal));
+    }
+    journal.close().expect("the journal closes");
+    scene.check(&acknowledged, 0);
+    let others = fs::read_dir(other).expect("the other directory");
+    assert_eq!(others.count(), 0, "a file landed elsewhere");
+}
+
+/// Something is mounted over the directory while the journal is written.
+fn mounted_over(scene: &Scene) {
+    let options = scene.options().segment_bytes_max(64 << 10);
+    let journal = options.open(&scene.dir).expect("a journal");
+    let mut acknowledged = rotate(&journal);
+    let call = |name: &str, args: &[&str]| {
+        let called = Command::new(name).args(args).arg(&scene.dir).status();
+        assert!(called.expect("mounting").success(), "{name}");
+    };
+    call("mount", &["-t", "tmpfs", "-o", "size=64k", "tmpfs"]);
+    acknowledged.extend(rotate(&journal));
+    let others = fs::read_dir(&scene.dir).expect("what is mounted");
+    assert_eq!(others.count(), 0, "a file landed in what is mounted");
+    journal.close().expect("the journal closes");
+    call("umount", &[]);
+    scene.check(&acknowledged, 0);
+}
+
+/// Appends so much that segments are left behind, and waits for it.
+fn rotate(journal: &Journal) -> Vec<Seq> {
+    let append = |_| append(journal, 4000).expect("a record");
+    let acknowledged: Vec<Seq> = (0..60).map(append).collect();
+    journal.sync().expect("all of them become durable");
+    acknowledged
 }
 
 /// Forks while threads append: the child can do no harm, the parent notices nothing.

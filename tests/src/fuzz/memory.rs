@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use trace_journal::Timestamp;
 use trace_journal::format::FRAMES_OFFSET;
 use trace_journal::storage::{
-    ClockReading, Durability, Entry, FileSystem, Lock, LockOutcome, ProcessFacts, Region, Storage,
-    StorageFile,
+    ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, ProcessFacts,
+    Region, Storage, StorageFile,
 };
 
 use super::planted::{Defect, has, has_now};
@@ -235,6 +235,12 @@ impl Storage for Memory {
         Ok(())
     }
 
+    fn identity_of(&self, name: &str) -> io::Result<FileIdentity> {
+        let names = lock(&self.shared.names);
+        let inode = names.get(name).ok_or(io::ErrorKind::NotFound)?;
+        Ok(identity(inode))
+    }
+
     fn is_linked(&self) -> io::Result<bool> {
         Ok(true)
     }
@@ -347,6 +353,10 @@ impl StorageFile for Handle {
         Ok(())
     }
 
+    fn identity(&self) -> io::Result<FileIdentity> {
+        Ok(identity(&self.inode))
+    }
+
     fn is_linked(&self) -> io::Result<bool> {
         Ok(true)
     }
@@ -369,6 +379,14 @@ impl Drop for Handle {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn identity(inode: &Arc<Inode>) -> FileIdentity {
+    let place = u64::try_from(Arc::as_ptr(inode).addr());
+    FileIdentity {
+        device: 0,
+        inode: place.unwrap_or(u64::MAX),
+    }
 }
 
 fn len_of(bytes: &[u8]) -> u64 {

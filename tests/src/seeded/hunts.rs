@@ -11,6 +11,8 @@ DirectorySyncLeftOut     | durable        | sim           | every_crash_state_ke
 FullSegmentNotSynced     | durable        | syncs         | a_durable_answer
 FullSegmentNotSynced     | durable        | sim           | every_crash_state_keeps
 StoredTakenForPositioned | durable        | trace_journal | what_is_stored_between_two
+NameResolvedAnew         | durable        | names         | a_directory_that_is_moved
+NameResolvedAnew         | durable        | limits        | a_program_that_goes_elsewhere
 SyncFromNextPage         | durable        | syncs         | a_durable_answer
 SyncFromNextPage         | durable        | sim           | every_crash_state_keeps
 SyncFromNextPage         | durable        | fuzz          | operations_keep

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use trace_journal::Timestamp;
 use trace_journal::storage::{
-    ClockReading, Durability, Entry, FileSystem, Lock, LockOutcome, ProcessFacts, Region, Storage,
-    StorageFile, read_whole, retry, write_whole,
+    ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, ProcessFacts,
+    Region, Storage, StorageFile, read_whole, retry, write_whole,
 };
 
 use super::calls::{index, size};
@@ -224,6 +224,13 @@ impl Storage for Process {
         })
     }
 
+    fn identity_of(&self, name: &str) -> io::Result<FileIdentity> {
+        self.look(Need::Nothing, |state| {
+            let id = state.names.get(name).copied();
+            Ok(identity(id.ok_or(io::ErrorKind::NotFound)?))
+        })
+    }
+
     fn is_linked(&self) -> io::Result<bool> {
         self.look(Need::Nothing, |_| Ok(true))
     }
@@ -373,6 +380,11 @@ impl StorageFile for Handle {
         })
     }
 
+    fn identity(&self) -> io::Result<FileIdentity> {
+        self.process
+            .look(Need::Nothing, |_| Ok(identity(self.file)))
+    }
+
     fn is_linked(&self) -> io::Result<bool> {
         self.process.look(Need::Nothing, |state| {
             Ok(state.names.values().any(|id| *id == self.file))
@@ -384,6 +396,10 @@ impl StorageFile for Handle {
             Ok(state.try_lock(self.file, self.id, lock))
         })
     }
+}
+
+fn identity(inode: FileId) -> FileIdentity {
+    FileIdentity { device: 0, inode }
 }
 
 /// How many bytes a call does of those it is asked for.

@@ -59,7 +59,11 @@ pub(super) fn replace(
         let _ = storage.remove(name);
         storage.link(temporary, name)
     });
-    storage.remove(temporary).and(written)
+    match storage.remove(temporary) {
+        // Where files can have only one name, it has become the other.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => written,
+        removed => removed.and(written),
+    }
 }
 
 /// The bytes of a segment's cache.
