@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use trace_journal::Timestamp;
 use trace_journal::storage::{
-    ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, ProcessFacts,
-    Region, Storage, StorageFile, read_whole, retry, write_whole,
+    ClockReading, Durability, Entry, FileIdentity, FileSystem, ProcessFacts, Storage, StorageFile,
+    retry,
 };
 
-use super::calls::{index, size};
-use super::fault::{Bug, Extent, Need};
-use super::mapping::Mapping;
+use super::calls::size;
+use super::fault::{Bug, Need};
+use super::opened::{Handle, identity};
 use super::{FileId, SimDisk, State};
 
 /// A program that uses the disk.
@@ -101,7 +101,7 @@ impl Process {
     }
 
     /// Makes a change, if the program is alive and the call does not fail.
-    fn change<T>(
+    pub(super) fn change<T>(
         &self,
         need: Need,
         mut change: impl FnMut(&mut State) -> io::Result<T>,
@@ -130,7 +130,7 @@ impl Process {
 
     /// Whether the program is still there; what it does outside of mappings ends what could be
     /// done meanwhile.
-    fn check(&self) -> io::Result<()> {
+    pub(super) fn check(&self) -> io::Result<()> {
         if self.is_dead.load(Ordering::SeqCst) {
             return Err(io::Error::other("the program is dead"));
         }
@@ -140,11 +140,7 @@ impl Process {
 
     fn handle(&self, state: &mut State, file: FileId) -> Arc<dyn StorageFile> {
         state.next_id += 1;
-        Arc::new(Handle {
-            process: self.clone(),
-            file,
-            id: state.next_id,
-        })
+        Arc::new(Handle::new(self, file, state.next_id))
     }
 }
 
@@ -261,151 +257,5 @@ impl Storage for Process {
 
     fn process(&self) -> ProcessFacts {
         ProcessFacts::default()
-    }
-}
-
-/// An open file of a program.
-#[derive(Debug)]
-struct Handle {
-    process: Process,
-    file: FileId,
-    id: u64,
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        let mut state = self.process.disk.lock();
-        state.locks.retain(|held| held.1 != self.id);
-    }
-}
-
-impl StorageFile for Handle {
-    fn len(&self) -> io::Result<u64> {
-        self.process.look(Need::Nothing, |state| {
-            Ok(size(state.file(self.file)?.cached.len()))
-        })
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let read = |buffer: &mut [u8], offset| {
-            self.process.check()?;
-            let mut state = self.process.disk.lock();
-            let extent = state.faults.next(Need::Read)?;
-            let cached = state.file(self.file)?.cached.bytes();
-            let from = cached.get(index(offset)..).unwrap_or(&[]);
-            let len = part(extent, from.len().min(buffer.len()));
-            if let (Some(to), Some(from)) = (buffer.get_mut(..len), from.get(..len)) {
-                to.copy_from_slice(from);
-            }
-            Ok(len)
-        };
-        read_whole(read, buffer, offset)
-    }
-
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let write = |bytes: &[u8], offset| {
-            self.process.check()?;
-            self.process.disk.about_to_change();
-            let mut state = self.process.disk.lock();
-            let extent = state.faults.next(Need::Write)?;
-            let len = part(extent, bytes.len());
-            state.write(self.file, bytes.get(..len).unwrap_or(bytes), offset)?;
-            Ok(len)
-        };
-        let written = write_whole(write, bytes, offset);
-        if written.is_err() && self.process.check().is_ok() {
-            // A write that fails has written a part.
-            let mut state = self.process.disk.lock();
-            let len = state.random.below(size(bytes.len()));
-            let part = bytes.get(..index(len)).unwrap_or(bytes);
-            let has_changed = state.file(self.file)?.write(part, index(offset));
-            state.note(has_changed);
-        }
-        written
-    }
-
-    fn allocate(&self, len: u64) -> io::Result<()> {
-        self.process.change(Need::Space, |state| {
-            let has_changed = state.file(self.file)?.set_len(index(len));
-            state.note(has_changed);
-            Ok(())
-        })
-    }
-
-    fn map(&self, _len: u64) -> io::Result<Arc<dyn Region>> {
-        self.process.look(Need::Nothing, |_| {
-            let mapping: Arc<dyn Region> = Arc::new(Mapping {
-                process: self.process.clone(),
-                file: self.file,
-            });
-            Ok(mapping)
-        })
-    }
-
-    fn sync(&self, from: u64, to: u64) -> io::Result<()> {
-        retry(|| {
-            self.process.check()?;
-            self.process.disk.about_to_change();
-            let mut state = self.process.disk.lock();
-            state.sync(self.file, index(from), index(to))
-        })
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.process.change(Need::Change, |state| {
-            let len = match state.bug {
-                Some(Bug::CutTooFar) => len.saturating_sub(512),
-                _ => len,
-            };
-            let has_changed = state.file(self.file)?.set_len(index(len));
-            state.note(has_changed);
-            Ok(())
-        })
-    }
-
-    fn data_behind(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
-        self.process.look(Need::Nothing, |state| {
-            let data = state.file(self.file)?.data_behind(index(offset));
-            Ok(data.map(|(from, to)| (size(from), size(to))))
-        })
-    }
-
-    fn drop_cache(&self, from: u64, to: u64) -> io::Result<()> {
-        self.process.look(Need::Nothing, |state| {
-            if state.bug != Some(Bug::DropCacheIgnored) {
-                state.file(self.file)?.drop_cache(index(from), index(to));
-                state.version += 1;
-            }
-            Ok(())
-        })
-    }
-
-    fn identity(&self) -> io::Result<FileIdentity> {
-        self.process
-            .look(Need::Nothing, |_| Ok(identity(self.file)))
-    }
-
-    fn is_linked(&self) -> io::Result<bool> {
-        self.process.look(Need::Nothing, |state| {
-            Ok(state.names.values().any(|id| *id == self.file))
-        })
-    }
-
-    fn try_lock(&self, lock: Lock) -> io::Result<LockOutcome> {
-        self.process.look(Need::Nothing, |state| {
-            Ok(state.try_lock(self.file, self.id, lock))
-        })
-    }
-}
-
-fn identity(inode: FileId) -> FileIdentity {
-    FileIdentity { device: 0, inode }
-}
-
-/// How many bytes a call does of those it is asked for.
-fn part(extent: Extent, len: usize) -> usize {
-    match extent {
-        Extent::Whole => len,
-        Extent::Part => len.div_ceil(2),
     }
 }

@@ -7,6 +7,7 @@ mod file;
 mod handle;
 mod image;
 mod mapping;
+mod opened;
 mod rot;
 
 pub use fault::{Bug, Fault, Faults};
