@@ -107,6 +107,8 @@ bugs! {
     PoisonedCacheBelieved,
     /// What is read back of a dead run begins behind what is proved durable.
     ProofNotReached,
+    /// What a dead run left is walked from a place that was only found.
+    WalkBegunAnywhere,
     /// What is behind a hole in a segment is not looked for.
     HoleTakenForEnd,
     /// Recovery removes segments without records.

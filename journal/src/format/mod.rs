@@ -8,6 +8,7 @@ mod file_name;
 mod frame;
 mod header;
 mod kind;
+mod run_text;
 
 pub(crate) use checksum::checksum;
 pub use checksum::{FrameChecksum, FrameSeed};
@@ -15,6 +16,7 @@ pub use file_name::FileName;
 pub use frame::{FrameHeader, FrameLen, FramePlace, padded, seq_from, seq_low};
 pub use header::{HeaderState, SegmentHeader};
 pub use kind::{RecordKind, UserKind};
+pub use run_text::{DurablePlace, Owner, RunText, released};
 
 /// The format version this library writes, and the newest it reads. 0: not yet frozen.
 pub const VERSION: u32 = 0;

@@ -2,11 +2,12 @@
 
 use super::claim::{Claim, remove_temporaries};
 use super::plan::Plan;
-use super::tail::survey_tail;
+use super::probe::run_text;
+use super::tail::{DeadRun, survey_tail};
 use crate::error::{Error, Result};
 use crate::event::system::RunRecovered;
 use crate::seeded::{self, Bug};
-use crate::seq::RunId;
+use crate::seq::{RunId, SegmentNumber};
 use crate::storage::Storage;
 
 /// Dead runs that this process took on, and what is to be put on record about them.
@@ -30,7 +31,8 @@ impl Applied {
     ) -> Applied {
         let mut applied = Applied::default();
         for run in &plan.unrecovered {
-            match take_on(storage, *run) {
+            let segments = plan.segments.get(run).cloned().unwrap_or_default();
+            match take_on(storage, *run, segments) {
                 Ok(Some((claim, record))) => {
                     applied.claims.push(claim);
                     applied.records.push(record);
@@ -63,11 +65,20 @@ impl Applied {
     }
 }
 
-fn take_on(storage: &dyn Storage, run: RunId) -> Result<Option<(Claim, RunRecovered)>> {
+fn take_on(
+    storage: &dyn Storage,
+    run: RunId,
+    segments: Vec<SegmentNumber>,
+) -> Result<Option<(Claim, RunRecovered)>> {
     let Some(claim) = Claim::take(storage, run)? else {
         return Ok(None);
     };
-    let Some(found) = survey_tail(storage, run)? else {
+    let dead = DeadRun {
+        run,
+        segments,
+        place: run_text(storage, run).and_then(|text| text.durable),
+    };
+    let Some(found) = survey_tail(storage, &dead)? else {
         return Ok(None);
     };
     if seeded::has(Bug::EmptySegmentRemoved) {

@@ -28,6 +28,8 @@ pub(crate) mod survey;
 mod survey_tests;
 mod tail;
 #[cfg(test)]
+mod tail_tests;
+#[cfg(test)]
 mod testing;
 mod verdict;
 mod witness;

@@ -19,6 +19,8 @@ use crate::storage::Storage;
 pub(crate) struct Plan {
     /// Dead runs whose end nobody looked at yet, in order.
     pub(crate) unrecovered: Vec<RunId>,
+    /// Their segments, in order.
+    pub(crate) segments: BTreeMap<RunId, Vec<SegmentNumber>>,
     /// Runs that are over and still have a `.run` file.
     pub(crate) stale: Vec<RunId>,
     /// Runs whose process is gone.
@@ -68,6 +70,11 @@ pub(crate) fn plan(storage: &dyn Storage) -> Result<Plan> {
     let covered = covered(storage, &listing, &open);
     let (done, open): (Vec<RunId>, Vec<RunId>) =
         open.into_iter().partition(|run| covered.contains(run));
+    let segments = open.iter().filter_map(|run| {
+        let its = listing.segments.remove(run)?;
+        Some((*run, its))
+    });
+    plan.segments = segments.collect();
     plan.unrecovered = open;
     plan.stale = finished.into_iter().chain(done).collect();
     plan.stale.retain(|run| listing.locks.contains(run));
@@ -77,10 +84,9 @@ pub(crate) fn plan(storage: &dyn Storage) -> Result<Plan> {
 
 /// The files of a journal by run.
 struct Listing {
-    /// The newest segment of each run, and the newest one that has a cache.
-    newest: BTreeMap<RunId, SegmentNumber>,
+    /// The segments of each run, in order, and the newest one that has a cache.
+    segments: BTreeMap<RunId, Vec<SegmentNumber>>,
     newest_cached: BTreeMap<RunId, SegmentNumber>,
-    first: BTreeSet<RunId>,
     locks: BTreeSet<RunId>,
     generation_max: u32,
     temporaries: Vec<String>,
@@ -95,9 +101,8 @@ impl Listing {
 
     fn new(names: Vec<String>) -> Listing {
         let mut listing = Listing {
-            newest: BTreeMap::new(),
+            segments: BTreeMap::new(),
             newest_cached: BTreeMap::new(),
-            first: BTreeSet::new(),
             locks: BTreeSet::new(),
             generation_max: 0,
             temporaries: Vec::new(),
@@ -110,11 +115,7 @@ impl Listing {
             listing.generation_max = listing.generation_max.max(generation);
             match parsed {
                 FileName::Segment(run, number) => {
-                    let newest = listing.newest.entry(run).or_insert(number);
-                    *newest = number.max(*newest);
-                    if number == SegmentNumber::FIRST {
-                        listing.first.insert(run);
-                    }
+                    listing.segments.entry(run).or_default().push(number);
                 }
                 FileName::Index(run, number) => {
                     let newest = listing.newest_cached.entry(run).or_insert(number);
@@ -131,7 +132,14 @@ impl Listing {
                 _ => {}
             }
         }
+        for segments in listing.segments.values_mut() {
+            segments.sort_unstable();
+        }
         listing
+    }
+
+    fn newest(&self, run: RunId) -> Option<SegmentNumber> {
+        self.segments.get(&run)?.last().copied()
     }
 
     /// Of some dead runs those that ended as they should, and the others.
@@ -157,9 +165,8 @@ impl Listing {
     /// Of each of the runs, whether it ended as it should.
     fn closed(&self, storage: &dyn Storage, runs: &[RunId]) -> Vec<bool> {
         let is_closed = |run: &RunId| {
-            let newest = self.newest.get(run);
-            let is_sealed = |number: &SegmentNumber| ends_in_last_seal(storage, *run, *number);
-            newest.is_some_and(is_sealed)
+            let newest = self.newest(*run);
+            newest.is_some_and(|number| ends_in_last_seal(storage, *run, number))
         };
         runs.iter().map(is_closed).collect()
     }
@@ -168,12 +175,13 @@ impl Listing {
     /// its newest segment has a cache, which only a sealed one gets. In a journal of many runs,
     /// that spares opening a file of each.
     fn was_tidied(&self, run: RunId) -> bool {
-        let newest = self.newest.get(&run);
-        newest.is_some() && newest == self.newest_cached.get(&run) && !self.locks.contains(&run)
+        let newest = self.newest(run);
+        let cached = self.newest_cached.get(&run).copied();
+        newest.is_some() && newest == cached && !self.locks.contains(&run)
     }
 
     fn runs(&self) -> BTreeSet<RunId> {
-        self.newest.keys().chain(&self.locks).copied().collect()
+        self.segments.keys().chain(&self.locks).copied().collect()
     }
 }
 
@@ -208,8 +216,9 @@ fn covered(storage: &dyn Storage, listing: &Listing, runs: &[RunId]) -> BTreeSet
         return BTreeSet::new();
     };
     let mut covered = BTreeSet::new();
-    for later in &listing.first {
-        if later.generation > oldest.generation {
+    let has_first = |segments: &[SegmentNumber]| segments.first() == Some(&SegmentNumber::FIRST);
+    for (later, segments) in &listing.segments {
+        if later.generation > oldest.generation && has_first(segments) {
             let recovered = recovered_at_head(storage, *later);
             let earlier = recovered.into_iter().map(|recovered| recovered.run);
             covered.extend(earlier.filter(|run| run.generation < later.generation));

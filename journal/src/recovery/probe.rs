@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use super::Liveness;
-use crate::format::FileName;
+use crate::format::{FileName, RunText};
 use crate::seeded::{self, Bug};
 use crate::seq::RunId;
 use crate::storage::{Lock, LockOutcome, Storage};
@@ -22,3 +22,15 @@ pub(crate) fn probe(storage: &dyn Storage, run: RunId) -> Liveness {
         Ok(LockOutcome::Unsupported) | Err(_) => Liveness::Unknown,
     }
 }
+
+/// What the `.run` file of a run says; `None` if there is none that can be read.
+pub(super) fn run_text(storage: &dyn Storage, run: RunId) -> Option<RunText> {
+    let file = storage.open(&FileName::Run(run).to_string()).ok()?;
+    let mut text = vec![0; RUN_TEXT_LEN_MAX];
+    let len = file.read_at(&mut text, 0).ok()?;
+    text.truncate(len);
+    Some(RunText::parse(run, &text))
+}
+
+/// A `.run` file takes less, unless names in it are very long.
+const RUN_TEXT_LEN_MAX: usize = 4096;

@@ -200,6 +200,13 @@ impl Directory {
         Ok(self.is_uncounted || rustix::fs::fstat(&self.dir)?.st_nlink > 0)
     }
 
+    /// The number that tells the file system; 0 if the system does not say.
+    pub(super) fn file_system_type(&self) -> u64 {
+        let facts = rustix::fs::fstatfs(&self.dir).ok();
+        let number = facts.and_then(|facts| u64::try_from(facts.f_type).ok());
+        number.unwrap_or(0)
+    }
+
     /// Tells the file system by the magic number statfs gives:
     /// <https://man7.org/linux/man-pages/man2/statfs.2.html>.
     pub(super) fn file_system(&self) -> FileSystem {

@@ -14,8 +14,9 @@ use rustix::io::{Errno, ReadWriteFlags};
 use super::directory::{Directory, identity, is_any};
 use super::map::{AddressSpace, ForkGuard, MappedFile};
 use super::{ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome};
-use super::{ProcessFacts, Region, Storage, StorageFile, process};
+use super::{ProcessFacts, ProcessState, Region, Storage, StorageFile, process};
 use super::{read_whole, retry, write_whole};
+use crate::format::Owner;
 use crate::seeded::{self, Bug};
 use crate::time::Timestamp;
 
@@ -120,6 +121,11 @@ impl Storage for DiskStorage {
         Ok(Arc::new(file))
     }
 
+    fn open_to_lock(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        let file = self.open_file(name, true)?;
+        Ok(Arc::new(DiskFile::new(file, &self.space)))
+    }
+
     fn link(&self, from: &str, to: &str) -> io::Result<()> {
         self.dir.link(from, to)
     }
@@ -151,6 +157,10 @@ impl Storage for DiskStorage {
         self.file_system
     }
 
+    fn file_system_type(&self) -> u64 {
+        self.dir.file_system_type()
+    }
+
     fn durability(&self) -> Durability {
         match self.file_system {
             // Names that are not synced may be gone after power loss, and the files with them.
@@ -174,6 +184,10 @@ impl Storage for DiskStorage {
 
     fn process(&self) -> ProcessFacts {
         process::facts()
+    }
+
+    fn process_state(&self, owner: &Owner) -> ProcessState {
+        process::state(owner)
     }
 }
 

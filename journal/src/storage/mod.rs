@@ -18,6 +18,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::format::Owner;
 use crate::time::Timestamp;
 
 /// One directory, held open whatever becomes of its path, and what surrounds it.
@@ -46,6 +47,12 @@ pub trait Storage: fmt::Debug + Send + Sync {
         self.open(name)
     }
 
+    /// Opens a file as [`open`](Storage::open) does, and for writing: some file systems lock a file
+    /// exclusively only for who may write it.
+    fn open_to_lock(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        self.open(name)
+    }
+
     /// Gives a file a second name, or, where files can have only one, another name in its place;
     /// fails if that name is taken.
     fn link(&self, from: &str, to: &str) -> io::Result<()>;
@@ -70,6 +77,11 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// What kind of file system the directory is on.
     fn file_system(&self) -> FileSystem;
 
+    /// The number statfs(2) gives for that file system, 0 where it is not known.
+    fn file_system_type(&self) -> u64 {
+        0
+    }
+
     /// What a successful sync is worth in this directory.
     fn durability(&self) -> Durability;
 
@@ -81,6 +93,12 @@ pub trait Storage: fmt::Debug + Send + Sync {
 
     /// Who this process is.
     fn process(&self) -> ProcessFacts;
+
+    /// What became of a process of this boot and pid namespace.
+    fn process_state(&self, owner: &Owner) -> ProcessState {
+        let _ = owner;
+        ProcessState::Unknown
+    }
 }
 
 /// One file of the directory.
@@ -296,4 +314,17 @@ pub struct ProcessFacts {
     pub host: String,
     /// The boot the machine is in; empty where unknown.
     pub boot_id: String,
+    /// Inode of its pid namespace; 0 where unknown.
+    pub pid_namespace: u64,
+}
+
+/// What became of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProcessState {
+    /// It is there.
+    Running,
+    /// It has ended, or its number is another's now.
+    Gone,
+    /// That cannot be found out.
+    Unknown,
 }

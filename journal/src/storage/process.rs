@@ -1,12 +1,17 @@
 //! Who and where this process is, as far as the system tells.
 
-use super::ProcessFacts;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::{ProcessFacts, ProcessState};
+use crate::format::Owner;
 
 /// Who this process is; what cannot be found out is left empty.
 pub(super) fn facts() -> ProcessFacts {
     ProcessFacts {
         pid: std::process::id(),
-        started: started().unwrap_or(0),
+        started: started(std::process::id()).unwrap_or(0),
         host: rustix::system::uname()
             .nodename()
             .to_string_lossy()
@@ -14,7 +19,45 @@ pub(super) fn facts() -> ProcessFacts {
         boot_id: std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
             .map(|id| id.trim().to_owned())
             .unwrap_or_default(),
+        pid_namespace: pid_namespace().unwrap_or(0),
     }
+}
+
+/// What became of a process of this boot and pid namespace.
+pub(super) fn state(owner: &Owner) -> ProcessState {
+    let pid = i32::try_from(owner.pid).ok().and_then(Pid::from_raw);
+    let Some(pid) = pid else {
+        return ProcessState::Unknown;
+    };
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Err(Errno::SRCH) => return ProcessState::Gone,
+        // It has ended, but nobody took note of it yet.
+        Ok(process) if has_ended(&process) => return ProcessState::Gone,
+        Ok(_) => {}
+        Err(_) if started(owner.pid).is_none() => return ProcessState::Unknown,
+        Err(_) => {}
+    }
+    match started(owner.pid) {
+        Some(started) if owner.started != 0 && started != owner.started => ProcessState::Gone,
+        _ => ProcessState::Running,
+    }
+}
+
+/// Whether it has: <https://man7.org/linux/man-pages/man2/pidfd_open.2.html>.
+fn has_ended(process: &std::os::fd::OwnedFd) -> bool {
+    let mut asked = [PollFd::new(process, PollFlags::IN)];
+    let at_once = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    poll(&mut asked, Some(&at_once)).is_ok_and(|count| count > 0)
+}
+
+/// Two processes have the same numbers of processes if this is the same for both:
+/// <https://man7.org/linux/man-pages/man7/namespaces.7.html>.
+fn pid_namespace() -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    Some(std::fs::metadata("/proc/self/ns/pid").ok()?.ino())
 }
 
 /// Nanoseconds since boot, sleep included.
@@ -36,10 +79,10 @@ pub(super) fn random() -> Option<u64> {
     Some(u64::from_le_bytes(bytes))
 }
 
-/// When the process started, in clock ticks since boot: field 22 of
+/// When a process started, in clock ticks since boot: field 22 of
 /// <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>.
-fn started() -> Option<u64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+fn started(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The program's name is in parentheses and may itself hold spaces and parentheses.
     let (_, after_name) = stat.rsplit_once(") ")?;
     after_name.split(' ').nth(19)?.parse().ok()
@@ -55,6 +98,35 @@ mod tests {
         assert_eq!(facts.pid, std::process::id());
         assert!(facts.started > 0 && !facts.boot_id.is_empty());
         assert!(boot_nanoseconds() > 0);
+        assert!(facts.pid_namespace > 0);
         assert_ne!(random(), random());
+    }
+
+    fn owner(pid: u32, started: u64) -> Owner {
+        Owner {
+            pid,
+            started,
+            ..Owner::default()
+        }
+    }
+
+    #[test]
+    fn a_process_is_there_until_it_ends() {
+        let own = facts();
+        assert_eq!(state(&owner(own.pid, own.started)), ProcessState::Running);
+        assert_eq!(state(&owner(own.pid, own.started + 1)), ProcessState::Gone);
+        assert_eq!(state(&owner(0, 1)), ProcessState::Unknown);
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let its = owner(child.id(), started(child.id()).unwrap_or(0));
+        // Nobody takes note of its end before it is waited for.
+        let process = Pid::from_child(&child);
+        rustix::process::waitid(
+            rustix::process::WaitId::Pid(process),
+            rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT,
+        )
+        .unwrap();
+        assert_eq!(state(&its), ProcessState::Gone);
+        child.wait().unwrap();
+        assert_eq!(state(&its), ProcessState::Gone);
     }
 }

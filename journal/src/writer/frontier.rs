@@ -10,7 +10,7 @@ use super::primitives::{hint, thread};
 use super::reserve::Tail;
 use super::segment::Segment;
 use super::syncer::SyncState;
-use crate::format::{FRAMES_OFFSET, padded};
+use crate::format::{DurablePlace, FRAMES_OFFSET, padded};
 use crate::seeded::{self, Bug};
 use crate::seq::SegmentNumber;
 
@@ -31,6 +31,8 @@ pub(super) struct Target {
     pub(super) total_bytes: u64,
     /// Segments to be synced, in order.
     pub(super) ends: Vec<End>,
+    /// The first record of it in the newest of them; `None` if there is nothing new in that.
+    pub(super) begin: Option<DurablePlace>,
 }
 
 /// How far a segment is to be synced.
@@ -74,9 +76,11 @@ impl Core {
             last_seq: 0,
             total_bytes: 0,
             ends: Vec::new(),
+            begin: None,
         };
         let mut held_up_behind = None;
         for (segment, positioned) in segments {
+            let before = state.frontier;
             let advance = state.frontier.advance(&segment, positioned, patience);
             let Frontier {
                 offset,
@@ -85,6 +89,7 @@ impl Core {
             } = state.frontier;
             target.last_seq = (segment.first_seq() + relative_seq).saturating_sub(1);
             target.total_bytes = segment.bytes_at(offset);
+            target.begin = before.up_to(&state.frontier, &segment);
             target.ends.push(End {
                 segment,
                 offset,
@@ -156,6 +161,18 @@ impl Frontier {
             is_whole: true,
             has_stored,
         }
+    }
+
+    /// The first record that is new when the frontier has moved here.
+    fn up_to(self, after: &Frontier, segment: &Control) -> Option<DurablePlace> {
+        let is_same = self.segment == after.segment;
+        let offset = if is_same { self.offset } else { FRAMES_OFFSET };
+        let relative_seq = if is_same { self.relative_seq } else { 0 };
+        (offset < after.offset).then(|| DurablePlace {
+            seq: segment.first_seq() + relative_seq,
+            segment: segment.number,
+            offset,
+        })
     }
 
     fn go_to(&mut self, place: Tail) {

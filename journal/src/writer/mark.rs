@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::close::clocks;
-use super::core::Core;
+use super::core::{Core, lock};
 use super::outgoing::encode;
 use super::syncer::SyncState;
 use crate::event::system::SyncMark;
@@ -68,6 +68,15 @@ impl Core {
         let frame = segment.frame(RecordKind::SYNC_MARK, 0, &payload);
         let start = segment.store_in_place(&frame)?;
         Some(segment.seq_at(start))
+    }
+
+    /// Notes where the last sync began, for who reads the run once its process is dead.
+    pub(super) fn note_place(&self, state: &mut SyncState) {
+        if let Some(place) = state.place.take()
+            && let Some(run_file) = &*lock(&self.run_file)
+        {
+            run_file.note_durable(place);
+        }
     }
 
     fn durable_for_mark(&self) -> u64 {

@@ -50,7 +50,7 @@ impl OpenRun {
         let storage = &*self.storage;
         let mut generation = self.generation;
         for _ in 0..OVERTAKEN_MAX {
-            let run_file = RunFile::create(storage, generation, &self.settings.program)?;
+            let run_file = RunFile::create(&self.storage, generation, &self.settings.program)?;
             let found = Neighbours::of(storage, run_file.run(), &self.dead_runs);
             match found {
                 Ok(found) if found.generation_max <= generation => {

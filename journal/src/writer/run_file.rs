@@ -4,16 +4,17 @@ use std::io;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::format::FileName;
+use crate::format::{DurablePlace, FileName, Owner, RunText, released};
 use crate::seq::{Generation, RunId};
 use crate::storage::{Lock, LockOutcome, Storage, StorageFile};
 
 /// A `.run` file of this process; the lock ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct RunFile {
+    storage: Arc<dyn Storage>,
     run: RunId,
     // Held open only for its lock.
-    _file: Arc<dyn StorageFile>,
+    file: Arc<dyn StorageFile>,
 }
 
 impl RunFile {
@@ -22,7 +23,7 @@ impl RunFile {
     /// It is made under a temporary name, locked and written before it gets its own, so that a
     /// run is never seen unlocked while it starts.
     pub(crate) fn create(
-        storage: &dyn Storage,
+        storage: &Arc<dyn Storage>,
         generation: Generation,
         program: &(String, String),
     ) -> Result<RunFile> {
@@ -32,8 +33,14 @@ impl RunFile {
                 generation,
                 random: storage.random(),
             };
-            match RunFile::try_create(storage, run, program) {
-                Ok(file) => return Ok(RunFile { run, _file: file }),
+            match try_create(&**storage, run, program) {
+                Ok(file) => {
+                    return Ok(RunFile {
+                        storage: Arc::clone(storage),
+                        run,
+                        file,
+                    });
+                }
                 // Somebody who clears stale files away took this one for one of them.
                 Err(error) if is_lost(&error) && attempts_left > 0 => attempts_left -= 1,
                 Err(error) => {
@@ -44,46 +51,65 @@ impl RunFile {
         }
     }
 
-    fn try_create(
-        storage: &dyn Storage,
-        run: RunId,
-        program: &(String, String),
-    ) -> io::Result<Arc<dyn StorageFile>> {
-        let temporary = FileName::RunTemporary(run).to_string();
-        let file = storage.create(&temporary)?;
-        if file.try_lock(Lock::Exclusive)? == LockOutcome::Contended {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        let made = file
-            .write_at(describe(storage, program).as_bytes(), 0)
-            .and_then(|()| storage.link(&temporary, &FileName::Run(run).to_string()));
-        let removed = storage.remove(&temporary);
-        made?;
-        match removed {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(file),
-        }
-    }
-
     pub(crate) fn run(&self) -> RunId {
         self.run
     }
+
+    /// Notes a place that is durable; it is not synced, because an old note is still true.
+    pub(super) fn note_durable(&self, place: DurablePlace) {
+        let (line, at) = place.line(self.run);
+        // Without it, the next opening has more to read.
+        let _ = self.file.write_at(line.as_bytes(), at);
+    }
 }
 
-/// What a person finds in the file.
-fn describe(storage: &dyn Storage, program: &(String, String)) -> String {
+impl Drop for RunFile {
+    /// Says that the run is over: a process forked meanwhile may hold the lock for long.
+    fn drop(&mut self) {
+        if self.storage.is_own_process() {
+            let (text, at) = released();
+            let _ = self.file.write_at(text.as_bytes(), at);
+        }
+    }
+}
+
+fn try_create(
+    storage: &dyn Storage,
+    run: RunId,
+    program: &(String, String),
+) -> io::Result<Arc<dyn StorageFile>> {
+    let temporary = FileName::RunTemporary(run).to_string();
+    let file = storage.create(&temporary)?;
+    if file.try_lock(Lock::Exclusive)? == LockOutcome::Contended {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let owner = owner(storage, &*file);
+    let text = RunText::first(&owner, program);
+    let made = file
+        .write_at(text.as_bytes(), 0)
+        .and_then(|()| storage.link(&temporary, &FileName::Run(run).to_string()));
+    let removed = storage.remove(&temporary);
+    made?;
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(file),
+    }
+}
+
+/// Who this process is, with this `.run` file.
+fn owner(storage: &dyn Storage, file: &dyn StorageFile) -> Owner {
     let process = storage.process();
-    let (name, version) = program;
-    let clean = |text: &str| text.replace(char::is_control, " ");
-    format!(
-        "pid {}\nhost {}\nprogram {} {}\nstarted {}\nboot {}\n",
-        process.pid,
-        clean(&process.host),
-        clean(name),
-        clean(version),
-        process.started,
-        clean(&process.boot_id),
-    )
+    let identity = file.identity().ok();
+    Owner {
+        pid: process.pid,
+        started: process.started,
+        pid_namespace: process.pid_namespace,
+        boot_id: process.boot_id,
+        host: process.host,
+        file_system: storage.file_system_type(),
+        device: identity.map_or(0, |identity| identity.device),
+        inode: identity.map_or(0, |identity| identity.inode),
+    }
 }
 
 fn is_lost(error: &io::Error) -> bool {

@@ -12,7 +12,7 @@ use super::schedule::{Decision, Facts, decide};
 use super::tender::BUSY_BYTES;
 use super::unsynced::Finished;
 use crate::error::{Error, Result};
-use crate::format::FRAMES_OFFSET;
+use crate::format::{DurablePlace, FRAMES_OFFSET};
 use crate::seeded::{self, Bug};
 use crate::seq::SegmentNumber;
 
@@ -44,6 +44,8 @@ pub(super) struct SyncState {
     /// So many syncs begin without waiting for anybody.
     hasty_syncs: u32,
     pub(super) mark: Option<Mark>,
+    /// A record that is durable, to be noted in the `.run` file.
+    pub(super) place: Option<DurablePlace>,
     /// The highest sequence number a durable mark says is durable.
     witnessed: u64,
     unwitnessed_since: Option<Duration>,
@@ -169,6 +171,7 @@ impl Core {
         // read back.
         if synced.is_ok() && self.is_mark_due(state, now) {
             self.try_mark(state, now);
+            self.note_place(state);
         }
         state.awaited = members.saturating_add(self.waiters.members());
         let experience = &mut state.experience;
@@ -204,6 +207,7 @@ impl Core {
                     false => target,
                 };
                 self.watermark.synced(target.last_seq, target.total_bytes);
+                state.place = target.begin.or(state.place);
                 let mut records = target.last_seq.saturating_sub(seq_before);
                 if let Some(mark) = state.mark.filter(|mark| mark.seq <= target.last_seq) {
                     state.witnessed = state.witnessed.max(mark.durable_seq);
@@ -274,6 +278,7 @@ impl Core {
         state.members = batch.members;
         // A failure poisons the run, which is all there is to do about it.
         let _ = self.sync_written(state);
+        self.note_place(state);
         drop(batch);
         self.cut_finished(state);
     }

@@ -32,6 +32,7 @@ PoisonedCacheBelieved    | poisoned       | syncs         | what_a_failed_sync
 PoisonedCacheBelieved    | poisoned       | sim           | a_recovery_reports
 ProofNotReached          | poisoned       | sim           | a_recovery_reports
 ProofNotReached          | damage         | trace_journal | recovery::tail
+WalkBegunAnywhere        | hostile        | trace_journal | recovery::tail
 HoleTakenForEnd          | damage         | trace_journal | recovery::tail
 HalfFrameTaken           | disk-full      | syncs         | a_write_cut_short
 HalfFrameLeft            | disk-full      | syncs         | a_write_cut_short
