@@ -12,6 +12,7 @@ mod info;
 mod journal;
 mod opening;
 mod options;
+mod own_thread;
 mod panic_hook;
 mod reader;
 mod recovery;

@@ -143,6 +143,8 @@ bugs! {
     EndReopened,
     /// A span that was open in a crash does not say so.
     InterruptionNotTold,
+    /// The journal's own threads take signals that are meant for the program.
+    SignalsLeftOpen,
 }
 
 /// The wrong value in a library that has this bug, else the right one.

@@ -9,6 +9,7 @@ use super::gather::Gatherer;
 use super::sessions::snapshot;
 use super::view::View;
 use crate::error::Result;
+use crate::own_thread::without_signals;
 use crate::snapshot::{Home, Snapshot};
 
 /// Threads that make the snapshots of some sessions, in order; who takes them lends a hand.
@@ -69,7 +70,7 @@ impl Crew {
         let threads = (0..helpers).map_while(|_| {
             let shared = Arc::clone(&shared);
             let builder = std::thread::Builder::new().name("trace-journal-read".to_owned());
-            builder.spawn(move || shared.help()).ok()
+            without_signals(|| builder.spawn(move || shared.help())).ok()
         });
         Some(Crew {
             threads: threads.collect(),

@@ -12,6 +12,7 @@ use super::view::View;
 use super::{Mode, on_disk};
 use crate::digest::Digest;
 use crate::error::Result;
+use crate::own_thread::without_signals;
 use crate::recovery::survey::Depth;
 use crate::recovery::{Report, SegmentSurvey};
 use crate::snapshot::{SessionSummary, SummaryFold, Unclear};
@@ -110,7 +111,8 @@ fn summaries(view: &Arc<View>, many: usize) -> Result<Option<Vec<SessionSummary>
     std::thread::scope(|scope| {
         for _ in 0..helpers {
             // Without another thread this one does all the work.
-            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+            let builder = std::thread::Builder::new();
+            let _ = without_signals(|| builder.spawn_scoped(scope, work));
         }
         work();
     });

@@ -10,6 +10,7 @@ use crate::event::system::{self, Seal};
 use crate::format::{
     FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, RecordKind, padded,
 };
+use crate::own_thread::without_signals;
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::Storage;
@@ -151,7 +152,8 @@ impl Listing {
         } else {
             std::thread::scope(|scope| {
                 let look = || self.closed(storage, right);
-                let other = std::thread::Builder::new().spawn_scoped(scope, look);
+                let builder = std::thread::Builder::new();
+                let other = without_signals(|| builder.spawn_scoped(scope, look));
                 let mine = self.closed(storage, left);
                 let its = other.ok().and_then(|other| other.join().ok());
                 [mine, its.unwrap_or_else(look)]

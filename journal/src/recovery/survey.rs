@@ -17,6 +17,7 @@ use super::witness::Witness;
 use super::{Liveness, Loss};
 use crate::error::{Error, Result};
 use crate::format::FileName;
+use crate::own_thread::without_signals;
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::{Entry, Storage};
@@ -375,7 +376,8 @@ fn read_all(
     std::thread::scope(|scope| {
         for _ in 1..workers {
             // Without another thread this one does all the work.
-            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+            let builder = std::thread::Builder::new();
+            let _ = without_signals(|| builder.spawn_scoped(scope, work));
         }
         work();
     });

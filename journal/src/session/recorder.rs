@@ -13,6 +13,7 @@ use super::sink::{SessionId, Sink};
 use crate::error::{Error, Result};
 use crate::event::{Action, Crash, Event, JsonLine, codec};
 use crate::format::UserKind;
+use crate::own_thread::without_signals;
 use crate::seq::{RunId, Seq};
 use crate::time::Timestamp;
 
@@ -72,7 +73,8 @@ impl Recorder {
         let recorded = check_not_redacting().and_then(|()| {
             std::thread::scope(|scope| {
                 let thread = std::thread::Builder::new();
-                let note = thread.spawn_scoped(scope, || self.record(None, &mut event, None));
+                let record = || self.record(None, &mut event, None);
+                let note = without_signals(|| thread.spawn_scoped(scope, record));
                 let noted = note.ok().and_then(|note| note.join().ok());
                 noted.unwrap_or_else(|| Err(invalid("no thread could note the crash")))
             })

@@ -12,6 +12,7 @@ use super::schedule::{Decision, WINDOW_IDLE};
 use super::syncer::SyncState;
 use super::tender::{BUSY_PAUSE, Task};
 use crate::error::Error;
+use crate::own_thread::without_signals;
 use crate::seeded::{self, Bug};
 
 /// Starts the threads of a run; they end when it is closed.
@@ -105,8 +106,10 @@ impl Core {
 
 fn start_tender(core: Arc<Core>) -> io::Result<JoinHandle<()>> {
     let builder = Builder::new().name("trace-journal-2".to_owned());
-    builder.spawn(move || {
-        let _ = catch_unwind(AssertUnwindSafe(|| tend(&core)));
+    without_signals(|| {
+        builder.spawn(move || {
+            let _ = catch_unwind(AssertUnwindSafe(|| tend(&core)));
+        })
     })
 }
 
@@ -122,11 +125,13 @@ fn tend(core: &Core) {
 
 fn start_syncer(core: Arc<Core>) -> io::Result<JoinHandle<()>> {
     let builder = Builder::new().name("trace-journal".to_owned());
-    builder.spawn(move || {
-        if catch_unwind(AssertUnwindSafe(|| run(&core))).is_err() {
-            // Nobody would ever be woken again: say so, and never claim anything more.
-            core.end(Err(core.poison_by_panic()));
-        }
+    without_signals(|| {
+        builder.spawn(move || {
+            if catch_unwind(AssertUnwindSafe(|| run(&core))).is_err() {
+                // Nobody would ever be woken again: say so, and never claim anything more.
+                core.end(Err(core.poison_by_panic()));
+            }
+        })
     })
 }
 

@@ -77,4 +77,5 @@ SearchesTooLong          | hostile        | trace_journal | searching_costs
 RunsByClock              | clock          | sim           | every_crash_state_keeps
 FilesForEverybody        | private        | meanwhile     | every_file_is
 AppendWaitsForSync       | polite         | meanwhile     | what_is_appended_during
+SignalsLeftOpen          | polite         | user_code     | no_thread_of_the_journal
 ";
