@@ -40,7 +40,7 @@ const FAULTS: [Signal; 6] = [
     Signal::SIGSYS,
 ];
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -145,6 +145,8 @@ bugs! {
     InterruptionNotTold,
     /// The journal's own threads take signals that are meant for the program.
     SignalsLeftOpen,
+    /// Wakers are called by whoever ran the sync, and may panic there.
+    WakerInsideLock,
 }
 
 /// The wrong value in a library that has this bug, else the right one.

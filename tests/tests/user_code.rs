@@ -7,8 +7,20 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
 
-use trace_journal::{Journal, Reader, Status, UserKind};
+use journal_tests::counting::{EIO, Failure, Ledger};
+use journal_tests::modes::modes;
+use journal_tests::watched::Operation;
+use tempfile::TempDir;
+use trace_journal::storage::DiskStorage;
+use trace_journal::{Error, Event, Journal, Reader, Seq, Session, Status, UserKind, Value};
 
 fn kind() -> UserKind {
     UserKind::new(200).unwrap()
@@ -56,6 +68,159 @@ fn no_thread_of_the_journal_takes_a_signal_that_is_meant_for_the_program() {
         assert_eq!(mask & expected, expected & !open, "{name}: {mask:x}");
     }
     drop(sessions);
+    journal.close().unwrap();
+}
+
+/// A waker that is anything.
+struct Act<F>(F);
+
+impl<F: Fn() + Send + Sync + 'static> Wake for Act<F> {
+    fn wake(self: Arc<Self>) {
+        (self.0)();
+    }
+}
+
+fn waker(act: impl Fn() + Send + Sync + 'static) -> Waker {
+    Arc::new(Act(act)).into()
+}
+
+/// Has a waker called when the record is durable.
+fn register(journal: &Journal, seq: Seq, waker: &Waker) {
+    let polled = pin!(journal.when_durable(seq)).poll(&mut Context::from_waker(waker));
+    assert!(matches!(polled, Poll::Pending), "{polled:?}");
+}
+
+/// A journal that syncs only when somebody waits.
+fn calm(dir: &TempDir) -> Journal {
+    let never = Duration::from_secs(3600);
+    let options = Journal::options().sync_interval(never);
+    options.open(dir.path()).unwrap()
+}
+
+#[test]
+fn a_waker_that_panics_harms_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = calm(&dir);
+    let (to, from) = channel();
+    let wakes = waker(move || to.send(()).unwrap());
+    let panics = waker(|| panic!("a waker's own"));
+    for is_helped in [false, true, false] {
+        // Held up while both register, or one of them would come too late.
+        let seq = journal.append(kind(), b"record").unwrap();
+        let held = [&panics, &wakes].map(|waker| {
+            let mut future = Box::pin(journal.when_durable(seq));
+            let polled = future.as_mut().poll(&mut Context::from_waker(waker));
+            (future, polled.is_ready())
+        });
+        if is_helped {
+            journal.wait_durable(seq).unwrap();
+        }
+        if !held[1].1 {
+            from.recv().unwrap();
+        }
+        journal.wait_durable(seq).unwrap();
+    }
+    assert!(journal.info().run.unwrap().poisoned.is_none());
+    journal.close().unwrap();
+}
+
+#[test]
+fn a_waker_may_use_the_journal_as_anybody_may() {
+    type Use = fn(&Journal) -> Result<(), Error>;
+    let uses: [Use; 5] = [
+        |journal| journal.sync().map(drop),
+        |journal| journal.wait_durable(journal.append(kind(), b"more")?),
+        |journal| {
+            let seq = journal.append(kind(), b"more")?;
+            journal.wait_durable_timeout(seq, Duration::from_secs(60))
+        },
+        |journal| {
+            let seq = journal.append(kind(), b"more")?;
+            journal_tests::block_on(journal.when_durable(seq))
+        },
+        Journal::close,
+    ];
+    for used in uses {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = calm(&dir);
+        let (to, from) = channel();
+        let own = journal.clone();
+        let first = journal.append(kind(), b"record").unwrap();
+        register(
+            &journal,
+            first,
+            &waker(move || to.send(used(&own)).unwrap()),
+        );
+        from.recv().unwrap().unwrap();
+        drop(journal);
+    }
+}
+
+/// Appends and waits in another thread; says how that ended.
+fn wait_elsewhere(journal: &Journal) -> Receiver<Option<&'static str>> {
+    let (to, from) = channel();
+    let journal = journal.clone();
+    thread::spawn(move || {
+        let waited = journal
+            .append(kind(), b"lost")
+            .and_then(|seq| journal.wait_durable_timeout(seq, Duration::from_secs(60)));
+        to.send(waited.err().map(|error| error.code())).unwrap();
+    });
+    from
+}
+
+#[test]
+fn an_error_hook_may_wait_for_those_who_wait_and_use_the_journal() {
+    for (mode, _) in modes() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Arc::new(Ledger::default());
+        let disk = Arc::new(DiskStorage::open(dir.path()).unwrap());
+        let shared: Arc<OnceLock<(Journal, Mutex<Receiver<_>>)>> = Arc::default();
+        let (to, from): (Sender<[Option<&str>; 3]>, _) = channel();
+        let own = Arc::clone(&shared);
+        let hook = move |_: &Error| {
+            let (journal, waiting) = own.wait();
+            let told = waiting.lock().unwrap().recv().unwrap();
+            let appended = journal.append(kind(), b"refused");
+            let closed = journal.close().err().map(|error| error.code());
+            to.send([told, appended.err().map(|error| error.code()), closed])
+                .unwrap();
+            panic!("of the hook's own");
+        };
+        let never = Duration::from_secs(3600);
+        let options = Journal::options().sync_interval(never).write_mode(mode);
+        let options = options.storage(ledger.watch(disk)).on_error(hook);
+        let journal = options.open(dir.path()).unwrap();
+        ledger.fail(Failure::next(Operation::Sync, "", EIO));
+        let waiting = Mutex::new(wait_elsewhere(&journal));
+        assert!(shared.set((journal.clone(), waiting)).is_ok());
+        assert_eq!(from.recv().unwrap(), [Some("poisoned"); 3]);
+        assert_eq!(journal.close().unwrap_err().code(), "poisoned");
+    }
+}
+
+#[test]
+fn a_redaction_hook_that_panics_or_records_refuses_that_record_and_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let own: Arc<OnceLock<Session>> = Arc::default();
+    let inner = Arc::clone(&own);
+    let (to, from) = channel();
+    let options = Journal::options().redact(move |event: &mut Event<'_>| {
+        let said = format!("{event:?}");
+        if said.contains("to panic") {
+            panic!("of the hook's own");
+        } else if said.contains("to record") {
+            let again = inner.wait().append(&Event::custom("again", Value::Null));
+            to.send(again.unwrap_err().code()).unwrap();
+        }
+    });
+    let journal = options.open(dir.path()).unwrap();
+    assert!(own.set(journal.session("s").start()).is_ok());
+    let append = |name: &'static str| own.wait().append(&Event::custom(name, Value::Null));
+    assert_eq!(append("to panic").unwrap_err().code(), "invalid-event");
+    append("to record").unwrap();
+    assert_eq!(from.recv().unwrap(), "invalid-event");
+    append("plain").unwrap();
     journal.close().unwrap();
 }
 

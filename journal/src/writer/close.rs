@@ -31,6 +31,7 @@ impl Core {
                     return Err(Error::Timeout);
                 }
                 self.join_threads();
+                self.waiters.errands.wait_done();
             }
         }
         self.closed.get().cloned().unwrap_or(Err(Error::Timeout))
@@ -50,10 +51,10 @@ impl Core {
         }
         let outcome = self.close_run(&mut state);
         drop(state);
-        self.end(outcome.clone());
         if let Err(error) = &outcome {
-            self.errors.report(error);
+            self.tell(error);
         }
+        self.end(outcome);
     }
 
     /// Settles how the run ended and wakes everybody who waits for anything.
@@ -63,7 +64,9 @@ impl Core {
         // Only the first outcome counts.
         let _ = self.closed.set(outcome);
         drop(self.waiters.take());
-        self.close_batch.finish();
+        self.waiters.errands.end();
+        // Nobody registers a waker there.
+        drop(self.close_batch.finish());
         self.tender.ring();
     }
 

@@ -26,7 +26,7 @@ use super::unsynced::Unsynced;
 use super::waiters::{Batch, Waiters};
 use super::watermark::Watermark;
 use crate::error::{Error, Result};
-use crate::format::{FileName, PAYLOAD_LEN_MAX, RecordKind, padded};
+use crate::format::{PAYLOAD_LEN_MAX, RecordKind, padded};
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, Seq};
 use crate::settings::WriterSettings;
@@ -304,34 +304,6 @@ impl Core {
         self.wants_segment.store(false, Ordering::SeqCst);
         self.has_waited.store(false, Ordering::SeqCst);
         taken
-    }
-
-    /// Stops the run for good: nothing more is promised, and everybody who waits is told why.
-    pub(super) fn poison(&self, cause: Error) -> Error {
-        let cause = Arc::clone(self.poison.get_or_init(|| Arc::new(cause)));
-        // The marker tells recovery to distrust cached pages; without it only that is lost.
-        if !seeded::has(Bug::PoisonNotMarked)
-            && let Ok(marker) = self
-                .storage
-                .create(&FileName::Poisoned(self.run).to_string())
-        {
-            let _ = marker.write_at(format!("{cause}\n").as_bytes(), 0);
-            let _ = marker
-                .sync(0, u64::MAX)
-                .and_then(|()| self.storage.sync_dir());
-        }
-        drop(self.waiters.take());
-        self.bell.ring();
-        self.tender.ring();
-        let error = Error::Poisoned { cause };
-        self.errors.report(&error);
-        error
-    }
-
-    pub(crate) fn poisoned(&self) -> Option<Error> {
-        self.poison.get().map(|cause| Error::Poisoned {
-            cause: Arc::clone(cause),
-        })
     }
 
     /// Whether this process, and not a fork of it, opened the run.

@@ -25,16 +25,25 @@ impl ErrorLog {
         }
     }
 
-    /// Counts an error; the first of its code goes to the hook, whose panics are contained.
+    /// Counts an error; the first of its code goes to the hook. Not for the journal's own threads
+    /// and not while a lock is held: the hook is the caller's code.
     pub(crate) fn report(&self, error: &Error) {
-        let is_first = {
-            let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = counts.entry(error.code()).or_insert(0);
-            *count += 1;
-            *count == 1
-        };
-        if let Some(hook) = self.hook.as_ref().filter(|_| is_first) {
-            // A hook that panics must not take the host program down.
+        if self.count(error) {
+            self.tell(error);
+        }
+    }
+
+    /// Counts an error; says whether the hook is to be told of it.
+    pub(super) fn count(&self, error: &Error) -> bool {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(error.code()).or_insert(0);
+        *count += 1;
+        *count == 1 && self.hook.is_some()
+    }
+
+    /// Tells the hook, whose panics are contained: they must not take the host program down.
+    pub(super) fn tell(&self, error: &Error) {
+        if let Some(hook) = &self.hook {
             let _ = catch_unwind(AssertUnwindSafe(|| hook(error)));
         }
     }

@@ -174,7 +174,11 @@ impl Slot {
         }
         match reopen() {
             Ok(core) => self.replace(core),
-            Err(error) => self.errors.report(&error),
+            Err(error) => {
+                // The hook may append, too.
+                drop(last_attempt);
+                self.errors.report(&error);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Those who wait for the next sync, woken batch by batch.
 
+use super::errands::{Errand, Errands};
 use super::patience::Patience;
 use super::primitives::atomic::{AtomicBool, Ordering};
 use super::primitives::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,8 @@ pub(super) struct Waiters {
     /// As many have joined as the syncer waits for.
     is_complete: Condvar,
     pub(super) patience: Patience,
+    /// Who calls their wakers.
+    pub(super) errands: Arc<Errands>,
 }
 
 #[derive(Debug, Default)]
@@ -49,13 +52,15 @@ struct BatchState {
 #[derive(Debug)]
 pub(super) struct Taken {
     batch: Arc<Batch>,
+    errands: Arc<Errands>,
     pub(super) members: u32,
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
         if !(std::thread::panicking() && seeded::has(Bug::PanicWakesNobody)) {
-            self.batch.finish();
+            let wakers = self.batch.finish();
+            self.errands.run(wakers.into_iter().map(Errand::Wake));
         }
     }
 }
@@ -80,7 +85,11 @@ impl Waiters {
     /// is chosen.
     pub(super) fn take(&self) -> Taken {
         let Gathering { batch, members, .. } = std::mem::take(&mut *self.lock());
-        Taken { batch, members }
+        Taken {
+            batch,
+            errands: Arc::clone(&self.errands),
+            members,
+        }
     }
 
     /// How many have joined the batch so far.
@@ -120,8 +129,9 @@ impl Waiters {
 }
 
 impl Batch {
-    /// Wakes everybody in the batch; they look for themselves at what became durable.
-    pub(super) fn finish(&self) {
+    /// Wakes everybody who sleeps in the batch and gives the wakers of the others; all look for
+    /// themselves at what became durable.
+    pub(super) fn finish(&self) -> Vec<Waker> {
         let (wakers, sleeping) = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             self.is_done.store(true, Ordering::Release);
@@ -130,7 +140,7 @@ impl Batch {
         if sleeping > 0 {
             self.done.notify_all();
         }
-        wakers.into_iter().for_each(Waker::wake);
+        wakers
     }
 
     fn is_done(&self) -> bool {
@@ -163,13 +173,16 @@ impl Batch {
 
     /// Has `waker` woken when the batch's sync ends; `false` if it has ended already.
     pub(super) fn register(&self, waker: &Waker) -> bool {
+        // Copying and dropping one is the caller's code, for which no lock is held.
+        let mut copy = Some(waker.clone());
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_done() {
             return false;
         }
         if !state.wakers.iter().any(|known| known.will_wake(waker)) {
-            state.wakers.push(waker.clone());
+            state.wakers.extend(copy.take());
         }
+        drop(state);
         true
     }
 }
