@@ -37,8 +37,11 @@ pub(crate) fn open(options: &mut Options, dir: &Path) -> Result<Opened> {
 
 pub(crate) fn open_best_effort(options: &mut Options, dir: &Path) -> Opened {
     let errors = Arc::new(ErrorLog::new(options.on_error.take()));
+    let is_valid = options.validate();
     let reopen = reopener(options, dir, &errors);
-    let opened = options.validate().and_then(|()| reopen());
+    // What cannot work does not work later, either.
+    let reopen = move || is_valid.clone().and_then(|()| reopen());
+    let opened = reopen();
     if let Err(error) = &opened {
         errors.report(error);
     }

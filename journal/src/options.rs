@@ -26,7 +26,8 @@ pub struct Options {
 
 impl Options {
     /// How long a record that nobody waits for stays un-synced at most, besides the time of one
-    /// sync. Default 50 ms; 0 syncs as often as the device allows.
+    /// sync. Default 50 ms; 0 syncs as often as the device allows, and with [`Duration::MAX`] only
+    /// those are synced that somebody waits for, or that many bytes wait with.
     pub fn sync_interval(mut self, interval: Duration) -> Options {
         self.settings.sync_interval = interval;
         self
@@ -72,7 +73,8 @@ impl Options {
         self
     }
 
-    /// Name and version of the program, kept with the run. Default: empty.
+    /// Name and version of the program, kept with the run. Default: empty; at most 1,024 bytes
+    /// each.
     pub fn program(mut self, name: impl Into<String>, version: impl Into<String>) -> Options {
         self.settings.program = (name.into(), version.into());
         self
@@ -142,7 +144,10 @@ impl Options {
             0,
             u64::from(PAYLOAD_LEN_MAX),
         )?;
-        in_bounds("backlog_bytes_max", settings.backlog_bytes_max, 1, u64::MAX)
+        in_bounds("backlog_bytes_max", settings.backlog_bytes_max, 1, u64::MAX)?;
+        let (name, version) = &settings.program;
+        let len = u64::try_from(name.len().max(version.len())).unwrap_or(u64::MAX);
+        in_bounds("program", len, 0, PROGRAM_LEN_MAX)
     }
 }
 
@@ -164,5 +169,6 @@ fn in_bounds(option: &'static str, value: u64, min: u64, max: u64) -> Result<()>
     })
 }
 
+const PROGRAM_LEN_MAX: u64 = 1024;
 const SEGMENT_LEN_MIN: u64 = 16 << 10;
 const SEGMENT_LEN_MAX: u64 = 16 << 30;

@@ -145,6 +145,8 @@ bugs! {
     InterruptionNotTold,
     /// The journal's own threads take signals that are meant for the program.
     SignalsLeftOpen,
+    /// A sync interval without end ends the syncer.
+    IntervalOverflows,
     /// Wakers are called by whoever ran the sync, and may panic there.
     WakerInsideLock,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnBacklog {
-    /// Wait for the sync, at most this long, then fail.
+    /// Wait for the sync, at most this long, then fail; [`Duration::MAX`] is as long as it takes.
     Wait(Duration),
     /// Fail at once.
     Fail,

@@ -167,7 +167,7 @@ impl Agent {
                 begun.at = time(event, "at");
                 talk.session.append(&begun)?;
                 // A handle that was not started by its builder does not end its span when dropped.
-                talk.step = Some(talk.session.span_by_id(id));
+                talk.step = Some(talk.session.span_by_id(id.as_str()));
             }
             "tool" => talk.tool(event)?,
             "step-finish" => talk.finish_step(event)?,

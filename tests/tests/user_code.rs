@@ -20,7 +20,9 @@ use journal_tests::modes::modes;
 use journal_tests::watched::Operation;
 use tempfile::TempDir;
 use trace_journal::storage::DiskStorage;
-use trace_journal::{Error, Event, Journal, Reader, Seq, Session, Status, UserKind, Value};
+use trace_journal::{
+    Error, Event, Journal, Loss, OnBacklog, Options, Reader, Seq, Session, Status, UserKind, Value,
+};
 
 fn kind() -> UserKind {
     UserKind::new(200).unwrap()
@@ -221,6 +223,143 @@ fn a_redaction_hook_that_panics_or_records_refuses_that_record_and_no_other() {
     append("to record").unwrap();
     assert_eq!(from.recv().unwrap(), "invalid-event");
     append("plain").unwrap();
+    journal.close().unwrap();
+}
+
+type Set = fn(Options) -> Options;
+
+/// Options that cannot work: they are refused when the journal is opened.
+const REFUSED: [(&str, Set); 9] = [
+    ("sync_bytes", |options| options.sync_bytes(0)),
+    ("segment_bytes_max", |options| options.segment_bytes_max(0)),
+    ("segment_bytes_max", |options| {
+        options.segment_bytes_max((16 << 10) - 1)
+    }),
+    ("segment_bytes_max", |options| {
+        options.segment_bytes_max(u64::MAX)
+    }),
+    ("record_bytes_max", |options| {
+        options.record_bytes_max(u64::MAX)
+    }),
+    ("backlog_bytes_max", |options| options.backlog_bytes_max(0)),
+    ("program", |options| options.program("x".repeat(1025), "")),
+    ("program", |options| {
+        options.program("x", "y".repeat(10 << 20))
+    }),
+    ("program", |options| {
+        options.program("x".repeat(10 << 20), "y")
+    }),
+];
+
+/// Options that work, however far they go.
+const TAKEN: [Set; 14] = [
+    |options| options.sync_interval(Duration::MAX),
+    |options| options.sync_interval(Duration::MAX).sync_bytes(1),
+    |options| options.sync_interval(Duration::from_secs(u64::MAX)),
+    |options| options.sync_interval(Duration::ZERO),
+    |options| options.sync_interval(Duration::ZERO).sync_bytes(u64::MAX),
+    |options| {
+        options
+            .backlog_bytes_max(1)
+            .on_backlog(OnBacklog::Wait(Duration::MAX))
+    },
+    |options| {
+        let options = options.sync_interval(Duration::MAX).backlog_bytes_max(4096);
+        options.on_backlog(OnBacklog::Wait(Duration::MAX))
+    },
+    |options| {
+        options
+            .backlog_bytes_max(u64::MAX)
+            .on_backlog(OnBacklog::Wait(Duration::ZERO))
+    },
+    |options| {
+        options
+            .backlog_bytes_max(u64::MAX)
+            .on_backlog(OnBacklog::Fail)
+    },
+    |options| options.segment_bytes_max(16 << 10),
+    |options| options.segment_bytes_max((16 << 10) + 1),
+    |options| options.segment_bytes_max(16 << 30),
+    |options| options.record_bytes_max(1000).segment_bytes_max(16 << 10),
+    |options| options.program("\0\n\u{1b}[2J".repeat(100), "\n"),
+];
+
+#[test]
+fn options_at_their_extremes_are_refused_typed_or_work() {
+    for (option, set) in REFUSED {
+        let dir = tempfile::tempdir().unwrap();
+        let refused = set(Journal::options()).open(dir.path()).unwrap_err();
+        let is_it = matches!(refused, Error::InvalidOption { option: o, .. } if o == option);
+        assert!(is_it, "{option}: {refused}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        let disabled = set(Journal::options()).open_best_effort(dir.path());
+        let refused = disabled.append(kind(), b"x").unwrap_err();
+        assert_eq!(refused.code(), "disabled", "{option}");
+    }
+    for (number, set) in TAKEN.into_iter().enumerate() {
+        for (mode, _) in modes() {
+            let dir = tempfile::tempdir().unwrap();
+            let options = set(Journal::options()).write_mode(mode);
+            let journal = options.open(dir.path()).unwrap();
+            let append = |_| journal.append(kind(), [1; 1000]);
+            let seqs: Result<Vec<Seq>, Error> = (0..100).map(append).collect();
+            let last = *seqs.unwrap().last().unwrap();
+            let waited = journal.wait_durable_timeout(last, Duration::MAX);
+            assert!(waited.is_ok(), "{number}: {waited:?}");
+            let too_soon = journal.append(kind(), b"last").unwrap();
+            let waited = journal.wait_durable_timeout(too_soon, Duration::ZERO);
+            assert!(!waited.is_err_and(|error| error.code() != "timeout"));
+            journal.close().unwrap();
+            let report = Reader::open(dir.path()).unwrap().report();
+            assert_eq!(report.loss(), Loss::None, "{number}: {report:?}");
+        }
+    }
+}
+
+#[test]
+fn a_limit_of_no_bytes_takes_records_of_no_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Journal::options().record_bytes_max(0);
+    let journal = options.open(dir.path()).unwrap();
+    journal.append(kind(), b"").unwrap();
+    assert_eq!(journal.append(kind(), b"x").unwrap_err().code(), "limit");
+    journal.close().unwrap();
+}
+
+/// Nests deeper than any stack goes.
+fn deep() -> Value<'static> {
+    (0..200_000).fold(Value::Null, |value, _| Value::List(vec![value]))
+}
+
+#[test]
+fn a_value_without_end_is_refused_and_ends_no_stack() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(dir.path()).unwrap();
+    let session = journal.session("s").meta("deep", deep()).start();
+    let session = match session.started().result() {
+        Err(refused) => {
+            assert_eq!(refused.code(), "invalid-event");
+            journal.session("s").start()
+        }
+        Ok(_) => panic!("recorded"),
+    };
+    let event = Event::custom("deep", deep());
+    let refused = session.append(&event).unwrap_err();
+    assert_eq!(refused.code(), "invalid-event");
+    assert!(session.set("deep", deep()).seq().is_none());
+    let span = session.span("step").set("deep", deep()).start();
+    span.end(Status::Ok, Some(&deep()));
+    for open in ["[", "{\"a\":", "[{\"a\":"] {
+        let (open, close) = (open.repeat(200_000), "]".repeat(200_000));
+        let start = "{\"type\":\"custom\",\"session\":\"s\",\"name\":\"x\",\"data\":";
+        for line in [format!("{start}{open}"), format!("{start}{open}1{close}}}")] {
+            let refused = journal.append_json(&line).unwrap_err();
+            assert_eq!(refused.code(), "invalid-event");
+        }
+    }
+    session
+        .append(&Event::custom("flat", Value::from(1)))
+        .unwrap();
     journal.close().unwrap();
 }
 

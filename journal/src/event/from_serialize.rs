@@ -301,8 +301,8 @@ impl SerializeMap for Members {
     type Error = Refusal;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Refusal> {
-        self.name = Some(match key.serialize(ToOwnValue { left: 0 })? {
-            Value::String(text) => text,
+        self.name = Some(match &mut key.serialize(ToOwnValue { left: 0 })? {
+            Value::String(text) => std::mem::take(text),
             Value::Bool(value) => value.to_string().into(),
             Value::I64(value) => value.to_string().into(),
             Value::U64(value) => value.to_string().into(),

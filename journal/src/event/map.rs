@@ -2,13 +2,16 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 
+use super::nesting::Shown;
+use super::value::DEPTH_MAX;
 use super::{MemberName, Value};
 
 /// Values by name; the order of the names is kept.
 ///
 /// Looking up is a walk over the names: made for the handful of members that events have.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Map<'a>(pub(crate) Vec<(MemberName<'a>, Value<'a>)>);
 
 impl<'a> Map<'a> {
@@ -79,9 +82,14 @@ impl<'a> Map<'a> {
     /// The same map, borrowing nothing.
     #[must_use]
     pub fn into_owned(self) -> Map<'static> {
+        self.owned_within(DEPTH_MAX)
+    }
+
+    /// As [`into_owned`](Map::into_owned), which takes values apart as far as so deep.
+    pub(super) fn owned_within(self, left: u8) -> Map<'static> {
         let members = self.0.into_iter();
         Map(members
-            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .map(|(name, value)| (name.into_owned(), value.owned_within(left)))
             .collect())
     }
 
@@ -90,7 +98,7 @@ impl<'a> Map<'a> {
     pub fn as_borrowed(&self) -> Map<'_> {
         let members = self.0.iter();
         Map(members
-            .map(|(name, value)| (MemberName::Borrowed(name.as_str()), value.as_borrowed()))
+            .map(|(name, value)| (name.as_borrowed(), value.as_borrowed()))
             .collect())
     }
 
@@ -186,6 +194,13 @@ impl<'a, K: Into<Cow<'a, str>>, V: Into<Value<'a>>> Extend<(K, V)> for Map<'a> {
 impl<'a, K: Into<Cow<'a, str>>, V: Into<Value<'a>>, const N: usize> From<[(K, V); N]> for Map<'a> {
     fn from(members: [(K, V); N]) -> Map<'a> {
         members.into_iter().collect()
+    }
+}
+
+impl fmt::Debug for Map<'_> {
+    /// What is nested more than 128 deep is left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Shown(self, 0).fmt(f)
     }
 }
 

@@ -35,6 +35,11 @@ impl<'a> MemberName<'a> {
         }
     }
 
+    /// The same name, borrowing from this one.
+    pub(crate) fn as_borrowed(&self) -> MemberName<'_> {
+        MemberName::Borrowed(self.as_str())
+    }
+
     /// The same name, borrowing nothing.
     pub(crate) fn into_owned(self) -> MemberName<'static> {
         match self {

@@ -11,6 +11,9 @@ mod json;
 mod map;
 mod member_name;
 mod names;
+mod nesting;
+#[cfg(test)]
+mod nesting_tests;
 mod number;
 mod owned;
 #[cfg(test)]

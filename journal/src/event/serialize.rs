@@ -2,8 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 
+use super::nesting::NESTED_MAX;
 use super::{Map, Number, Value};
 
 /// The only member of the map that stands for bytes in JSON.
@@ -11,8 +12,29 @@ pub(super) const BYTES_MEMBER: &str = "$bytes";
 
 impl Serialize for Value<'_> {
     /// Bytes become `{"$bytes": "<base64>"}`; NaN and infinities are up to the format (JSON: null).
+    /// More than 128 lists and maps in each other are an error.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
+        Nested(self, NESTED_MAX).serialize(serializer)
+    }
+}
+
+impl Serialize for Map<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Nested(self, NESTED_MAX).serialize(serializer)
+    }
+}
+
+/// Something and how many lists and maps may still open inside it.
+struct Nested<'v, T>(&'v T, u8);
+
+impl Serialize for Nested<'_, Value<'_>> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Nested(value, left) = *self;
+        let inner = || {
+            left.checked_sub(1)
+                .ok_or_else(|| S::Error::custom("nests more than 128 deep"))
+        };
+        match value {
             Value::Null => serializer.serialize_unit(),
             Value::Bool(value) => serializer.serialize_bool(*value),
             Value::I64(value) => serializer.serialize_i64(*value),
@@ -24,15 +46,19 @@ impl Serialize for Value<'_> {
                 map.serialize_entry(BYTES_MEMBER, &STANDARD.encode(bytes))?;
                 map.end()
             }
-            Value::List(values) => serializer.collect_seq(values),
-            Value::Map(map) => map.serialize(serializer),
+            Value::List(values) => {
+                let left = inner()?;
+                serializer.collect_seq(values.iter().map(|value| Nested(value, left)))
+            }
+            Value::Map(map) => Nested(map, inner()?).serialize(serializer),
         }
     }
 }
 
-impl Serialize for Map<'_> {
+impl Serialize for Nested<'_, Map<'_>> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.iter())
+        let Nested(map, left) = *self;
+        serializer.collect_map(map.iter().map(|(name, value)| (name, Nested(value, left))))
     }
 }
 

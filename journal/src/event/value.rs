@@ -1,17 +1,18 @@
 //! The data an event can carry.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use super::Map;
-use super::number;
+use super::{Map, MemberName, nesting, number};
 
 /// How deep lists and maps may nest in a value that is recorded.
 pub(crate) const DEPTH_MAX: u8 = 64;
 
 /// A piece of data: JSON's types, integers kept apart from floats, and bytes.
 ///
-/// Nests at most 64 deep when it is recorded. The bits of a float are kept.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Nests at most 64 deep when it is recorded, and may nest without end before that. The bits of a
+/// float are kept.
+#[derive(Default)]
 #[non_exhaustive]
 pub enum Value<'a> {
     /// Nothing.
@@ -145,32 +146,87 @@ impl<'a> Value<'a> {
     /// The same value, borrowing nothing.
     #[must_use]
     pub fn into_owned(self) -> Value<'static> {
-        match self {
-            Value::Null => Value::Null,
-            Value::Bool(value) => Value::Bool(value),
-            Value::I64(value) => Value::I64(value),
-            Value::U64(value) => Value::U64(value),
-            Value::F64(value) => Value::F64(value),
-            Value::String(text) => Value::String(Cow::Owned(text.into_owned())),
-            Value::Bytes(bytes) => Value::Bytes(Cow::Owned(bytes.into_owned())),
-            Value::List(values) => Value::List(values.into_iter().map(Value::into_owned).collect()),
-            Value::Map(map) => Value::Map(map.into_owned()),
+        self.owned_within(DEPTH_MAX)
+    }
+
+    /// As [`into_owned`](Value::into_owned), which takes this value apart as far as so deep.
+    pub(super) fn owned_within(mut self, left: u8) -> Value<'static> {
+        match (&mut self, left.checked_sub(1)) {
+            (Value::List(values), Some(left)) => {
+                let values = std::mem::take(values).into_iter();
+                Value::List(values.map(|value| value.owned_within(left)).collect())
+            }
+            (Value::Map(map), Some(left)) => Value::Map(std::mem::take(map).owned_within(left)),
+            (Value::List(_) | Value::Map(_), None) => {
+                let name = |name: &MemberName<'_>| MemberName::owned(name.as_str());
+                nesting::copy(&self, |leaf| leaf.clone().into_owned(), name)
+            }
+            (Value::Null, _) => Value::Null,
+            (Value::Bool(value), _) => Value::Bool(*value),
+            (Value::I64(value), _) => Value::I64(*value),
+            (Value::U64(value), _) => Value::U64(*value),
+            (Value::F64(value), _) => Value::F64(*value),
+            (Value::String(text), _) => {
+                Value::String(Cow::Owned(std::mem::take(text).into_owned()))
+            }
+            (Value::Bytes(bytes), _) => {
+                Value::Bytes(Cow::Owned(std::mem::take(bytes).into_owned()))
+            }
         }
     }
 
     /// The same value, borrowing from this one; only lists and maps are copied.
     #[must_use]
     pub fn as_borrowed(&self) -> Value<'_> {
+        nesting::copy(self, Value::leaf_borrowed, MemberName::as_borrowed)
+    }
+
+    fn leaf_borrowed(&self) -> Value<'_> {
         match self {
             Value::String(text) => Value::String(Cow::Borrowed(text)),
             Value::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
-            Value::List(values) => Value::List(values.iter().map(Value::as_borrowed).collect()),
-            Value::Map(map) => Value::Map(map.as_borrowed()),
-            Value::Null => Value::Null,
             Value::Bool(value) => Value::Bool(*value),
             Value::I64(value) => Value::I64(*value),
             Value::U64(value) => Value::U64(*value),
             Value::F64(value) => Value::F64(*value),
+            Value::Null | Value::List(_) | Value::Map(_) => Value::Null,
         }
+    }
+
+    fn leaf_cloned(&self) -> Value<'a> {
+        match self {
+            Value::String(text) => Value::String(text.clone()),
+            Value::Bytes(bytes) => Value::Bytes(bytes.clone()),
+            Value::Bool(value) => Value::Bool(*value),
+            Value::I64(value) => Value::I64(*value),
+            Value::U64(value) => Value::U64(*value),
+            Value::F64(value) => Value::F64(*value),
+            Value::Null | Value::List(_) | Value::Map(_) => Value::Null,
+        }
+    }
+}
+
+impl<'a> Clone for Value<'a> {
+    fn clone(&self) -> Value<'a> {
+        nesting::copy(self, Value::leaf_cloned, MemberName::clone)
+    }
+}
+
+impl PartialEq for Value<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        nesting::are_same((self, other))
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    /// What is nested more than 128 deep is left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        nesting::Shown(self, 0).fmt(f)
+    }
+}
+
+impl Drop for Value<'_> {
+    fn drop(&mut self) {
+        nesting::take_apart(self);
     }
 }

@@ -133,12 +133,14 @@ impl<'a> SpanBuilder<'a> {
     /// Records the start and returns the span.
     pub fn start(mut self) -> Span {
         let id = self.take_id();
-        let mut start: Box<SpanStart<'_>> = self.start;
-        start.span = Cow::Borrowed(id.as_str());
-        start.fields.output = self.output;
-        let mut event = Event::new(Action::SpanStart(*start));
-        event.at = self.at;
-        let started = self.session.write_event(&mut event);
+        let started = {
+            let mut start: Box<SpanStart<'_>> = self.start;
+            start.span = Cow::Borrowed(id.as_str());
+            start.fields.output = self.output;
+            let mut event = Event::new(Action::SpanStart(*start));
+            event.at = self.at;
+            self.session.write_event(&mut event)
+        };
         Span::started_as(self.session, id, started)
     }
 

@@ -87,11 +87,12 @@ impl<'a> SessionBuilder<'a> {
     /// # Errors
     /// [`Error::InvalidEvent`] if it is not, or cannot be serialised.
     pub fn meta_from(mut self, data: &(impl Serialize + ?Sized)) -> Result<SessionBuilder<'a>> {
-        let Value::Map(members) = Value::from_serialize(data)? else {
+        let mut made = Value::from_serialize(data)?;
+        let Value::Map(members) = &mut made else {
             let reason = "metadata is not made of named members".to_owned();
             return Err(Error::InvalidEvent { reason });
         };
-        self.start.metadata.extend(members);
+        self.start.metadata.extend(std::mem::take(members));
         Ok(self)
     }
 
@@ -103,11 +104,15 @@ impl<'a> SessionBuilder<'a> {
             Some(trace_id) => trace_id.into_owned(),
             None => self.recorder.trace_id(),
         };
-        start.trace_id = Some(Cow::Borrowed(trace_id.as_str()));
+        let start = SessionStart {
+            trace_id: Some(Cow::Borrowed(trace_id.as_str())),
+            ..start
+        };
         let id = SessionId::new(self.id);
         let mut event = Event::new(Action::SessionStart(start));
         event.at = self.at;
         let started = self.recorder.write(Some(&id), &mut event);
+        drop(event);
         Session::new(self.recorder, id, trace_id, started)
     }
 }

@@ -35,7 +35,8 @@ impl Core {
             let OnBacklog::Wait(time) = self.settings.on_backlog else {
                 return Err(over);
             };
-            let until = *deadline.get_or_insert_with(|| Instant::now() + time);
+            // A time without end has no deadline.
+            let until = *deadline.get_or_insert_with(|| Instant::now().checked_add(time));
             let batch = self.waiters.join();
             // A sync that ended before the batch was joined may have made room.
             if self.backlog_bytes() < bytes {
@@ -46,7 +47,7 @@ impl Core {
                 continue;
             }
             self.bell.want_sync();
-            if !self.waiters.wait(&batch, Some(until)) {
+            if !self.waiters.wait(&batch, until) {
                 return Err(over);
             }
         }

@@ -123,7 +123,7 @@ impl Core {
             next: Mutex::new(next),
             wants_segment: AtomicBool::new(false),
             watermark: Watermark::default(),
-            waiters: Waiters::default(),
+            waiters: Waiters::new(parts.settings.is_stepped),
             bell: Bell::default(),
             tender: Bell::default(),
             sync: Mutex::new(SyncState::default()),

@@ -21,6 +21,8 @@ pub(super) struct Errands {
     state: Mutex<State>,
     /// There is more to do, or nothing more will come, or all is done.
     changed: Condvar,
+    /// They are done at once by who has them done: there are no threads.
+    is_stepped: bool,
 }
 
 #[derive(Debug, Default)]
@@ -48,10 +50,19 @@ pub(super) enum Errand {
 }
 
 impl Errands {
+    /// For a run with threads or without.
+    pub(super) fn new(is_stepped: bool) -> Errands {
+        Errands {
+            is_stepped,
+            ..Errands::default()
+        }
+    }
+
     /// Has these done soon, in order, by another thread.
     pub(super) fn run(self: &Arc<Self>, errands: impl IntoIterator<Item = Errand>) {
         // A checker of schedules knows only its own threads, and its wakers do nothing else.
-        if cfg!(any(loom, shuttle)) || seeded::has(Bug::WakerInsideLock) {
+        let is_alone = self.is_stepped || cfg!(any(loom, shuttle));
+        if is_alone || seeded::has(Bug::WakerInsideLock) {
             return errands.into_iter().for_each(Errand::run_unguarded);
         }
         let needs_runner = {

@@ -81,7 +81,9 @@ impl OpenRun {
         let first = first_segment(&*self.storage, run_file.run(), segment_len, mode)?;
         let lane = Lane::begin(Arc::clone(&self.storage), first)?;
         let run_open = self.run_open(run_file.run(), &live_runs)?;
-        let segment_len = (segment_len * 4).min(self.settings.segment_bytes_max);
+        let segment_len = (segment_len * 4)
+            .min(self.settings.segment_bytes_max)
+            .next_multiple_of(4096);
         let core = Arc::new(Core::new(Parts {
             storage: self.storage,
             settings: self.settings,

@@ -38,7 +38,11 @@ pub(super) fn decide(facts: &Facts) -> Decision {
     let dirty_since = facts
         .dirty_since
         .filter(|_| !seeded::has(Bug::IntervalForgotten));
-    let sync_at = dirty_since.map(|since| since + facts.sync_interval);
+    let sync_at = dirty_since.map(|since| match seeded::has(Bug::IntervalOverflows) {
+        true => since + facts.sync_interval,
+        // For ever, if nobody waits.
+        false => since.saturating_add(facts.sync_interval),
+    });
     let is_sync_due = sync_at.is_some_and(|at| at <= facts.now);
     let witness_at = facts.unwitnessed_since.map(|since| since + WITNESS_AFTER);
     let close_at = facts.has_idle_window_since.map(|at| at + WINDOW_IDLE);
@@ -99,6 +103,22 @@ mod tests {
             ..early
         };
         assert_eq!(decide(&late), Decision::Sync);
+    }
+
+    #[test]
+    fn an_interval_without_end_never_ends() {
+        let never = Facts {
+            dirty_since: Some(CALM.now),
+            sync_interval: Duration::MAX,
+            ..CALM
+        };
+        let rest = Duration::MAX - CALM.now;
+        assert_eq!(decide(&never), Decision::Sleep(Some(rest)));
+        let asked = Facts {
+            wants_sync: true,
+            ..never
+        };
+        assert_eq!(decide(&asked), Decision::Sync);
     }
 
     #[test]

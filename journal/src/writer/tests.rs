@@ -336,7 +336,7 @@ fn the_error_hook_may_close_while_a_waiter_syncs() {
         core.wait_durable(seq, None),
         Err(Error::Poisoned { .. })
     ));
-    assert!(matches!(closed.get(), Some(Err(Error::Timeout))));
+    assert!(matches!(closed.wait(), Err(Error::Poisoned { .. })));
 }
 
 #[test]

@@ -66,6 +66,14 @@ impl Drop for Taken {
 }
 
 impl Waiters {
+    /// For a run with threads or without.
+    pub(super) fn new(is_stepped: bool) -> Waiters {
+        Waiters {
+            errands: Arc::new(Errands::new(is_stepped)),
+            ..Waiters::default()
+        }
+    }
+
     /// Joins the batch of the next sync to start. Whoever joins before that sync chooses its
     /// target is covered by it.
     pub(super) fn join(&self) -> Arc<Batch> {

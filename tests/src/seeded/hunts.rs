@@ -78,5 +78,6 @@ RunsByClock              | clock          | sim           | every_crash_state_ke
 FilesForEverybody        | private        | meanwhile     | every_file_is
 AppendWaitsForSync       | polite         | meanwhile     | what_is_appended_during
 SignalsLeftOpen          | polite         | user_code     | no_thread_of_the_journal
+IntervalOverflows        | polite         | user_code     | options_at_their_extremes
 WakerInsideLock          | polite         | user_code     | a_waker_that_panics
 ";

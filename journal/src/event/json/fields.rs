@@ -132,12 +132,12 @@ fn span_fields<'a>(
 /// A model is an object or just its name; a variant may also stand beside it.
 fn model<'a>(members: &mut Members<'a>, warnings: &mut Vec<String>) -> Result<Option<Model<'a>>> {
     let beside = members.text("variant")?;
-    let map = match members.take_some("model") {
+    let map = match &mut members.take_some("model") {
         None if beside.is_none() => return Ok(None),
         None => Map::new(),
-        Some(Value::String(name)) => Map::from([("model_id", name)]),
-        Some(Value::Map(map)) => map,
-        Some(other) => return Err(members.wrong("model", "an object or a string", &other)),
+        Some(Value::String(name)) => Map::from([("model_id", std::mem::take(name))]),
+        Some(Value::Map(map)) => std::mem::take(map),
+        Some(other) => return Err(members.wrong("model", "an object or a string", other)),
     };
     let mut inner = Members::new(map, "model.");
     let model = Model {
@@ -151,10 +151,10 @@ fn model<'a>(members: &mut Members<'a>, warnings: &mut Vec<String>) -> Result<Op
 
 /// The total is the sum of the parts, so a given one is not needed.
 fn tokens(members: &mut Members<'_>, warnings: &mut Vec<String>) -> Result<Option<Tokens>> {
-    let map = match members.take_some("tokens") {
+    let map = match &mut members.take_some("tokens") {
         None => return Ok(None),
-        Some(Value::Map(map)) => map,
-        Some(other) => return Err(members.wrong("tokens", "an object", &other)),
+        Some(Value::Map(map)) => std::mem::take(map),
+        Some(other) => return Err(members.wrong("tokens", "an object", other)),
     };
     let mut inner = Members::new(map, "tokens.");
     let tokens = Tokens {

@@ -44,18 +44,18 @@ impl<'a> Members<'a> {
     }
 
     pub(super) fn text(&mut self, name: &str) -> Result<Option<Cow<'a, str>>> {
-        match self.take_some(name) {
+        match &mut self.take_some(name) {
             None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => Err(self.wrong(name, "a string", &other)),
+            Some(Value::String(text)) => Ok(Some(std::mem::take(text))),
+            Some(other) => Err(self.wrong(name, "a string", other)),
         }
     }
 
     pub(super) fn map(&mut self, name: &str) -> Result<Map<'a>> {
-        match self.take_some(name) {
+        match &mut self.take_some(name) {
             None => Ok(Map::new()),
-            Some(Value::Map(map)) => Ok(map),
-            Some(other) => Err(self.wrong(name, "an object", &other)),
+            Some(Value::Map(map)) => Ok(std::mem::take(map)),
+            Some(other) => Err(self.wrong(name, "an object", other)),
         }
     }
 

@@ -167,9 +167,9 @@ fn unknown<'a>(members: &mut Members<'a>) -> Result<Action<'a>> {
         return Err(invalid(reason));
     }
     match members.take("data") {
-        Some(Value::Bytes(payload)) => Ok(Action::Unknown {
+        Some(Value::Bytes(ref mut payload)) => Ok(Action::Unknown {
             kind,
-            payload: Bytes::from(payload.into_owned()),
+            payload: Bytes::from(std::mem::take(payload).into_owned()),
         }),
         other => {
             let expected = "{\"$bytes\": \"<base64>\"}";
