@@ -102,6 +102,19 @@ pub enum Error {
         #[source]
         cause: Arc<Error>,
     },
+    /// Somebody removed a segment of this run or its directory, moved it away or put something
+    /// else in its place: what is written there cannot be found again. Open the journal again.
+    #[error(
+        "the {what} {} was removed, moved away or replaced while it was written; \
+         open the journal again to go on in a new run",
+        path.display()
+    )]
+    Removed {
+        /// "segment" or "directory".
+        what: &'static str,
+        /// Where it was.
+        path: PathBuf,
+    },
     /// The journal is closed.
     #[error("the journal is closed")]
     Closed,
@@ -153,6 +166,7 @@ impl Error {
             Error::Backlog { .. } => "backlog",
             Error::Timeout => "timeout",
             Error::Poisoned { .. } => "poisoned",
+            Error::Removed { .. } => "removed",
             Error::Closed => "closed",
             Error::Forked => "forked",
             Error::Disabled { .. } => "disabled",

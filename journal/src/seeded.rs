@@ -41,6 +41,8 @@ bugs! {
     CalmWhileLeft,
     /// Files are made and opened by the directory's path.
     NameResolvedAnew,
+    /// Nobody looks whether a segment still has its name.
+    NameNotChecked,
     /// Nothing is synced unless somebody waits for it.
     IntervalForgotten,
     /// What is appended while the syncer stays awake counts as appended when it looks again.

@@ -55,6 +55,10 @@ impl Storage for Careless {
         self.0.remove(name)
     }
 
+    fn stamp(&self) -> io::Result<Option<u64>> {
+        self.0.stamp()
+    }
+
     fn sync_dir(&self) -> io::Result<()> {
         match self.1 {
             Lack::Sync => Ok(()),

@@ -175,6 +175,10 @@ impl Storage for Watched {
         self.make(Operation::Remove, name, || self.inner.remove(name))
     }
 
+    fn stamp(&self) -> io::Result<Option<u64>> {
+        self.inner.stamp()
+    }
+
     fn sync_dir(&self) -> io::Result<()> {
         self.make(Operation::SyncDir, "", || self.inner.sync_dir())
     }

@@ -1,4 +1,4 @@
-//! Promises: durable, many-processes.
+//! Promises: durable, poisoned, many-processes.
 //!
 //! What becomes of a journal whose directory or files somebody else moves, replaces or removes
 //! while it is written.
@@ -6,12 +6,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use journal_tests::compare::compare;
 use journal_tests::modes::modes;
 use journal_tests::plain::Plain;
-use trace_journal::{Journal, Loss, Reader, Seq, UserKind, WriteMode};
+use trace_journal::{Error, Journal, Loss, Reader, Seq, UserKind, WriteMode};
 
 fn kind() -> UserKind {
     UserKind::new(200).unwrap()
@@ -84,5 +84,166 @@ fn a_directory_reached_by_a_link_is_the_one_it_led_to() {
         journal.close().unwrap();
         assert_eq!(fs::read_dir(&other).unwrap().count(), 0);
         check_whole(&dir, &appended);
+    }
+}
+
+/// What somebody does to a segment of a live run.
+type Deed = fn(&Path, &Path);
+
+const DEEDS: [(&str, Deed); 5] = [
+    ("removed", |segment, _| fs::remove_file(segment).unwrap()),
+    ("moved away", |segment, elsewhere| {
+        fs::rename(segment, elsewhere).unwrap();
+    }),
+    (
+        "moved away but for a link elsewhere",
+        |segment, elsewhere| {
+            fs::hard_link(segment, elsewhere).unwrap();
+            fs::remove_file(segment).unwrap();
+        },
+    ),
+    ("replaced by a copy", |segment, elsewhere| {
+        fs::copy(segment, elsewhere).unwrap();
+        fs::rename(elsewhere, segment).unwrap();
+    }),
+    ("replaced by a link", |segment, elsewhere| {
+        fs::rename(segment, elsewhere).unwrap();
+        std::os::unix::fs::symlink(elsewhere, segment).unwrap();
+    }),
+];
+
+fn segments(dir: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(dir)
+        .unwrap()
+        .map(|found| found.unwrap().path());
+    let mut paths: Vec<PathBuf> = paths
+        .filter(|path| path.extension().is_some_and(|end| end == "seg"))
+        .collect();
+    paths.sort();
+    paths
+}
+
+/// Nobody is told that anything is durable from now on, and everybody why.
+fn check_poisoned(journal: &Journal, what: &str) {
+    // If the syncer was faster, the append is refused already.
+    let outcome = journal
+        .append(kind(), b"lost")
+        .and_then(|seq| journal.wait_durable(seq));
+    let Err(Error::Poisoned { cause }) = outcome else {
+        panic!("{what}: {outcome:?}");
+    };
+    assert_eq!(cause.code(), "removed", "{what}: {cause}");
+    assert!(
+        cause.to_string().contains("open the journal again"),
+        "{cause}"
+    );
+    assert!(
+        matches!(journal.sync(), Err(Error::Poisoned { .. })),
+        "{what}"
+    );
+    assert!(
+        matches!(journal.close(), Err(Error::Poisoned { .. })),
+        "{what}"
+    );
+}
+
+#[test]
+fn a_segment_that_is_gone_poisons_before_anybody_is_told() {
+    for (mode, _) in modes() {
+        for (what, deed) in DEEDS {
+            let root = tempfile::tempdir().unwrap();
+            let dir = root.path().join("journal");
+            let journal = open(&dir, mode);
+            let before = journal.append(kind(), b"before").unwrap();
+            journal.wait_durable(before).unwrap();
+            deed(&segments(&dir)[0], &root.path().join("elsewhere"));
+            check_poisoned(&journal, what);
+            journal.wait_durable(before).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_segment_left_behind_that_is_gone_poisons_too() {
+    for (mode, _) in modes() {
+        for (what, deed) in DEEDS {
+            let root = tempfile::tempdir().unwrap();
+            let dir = root.path().join("journal");
+            let journal = open(&dir, mode);
+            rotate(&journal);
+            deed(&segments(&dir)[1], &root.path().join("elsewhere"));
+            check_poisoned(&journal, what);
+        }
+    }
+}
+
+#[test]
+fn closing_says_that_a_segment_is_gone() {
+    for (mode, _) in modes() {
+        for which in 0..2 {
+            let root = tempfile::tempdir().unwrap();
+            let dir = root.path().join("journal");
+            let journal = open(&dir, mode);
+            rotate(&journal);
+            fs::remove_file(&segments(&dir)[which]).unwrap();
+            let closed = journal.close();
+            let Err(Error::Poisoned { cause }) = closed else {
+                panic!("{which}: {closed:?}");
+            };
+            assert_eq!(cause.code(), "removed");
+        }
+    }
+}
+
+#[test]
+fn a_segment_that_is_gone_before_its_turn_is_made_anew() {
+    for (mode, _) in modes() {
+        for (what, deed) in &DEEDS[..4] {
+            let root = tempfile::tempdir().unwrap();
+            let dir = root.path().join("journal");
+            let options = Journal::options()
+                .write_mode(mode)
+                .segment_bytes_max(1 << 20);
+            let journal = options.open(&dir).unwrap();
+            let mut appended = Vec::new();
+            while segments(&dir).len() < 2 {
+                appended.push(journal.append(kind(), [7; 1000]).unwrap());
+            }
+            if journal.info().run.unwrap().segment.0 > 1 {
+                continue;
+            }
+            let waiting = segments(&dir).remove(1);
+            deed(&waiting, &root.path().join("elsewhere"));
+            appended.extend(rotate(&journal));
+            appended.extend((0..200).map(|_| journal.append(kind(), [7; 4000]).unwrap()));
+            journal.sync().unwrap();
+            journal.close().unwrap();
+            let report = Reader::open(&dir).unwrap().report();
+            assert_eq!(report.loss, Loss::None, "{what}: {report:?}");
+            assert!(Reader::open(&dir).unwrap().records().count() > appended.len());
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_was_emptied_or_removed_poisons() {
+    for (mode, _) in modes() {
+        for is_removed in [false, true] {
+            let root = tempfile::tempdir().unwrap();
+            let dir = root.path().join("journal");
+            let journal = open(&dir, mode);
+            rotate(&journal);
+            // A cache may be put into it meanwhile.
+            while fs::remove_dir_all(&dir).is_err() {}
+            if !is_removed {
+                fs::create_dir(&dir).unwrap();
+            }
+            check_poisoned(&journal, "removed");
+            assert_eq!(dir.exists(), !is_removed);
+            let again = open(&dir, mode);
+            let appended = rotate(&again);
+            again.close().unwrap();
+            check_whole(&dir, &appended);
+        }
     }
 }

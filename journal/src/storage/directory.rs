@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -175,8 +176,26 @@ impl Directory {
 
     /// Which file has this name.
     pub(super) fn identity_of(&self, name: &str) -> io::Result<FileIdentity> {
-        let facts = rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let facts = retry(|| {
+            let facts = rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW);
+            Ok(facts?)
+        })?;
         Ok(identity(&facts))
+    }
+
+    /// When names were made or removed last, or anything else about it was changed.
+    pub(super) fn stamp(&self) -> io::Result<u64> {
+        let facts = self.dir.metadata()?;
+        let times = [
+            facts.mtime(),
+            facts.mtime_nsec(),
+            facts.ctime(),
+            facts.ctime_nsec(),
+        ];
+        // Which is later does not matter, only whether any is another one.
+        Ok(times.iter().fold(0, |sum: u64, time| {
+            sum.wrapping_mul(MIXING).wrapping_add(time.unsigned_abs())
+        }))
     }
 
     /// Makes names made and removed so far durable, where the file system can do that.
@@ -247,6 +266,9 @@ pub(super) fn is_any(error: &io::Error, errnos: &[Errno]) -> bool {
 }
 
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
+
+/// Odd, so that no part of what is multiplied by it is lost.
+const MIXING: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Bytes of entries asked for with one call.
 const LISTED_AT_ONCE: usize = 64 << 10;

@@ -138,6 +138,10 @@ impl Storage for DiskStorage {
         self.dir.identity_of(name)
     }
 
+    fn stamp(&self) -> io::Result<Option<u64>> {
+        self.dir.stamp().map(Some)
+    }
+
     fn sync_dir(&self) -> io::Result<()> {
         self.dir.sync()
     }

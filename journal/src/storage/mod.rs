@@ -63,6 +63,12 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// Which file has a name: a symbolic link is one itself.
     fn identity_of(&self, name: &str) -> io::Result<FileIdentity>;
 
+    /// A number that is another one after names were made or removed, as far as the file system
+    /// tells times apart; `None` where it does not.
+    fn stamp(&self) -> io::Result<Option<u64>> {
+        Ok(None)
+    }
+
     /// Makes names made and removed so far durable.
     fn sync_dir(&self) -> io::Result<()>;
 

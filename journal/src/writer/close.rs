@@ -81,6 +81,7 @@ impl Core {
 
     fn close_run(&self, state: &mut SyncState) -> Result<()> {
         self.lock_lane().note_refused();
+        state.names.want_all();
         self.sync_all(state)?;
         if self.is_left.load(Ordering::SeqCst) {
             self.lock_lane().is_closed = true;

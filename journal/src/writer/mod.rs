@@ -15,6 +15,7 @@ mod group;
 mod indexing;
 mod lane;
 mod mark;
+mod names;
 mod next;
 mod open;
 mod outgoing;

@@ -1,5 +1,6 @@
 //! The segment after the active one: made ahead where there was time, else when it is needed.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -57,6 +58,7 @@ impl NextSegment {
         needed: u64,
     ) -> Result<Arc<Segment>, PrepareFailure> {
         self.has_given_up = false;
+        self.forget_removed(storage);
         let waiting = match self.waiting.take() {
             Some(waiting) if waiting.segment.file_len >= needed => waiting,
             small => {
@@ -86,6 +88,23 @@ impl NextSegment {
             )));
         }
         Ok(segment)
+    }
+
+    /// Lets go of the waiting segment if somebody has removed or replaced it.
+    fn forget_removed(&mut self, storage: &dyn Storage) {
+        let Some(Waiting { segment, .. }) = &self.waiting else {
+            return;
+        };
+        match storage.identity_of(&segment.name) {
+            Ok(found) => match segment.file.identity() {
+                // Whatever is there now stays, and its number is not used again.
+                Ok(own) if own != found => {}
+                _ => return,
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => self.number = segment.number,
+            Err(_) => return,
+        }
+        self.waiting = None;
     }
 
     /// Makes the next part at the beginning of the waiting segment writable, up to `at_most` bytes;

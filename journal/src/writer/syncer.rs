@@ -7,6 +7,7 @@ use super::core::{Core, lock};
 use super::frontier::{End, Frontier, Target};
 use super::indexing::Indexing;
 use super::mark::Mark;
+use super::names::Names;
 use super::patience::Experience;
 use super::schedule::{Decision, Facts, decide};
 use super::tender::BUSY_BYTES;
@@ -21,6 +22,7 @@ use crate::seq::SegmentNumber;
 pub(super) struct SyncState {
     /// Up to where the newest segment was synced.
     pub(super) synced: Option<(SegmentNumber, u64)>,
+    pub(super) names: Names,
     pub(super) frontier: Frontier,
     /// Segments left behind that are not whole on the disk yet, in order.
     pub(super) finished: Vec<Finished>,
@@ -250,19 +252,7 @@ impl Core {
             }
             state.synced = Some((segment.number, *end));
         }
-        // Records in a directory that has no name any more can never be found again.
-        match self.storage.is_linked() {
-            Ok(true) => Ok(()),
-            Ok(false) => {
-                let gone = std::io::Error::from(std::io::ErrorKind::NotFound);
-                Err(Error::io(
-                    "sync into the removed directory",
-                    self.storage.path(),
-                    gone,
-                ))
-            }
-            Err(error) => Err(Error::io("look at", self.storage.path(), error)),
-        }
+        self.check_names(&mut state.names, &target.ends)
     }
 
     /// After a second of idleness: one more mark, and a sync that makes it durable.

@@ -11,6 +11,8 @@ DirectorySyncLeftOut     | durable        | sim           | every_crash_state_ke
 FullSegmentNotSynced     | durable        | syncs         | a_durable_answer
 FullSegmentNotSynced     | durable        | sim           | every_crash_state_keeps
 StoredTakenForPositioned | durable        | trace_journal | what_is_stored_between_two
+NameNotChecked           | durable        | names         | a_segment_that_is_gone
+NameNotChecked           | poisoned       | limits        | a_directory_removed
 NameResolvedAnew         | durable        | names         | a_directory_that_is_moved
 NameResolvedAnew         | durable        | limits        | a_program_that_goes_elsewhere
 SyncFromNextPage         | durable        | syncs         | a_durable_answer

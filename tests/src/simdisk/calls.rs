@@ -16,6 +16,7 @@ impl State {
             None => drop(names.remove(name)),
         }
         self.version += 1;
+        self.stamp += 1;
         self.name_changes.push((name.to_owned(), to));
     }
 

@@ -209,6 +209,10 @@ impl Storage for Process {
         })
     }
 
+    fn stamp(&self) -> io::Result<Option<u64>> {
+        self.look(Need::Nothing, |state| Ok(Some(state.stamp)))
+    }
+
     fn sync_dir(&self) -> io::Result<()> {
         self.change(Need::DirSync, |state| {
             if state.bug != Some(Bug::DirSyncIgnored) {

@@ -62,6 +62,8 @@ struct State {
     delayed: Option<(FileId, usize, usize)>,
     /// Grows with every change that a crash could show.
     version: u64,
+    /// Grows with every name that is made or removed.
+    stamp: u64,
 }
 
 impl SimDisk {
@@ -84,6 +86,7 @@ impl SimDisk {
                 foul: None,
                 delayed: None,
                 version: 0,
+                stamp: 0,
             })),
             watcher: None,
         }
