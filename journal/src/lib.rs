@@ -33,7 +33,7 @@ pub use event::{
     Channel, Event, JsonLine, Kind, Level, Link, Map, Model, Number, OtlpKind, SessionStatus,
     SpanFields, Status, ToValue, Tokens, Value,
 };
-pub use format::{RecordKind, UserKind};
+pub use format::{RecordKind, UserKind, VERSION as FORMAT_VERSION};
 pub use info::{Info, RunInfo};
 pub use journal::Journal;
 pub use options::Options;

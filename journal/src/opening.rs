@@ -115,7 +115,7 @@ fn open_run(
     errors: Arc<ErrorLog>,
 ) -> Result<(Arc<Core>, Vec<RunId>)> {
     let plan = plan(&*storage)?;
-    let generation = next_generation(plan.generation_max)?;
+    let generation = next_generation(plan.generation_max);
     let applied = Applied::begin(&*storage, &plan, &mut |error| errors.report(error));
     // Making its first segment makes all names durable: of what dead runs left, too.
     let core = OpenRun {

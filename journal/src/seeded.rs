@@ -129,6 +129,8 @@ bugs! {
     MissingSegmentPassedOver,
     /// A witness is believed about records behind itself.
     WitnessOfTheFuture,
+    /// Segments of a newer version are passed over, and their run is judged and claimed without.
+    NewerRunClaimed,
     /// The last durable record does not count as durable.
     LastDurableForgotten,
     /// What retention removed does not count as removed.

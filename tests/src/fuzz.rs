@@ -20,6 +20,7 @@ mod planted;
 mod pool;
 mod swell;
 
+pub use cache::crc;
 use directory::directory;
 use event::event;
 use frame::frame;

@@ -134,7 +134,7 @@ fn a_newer_format_version_is_unsupported_and_the_rest_is_reported() {
     bytes[8] = 0x63;
     bytes[4096 + 8] = 0x63;
     fs::write(&newer, &bytes).unwrap();
-    let report = verb("recover", dir.path(), &["--json"]).code(1).json();
+    let report = verb("recover", dir.path(), &["--json"]).code(0).json();
     let name = newer.file_name().unwrap().to_str().unwrap();
     let file = |s: &&Value| s["file"] == name;
     let segment = report["segments"]
@@ -144,13 +144,19 @@ fn a_newer_format_version_is_unsupported_and_the_rest_is_reported() {
         .find(file)
         .unwrap();
     assert_eq!(segment["state"], "unsupported");
-    let ran = verb("recover", dir.path(), &[]).code(1);
-    let text = format!("{}{}", ran.text(), ran.stderr);
+    assert_eq!(
+        (&report["loss"], &report["ranges"]),
+        (&json!("none"), &json!([]))
+    );
+    let ran = verb("recover", dir.path(), &[]).code(0);
+    let text = ran.text();
     assert!(
         text.contains("unknown-version") && text.contains(name),
         "{text}"
     );
-    let rows = verb("list", dir.path(), &["--json"]).code(1).json();
+    let words = "1 segment is of format 99, this command reads up to 0: update it";
+    assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    let rows = verb("list", dir.path(), &["--json"]).code(0).json();
     assert_eq!(rows[0]["id"], "t");
     // A writer starts its own run and touches nothing else.
     ingest(dir.path(), &completed("u"));
@@ -158,6 +164,10 @@ fn a_newer_format_version_is_unsupported_and_the_rest_is_reported() {
     let only = tempfile::tempdir().unwrap();
     fs::copy(&newer, only.path().join(newer.file_name().unwrap())).unwrap();
     all_readers(only.path(), 1, "");
+    let report = verb("verify", only.path(), &["--json"]).code(1).json();
+    let states = (&report["segments"][0]["state"], &report["runs"][0]["state"]);
+    assert_eq!(states, (&json!("unsupported"), &json!("unsupported")));
+    assert_eq!(report["segments"][0]["version"], 99);
 }
 
 #[test]

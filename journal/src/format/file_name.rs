@@ -49,6 +49,23 @@ impl FileName {
         }
     }
 
+    /// The segment that a file of a kind this library does not know stands for by its name,
+    /// `<run>-<number>.<other>`, if it begins with a header page.
+    #[must_use]
+    pub fn stands_for(name: &str) -> Option<(RunId, SegmentNumber)> {
+        let (stem, _) = name.split_once('.')?;
+        match FileName::parse(name) {
+            Some(_) => None,
+            None => parse_segment(stem),
+        }
+    }
+
+    /// Whether a name's ending is kept for files of later versions of the library.
+    pub(crate) fn is_reserved(name: &str) -> bool {
+        let ending = name.split_once('.').map(|(_, ending)| ending);
+        ending.is_some_and(|ending| matches!(ending, "segz" | "par" | "key"))
+    }
+
     /// The run the file belongs to.
     #[must_use]
     pub fn run(self) -> RunId {
@@ -119,6 +136,22 @@ mod tests {
             let parsed = FileName::parse(name).unwrap();
             assert_eq!(parsed.to_string(), name);
         }
+    }
+
+    #[test]
+    fn a_file_of_another_kind_stands_for_the_segment_of_its_name() {
+        let name = "00000001-00000000000000ff-000002";
+        let Some(FileName::Segment(run, number)) = FileName::parse(&format!("{name}.seg")) else {
+            panic!("a segment's name");
+        };
+        for ending in ["segz", "seg.bak", "zst"] {
+            let stands_for = FileName::stands_for(&format!("{name}.{ending}"));
+            assert_eq!(stands_for, Some((run, number)), "{ending}");
+        }
+        for other in ["seg", "idx", "idx.tmp"] {
+            assert_eq!(FileName::stands_for(&format!("{name}.{other}")), None);
+        }
+        assert_eq!(FileName::stands_for("notes.segz"), None);
     }
 
     #[test]

@@ -22,10 +22,20 @@ pub enum HeaderState {
     Intact(SegmentHeader),
     /// One page is intact; the other, first (0) or second (1), is damaged.
     OnePage(SegmentHeader, u8),
-    /// Written by a newer version of the library.
+    /// Written by a newer version of the library: a page with this version is intact, or both are
+    /// not and say the same.
     Newer(u32),
     /// Neither page is intact.
     Broken,
+}
+
+impl HeaderState {
+    /// Whether a page is intact, in this version or a newer one.
+    pub(crate) fn has_intact_page(start: &[u8]) -> bool {
+        let pages = start.chunks(HEADER_PAGE_LEN).take(2);
+        let is_intact = |page| matches!(page, Page::Intact(_) | Page::Newer(_));
+        pages.map(|page| Page::decode(Some(page))).any(is_intact)
+    }
 }
 
 impl SegmentHeader {
@@ -58,13 +68,14 @@ impl SegmentHeader {
         let first = Page::decode(start.get(..HEADER_PAGE_LEN));
         let second = Page::decode(start.get(HEADER_PAGE_LEN..2 * HEADER_PAGE_LEN));
         match (first, second) {
+            // A writer of the other version made it: to go on as if it were ours could destroy it.
+            (Page::Newer(version), _) | (_, Page::Newer(version)) => HeaderState::Newer(version),
             (Page::Intact(first), Page::Intact(second)) if first == second => {
                 HeaderState::Intact(first)
             }
             // Two intact pages that disagree cannot come from one writer: believe the first.
             (Page::Intact(header), _) => HeaderState::OnePage(header, 1),
             (_, Page::Intact(header)) => HeaderState::OnePage(header, 0),
-            (Page::Newer(version), _) | (_, Page::Newer(version)) => HeaderState::Newer(version),
             (Page::Claims(first), Page::Claims(second)) if first == second => {
                 HeaderState::Newer(first)
             }
@@ -85,7 +96,7 @@ enum Page {
 
 impl Page {
     fn decode(page: Option<&[u8]>) -> Page {
-        let Some(page) = page else {
+        let Some(page) = page.filter(|page| page.len() == HEADER_PAGE_LEN) else {
             return Page::Broken;
         };
         let mut fields = Fields(page);
@@ -106,7 +117,8 @@ impl Page {
         if !is_intact {
             return Page::Broken;
         }
-        fields.take::<4>();
+        // Bits of features have their place here; this version has none and looks at none.
+        let _features = fields.take::<4>();
         let generation = Generation(u32::from_le_bytes(fields.take()));
         let segment = SegmentNumber(u32::from_le_bytes(fields.take()));
         let run = RunId {
@@ -211,6 +223,24 @@ mod tests {
             SegmentHeader::decode(&page.repeat(2)),
             HeaderState::Newer(9)
         );
+    }
+
+    #[test]
+    fn an_intact_page_of_a_newer_version_counts_whatever_the_other_is() {
+        let ours = header().encode_page();
+        let mut newer = ours;
+        newer[8] = 2;
+        let crc = checksum(&newer[..CRC_OFFSET]);
+        newer[CRC_OFFSET..].copy_from_slice(&crc.to_le_bytes());
+        for other in [ours, newer, [0; HEADER_PAGE_LEN], [7; HEADER_PAGE_LEN]] {
+            for pages in [[newer, other], [other, newer]] {
+                let state = SegmentHeader::decode(&pages.concat());
+                assert_eq!(state, HeaderState::Newer(2));
+                assert!(HeaderState::has_intact_page(&pages.concat()));
+            }
+        }
+        assert!(!HeaderState::has_intact_page(&[7; 2 * HEADER_PAGE_LEN]));
+        assert!(!HeaderState::has_intact_page(&ours[..HEADER_PAGE_LEN - 1]));
     }
 
     #[test]

@@ -211,13 +211,17 @@ impl View {
         let survey = &self.survey;
         if survey.runs.iter().all(|run| run.segments.is_empty()) {
             let mut has_foreign = false;
+            let is_reported = self.depth == Depth::Everything && self.mode == Mode::Salvage;
             for stray in &survey.strays {
                 match &stray.state {
-                    StrayState::Newer(version) => {
+                    // Who reads everything gets a report that says so.
+                    StrayState::Unsupported(_) | StrayState::Unreadable(_) if is_reported => {}
+                    StrayState::Unsupported(found) => {
+                        let supported = crate::format::VERSION;
                         return Err(Error::Unsupported {
                             file: stray.name.clone(),
-                            version: *version,
-                            supported: crate::format::VERSION,
+                            version: found.version.unwrap_or(supported + 1),
+                            supported,
                         });
                     }
                     StrayState::Unreadable(error) => return Err(error.clone()),

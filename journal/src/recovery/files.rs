@@ -1,9 +1,11 @@
 //! Which files of a directory are segments of which run.
 
 use crate::error::Error;
-use crate::format::{FRAMES_OFFSET, FileName, HeaderState, SegmentHeader};
+use crate::format::{
+    FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, HeaderState, SegmentHeader,
+};
 use crate::seq::{RunId, SegmentNumber};
-use crate::storage::{Entry, Storage};
+use crate::storage::{Entry, Storage, StorageFile};
 
 /// A file that is, or is named like, a segment. It is not kept open: there may be thousands.
 #[derive(Clone, Debug)]
@@ -64,10 +66,19 @@ pub(crate) enum StrayState {
     Copy,
     /// A second copy of a segment, under the name of a segment.
     MisnamedCopy,
-    /// Written by a newer version of the library.
-    Newer(u32),
+    /// Only a later version of the library reads it.
+    Unsupported(Unsupported),
     /// The system would not let us.
     Unreadable(Error),
+}
+
+/// What a later version of the library wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unsupported {
+    /// The run it is of, and its number there, if its name tells.
+    pub(crate) segment: Option<(RunId, SegmentNumber)>,
+    /// Its format version; `None` if it is of a kind this library does not know.
+    pub(crate) version: Option<u32>,
 }
 
 /// What a file turns out to be.
@@ -126,7 +137,10 @@ fn look(
     let state = SegmentHeader::decode(&pages);
     let (header, fact) = match state {
         HeaderState::Newer(version) => {
-            return Ok(stray(entry, len, StrayState::Newer(version)));
+            let version = Some(version);
+            let segment = named.or_else(|| FileName::stands_for(&entry.name));
+            let unsupported = Unsupported { segment, version };
+            return Ok(stray(entry, len, StrayState::Unsupported(unsupported)));
         }
         HeaderState::Intact(header) => (Some(header), HeaderFact::Intact),
         HeaderState::OnePage(header, page) => (Some(header), HeaderFact::OnePage(page)),
@@ -136,6 +150,14 @@ fn look(
         HeaderState::Broken => (None, HeaderFact::Broken),
     };
     let told = header.map(|header| (header.run, header.segment));
+    let stands_for = FileName::stands_for(&entry.name).filter(|_| header.is_some());
+    if stands_for.is_some() && is_of_another_kind(&*file, &entry.name, told) {
+        let unsupported = Unsupported {
+            segment: stands_for,
+            version: None,
+        };
+        return Ok(stray(entry, len, StrayState::Unsupported(unsupported)));
+    }
     let Some((run, number)) = told.or(named) else {
         return Ok(stray(entry, len, StrayState::Foreign));
     };
@@ -156,6 +178,37 @@ fn look(
         frames_max: u64::MAX,
     }))
 }
+
+/// Whether a file that begins with header pages, under a name of another ending than a segment's,
+/// is not just a segment that was renamed.
+fn is_of_another_kind(
+    file: &dyn StorageFile,
+    name: &str,
+    told: Option<(RunId, SegmentNumber)>,
+) -> bool {
+    let is_one_word = |ending: &str| ending.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let has_other_ending = name
+        .split_once('.')
+        .is_some_and(|(_, end)| is_one_word(end));
+    if FileName::is_reserved(name) {
+        return true;
+    }
+    let mut start = [0; START_LEN];
+    if !has_other_ending || file.read_at(&mut start, FRAMES_OFFSET).is_err() {
+        return false;
+    }
+    let (fields, rest) = start.split_at(FRAME_HEADER_LEN);
+    let is_start = || {
+        let (run, number) = told?;
+        let frame = FrameHeader::decode(fields.try_into().ok()?).ok()?;
+        let payload = rest.get(..usize::try_from(frame.payload_len).ok()?)?;
+        Some(frame.fits(FrameSeed::new(run, number), FRAMES_OFFSET, payload))
+    };
+    start != [0; START_LEN] && !is_start().unwrap_or(false)
+}
+
+/// Enough for the first frame of a segment.
+const START_LEN: usize = FRAME_HEADER_LEN + 112;
 
 fn stray(entry: &Entry, len: u64, state: StrayState) -> Found {
     Found::Stray(Stray {

@@ -11,6 +11,7 @@ mod facts;
 mod fates;
 mod files;
 mod finding;
+mod heads;
 pub(crate) mod joint;
 mod judge;
 pub(crate) mod neighbours;

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::Liveness;
+use super::heads::Heads;
 use super::probe::probe;
 use crate::error::{Error, Result};
 use crate::format::FileName;
@@ -35,12 +36,14 @@ impl Neighbours {
     ) -> Result<Neighbours> {
         let names = storage.names();
         let names = names.map_err(|e| Error::io("list", storage.path(), e))?;
-        let names: Vec<FileName> = names
-            .iter()
-            .filter_map(|name| FileName::parse(name))
-            .filter(|name| name.run() != own)
-            .collect();
-        let generation_max = names.iter().map(|name| name.run().generation).max();
+        let run_of = |name: &str| {
+            let run = FileName::parse(name).map(FileName::run);
+            run.or_else(|| FileName::stands_for(name).map(|(run, _)| run))
+        };
+        let others = names.iter().map(String::as_str);
+        let heads = Heads::of(others.filter(|name| run_of(name) != Some(own)));
+        let names = names.iter().filter_map(|name| FileName::parse(name));
+        let names: Vec<FileName> = names.filter(|name| name.run() != own).collect();
         let locks: BTreeSet<RunId> = names
             .iter()
             .filter_map(|name| match name {
@@ -50,7 +53,7 @@ impl Neighbours {
             .collect();
         let is_live = |run: &RunId| !dead.contains(run) && probe(storage, *run) != Liveness::Dead;
         Ok(Neighbours {
-            generation_max: generation_max.unwrap_or(Generation(0)),
+            generation_max: Generation(heads.generation_max(storage, dead)),
             live: locks.into_iter().filter(is_live).collect(),
         })
     }

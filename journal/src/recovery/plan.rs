@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Liveness;
+use super::heads::Heads;
 use super::part::{Recovered, recovered};
 use super::probe::probe;
 use crate::error::{Error, Result};
@@ -26,7 +27,7 @@ pub(crate) struct Plan {
     pub(crate) stale: Vec<RunId>,
     /// Runs whose process is gone.
     pub(crate) dead: BTreeSet<RunId>,
-    /// The largest generation in the directory, 0 if there is none.
+    /// The largest generation of a run there is, 0 if there is none.
     pub(crate) generation_max: u32,
     /// Names of files in the making, whose makers may be dead.
     pub(crate) temporaries: Vec<String>,
@@ -40,7 +41,7 @@ pub(crate) struct Plan {
 pub(crate) fn plan(storage: &dyn Storage) -> Result<Plan> {
     let mut listing = Listing::of(storage)?;
     let mut plan = Plan {
-        generation_max: listing.generation_max,
+        generation_max: listing.heads.generation_max(storage, &BTreeSet::new()),
         temporaries: std::mem::take(&mut listing.temporaries),
         ..Plan::default()
     };
@@ -71,15 +72,22 @@ pub(crate) fn plan(storage: &dyn Storage) -> Result<Plan> {
     let covered = covered(storage, &listing, &open);
     let (done, open): (Vec<RunId>, Vec<RunId>) =
         open.into_iter().partition(|run| covered.contains(run));
-    let segments = open.iter().filter_map(|run| {
+    // What a later version of the library wrote is not taken on, and nothing of it goes.
+    let is_ours = |run: &RunId| !listing.heads.is_unsupported(storage, *run);
+    plan.unrecovered = open.into_iter().filter(is_ours).collect();
+    plan.stale = finished.into_iter().chain(done).collect();
+    plan.stale
+        .retain(|run| listing.locks.contains(run) && is_ours(run));
+    plan.temporaries.retain(|name| {
+        let run = FileName::parse(name).map(FileName::run);
+        run.is_some_and(|run| is_ours(&run))
+    });
+    plan.stale.sort_unstable();
+    let segments = plan.unrecovered.iter().filter_map(|run| {
         let its = listing.segments.remove(run)?;
         Some((*run, its))
     });
     plan.segments = segments.collect();
-    plan.unrecovered = open;
-    plan.stale = finished.into_iter().chain(done).collect();
-    plan.stale.retain(|run| listing.locks.contains(run));
-    plan.stale.sort_unstable();
     Ok(plan)
 }
 
@@ -89,7 +97,7 @@ struct Listing {
     segments: BTreeMap<RunId, Vec<SegmentNumber>>,
     newest_cached: BTreeMap<RunId, SegmentNumber>,
     locks: BTreeSet<RunId>,
-    generation_max: u32,
+    heads: Heads,
     temporaries: Vec<String>,
 }
 
@@ -105,15 +113,13 @@ impl Listing {
             segments: BTreeMap::new(),
             newest_cached: BTreeMap::new(),
             locks: BTreeSet::new(),
-            generation_max: 0,
+            heads: Heads::of(names.iter().map(String::as_str)),
             temporaries: Vec::new(),
         };
         for name in names {
             let Some(parsed) = FileName::parse(&name) else {
                 continue;
             };
-            let generation = parsed.run().generation.0;
-            listing.generation_max = listing.generation_max.max(generation);
             match parsed {
                 FileName::Segment(run, number) => {
                     listing.segments.entry(run).or_default().push(number);

@@ -37,7 +37,7 @@ pub struct Report {
     /// Every session that was asked for.
     pub sessions: Vec<SessionReport>,
     /// How a command that reports this ends: 0 nothing lost beyond a torn end, 1 something could
-    /// not be read, 3 damage, 4 nothing there.
+    /// not be read, or all there is needs a later version, 3 damage, 4 nothing there.
     pub exit_code: u8,
 }
 
@@ -78,6 +78,9 @@ pub struct SegmentReport {
     /// only if it is false.
     #[serde(skip_serializing_if = "is_true")]
     pub verified: bool,
+    /// The format version it is of, if it is `unsupported` for that. Serialised only then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
     /// What its bytes are.
     #[serde(skip)]
     pub bytes: ByteClasses,
@@ -121,6 +124,9 @@ pub struct RunReport {
     pub generation: u32,
     /// Whether it is still there, and how it ended if not.
     pub state: RunState,
+    /// The format version it is of, if it is `unsupported` for that. Serialised only then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
     /// The last sequence number known to have been durable.
     pub durable_seq: Option<Seq>,
     /// The last one of an intact record.
@@ -140,6 +146,8 @@ pub enum RunState {
     Crashed,
     /// Locks do not work here, so nobody can tell.
     Unknown,
+    /// Only a later version of the library reads it.
+    Unsupported,
 }
 
 /// One session, in short.
@@ -204,11 +212,13 @@ impl Report {
             run: run.run,
             generation: run.run.generation.0,
             state: match (run.closed, run.liveness) {
+                _ if run.unsupported.is_some() => RunState::Unsupported,
                 (Some(_), _) => RunState::Closed,
                 (None, Liveness::Live) => RunState::Live,
                 (None, Liveness::Dead) => RunState::Crashed,
                 (None, Liveness::Unknown) => RunState::Unknown,
             },
+            version: run.unsupported.and_then(|found| found.version),
             durable_seq: Seq::new(run.witness.durable()),
             last_seq: run.last_seq,
         });
@@ -269,13 +279,15 @@ impl Report {
         let (state, reason) = match &stray.state {
             StrayState::Foreign | StrayState::Copy => (SegmentState::Foreign, None),
             StrayState::MisnamedCopy => (SegmentState::Foreign, Some(DamageReason::BadHeader)),
-            StrayState::Newer(_) => (
+            StrayState::Unsupported(_) => (
                 SegmentState::Unsupported,
                 Some(DamageReason::UnknownVersion),
             ),
             StrayState::Unreadable(_) => (SegmentState::Damaged, Some(DamageReason::IoError)),
         };
-        if let Some(reason) = reason {
+        if let Some(reason) = reason
+            && state != SegmentState::Unsupported
+        {
             self.ranges.push(DamagedRange {
                 file: stray.name.clone(),
                 offset: 0,
@@ -295,6 +307,10 @@ impl Report {
             last_seq: None,
             state,
             verified: true,
+            version: match &stray.state {
+                StrayState::Unsupported(found) => found.version,
+                _ => None,
+            },
             bytes: ByteClasses::foreign(stray.len),
             reason,
             failure: match &stray.state {
@@ -322,6 +338,7 @@ fn segment_report(segment: &SegmentSurvey, reason: Option<DamageReason>) -> Segm
         last_seq: scanned.last().and_then(seq),
         state: segment.state,
         verified: part.is_verified,
+        version: None,
         bytes: segment.classes,
         reason,
         failure: scanned.error.as_ref().map(ToString::to_string),
@@ -330,12 +347,15 @@ fn segment_report(segment: &SegmentSurvey, reason: Option<DamageReason>) -> Segm
 
 fn exit_code(survey: &Survey) -> u8 {
     let has_segments = survey.runs.iter().any(|run| !run.segments.is_empty());
+    let mut strays = survey.strays.iter();
     if survey.has_failed() {
         1
     } else if survey.is_damaged() {
         3
     } else if has_segments {
         0
+    } else if strays.any(|stray| matches!(stray.state, StrayState::Unsupported(_))) {
+        1
     } else {
         4
     }

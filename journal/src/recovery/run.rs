@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Liveness;
 use super::classes::ByteClasses;
 use super::fates::Fates;
+use super::files::Unsupported;
 use super::finding::{Finding, MissingRange};
 use super::numbering::number;
 use super::part::{Opened, Part};
@@ -35,6 +36,8 @@ pub(crate) struct RunSurvey {
     pub(crate) last_seq: Option<Seq>,
     /// In order of their place.
     pub(crate) findings: Vec<Finding>,
+    /// Only a later version of the library reads it, so nothing else is known of it.
+    pub(crate) unsupported: Option<Unsupported>,
 }
 
 /// A segment in its place in the run.
@@ -63,7 +66,7 @@ pub enum SegmentState {
     Empty,
     /// Not of this journal, or a second copy of a segment.
     Foreign,
-    /// Written by a newer version of the library.
+    /// Only a later version of the library reads it, or the run it is of.
     Unsupported,
 }
 
@@ -124,6 +127,7 @@ impl RunSurvey {
             witness,
             last_seq: None,
             findings: Vec::new(),
+            unsupported: None,
         };
         let mut due = Due {
             seq: begin.0,
@@ -143,6 +147,16 @@ impl RunSurvey {
         survey.end(due);
         survey.bound_open_ranges();
         survey
+    }
+
+    /// A run that only a later version of the library reads.
+    pub(crate) fn unsupported(run: RunId, liveness: Liveness, found: Unsupported) -> RunSurvey {
+        let witness = Witness::default();
+        let survey = RunSurvey::assemble(run, liveness, Vec::new(), witness, None);
+        RunSurvey {
+            unsupported: Some(found),
+            ..survey
+        }
     }
 
     /// Whether anything no crash explains was found.

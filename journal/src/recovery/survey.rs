@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::cache;
 use super::ends::settle;
 use super::files::{Found, Naming, SegmentFile, Stray, StrayState, identify};
+use super::heads::set_unsupported_aside;
 use super::joint;
 use super::part::{Part, Trust};
 use super::probe::probe;
@@ -74,6 +75,7 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
             poisoned.insert(run);
         }
     }
+    let unsupported = set_unsupported_aside(&mut finds.segments, &mut finds.strays);
     let (mut chosen, mut strays) = finds.choose(storage);
     let mut parts = BTreeMap::<RunId, Vec<Part>>::new();
     let trust = |run| match liveness.get(&run) {
@@ -88,7 +90,7 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
     for part in settle(storage, read, &trust) {
         parts.entry(part.segment.run).or_default().push(part);
     }
-    for run in liveness.keys() {
+    for run in liveness.keys().chain(unsupported.keys()) {
         parts.entry(*run).or_default();
     }
     let mut witnesses = witnesses(parts.values().flatten());
@@ -100,6 +102,10 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
     let mut runs = Vec::with_capacity(parts.len());
     for (run, parts) in parts {
         let liveness = liveness.get(&run).copied().unwrap_or(Liveness::Dead);
+        if let Some(unsupported) = unsupported.get(&run) {
+            runs.push(RunSurvey::unsupported(run, liveness, *unsupported));
+            continue;
+        }
         let witness = witnesses.remove(&run).unwrap_or_default();
         let found = RunSurvey::assemble(run, liveness, parts, witness.clone(), None);
         runs.push(look_again(storage, found, witness));
@@ -146,14 +152,12 @@ fn look_again(storage: &dyn Storage, first: RunSurvey, witness: Witness) -> RunS
 impl Survey {
     /// Whether something could not be read, or not be understood, by this program.
     pub(crate) fn has_failed(&self) -> bool {
-        let is_failed = |stray: &Stray| {
-            matches!(
-                stray.state,
-                StrayState::Newer(_) | StrayState::Unreadable(_)
-            )
-        };
-        let segments = self.runs.iter().flat_map(|run| &run.segments);
-        let mut parts = segments.map(|segment| &segment.part);
+        let is_failed = |stray: &Stray| matches!(stray.state, StrayState::Unreadable(_));
+        let mut parts = self
+            .runs
+            .iter()
+            .flat_map(|run| &run.segments)
+            .map(|s| &s.part);
         self.strays.iter().any(is_failed)
             || parts.any(|p| p.scanned.error.is_some() || !p.segment.is_header_read)
     }
@@ -193,8 +197,9 @@ impl Scope<'_> {
     }
 
     fn has_entry(self, entry: &Entry) -> bool {
-        match FileName::parse(&entry.name) {
-            Some(name) => self.has_run(name.run()),
+        let named = FileName::parse(&entry.name).map(FileName::run);
+        match named.or_else(|| FileName::stands_for(&entry.name).map(|(run, _)| run)) {
+            Some(run) => self.has_run(run),
             None => matches!(self, Scope::All),
         }
     }

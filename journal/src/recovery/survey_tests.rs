@@ -406,8 +406,10 @@ fn foreign_and_newer_files_are_mentioned() {
     newer[4096 + 8] = 9;
     storage.files.insert(segment_name(2, 1), newer);
     let survey = look(&storage);
-    assert!(survey.has_failed() && !survey.is_damaged());
+    assert!(!survey.has_failed() && !survey.is_damaged());
     assert_eq!(records(&survey.runs[0]), 12);
+    assert!(survey.runs[1].unsupported.is_some());
+    assert!(!plan(&storage).unwrap().unrecovered.contains(&run(2)));
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl OpenRun {
                 // not come to lie behind this one.
                 Ok(found) => {
                     withdraw(storage, run_file.run());
-                    generation = next_generation(found.generation_max.0)?;
+                    generation = next_generation(found.generation_max.0);
                 }
                 Err(error) => {
                     withdraw(storage, run_file.run());
@@ -127,18 +127,11 @@ impl OpenRun {
     }
 }
 
-/// The generation of a run that follows one of this generation.
-///
-/// # Errors
-/// [`Error::LimitExceeded`] if there is none.
-pub(crate) fn next_generation(largest: u32) -> Result<Generation> {
+/// The generation of a run that follows one of this generation; behind the largest there is, the
+/// same once more.
+pub(crate) fn next_generation(largest: u32) -> Generation {
     let is_reused = largest > 0 && seeded::has(Bug::GenerationReused);
-    let next = largest.checked_add(u32::from(!is_reused));
-    next.map(Generation).ok_or(Error::LimitExceeded {
-        what: "generation",
-        size: u64::from(largest) + 1,
-        limit: u64::from(u32::MAX),
-    })
+    Generation(largest.saturating_add(u32::from(!is_reused)))
 }
 
 /// A run that never began must not look like one that died.

@@ -7,14 +7,16 @@ mod list;
 mod recover;
 mod show;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use trace_journal::{DamageReason, Error, Mode, Reader, Report};
+use trace_journal::{Error, FORMAT_VERSION, Mode, Reader, Report, SegmentState};
 
 use crate::args::Verb;
 use crate::escape::one_line;
 use crate::failure::{Exit, Failure, Outcome, could_not};
 use crate::output::{Output, say};
+use crate::text::counted;
 
 /// Runs what was typed.
 pub(crate) fn run(verb: Verb, output: &mut Output) -> Outcome<Exit> {
@@ -107,14 +109,27 @@ fn finish(report: &Report, count: usize) -> Outcome<Exit> {
 /// Names the files that could not be read, whatever else was reported.
 fn say_unread(report: &Report) {
     for segment in &report.segments {
-        let why = match (&segment.failure, segment.reason) {
-            (Some(failure), _) => failure.as_str(),
-            (_, Some(DamageReason::UnknownVersion)) => {
-                "written by a newer version; update this one"
-            }
-            _ => continue,
+        if let Some(why) = &segment.failure {
+            let (file, why) = (one_line(&segment.file), one_line(why));
+            say(&format!("trace-recover: {file}: {why}"));
+        }
+    }
+    let unsupported = report.segments.iter();
+    let unsupported = unsupported.filter(|segment| segment.state == SegmentState::Unsupported);
+    let mut by_version = BTreeMap::<Option<u32>, u64>::new();
+    for segment in unsupported {
+        *by_version.entry(segment.version).or_default() += 1;
+    }
+    for (version, count) in by_version {
+        let segments = counted(count, "segment", "segments");
+        let are = if count == 1 { "is" } else { "are" };
+        let what = match version {
+            Some(version) => format!("of format {version}"),
+            None => "of a kind of a later version".to_owned(),
         };
-        let (file, why) = (one_line(&segment.file), one_line(why));
-        say(&format!("trace-recover: {file}: {why}"));
+        let what = format!("{segments} {are} {what}");
+        say(&format!(
+            "trace-recover: {what}, this command reads up to {FORMAT_VERSION}: update it"
+        ));
     }
 }

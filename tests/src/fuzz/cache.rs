@@ -216,7 +216,8 @@ fn count<K, V>(map: &BTreeMap<K, V>) -> u64 {
 }
 
 /// CRC-32/ISO-HDLC, bit by bit.
-pub(super) fn crc(bytes: &[u8]) -> u32 {
+#[must_use]
+pub fn crc(bytes: &[u8]) -> u32 {
     let mut crc = u32::MAX;
     for byte in bytes {
         crc ^= u32::from(*byte);

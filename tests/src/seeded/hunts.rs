@@ -73,6 +73,7 @@ LastDurableForgotten     | damage         | damage        | every_flipped
 CacheNotBound            | damage         | trace_journal | recovery::cache
 CacheNotBound            | damage         | trace_journal | recovery::joint
 RetiredMissed            | damage         | trace_journal | recovery::fates
+NewerRunClaimed          | hands-off      | versions      | runs_of_a_newer_version
 WitnessOfTheFuture       | hostile        | trace_journal | a_witness_of_records
 WitnessOfTheFuture       | hostile        | trace_journal | recovery::tail
 SearchesTooLong          | hostile        | trace_journal | searching_costs
