@@ -41,7 +41,7 @@ pub(crate) fn json(text: &str) -> Cow<'_, str> {
 }
 
 /// Control characters, line separators, and the marks that reverse the direction of text.
-fn is_obeyed(c: char) -> bool {
+pub(crate) fn is_obeyed(c: char) -> bool {
     c.is_control()
         || matches!(
             c,

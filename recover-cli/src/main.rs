@@ -1,14 +1,18 @@
 //! Recovers the sessions of a trace journal: parse, run one command, say how it went.
 
+mod addresses;
 mod args;
 mod commands;
 mod escape;
 mod failure;
 mod output;
+mod quote;
 mod render;
 mod signals;
+mod table;
 mod text;
 mod tree;
+mod width;
 
 use std::env;
 use std::process::ExitCode;

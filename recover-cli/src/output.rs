@@ -4,16 +4,17 @@ use std::env;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
 use anstyle::Style;
+use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 
 use crate::escape;
 use crate::failure::{Failure, Outcome};
-use crate::text::quoted;
+use crate::quote::quoted;
+use crate::width::{cut_painted, fold};
 
 /// Where results go, and how wide and colourful they may be.
 pub(crate) struct Output {
     stdout: BufWriter<Stdout>,
-    is_terminal: bool,
     has_color: bool,
     width: usize,
 }
@@ -25,23 +26,29 @@ impl Output {
         let is_terminal = stdout.is_terminal();
         let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let is_dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
-        let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+        let asked = env::var("COLUMNS")
+            .ok()
+            .and_then(|value| value.parse().ok());
+        // Some terminals know how wide they are and not how high.
+        let terminal = tcgetwinsize(&stdout).ok().filter(|_| is_terminal);
+        let terminal = terminal.map(|size| usize::from(size.ws_col));
+        let width = asked.or(terminal).filter(|width| *width > 0);
         Output {
             stdout: BufWriter::with_capacity(64 << 10, stdout),
-            is_terminal,
             has_color: is_terminal && !no_color && !is_dumb,
-            width: width.filter(|_| is_terminal).unwrap_or(usize::MAX),
+            width: width.unwrap_or(usize::MAX),
         }
     }
 
-    /// Columns of the terminal; no limit where results go to a file or a pipe.
+    /// Columns of the terminal, or what `COLUMNS` says; no limit where results go to a file or a
+    /// pipe.
     pub(crate) fn width(&self) -> usize {
         self.width
     }
 
-    /// Whether a person is looking.
-    pub(crate) fn is_terminal(&self) -> bool {
-        self.is_terminal
+    /// Whether a person is looking, and things are to be short.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.width < usize::MAX
     }
 
     /// `text` in `style`, if colours are wanted.
@@ -53,8 +60,24 @@ impl Output {
         }
     }
 
-    /// Writes a line.
+    /// Writes a line for people: no wider than the terminal.
     pub(crate) fn line(&mut self, line: &str) -> Outcome<()> {
+        if self.is_bounded() {
+            return self.whole_line(&cut_painted(line, self.width));
+        }
+        self.whole_line(line)
+    }
+
+    /// Writes a line for people of which nothing may be missing: on as many as it takes.
+    pub(crate) fn folded(&mut self, line: &str, indent: usize) -> Outcome<()> {
+        for line in fold(line, self.width, indent) {
+            self.whole_line(&line)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a line as it is, such as one to be pasted.
+    pub(crate) fn whole_line(&mut self, line: &str) -> Outcome<()> {
         self.bytes(line.as_bytes())?;
         self.bytes(b"\n")
     }
@@ -63,7 +86,7 @@ impl Output {
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Outcome<()> {
         let text = serde_json::to_string(value)
             .map_err(|error| Failure::CouldNot(format!("write JSON: {error}")))?;
-        self.line(&escape::json(&text))
+        self.whole_line(&escape::json(&text))
     }
 
     /// Writes bytes as they are.

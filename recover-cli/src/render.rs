@@ -7,7 +7,8 @@ use trace_journal::{Level, SessionStatus, Status, Value};
 use crate::escape::one_line;
 use crate::failure::Outcome;
 use crate::output::Output;
-use crate::text::{columns, counted, cut, duration, grouped, number, pad};
+use crate::text::{amount, cost, counted, duration};
+use crate::width::{columns, cut, cut_middle, pad};
 
 const QUIET: Style = Style::new().dimmed();
 const STRONG: Style = Style::new().bold();
@@ -22,8 +23,14 @@ const COLUMNS_MAX: usize = 500;
 /// Last lines of text shown of a span that was at work when it died; of any other, the first one.
 const LINES_AT_WORK: usize = 12;
 
-/// Log lines shown of a span.
+/// Last lines shown of what a span that failed printed and gave back.
+const LINES_OF_FAILED: usize = 5;
+
+/// Last log lines shown of a span.
 const LOGS_MAX: usize = 5;
+
+/// Columns of a span's name that are kept before facts go.
+const NAME_WIDTH_MIN: usize = 12;
 
 /// The colour of a session's status.
 pub(crate) fn status_style(status: SessionStatus) -> Style {
@@ -34,58 +41,78 @@ pub(crate) fn status_style(status: SessionStatus) -> Style {
     }
 }
 
-/// A fact with its name before it.
+/// A fact with its name before it; what does not fit on a line is cut.
 pub(crate) fn label(name: &str, fact: &str, output: &mut Output) -> Outcome<()> {
     let name = output.paint(QUIET, &pad(name, 9));
     output.line(&format!("  {name}  {}", one_line(fact)))
 }
 
-/// A span on one line: kind, name, duration, how it stands.
-pub(crate) fn span_line(span: &SpanSnapshot, output: &Output) -> String {
-    let kind = output.paint(QUIET, &one_line(span.kind().as_str()));
-    let name = output.paint(STRONG, &one_line(span.name()));
-    let mut line = format!("{kind} {name}");
+/// As [`label`], on as many lines as it takes.
+pub(crate) fn whole_label(name: &str, fact: &str, output: &mut Output) -> Outcome<()> {
+    let name = pad(name, 9);
+    output.folded(&format!("  {name}  {}", one_line(fact)), 13)
+}
+
+/// A span on one line behind `before`: kind, name, duration, how it stands. Where there is no room
+/// for all, facts go first, then the end of the name.
+pub(crate) fn span_line(span: &SpanSnapshot, before: &str, output: &Output) -> String {
     let mut facts = Vec::new();
+    facts.extend(span.duration_nanoseconds().map(duration));
+    facts.extend(span.cost().map(|sum| format!("cost {}", cost(sum))));
+    if let Some(tokens) = span.tokens() {
+        let (input, output) = (amount(tokens.input), amount(tokens.output));
+        facts.push(format!("{input} in, {output} out"));
+    }
     if let Some(model) = span.model() {
         let parts = [&model.provider_id, &model.model_id, &model.variant];
         let parts: Vec<&str> = parts.into_iter().flatten().map(AsRef::as_ref).collect();
         facts.push(one_line(&parts.join("/")).into_owned());
     }
-    if let Some(tokens) = span.tokens() {
-        let (input, output) = (number(tokens.input), number(tokens.output));
-        facts.push(format!("{} in, {} out", grouped(&input), grouped(&output)));
+    let kind = one_line(span.kind().as_str());
+    let name = one_line(span.name());
+    let (style, state) = state(span);
+    let taken = columns(before) + columns(&kind) + 1 + 2 + columns(state);
+    let room = output.width().saturating_sub(taken);
+    let width_of = |facts: &[String]| facts.iter().map(|fact| columns(fact) + 2).sum::<usize>();
+    while !facts.is_empty() && width_of(&facts) + columns(&name).min(NAME_WIDTH_MIN) > room {
+        facts.pop();
     }
-    facts.extend(span.cost().map(|cost| format!("cost {}", number(cost))));
-    facts.extend(span.duration_nanoseconds().map(duration));
-    for fact in facts {
+    let name = cut(&name, room.saturating_sub(width_of(&facts)));
+    let mut line = format!(
+        "{before}{} {}",
+        output.paint(QUIET, &kind),
+        output.paint(STRONG, &name)
+    );
+    for fact in facts.iter().rev() {
         line.push_str("  ");
-        line.push_str(&fact);
+        line.push_str(fact);
     }
     line.push_str("  ");
-    line.push_str(&mark(span, output));
+    line.push_str(&output.paint(style, state));
     line
 }
 
-/// How the span stands, in colour.
-fn mark(span: &SpanSnapshot, output: &Output) -> String {
+/// How the span stands, and in which colour that is said.
+fn state(span: &SpanSnapshot) -> (Style, &'static str) {
     if span.is_interrupted() {
-        return output.paint(INTERRUPTED, "interrupted");
+        return (INTERRUPTED, "interrupted");
     }
     match (span.status(), span.ended_at()) {
-        (Status::Error, _) => output.paint(BAD, "error"),
-        (_, None) => output.paint(BUSY, "open"),
-        (Status::Ok, _) => output.paint(GOOD, "ok"),
-        (_, Some(_)) if span.ended_by_drop() => output.paint(QUIET, "dropped"),
-        (_, Some(_)) => output.paint(QUIET, "ended"),
+        (Status::Error, _) => (BAD, "error"),
+        (_, None) => (BUSY, "open"),
+        (Status::Ok, _) => (GOOD, "ok"),
+        (_, Some(_)) if span.ended_by_drop() => (QUIET, "dropped"),
+        (_, Some(_)) => (QUIET, "ended"),
     }
 }
 
 /// What else is known of the span, below its line.
 pub(crate) fn span_details(span: &SpanSnapshot, below: &str, output: &mut Output) -> Outcome<()> {
     let is_at_work = span.ended_at().is_none() || span.is_interrupted();
+    let has_failed = span.status() == Status::Error;
     let mut details = Details { below, output };
     if let Some(words) = span.status_message() {
-        details.fact("says", &one_line(words))?;
+        details.end_of("says", words, LINES_OF_FAILED)?;
     }
     if let Some(input) = span.input() {
         details.value("input", input)?;
@@ -93,13 +120,17 @@ pub(crate) fn span_details(span: &SpanSnapshot, below: &str, output: &mut Output
     for (channel, text) in span.texts() {
         let channel = one_line(channel);
         if is_at_work {
-            details.end_of(&format!("{channel} so far"), text)?;
+            details.lines_of(&format!("{channel} so far"), text, LINES_AT_WORK)?;
+        } else if has_failed {
+            details.end_of(&channel, text, LINES_OF_FAILED)?;
         } else {
             details.start_of(&channel, text)?;
         }
     }
-    if let Some(result) = span.output() {
-        details.value("result", result)?;
+    match span.output() {
+        Some(result) if has_failed => details.end_of_value("result", result)?,
+        Some(result) => details.value("result", result)?,
+        None => {}
     }
     if !span.attributes().is_empty() {
         let pairs = span.attributes().iter();
@@ -154,9 +185,28 @@ impl Details<'_> {
         }
     }
 
+    /// A text as its last lines; one line stands beside its name, cut in its middle.
+    fn end_of(&mut self, name: &str, text: &str, count: usize) -> Outcome<()> {
+        let text = text.trim_end();
+        if text.lines().nth(1).is_some() {
+            return self.lines_of(name, text, count);
+        }
+        let before = format!("{}   {name}: ", self.below);
+        let fact = cut_middle(&text_line(text), self.room(&before));
+        self.fact(name, &fact)
+    }
+
+    /// As [`value`](Details::value), with the end of it.
+    fn end_of_value(&mut self, name: &str, value: &Value<'_>) -> Outcome<()> {
+        match value.as_str() {
+            Some(text) => self.end_of(name, text, LINES_OF_FAILED),
+            None => self.end_of(name, &json(value), LINES_OF_FAILED),
+        }
+    }
+
     /// The last lines of a text, below each other.
-    fn end_of(&mut self, name: &str, text: &str) -> Outcome<()> {
-        let before = text.lines().count().saturating_sub(LINES_AT_WORK);
+    fn lines_of(&mut self, name: &str, text: &str, count: usize) -> Outcome<()> {
+        let before = text.lines().count().saturating_sub(count);
         let mut name = format!("{name}:");
         if before > 0 {
             name = format!("{name} … after {}", line_count(before));
@@ -172,17 +222,25 @@ impl Details<'_> {
         Ok(())
     }
 
+    /// The last log lines; of those before them the last error, because it tells most.
     fn logs(&mut self, span: &SpanSnapshot) -> Outcome<()> {
-        for log in span.logs().iter().take(LOGS_MAX) {
-            let words = match log.message.as_str() {
-                Some(words) => one_line(words).into_owned(),
-                None => json(&log.message),
-            };
-            self.fact(&format!("log {}", level(log.level)), &words)?;
+        let logs = span.logs();
+        let mut left_out = logs.len().saturating_sub(LOGS_MAX);
+        let (before, last) = logs.split_at(left_out);
+        let has_error = last.iter().any(|log| log.level >= Level::Error);
+        let error = before
+            .iter()
+            .rfind(|log| !has_error && log.level >= Level::Error);
+        left_out -= usize::from(error.is_some());
+        if left_out > 0 {
+            self.fact("log", &format!("… {} before", line_count(left_out)))?;
         }
-        let more = span.logs().len().saturating_sub(LOGS_MAX);
-        if more > 0 {
-            self.fact("log", &format!("{} more", line_count(more)))?;
+        for log in error.into_iter().chain(last) {
+            let name = format!("log {}", level(log.level));
+            match log.message.as_str() {
+                Some(words) => self.end_of(&name, words, LINES_OF_FAILED)?,
+                None => self.end_of(&name, &json(&log.message), LINES_OF_FAILED)?,
+            }
         }
         Ok(())
     }

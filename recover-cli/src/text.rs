@@ -1,75 +1,8 @@
-//! Columns, durations and numbers as people read them.
+//! Durations and numbers as people read them.
 
 use trace_journal::Number;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::escape::one_line;
-
-/// Columns that `text` takes in a terminal.
-pub(crate) fn columns(text: &str) -> usize {
-    text.width()
-}
-
-/// `text` cut to `width` columns, with `…` where something is missing.
-pub(crate) fn cut(text: &str, width: usize) -> String {
-    if columns(text) <= width {
-        return text.to_owned();
-    }
-    let mut kept = String::new();
-    let mut used = 1;
-    for c in text.chars() {
-        used += c.width().unwrap_or(0);
-        if used > width {
-            break;
-        }
-        kept.push(c);
-    }
-    if width > 0 {
-        kept.push('…');
-    }
-    kept
-}
-
-/// `text` with spaces up to `width` columns.
-pub(crate) fn pad(text: &str, width: usize) -> String {
-    let missing = width.saturating_sub(columns(text));
-    format!("{text}{}", " ".repeat(missing))
-}
-
-/// Rows below each other: two spaces between columns, numbers to the right; the last column takes
-/// what is left of `width`.
-pub(crate) fn table(
-    header: &[&str],
-    rows: &[Vec<String>],
-    right: &[usize],
-    width: usize,
-) -> Vec<String> {
-    let header: Vec<String> = header.iter().map(|&title| title.to_owned()).collect();
-    let last = header.len().saturating_sub(1);
-    let all = || std::iter::once(&header).chain(rows);
-    let widths: Vec<usize> = (0..header.len())
-        .map(|column| all().map(|row| columns(&row[column])).max().unwrap_or(0))
-        .map(|needed| needed.min(COLUMN_WIDTH_MAX))
-        .collect();
-    let line = |row: &Vec<String>| {
-        let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let missing = widths[column].saturating_sub(columns(cell));
-            if column == last {
-                let room = width.saturating_sub(columns(&line));
-                line.push_str(&cut(cell, room));
-            } else if right.contains(&column) {
-                line.push_str(&format!("{}{cell}  ", " ".repeat(missing)));
-            } else {
-                line.push_str(&format!("{cell}{}  ", " ".repeat(missing)));
-            }
-        }
-        line.trim_end().to_owned()
-    };
-    all().map(line).collect()
-}
-
-/// A span of time, short: `340µs`, `12.4ms`, `1.25s`, `3m07s`, `26h04m`.
+/// A span of time, short: `340µs`, `12.4ms`, `1.25s`, `3m07s`, `2h04m`, `3d07h`.
 pub(crate) fn duration(nanoseconds: u128) -> String {
     let tenths =
         |value: u128, unit: u128| format!("{}.{}", value / unit, value % unit / (unit / 10));
@@ -83,7 +16,8 @@ pub(crate) fn duration(nanoseconds: u128) -> String {
             format!("{seconds}.{hundredths:02}s")
         }
         MINUTE..HOUR => format!("{}m{:02}s", seconds / 60, seconds % 60),
-        _ => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
+        HOUR..DAY => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{}d{:02}h", seconds / 86_400, seconds % 86_400 / 3600),
     }
 }
 
@@ -104,9 +38,57 @@ pub(crate) fn grouped(number: &str) -> String {
     grouped + fraction
 }
 
-/// A number as JSON writes it.
-pub(crate) fn number(number: Number) -> String {
-    serde_json::to_string(&number).unwrap_or_default()
+/// A number of things, with two decimals at most.
+pub(crate) fn amount(number: Number) -> String {
+    match whole(number) {
+        Some(whole) => grouped(&whole),
+        None => {
+            let rounded = hundredths(number.as_f64());
+            grouped(rounded.trim_end_matches('0').trim_end_matches('.'))
+        }
+    }
+}
+
+/// A sum of money: two decimals, up to four below a hundredth.
+pub(crate) fn cost(number: Number) -> String {
+    if let Some(whole) = whole(number) {
+        return grouped(&whole);
+    }
+    let value = number.as_f64();
+    if value.abs() >= 0.01 {
+        return grouped(&hundredths(value));
+    }
+    let rounded = format!("{value:.4}");
+    match rounded.trim_end_matches('0') {
+        "0." | "-0." => "<0.0001".to_owned(),
+        rounded => rounded.to_owned(),
+    }
+}
+
+/// Two decimals; of what is too large to count, the magnitude.
+fn hundredths(value: f64) -> String {
+    if value.abs() < COUNTED_MAX {
+        format!("{value:.2}")
+    } else {
+        format!("{value:.3e}")
+    }
+}
+
+/// An integer in full.
+fn whole(number: Number) -> Option<String> {
+    let text = serde_json::to_string(&number).unwrap_or_default();
+    let is_digits = text
+        .trim_start_matches('-')
+        .bytes()
+        .all(|c| c.is_ascii_digit());
+    let value = number.as_f64();
+    if is_digits {
+        Some(text)
+    } else if value.fract() == 0.0 && value.abs() < COUNTED_MAX {
+        Some(format!("{value:.0}"))
+    } else {
+        None
+    }
 }
 
 /// `1 span`, `2 spans`.
@@ -115,24 +97,15 @@ pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{} {noun}", grouped(&count.to_string()))
 }
 
-/// Text as one word for a shell; what a terminal would obey is spelled out.
-pub(crate) fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if !text.is_empty() && !text.starts_with('-') && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    let dashes = if text.starts_with('-') { "-- " } else { "" };
-    format!("{dashes}'{}'", one_line(text).replace('\'', "'\\''"))
-}
-
-/// Cells may be longer: they push only their own row aside.
-const COLUMN_WIDTH_MAX: usize = 48;
+/// Above this, not every integer is a number.
+const COUNTED_MAX: f64 = 1e15;
 
 const MICROSECOND: u128 = 1_000;
 const MILLISECOND: u128 = 1_000_000;
 const SECOND: u128 = 1_000_000_000;
 const MINUTE: u128 = 60 * SECOND;
 const HOUR: u128 = 60 * MINUTE;
+const DAY: u128 = 24 * HOUR;
 
 #[cfg(test)]
 mod tests {
@@ -146,15 +119,8 @@ mod tests {
         assert_eq!(shown(12_450_000), "12.4ms");
         assert_eq!(shown(1_259_000_000), "1.25s");
         assert_eq!(shown(187 * SECOND), "3m07s");
-        assert_eq!(shown(26 * HOUR + 4 * MINUTE), "26h04m");
-    }
-
-    #[test]
-    fn cutting_counts_columns() {
-        assert_eq!(cut("日本語", 6), "日本語");
-        assert_eq!(cut("日本語", 5), "日本…");
-        assert_eq!(cut("abcdef", 4), "abc…");
-        assert_eq!(cut("abc", 0), "");
+        assert_eq!(shown(23 * HOUR + 4 * MINUTE), "23h04m");
+        assert_eq!(shown(74 * HOUR + 59 * MINUTE), "3d02h");
     }
 
     #[test]
@@ -167,19 +133,29 @@ mod tests {
     }
 
     #[test]
-    fn words_are_safe_to_paste() {
-        let shown = ["ses_1", "a b", "it's", "-rf", ""].map(quoted);
-        assert_eq!(shown, ["ses_1", "'a b'", "'it'\\''s'", "-- '-rf'", "''"]);
-    }
-
-    #[test]
-    fn tables_align() {
-        let rows = [vec![
-            "a".to_owned(),
-            "12".to_owned(),
-            "long title".to_owned(),
-        ]];
-        let lines = table(&["ID", "N", "TITLE"], &rows, &[1], 14);
-        assert_eq!(lines, ["ID   N  TITLE", "a   12  long …"]);
+    fn numbers_are_rounded_for_people() {
+        let costs = [
+            (0.0, "0"),
+            (0.005, "0.005"),
+            (0.021_631_749_999_999_998, "0.02"),
+            (0.1 + 0.2, "0.30"),
+            (2.5, "2.50"),
+            (1_234.567, "1,234.57"),
+            (0.00004, "<0.0001"),
+            (-0.00004, "<0.0001"),
+            (-0.5, "-0.50"),
+            (0.0099, "0.0099"),
+            (0.00999, "0.01"),
+            (1e21, "1.000e21"),
+        ];
+        for (number, expected) in costs {
+            assert_eq!(cost(Number::from(number)), expected);
+        }
+        assert_eq!(cost(Number::from(3_u64)), "3");
+        let amounts = [(0.1 + 0.2, "0.3"), (1_375.0, "1,375"), (2.345, "2.35")];
+        for (number, expected) in amounts {
+            assert_eq!(amount(Number::from(number)), expected);
+        }
+        assert_eq!(amount(Number::from(12_345_u64)), "12,345");
     }
 }

@@ -5,19 +5,31 @@ use trace_journal::event::Action;
 use trace_journal::{Error, Event, Gap, Item, Record, Records};
 
 use super::{finish, open, resolve};
+use crate::addresses::Addresses;
 use crate::args::{CatArgs, CatFormat};
 use crate::escape::one_line;
 use crate::failure::{Exit, Outcome, could_not};
 use crate::output::{Output, say, say_failure};
+use crate::quote::quoted;
 
 pub(super) fn run(args: &CatArgs, output: &mut Output) -> Outcome<Exit> {
     let reader = open(&args.dir)?;
     let records = match &args.session {
-        Some(typed) => reader.session(&resolve(&reader, typed)?).records(),
+        Some(typed) => reader
+            .session(&resolve(&args.dir, &reader, typed)?)
+            .records(),
         None => reader.records(),
     };
-    let printed = print(records, args, output)?;
-    let exit = finish(&reader.report(), 1)?;
+    let report = reader.report();
+    let addresses = Addresses::of(&report);
+    let mut cat = Cat {
+        args,
+        addresses,
+        count: 0,
+        output,
+    };
+    let printed = cat.print(records)?;
+    let exit = finish(&args.dir, &reader.report(), cat.count)?;
     Ok(match (printed, exit) {
         (Exit::CouldNot, _) | (_, Exit::CouldNot) => Exit::CouldNot,
         (Exit::Lost, _) => Exit::Lost,
@@ -25,33 +37,62 @@ pub(super) fn run(args: &CatArgs, output: &mut Output) -> Outcome<Exit> {
     })
 }
 
-/// Prints all of them; whether some could not be read, or were damaged.
-fn print(records: Records, args: &CatArgs, output: &mut Output) -> Outcome<Exit> {
-    let mut exit = Exit::Done;
-    for item in records {
-        match item {
-            Ok(Item::Record(record)) if record.kind.is_system() && !args.system => {}
-            Ok(Item::Record(record)) => match args.format {
-                CatFormat::Text => output.line(&text(&record))?,
-                CatFormat::Ndjson => ndjson(&record, output)?,
-                CatFormat::Raw if record.kind.is_user() => {
-                    output.bytes(&record.payload)?;
-                    output.bytes(b"\n")?;
+/// Records on their way out.
+struct Cat<'a> {
+    args: &'a CatArgs,
+    addresses: Addresses,
+    /// How many were there to be printed.
+    count: usize,
+    output: &'a mut Output,
+}
+
+impl Cat<'_> {
+    /// Prints all of them; whether some could not be read, or were damaged.
+    fn print(&mut self, records: Records) -> Outcome<Exit> {
+        let mut exit = Exit::Done;
+        for item in records {
+            match item {
+                Ok(Item::Record(record)) if record.kind.is_system() && !self.args.system => {}
+                Ok(Item::Record(record)) => self.record(&record)?,
+                Ok(Item::Gap(gap)) => self.gap(&gap)?,
+                Err(error) => {
+                    exit = match error {
+                        Error::Damage { .. } if exit != Exit::CouldNot => Exit::Lost,
+                        _ => Exit::CouldNot,
+                    };
+                    say_failure(&could_not(error));
                 }
-                CatFormat::Raw => {}
-            },
-            Ok(Item::Gap(gap)) if args.format == CatFormat::Text => output.line(&words(&gap))?,
-            Ok(Item::Gap(gap)) => say(&format!("trace-recover: {}", words(&gap))),
-            Err(error) => {
-                exit = match error {
-                    Error::Damage { .. } if exit != Exit::CouldNot => Exit::Lost,
-                    _ => Exit::CouldNot,
-                };
-                say_failure(&could_not(error));
+            }
+        }
+        Ok(exit)
+    }
+
+    fn record(&mut self, record: &Record) -> Outcome<()> {
+        self.count += 1;
+        match self.args.format {
+            CatFormat::Text => {
+                let place = format!("{}:{}", self.addresses.run(record.run), record.seq);
+                self.output.line(&text(&place, record))
+            }
+            CatFormat::Ndjson => ndjson(record, self.output),
+            CatFormat::Raw if record.kind.is_user() => {
+                self.output.bytes(&record.payload)?;
+                self.output.bytes(b"\n")
+            }
+            CatFormat::Raw => Ok(()),
+        }
+    }
+
+    fn gap(&mut self, gap: &Gap) -> Outcome<()> {
+        let words = words(&self.addresses.run(gap.run), gap);
+        match self.args.format {
+            CatFormat::Text => self.output.folded(&words, 2),
+            _ => {
+                say(&format!("trace-recover: {words}"));
+                Ok(())
             }
         }
     }
-    Ok(exit)
 }
 
 /// An event with its address, as `ingest` reads it.
@@ -71,11 +112,11 @@ fn ndjson(record: &Record, output: &mut Output) -> Outcome<()> {
     })
 }
 
-/// Generation and sequence number, time, session, type, and the rest as JSON.
-fn text(record: &Record) -> String {
+/// Run and sequence number, time, session, type, and the rest as JSON.
+fn text(place: &str, record: &Record) -> String {
     let event = record.event();
-    let place = format!("{}:{}", record.run.generation.0, record.seq);
-    let session = record.session.as_deref().unwrap_or("-");
+    let session = record.session.as_deref().map(quoted);
+    let session = session.unwrap_or_else(|| "-".to_owned());
     let at = event.at.map_or_else(|| "-".to_owned(), |at| at.to_string());
     let what = match (&event.action, record.kind.system_name()) {
         (_, Some(name)) => format!("{name}  {} bytes", record.payload.len()),
@@ -105,7 +146,7 @@ fn typed(event: &Event<'_>) -> String {
     }
 }
 
-fn words(gap: &Gap) -> String {
+fn words(run: &str, gap: &Gap) -> String {
     let last = gap
         .last
         .map_or_else(|| "?".to_owned(), |last| last.to_string());
@@ -114,9 +155,6 @@ fn words(gap: &Gap) -> String {
     } else {
         "never seen durable"
     };
-    let (generation, reason) = (gap.run.generation.0, gap.reason.code());
-    format!(
-        "{generation}:{}..{last}  missing, {durable}: {reason}",
-        gap.first
-    )
+    let reason = gap.reason.code();
+    format!("{run}:{}..{last}  missing, {durable}: {reason}", gap.first)
 }

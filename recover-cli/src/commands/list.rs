@@ -8,17 +8,28 @@ use super::{explain, finish};
 use crate::escape::one_line;
 use crate::failure::{Exit, Outcome};
 use crate::output::Output;
-use crate::text::{cut, duration, grouped, number, table};
+use crate::quote::short_ids;
+use crate::table::{Column, table};
+use crate::text::{amount, cost, duration, grouped};
 
-const HEADER: [&str; 8] = [
-    "ID", "STATUS", "STARTED", "DURATION", "SPANS", "TOKENS", "COST", "TITLE",
+const COLUMNS: [Column; 8] = [
+    column("ID", false, None),
+    column("STATUS", false, None),
+    column("STARTED", false, Some(4)),
+    column("DURATION", true, Some(2)),
+    column("SPANS", true, Some(1)),
+    column("TOKENS", true, Some(0)),
+    column("COST", true, Some(3)),
+    column("TITLE", false, None),
 ];
 
-/// Of a longer id a person sees the beginning, which is enough to name the session.
-const ID_COLUMNS_MAX: usize = 40;
-
-/// Columns of numbers.
-const RIGHT: [usize; 4] = [3, 4, 5, 6];
+const fn column(title: &'static str, is_number: bool, goes: Option<u8>) -> Column {
+    Column {
+        title,
+        is_number,
+        goes,
+    }
+}
 
 pub(super) fn run(dir: &Path, json: bool, output: &mut Output) -> Outcome<Exit> {
     let (sessions, report) = list(dir)?;
@@ -27,7 +38,7 @@ pub(super) fn run(dir: &Path, json: bool, output: &mut Output) -> Outcome<Exit> 
     } else {
         print_table(&sessions, output)?;
     }
-    finish(&report, sessions.len())
+    finish(dir, &report, sessions.len())
 }
 
 /// The table of all sessions.
@@ -37,44 +48,49 @@ pub(super) fn print(dir: &Path, output: &mut Output) -> Outcome<()> {
 }
 
 fn list(dir: &Path) -> Outcome<(Vec<SessionSummary>, Report)> {
-    trace_journal::list(dir).map_err(explain)
+    trace_journal::list(dir).map_err(|error| explain(dir, error))
 }
 
 fn print_table(sessions: &[SessionSummary], output: &mut Output) -> Outcome<()> {
     if sessions.is_empty() {
         return Ok(());
     }
-    let is_terminal = output.is_terminal();
-    let rows: Vec<Vec<String>> = sessions.iter().map(|one| row(one, is_terminal)).collect();
-    for line in table(&HEADER, &rows, &RIGHT, output.width()) {
+    let is_short = output.is_bounded();
+    let ids: Vec<&str> = sessions.iter().map(|session| &*session.id).collect();
+    // A third of the width, but room for a short id.
+    let ids = short_ids(&ids, (output.width() / 3).clamp(SHORT_ID_ROOM, usize::MAX));
+    let rows = sessions.iter().zip(ids);
+    let rows: Vec<Vec<String>> = rows.map(|(one, id)| row(one, id, is_short)).collect();
+    for line in table(&COLUMNS, &rows, output.width()) {
         output.line(&line)?;
     }
     Ok(())
 }
 
-fn row(session: &SessionSummary, is_terminal: bool) -> Vec<String> {
-    let id = one_line(&session.id).into_owned();
+/// Columns of a short id.
+const SHORT_ID_ROOM: usize = 10;
+
+fn row(session: &SessionSummary, id: String, is_short: bool) -> Vec<String> {
     vec![
-        if is_terminal {
-            cut(&id, ID_COLUMNS_MAX)
-        } else {
-            id
-        },
+        id,
         session.status.as_str().to_owned(),
-        time(session.started_at, is_terminal),
+        time(session.started_at, is_short),
         duration(session.duration_nanoseconds()),
         grouped(&session.spans.to_string()),
-        grouped(&number(session.tokens)),
-        number(session.cost),
+        amount(session.tokens),
+        match session.cost.is_zero() {
+            true => "-".to_owned(),
+            false => cost(session.cost),
+        },
         one_line(session.title.as_deref().unwrap_or_default()).into_owned(),
     ]
 }
 
 /// Whole seconds for people, all nine digits for programs.
-fn time(time: Timestamp, is_terminal: bool) -> String {
+fn time(time: Timestamp, is_short: bool) -> String {
     let text = time.to_string();
     match text.split_once('.') {
-        Some((seconds, _)) if is_terminal => format!("{seconds}Z"),
+        Some((seconds, _)) if is_short => format!("{seconds}Z"),
         _ => text,
     }
 }

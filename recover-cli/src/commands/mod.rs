@@ -6,16 +6,17 @@ mod ingest;
 mod list;
 mod recover;
 mod show;
+mod trouble;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use trace_journal::{Error, FORMAT_VERSION, Mode, Reader, Report, SegmentState};
+use trace_journal::{Mode, Reader, Report};
 
+use self::trouble::{argument_of, explain, say_compressed, say_unread, shown};
 use crate::args::Verb;
-use crate::escape::one_line;
-use crate::failure::{Exit, Failure, Outcome, could_not};
-use crate::output::{Output, say};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::output::{Output, program, say};
+use crate::quote::{hash_name, quoted, unquoted};
 use crate::text::counted;
 
 /// Runs what was typed.
@@ -34,53 +35,83 @@ pub(crate) fn run(verb: Verb, output: &mut Output) -> Outcome<Exit> {
 
 /// Opens the journal for reading what is asked for.
 fn open(dir: &Path) -> Outcome<Reader> {
-    Reader::open(dir).map_err(explain)
+    Reader::open(dir).map_err(|error| explain(dir, error))
 }
 
 /// Opens the journal for a verdict on all of it.
 fn open_verified(dir: &Path, mode: Mode) -> Outcome<Reader> {
-    Reader::open_verified(dir, mode).map_err(explain)
+    Reader::open_verified(dir, mode).map_err(|error| explain(dir, error))
 }
 
-fn explain(error: Error) -> Failure {
-    match &error {
-        Error::NotAJournal { .. } => Failure::CouldNot(format!(
-            "{error}; give the directory that the program opened as its journal"
-        )),
-        _ => could_not(error),
+/// The session meant by `typed`: its id, as it is or as it is printed, the beginning of only one
+/// id, or its hash behind a `~`.
+fn resolve(dir: &Path, reader: &Reader, typed: &str) -> Outcome<String> {
+    let unquoted = unquoted(typed);
+    let spellings = || [Some(typed), unquoted.as_deref()].into_iter().flatten();
+    if let Some(exact) = spellings().find(|id| reader.session(id).is_known()) {
+        return Ok(exact.to_owned());
     }
-}
-
-/// The session meant by `typed`: its id, or the beginning of only one id.
-fn resolve(reader: &Reader, typed: &str) -> Outcome<String> {
-    if reader.session(typed).is_known() {
-        return Ok(typed.to_owned());
+    let mut candidates: Vec<&str> = Vec::new();
+    for spelling in spellings() {
+        candidates.extend(reader.ids().filter(|id| id.starts_with(spelling)));
     }
-    let candidates: Vec<&str> = reader.ids().filter(|id| id.starts_with(typed)).collect();
+    if typed.starts_with('~') {
+        candidates.extend(reader.ids().filter(|id| hash_name(id) == typed));
+    }
+    candidates.sort_unstable();
+    candidates.dedup();
     match candidates.as_slice() {
-        [] => Err(unknown(reader, typed)),
+        [] => Err(unknown(dir, reader, typed)),
         [only] => Ok((*only).to_owned()),
         several => Err(Failure::Usage(ambiguous(typed, several))),
     }
 }
 
-fn unknown(reader: &Reader, typed: &str) -> Failure {
-    let (typed, report) = (one_line(typed), reader.report());
+/// A session that is not there: said so that nobody believes it never was where records are
+/// missing.
+fn unknown(dir: &Path, reader: &Reader, typed: &str) -> Failure {
+    let (name, report) = (quoted(typed), reader.report());
     if Exit::of_number(report.exit_code) == Exit::CouldNot {
-        say_unread(&report);
-        let words = format!("no session \"{typed}\" in what could be read");
+        say_unread(dir, &report);
+        let words = format!("no session {name} in what could be read");
         return Failure::CouldNot(words);
     }
-    Failure::NothingMatched(format!(
-        "no session \"{typed}\"; `list` shows all there are"
-    ))
+    let is_compressed = say_compressed(&report);
+    let (program, at) = (program(), shown(dir));
+    let is_damaged = Exit::of_number(report.exit_code) == Exit::Lost;
+    if is_compressed || is_damaged || report.missing() > 0 {
+        return Failure::NothingMatched(format!(
+            "no session {name} in what is left of {at}, of which records are missing; {program} \
+             verify {}",
+            argument_of(dir)
+        ));
+    }
+    let mut words = format!("no session {name} in {at}");
+    if let Some(near) = nearest(reader, typed) {
+        words.push_str(&format!("; did you mean {}?", quoted(near)));
+    }
+    Failure::NothingMatched(format!("{words}; {program} list {}", argument_of(dir)))
 }
 
+/// The id that was mistyped, if it is one.
+fn nearest<'r>(reader: &'r Reader, typed: &str) -> Option<&'r str> {
+    let len = typed.len();
+    let is_like = |id: &&str| id.len() <= ID_LEN_MAX && id.len().abs_diff(len) <= len / 4;
+    let ids = reader.ids().filter(is_like).take(CANDIDATES_LOOKED_AT_MAX);
+    let far = |id: &str| strsim::damerau_levenshtein(id, typed);
+    let nearest = ids.map(|id| (far(id), id)).min()?;
+    (nearest.0 <= len / 4).then_some(nearest.1)
+}
+
+/// Ids so long are not typed.
+const ID_LEN_MAX: usize = 100;
+const CANDIDATES_LOOKED_AT_MAX: usize = 10_000;
+
 fn ambiguous(typed: &str, candidates: &[&str]) -> String {
-    let mut words = format!("\"{}\" may be any of:", one_line(typed));
+    let mut words = format!("{} may be any of:", quoted(typed));
     for candidate in candidates.iter().take(CANDIDATES_MAX) {
         words.push_str("\n  ");
-        words.push_str(&one_line(candidate));
+        words.push_str(&quoted(candidate));
     }
     if let Some(left_out) = candidates.len().checked_sub(CANDIDATES_MAX + 1) {
         words.push_str(&format!("\n  and {} more", left_out + 1));
@@ -91,45 +122,27 @@ fn ambiguous(typed: &str, candidates: &[&str]) -> String {
 const CANDIDATES_MAX: usize = 20;
 
 /// The exit code of a verb that printed `count` things, and words about what is not well.
-fn finish(report: &Report, count: usize) -> Outcome<Exit> {
-    say_unread(report);
+fn finish(dir: &Path, report: &Report, count: usize) -> Outcome<Exit> {
+    say_unread(dir, report);
+    say_compressed(report);
     let exit = Exit::of_number(report.exit_code);
     if exit == Exit::NothingMatched || exit == Exit::Done && count == 0 {
-        say("trace-recover: no sessions there");
+        say(&format!("trace-recover: no sessions in {}", shown(dir)));
     }
     if exit == Exit::Lost {
-        say("trace-recover: the journal is damaged; `recover` says where and what it cost");
+        let (program, lost) = (program(), report.counts.lost_durable);
+        let lost = match lost {
+            0 => "records may be lost".to_owned(),
+            lost => counted(lost, "durable record lost", "durable records lost"),
+        };
+        let at = shown(dir);
+        say(&format!(
+            "trace-recover: {at} is damaged: {lost}; {program} verify {}",
+            argument_of(dir)
+        ));
     }
     if exit == Exit::Done && count == 0 {
         return Ok(Exit::NothingMatched);
     }
     Ok(exit)
-}
-
-/// Names the files that could not be read, whatever else was reported.
-fn say_unread(report: &Report) {
-    for segment in &report.segments {
-        if let Some(why) = &segment.failure {
-            let (file, why) = (one_line(&segment.file), one_line(why));
-            say(&format!("trace-recover: {file}: {why}"));
-        }
-    }
-    let unsupported = report.segments.iter();
-    let unsupported = unsupported.filter(|segment| segment.state == SegmentState::Unsupported);
-    let mut by_version = BTreeMap::<Option<u32>, u64>::new();
-    for segment in unsupported {
-        *by_version.entry(segment.version).or_default() += 1;
-    }
-    for (version, count) in by_version {
-        let segments = counted(count, "segment", "segments");
-        let are = if count == 1 { "is" } else { "are" };
-        let what = match version {
-            Some(version) => format!("of format {version}"),
-            None => "of a kind of a later version".to_owned(),
-        };
-        let what = format!("{segments} {are} {what}");
-        say(&format!(
-            "trace-recover: {what}, this command reads up to {FORMAT_VERSION}: update it"
-        ));
-    }
 }

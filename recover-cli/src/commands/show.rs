@@ -5,18 +5,20 @@ use std::path::Path;
 use trace_journal::{Loss, Reader, Snapshot};
 
 use super::{finish, open, resolve};
+use crate::addresses::Addresses;
 use crate::escape::one_line;
 use crate::failure::{Exit, Outcome, could_not};
 use crate::output::Output;
-use crate::render::{label, span_details, span_line, status_style};
-use crate::text::{counted, duration, grouped, number};
+use crate::quote::id_heading;
+use crate::render::{label, span_details, span_line, status_style, whole_label};
+use crate::text::{amount, cost, counted, duration, grouped};
 use crate::tree;
 
 pub(super) fn run(dir: &Path, session: &str, output: &mut Output) -> Outcome<Exit> {
     let reader = open(dir)?;
-    let id = resolve(&reader, session)?;
+    let id = resolve(dir, &reader, session)?;
     print(&reader, &id, output)?;
-    finish(&reader.report(), 1)
+    finish(dir, &reader.report(), 1)
 }
 
 /// Everything about the session with exactly this id.
@@ -25,13 +27,14 @@ pub(super) fn print(reader: &Reader, id: &str, output: &mut Output) -> Outcome<(
     print_head(&snapshot, output)?;
     output.line("")?;
     print_tree(&snapshot, output)?;
-    print_notes(&snapshot, output)
+    print_notes(&snapshot, &Addresses::of(&reader.report()), output)
 }
 
 fn print_head(snapshot: &Snapshot, output: &mut Output) -> Outcome<()> {
     let status = snapshot.status();
     let painted = output.paint(status_style(status), status.as_str());
-    output.line(&format!("{}  {painted}", one_line(snapshot.id())))?;
+    let room = output.width().saturating_sub(status.as_str().len() + 2);
+    output.line(&format!("{}  {painted}", id_heading(snapshot.id(), room)))?;
     if let Some(title) = snapshot.title() {
         label("title", title, output)?;
     }
@@ -50,8 +53,8 @@ fn print_head(snapshot: &Snapshot, output: &mut Output) -> Outcome<()> {
         counted(totals.spans, "span", "spans"),
         counted(totals.generations, "generation", "generations"),
         counted(totals.tools, "tool call", "tool calls"),
-        format!("{} tokens", grouped(&number(totals.tokens_total))),
-        format!("cost {}", number(totals.cost)),
+        format!("{} tokens", amount(totals.tokens_total)),
+        format!("cost {}", cost(totals.cost)),
     ];
     if totals.interrupted > 0 {
         sums.insert(
@@ -59,7 +62,7 @@ fn print_head(snapshot: &Snapshot, output: &mut Output) -> Outcome<()> {
             format!("{} interrupted", grouped(&totals.interrupted.to_string())),
         );
     }
-    label("work", &sums.join(", "), output)?;
+    whole_label("work", &sums.join(", "), output)?;
     let runs = u64::try_from(snapshot.runs().len()).unwrap_or(u64::MAX);
     let records = counted(totals.records, "record", "records");
     label(
@@ -68,9 +71,9 @@ fn print_head(snapshot: &Snapshot, output: &mut Output) -> Outcome<()> {
         output,
     )?;
     if let Some(error) = snapshot.error() {
-        label(status.as_str(), error, output)?;
+        whole_label(status.as_str(), error, output)?;
     }
-    label("lost", lost(snapshot.loss()), output)
+    whole_label("lost", lost(snapshot.loss()), output)
 }
 
 fn lost(loss: Loss) -> &'static str {
@@ -83,29 +86,26 @@ fn lost(loss: Loss) -> &'static str {
 
 fn print_tree(snapshot: &Snapshot, output: &mut Output) -> Outcome<()> {
     let (depths, spans): (Vec<usize>, Vec<_>) = snapshot.tree().unzip();
-    for (span, lines) in spans.into_iter().zip(tree::draw(&depths)) {
-        let line = span_line(span, output);
-        output.line(&format!("{}{line}", lines.node))?;
+    for (span, lines) in spans.into_iter().zip(tree::draw(&depths, output.width())) {
+        output.line(&span_line(span, &lines.node, output))?;
         span_details(span, &lines.below, output)?;
     }
     Ok(())
 }
 
-fn print_notes(snapshot: &Snapshot, output: &mut Output) -> Outcome<()> {
+fn print_notes(snapshot: &Snapshot, addresses: &Addresses, output: &mut Output) -> Outcome<()> {
     if snapshot.notes().is_empty() {
         return Ok(());
     }
     output.line("")?;
     for note in snapshot.notes() {
-        let seq = note
-            .seq()
-            .map(|seq| format!(" (record {seq})"))
-            .unwrap_or_default();
-        output.line(&format!(
-            "note: {}: {}{seq}",
-            note.kind(),
-            one_line(note.text())
-        ))?;
+        let place = match (note.run(), note.seq()) {
+            (Some(run), Some(seq)) => format!(" (record {}:{seq})", addresses.run(run)),
+            (None, Some(seq)) => format!(" (record {seq})"),
+            (_, None) => String::new(),
+        };
+        let (kind, text) = (note.kind(), one_line(note.text()));
+        output.folded(&format!("note: {kind}: {text}{place}"), 6)?;
     }
     Ok(())
 }

@@ -18,7 +18,8 @@ use trace_journal::{Reader, Timestamp};
 use super::{list, show};
 use crate::failure::{Exit, Failure, Outcome, could_not};
 use crate::output::{Output, program};
-use crate::text::{grouped, quoted};
+use crate::quote::argument;
+use crate::text::grouped;
 
 const TITLE: Style = Style::new().bold();
 const GOOD: Style = AnsiColor::Green.on_default().bold();
@@ -85,8 +86,8 @@ fn heading(words: &str, output: &mut Output) -> Outcome<()> {
 fn next_steps(dir: &Path, session: &str, output: &mut Output) -> Outcome<()> {
     let command = program();
     output.line(&format!("The journal is in {}. Next:", dir.display()))?;
-    let sessions = quoted(&format!("{}-sessions", dir.display()));
-    let dir = quoted(&dir.display().to_string());
+    let sessions = argument(&format!("{}-sessions", dir.display()));
+    let dir = argument(&dir.display().to_string());
     output.line(&format!("  {command} {dir}"))?;
     output.line(&format!("  {command} cat {dir} --session {session} | less"))?;
     output.line(&format!(

@@ -12,7 +12,8 @@ use trace_journal::{Channel, Span, Status, Value};
 use super::work::Work;
 use super::{failed, tree};
 use crate::failure::Outcome;
-use crate::text::{counted, cut, duration};
+use crate::text::{counted, duration};
+use crate::width::cut;
 
 /// Larger files are listed, not read: the demo is to be over soon.
 const FILE_LEN_MAX: u64 = 1 << 20;

@@ -13,7 +13,8 @@ use crate::args::{Ack, IngestArgs};
 use crate::escape::one_line;
 use crate::failure::{Outcome, could_not};
 use crate::output::program;
-use crate::text::{counted, quoted};
+use crate::quote::{argument, id_argument, quoted};
+use crate::text::counted;
 
 /// A slow disk holds the input up; it does not get lines refused.
 const BACKLOG_WAIT: Duration = Duration::from_secs(3600);
@@ -108,10 +109,13 @@ impl Opened {
         let mut crashed = sessions.unwrap_or_default();
         crashed.retain(|one| one.status == SessionStatus::Crashed && ids.contains(&one.id));
         let names: Vec<String> = crashed.iter().map(|session| quoted(&session.id)).collect();
-        let (program, dir) = (program(), quoted(&dir.display().to_string()));
+        let (program, dir) = (program(), argument(&dir.display().to_string()));
         match names.as_slice() {
             [] => format!("{runs} ({program} {dir})"),
-            [one] => format!("{runs}: {one} ({program} show {dir} {one})"),
+            [one] => {
+                let id = crashed.first().map_or("", |session| &session.id);
+                format!("{runs}: {one} ({program} show {dir} {})", id_argument(id))
+            }
             several => {
                 let named = several.iter().take(NAMED_MAX).cloned();
                 let mut named = named.collect::<Vec<String>>().join(", ");

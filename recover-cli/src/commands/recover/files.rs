@@ -7,9 +7,9 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
 use trace_journal::{Reader, export};
 
+use super::part::{Part, watch_signals};
 use crate::escape::one_line;
 use crate::failure::{Failure, Outcome};
 
@@ -51,6 +51,7 @@ impl Files {
         let mut builder = DirBuilder::new();
         let made = builder.recursive(true).mode(0o700).create(dir);
         made.map_err(|error| failed("make", dir, &error))?;
+        watch_signals().map_err(|error| failed("listen to signals for", dir, &error))?;
         Ok(files)
     }
 
@@ -60,29 +61,31 @@ impl Files {
         place: usize,
         content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Outcome<()> {
-        let path = self.dir.join(&self.names[place]);
-        let beside = NamedTempFile::new_in(&self.dir);
-        let beside = beside.map_err(|error| failed("write in", &self.dir, &error))?;
-        let mut buffered = BufWriter::new(beside.as_file());
+        let name = &self.names[place];
+        let path = self.dir.join(name);
+        let part = match Part::begin(&self.dir, name) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                let path = path.display().to_string();
+                let words = format!("{} is being written by another command", one_line(&path));
+                return Err(Failure::Refused(words));
+            }
+            part => part.map_err(|error| failed("write in", &self.dir, &error))?,
+        };
+        let mut buffered = BufWriter::new(&part.file);
         content(&mut buffered)
             .and_then(|()| buffered.flush())
-            .and_then(|()| beside.as_file().sync_all())
+            .and_then(|()| part.file.sync_all())
             .map_err(|error| failed("write", &path, &error))?;
         drop(buffered);
-        let placed = if self.may_overwrite {
-            beside.persist(&path)
-        } else {
-            beside.persist_noclobber(&path)
-        };
-        match placed {
-            Ok(_) => {
+        match part.place(&path, self.may_overwrite) {
+            Ok(()) => {
                 self.written.set(self.written.get() + 1);
                 Ok(())
             }
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(Failure::Refused(refused(&path)))
             }
-            Err(error) => Err(failed("write", &path, &error.error)),
+            Err(error) => Err(failed("write", &path, &error)),
         }
     }
 

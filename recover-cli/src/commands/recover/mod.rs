@@ -1,6 +1,7 @@
 //! `recover`: says what was lost, and writes sessions to files.
 
 mod files;
+mod part;
 mod report;
 
 use std::io::{self, Write};
@@ -10,7 +11,7 @@ use trace_journal::export::{self, TraceFileOptions};
 use trace_journal::{Loss, Mode, Reader, Report, Snapshot};
 
 use self::files::{Files, names};
-use super::{open_verified, resolve, say_unread};
+use super::{open_verified, resolve, say_compressed, say_unread};
 use crate::args::{FileFormat, ModeName, RecoverArgs};
 use crate::escape::one_line;
 use crate::failure::{Exit, Outcome, could_not};
@@ -24,7 +25,7 @@ pub(super) fn run(args: &RecoverArgs, output: &mut Output) -> Outcome<Exit> {
         ModeName::Salvage | ModeName::Strict => Mode::Salvage,
     };
     let reader = open_verified(&args.dir, mode)?;
-    let ids = chosen(&reader, &args.sessions)?;
+    let ids = chosen(&args.dir, &reader, &args.sessions)?;
     let is_damaged = reader.report().loss == Loss::Damage;
     let is_refused = args.mode == ModeName::Strict && is_damaged;
     let target = args
@@ -66,19 +67,19 @@ pub(super) fn run(args: &RecoverArgs, output: &mut Output) -> Outcome<Exit> {
 /// Reads everything and reports it.
 pub(super) fn verify(dir: &Path, json: bool, output: &mut Output) -> Outcome<Exit> {
     let reader = open_verified(dir, Mode::Salvage)?;
-    let report = survey(&reader, &chosen(&reader, &[])?, |_, _| Ok(()));
+    let report = survey(&reader, &chosen(dir, &reader, &[])?, |_, _| Ok(()));
     print(&report, dir, json, false, output)?;
     Ok(Exit::of_number(report.exit_code))
 }
 
 /// The sessions asked for; all of them if none is named.
-fn chosen(reader: &Reader, typed: &[String]) -> Outcome<Vec<String>> {
+fn chosen(dir: &Path, reader: &Reader, typed: &[String]) -> Outcome<Vec<String>> {
     if typed.is_empty() {
         return Ok(reader.ids().map(str::to_owned).collect());
     }
     let mut ids = typed
         .iter()
-        .map(|typed| resolve(reader, typed))
+        .map(|typed| resolve(dir, reader, typed))
         .collect::<Outcome<Vec<String>>>()?;
     ids.sort();
     ids.dedup();
@@ -100,7 +101,9 @@ fn survey(
         });
         if let Err(failure) = used {
             // One session must not cost the others.
-            report.exit_code = Exit::CouldNot.number();
+            if Exit::of_number(report.exit_code) != Exit::CouldNot {
+                report.exit_code = failure.parts().0.number();
+            }
             say_failure(&failure);
         }
     }
@@ -114,7 +117,8 @@ fn print(
     is_written: bool,
     output: &mut Output,
 ) -> Outcome<()> {
-    say_unread(report);
+    say_unread(dir, report);
+    say_compressed(report);
     if json {
         output.json(report)
     } else {

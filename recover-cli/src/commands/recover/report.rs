@@ -1,48 +1,88 @@
-//! The report as lines: greppable first, a hint last.
+//! The report as lines: the verdict first, then what is not well, a hint last.
 
 use std::path::Path;
 
-use trace_journal::{DamagedRange, Report, SegmentReport, Seq, SessionReport, SessionStatus};
+use trace_journal::{
+    DamagedRange, Report, SegmentReport, SegmentState, Seq, SessionReport, SessionStatus,
+};
 
 use crate::escape::one_line;
-use crate::failure::Outcome;
+use crate::failure::{Exit, Outcome};
 use crate::output::{Output, program};
-use crate::text::quoted;
+use crate::quote::{argument, id_argument};
+use crate::text::counted;
 
-/// One line a segment and a damaged place, then a summary, then what to type next.
+/// A summary, one line a damaged place and a segment, then what to type next.
 pub(super) fn print(
     report: &Report,
     dir: &Path,
     is_written: bool,
     output: &mut Output,
 ) -> Outcome<()> {
-    for segment in &report.segments {
-        output.line(&segment_line(segment))?;
-    }
+    output.folded(&verdict(report), 2)?;
     for range in &report.ranges {
-        output.line(&range_line(range))?;
+        output.folded(&range_line(range), 2)?;
     }
+    let (sound, odd): (Vec<_>, Vec<_>) = report.segments.iter().partition(|one| is_sound(one));
+    for segment in odd {
+        output.folded(&segment_line(segment), 2)?;
+    }
+    // A person is looking for what is not well.
+    let shown = match output.is_bounded() {
+        true => sound.len().min(SOUND_SEGMENTS_MAX),
+        false => sound.len(),
+    };
+    for segment in sound.iter().take(shown) {
+        output.folded(&segment_line(segment), 2)?;
+    }
+    if shown < sound.len() {
+        let more = u64::try_from(sound.len() - shown).unwrap_or(u64::MAX);
+        let more = counted(more, "more segment", "more segments");
+        output.line(&format!("{more} without a fault"))?;
+    }
+    print_hints(report, dir, is_written, output)
+}
+
+/// Segments without a fault that a person sees.
+const SOUND_SEGMENTS_MAX: usize = 5;
+
+fn is_sound(segment: &SegmentReport) -> bool {
+    let is_usual = matches!(segment.state, SegmentState::Active | SegmentState::Sealed);
+    is_usual && segment.reason.is_none() && segment.failure.is_none()
+}
+
+fn verdict(report: &Report) -> String {
     let sessions = &report.sessions;
-    let is_crashed = |session: &&SessionReport| session.status == SessionStatus::Crashed;
-    let crashed: Vec<&SessionReport> = sessions.iter().filter(is_crashed).collect();
+    let crashed = sessions.iter().filter(|session| is_crashed(session));
     let interrupted: u64 = sessions.iter().map(|session| session.interrupted).sum();
-    output.line(&format!(
+    format!(
         "loss={} missing={} sessions={} crashed={} interrupted={interrupted}",
         report.loss.as_str(),
         report.missing(),
         sessions.len(),
-        crashed.len()
-    ))?;
-    let (program, dir) = (program(), quoted(&dir.display().to_string()));
-    let hint = match crashed.last() {
-        _ if sessions.is_empty() => format!("{program} cat {dir} --system"),
-        Some(crashed) => format!("{program} show {dir} {}", quoted(&crashed.id)),
-        None => format!("{program} list {dir}"),
+        crashed.count()
+    )
+}
+
+fn is_crashed(session: &SessionReport) -> bool {
+    session.status == SessionStatus::Crashed
+}
+
+/// What to type next, to be pasted as it is.
+fn print_hints(report: &Report, dir: &Path, is_written: bool, output: &mut Output) -> Outcome<()> {
+    let (program, dir) = (program(), argument(&dir.display().to_string()));
+    let crashed = report.sessions.iter().rfind(|session| is_crashed(session));
+    let is_read = Exit::of_number(report.exit_code) != Exit::CouldNot;
+    let hint = match (crashed, report.sessions.as_slice()) {
+        (Some(crashed), _) => format!("{program} show {dir} {}", id_argument(&crashed.id)),
+        (None, []) if report.segments.is_empty() || !is_read => return Ok(()),
+        (None, []) => format!("{program} cat {dir} --system"),
+        (None, _) => format!("{program} list {dir}"),
     };
-    output.line(&format!("next: {hint}"))?;
-    if !sessions.is_empty() && !is_written {
-        output.line(&format!(
-            "      {program} recover {dir} -o OUT   (a file for each session)"
+    output.whole_line(&format!("next: {hint}"))?;
+    if !report.sessions.is_empty() && !is_written {
+        output.whole_line(&format!(
+            "      {program} recover {dir} -o OUT   # a file for each session"
         ))?;
     }
     Ok(())
