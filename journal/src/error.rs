@@ -231,9 +231,9 @@ pub enum DamageReason {
     /// The frame is intact but its payload cannot be decoded.
     #[error("payload cannot be decoded")]
     UndecodablePayload,
-    /// Not looked at: the work allowed for finding the next frame was used up.
-    #[error("not searched")]
-    Unsearched,
+    /// Valid frames that others behind them contradict.
+    #[error("contradicted by what lies behind")]
+    Contested,
     /// The bytes could not be read.
     #[error("read error")]
     IoError,
@@ -253,7 +253,7 @@ impl DamageReason {
             DamageReason::MissingSegment => "missing-segment",
             DamageReason::UnknownVersion => "unknown-version",
             DamageReason::UndecodablePayload => "undecodable-payload",
-            DamageReason::Unsearched => "unsearched",
+            DamageReason::Contested => "contested",
             DamageReason::IoError => "io-error",
         }
     }

@@ -47,7 +47,7 @@ impl Options {
         self
     }
 
-    /// Largest payload that is accepted, in bytes. Default 64 MiB, at most 1 GiB.
+    /// Largest payload that is accepted, in bytes. Default 64 MiB, at most 512 MiB - 64.
     pub fn record_bytes_max(mut self, bytes: u64) -> Options {
         self.settings.record_bytes_max = bytes;
         self

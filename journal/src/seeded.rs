@@ -23,6 +23,8 @@ bugs! {
     DurableAfterSyncBegan,
     /// A frame's commit word is stored before its payload.
     CommitBeforeCopy,
+    /// Nothing says that a frame is begun before its payload is stored.
+    BegunNotStored,
     /// The name of a new segment is not synced.
     DirectorySyncLeftOut,
     /// A sync leaves out the end of a segment that was full before it began.
@@ -123,6 +125,14 @@ bugs! {
     OffsetNotCovered,
     /// Reading a segment ends at the first bad frame.
     SearchGivenUp,
+    /// What lies behind a damaged place is searched for as long as four file lengths of claims.
+    SearchLeftOff,
+    /// Of frames that contradict each other the first ones are believed.
+    FirstIslandBelieved,
+    /// Frames are looked for inside of a frame whose header tells where it ends.
+    HopLookedInside,
+    /// A `RunRecovered` counts wherever it is found.
+    RecoveredAnywhere,
     /// Nobody is told of what is missing between two frames.
     GapNotTold,
     /// A missing segment is passed over.
@@ -133,6 +143,8 @@ bugs! {
     NewerRunClaimed,
     /// The last durable record does not count as durable.
     LastDurableForgotten,
+    /// Retention explains damaged bytes.
+    BytesRetired,
     /// What retention removed does not count as removed.
     RetiredMissed,
     /// Searching for frames may cost far more work than a file is long.

@@ -22,6 +22,7 @@ fn digest(lines: &[&str]) -> Option<Vec<u8>> {
 fn add(builder: &mut DigestBuilder, kind: RecordKind, len: usize, payload: &[u8]) {
     let header = FrameHeader {
         payload_len: u32::try_from(len).unwrap(),
+        reserved: 0,
         crc: 0,
         seq_low: 1,
         kind,
@@ -31,6 +32,7 @@ fn add(builder: &mut DigestBuilder, kind: RecordKind, len: usize, payload: &[u8]
         offset: FRAMES_OFFSET,
         header: &header,
         payload,
+        is_found: false,
     });
 }
 

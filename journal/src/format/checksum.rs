@@ -1,5 +1,7 @@
 //! The one place that names the checksum: CRC-32/ISO-HDLC.
 
+use super::COMMIT_BIT;
+use super::byte_sum::ByteSum;
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
 
@@ -27,6 +29,17 @@ impl FrameSeed {
     pub fn begin(self) -> FrameChecksum {
         FrameChecksum(crc32fast::Hasher::new_with_initial(self.0))
     }
+
+    /// The checksum of a begun frame.
+    pub(super) fn of_begun(self, words: [u32; 3], offset: u64) -> u32 {
+        with_fields(self.0, words, offset)
+    }
+
+    /// One that has taken in a payload of which only the sum is known.
+    pub(crate) fn begin_with(self, payload: ByteSum, len: u64) -> FrameChecksum {
+        let crc = ByteSum::of_checksum(self.0).and_behind(payload, len);
+        FrameChecksum(crc32fast::Hasher::new_with_initial(crc.checksum()))
+    }
 }
 
 /// A frame's checksum in the making.
@@ -47,22 +60,48 @@ impl FrameChecksum {
     pub fn finish(self, words: [u32; 3], offset: u64) -> u32 {
         with_fields(self.0.finalize(), words, offset)
     }
+
+    /// The same, and the checksum of the same frame while it is begun: the fields of both but the
+    /// length word are taken in once.
+    #[inline]
+    pub(super) fn finish_with_begun(
+        self,
+        seed: FrameSeed,
+        [length, number, kind]: [u32; 3],
+        offset: u64,
+    ) -> [u32; 2] {
+        let rest = of_fields([number, kind], offset);
+        let begun = with_length(seed.0, length & !COMMIT_BIT) ^ rest;
+        let whole = with_length(self.0.finalize(), length) ^ rest;
+        [!whole, !begun]
+    }
 }
 
 /// The checksum that goes on from that of a payload, over header and offset: 20 bytes.
 #[inline]
 fn with_fields(payload: u32, [length, number, kind]: [u32; 3], offset: u64) -> u32 {
+    !(with_length(payload, length) ^ of_fields([number, kind], offset))
+}
+
+/// What a payload's checksum and the length word add: only this has to wait for the payload.
+#[inline]
+fn with_length(payload: u32, length: u32) -> u32 {
+    look(&BEFORE_SIXTEEN, !payload ^ length)
+}
+
+/// What the other fields and the offset add.
+#[inline]
+fn of_fields([number, kind]: [u32; 2], offset: u64) -> u32 {
     let offset = seeded::either(Bug::OffsetNotCovered, 0, offset);
     let [o0, o1, o2, o3, o4, o5, o6, o7] = offset.to_le_bytes();
     let low = u32::from_le_bytes([o0, o1, o2, o3]);
     let high = u32::from_le_bytes([o4, o5, o6, o7]);
-    // Only the first word has to wait for what the payload comes to.
     let mut added = look(&BEFORE_TWELVE, number);
     added ^= look(&BEFORE_EIGHT, kind) ^ look(&BEFORE_FOUR, low);
     if high != 0 {
         added ^= look(&LAST, high);
     }
-    !(look(&BEFORE_SIXTEEN, !payload ^ length) ^ added)
+    added
 }
 
 /// What four bytes add to the checksum: the checksum's library goes byte by byte for so few,
@@ -109,7 +148,7 @@ const fn table(following: usize) -> [u32; 256] {
 }
 
 /// Of CRC-32/ISO-HDLC, bits reversed.
-const POLYNOMIAL: u32 = 0xEDB8_8320;
+pub(super) const POLYNOMIAL: u32 = 0xEDB8_8320;
 
 /// The checksum of bytes that are no frame: of a header page or a cache.
 pub(crate) fn checksum(bytes: &[u8]) -> u32 {

@@ -1,8 +1,10 @@
 //! One record on the disk: 16 bytes of fields, the payload, zeros up to the next multiple of 8.
 
+use super::byte_sum::ByteSum;
 use super::checksum::{FrameChecksum, FrameSeed};
 use super::kind::RecordKind;
 use super::{COMMIT_BIT, FRAME_ALIGNMENT, FRAME_HEADER_LEN, PAYLOAD_LEN_MAX, SESSION_INDEX_MAX};
+use super::{LENGTH_MASK, RESERVED_BITS};
 use crate::error::DamageReason;
 use crate::seeded::{self, Bug};
 
@@ -11,6 +13,9 @@ use crate::seeded::{self, Bug};
 pub struct FrameHeader {
     /// Bytes of payload, at most [`PAYLOAD_LEN_MAX`].
     pub payload_len: u32,
+    /// The reserved bits of its length word, in their places: a frame that has any is of a later
+    /// kind, whatever its kind says.
+    pub reserved: u32,
     /// Checksum of the frame.
     pub crc: u32,
     /// The low 32 bits of its sequence number.
@@ -42,14 +47,46 @@ impl FrameHeader {
         (kind, session): (RecordKind, u32),
         payload_len: u32,
     ) -> FrameHeader {
+        FrameHeader::with_begun(checksum, at, (kind, session), payload_len).0
+    }
+
+    /// The same, and the first word of the frame while it is begun.
+    #[inline]
+    #[must_use]
+    pub fn with_begun(
+        checksum: FrameChecksum,
+        at: FramePlace,
+        (kind, session): (RecordKind, u32),
+        payload_len: u32,
+    ) -> (FrameHeader, u64) {
         debug_assert!(payload_len <= PAYLOAD_LEN_MAX && session <= SESSION_INDEX_MAX);
         let unsealed = FrameHeader {
             payload_len,
+            reserved: 0,
             crc: 0,
             seq_low: seq_low(at.seq),
             kind,
             session,
         };
+        let [crc, begun] = checksum.finish_with_begun(at.seed, unsealed.covered(), at.offset);
+        let begun = u64::from(payload_len) | u64::from(begun) << 32;
+        (FrameHeader { crc, ..unsealed }, begun)
+    }
+
+    /// A header that has some of the reserved bits.
+    #[cfg(test)]
+    pub(crate) fn later(
+        at: FramePlace,
+        (kind, session): (RecordKind, u32),
+        payload: &[u8],
+        reserved: u32,
+    ) -> FrameHeader {
+        let unsealed = FrameHeader {
+            reserved,
+            ..FrameHeader::new(at, kind, session, payload)
+        };
+        let mut checksum = at.seed.begin();
+        checksum.payload(payload);
         FrameHeader {
             crc: checksum.finish(unsealed.covered(), at.offset),
             ..unsealed
@@ -67,7 +104,7 @@ impl FrameHeader {
     #[must_use]
     pub fn frame_len_of(first_word: u64) -> Option<FrameLen> {
         let length = u32::try_from(first_word & u64::from(u32::MAX)).ok()?;
-        (length & COMMIT_BIT != 0).then(|| padded(u64::from(length & !COMMIT_BIT)))
+        (length & COMMIT_BIT != 0).then(|| padded(u64::from(length & LENGTH_MASK)))
     }
 
     /// The 16 bytes on the disk.
@@ -111,12 +148,13 @@ impl FrameHeader {
         if word == 0 {
             return Err(DamageReason::ZeroRun);
         }
-        let payload_len = word & !COMMIT_BIT;
+        let payload_len = word & LENGTH_MASK;
         if word & COMMIT_BIT == 0 || payload_len > PAYLOAD_LEN_MAX || kind == 0 {
             return Err(DamageReason::BadLength);
         }
         Ok(FrameHeader {
             payload_len,
+            reserved: word & RESERVED_BITS,
             crc: u32::from_le_bytes([c0, c1, c2, c3]),
             seq_low: u32::from_le_bytes([r0, r1, r2, r3]),
             kind: RecordKind(kind),
@@ -147,6 +185,20 @@ impl FrameHeader {
         crc == self.crc || seeded::has(Bug::ChecksumNotCompared)
     }
 
+    /// The same, from what the payload alone adds.
+    pub(crate) fn is_sum_of(&self, seed: FrameSeed, payload: ByteSum, offset: u64) -> bool {
+        self.is_sum(
+            seed.begin_with(payload, u64::from(self.payload_len)),
+            offset,
+        )
+    }
+
+    /// Whether this library does not know what the frame holds, though it is sound.
+    #[must_use]
+    pub fn is_later(&self) -> bool {
+        self.reserved != 0
+    }
+
     /// Bytes the whole frame takes, padding included.
     #[must_use]
     pub fn frame_len(&self) -> FrameLen {
@@ -157,7 +209,8 @@ impl FrameHeader {
     #[inline]
     fn covered(&self) -> [u32; 3] {
         let kind = u32::from(self.kind.0) | self.session << 8;
-        [self.payload_len | COMMIT_BIT, self.seq_low, kind]
+        let length = self.payload_len | self.reserved | COMMIT_BIT;
+        [length, self.seq_low, kind]
     }
 }
 

@@ -1,6 +1,8 @@
 //! The bytes on the disk: constants, headers, frames, checksums, file names.
 #![doc = include_str!("../../FORMAT.md")]
 
+mod begun;
+mod byte_sum;
 mod checksum;
 #[cfg(test)]
 mod example;
@@ -10,6 +12,8 @@ mod header;
 mod kind;
 mod run_text;
 
+pub(crate) use begun::HopHeader;
+pub(crate) use byte_sum::ByteSum;
 pub(crate) use checksum::checksum;
 pub use checksum::{FrameChecksum, FrameSeed};
 pub use file_name::FileName;
@@ -39,8 +43,15 @@ pub const FRAME_ALIGNMENT: u64 = 8;
 /// Set in the length word of every frame that is complete.
 pub const COMMIT_BIT: u32 = 1 << 31;
 
-/// The largest payload a frame can hold.
-pub const PAYLOAD_LEN_MAX: u32 = 1 << 30;
+/// The bits of a length word that are the length.
+pub const LENGTH_MASK: u32 = (1 << 29) - 1;
+
+/// The bits of a length word that are neither the length nor the commit.
+pub const RESERVED_BITS: u32 = !(COMMIT_BIT | LENGTH_MASK);
+
+/// The largest payload a frame can hold: the checksum repeats after 2^32 - 1 bits, and a whole
+/// frame has fewer.
+pub const PAYLOAD_LEN_MAX: u32 = (1 << 29) - 64;
 
 /// The largest session index a frame can hold.
 pub const SESSION_INDEX_MAX: u32 = (1 << 24) - 1;
@@ -48,4 +59,4 @@ pub const SESSION_INDEX_MAX: u32 = (1 << 24) - 1;
 const _: () = assert!(FRAMES_OFFSET == 2 * 4096 && HEADER_PAGE_LEN == 4096);
 const _: () = assert!(FRAMES_OFFSET.is_multiple_of(FRAME_ALIGNMENT));
 const _: () = assert!(FRAME_HEADER_LEN.is_multiple_of(8) && FRAME_ALIGNMENT == 8);
-const _: () = assert!(PAYLOAD_LEN_MAX < COMMIT_BIT);
+const _: () = assert!(PAYLOAD_LEN_MAX < LENGTH_MASK && RESERVED_BITS == 3 << 29);

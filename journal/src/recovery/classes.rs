@@ -3,7 +3,6 @@
 use super::files::HeaderFact;
 use super::part::Part;
 use super::verdict::Verdict;
-use crate::error::DamageReason;
 use crate::format::FRAMES_OFFSET;
 use crate::segment::Unread;
 
@@ -23,7 +22,7 @@ pub struct ByteClasses {
     pub torn: u64,
     /// What no crash explains, or what could not be read.
     pub damaged: u64,
-    /// What was not looked at: the work allowed for finding the next frame was used up.
+    /// What lies beyond the largest offset that a record can have.
     pub unsearched: u64,
     /// Files that are not read as segments.
     pub foreign: u64,
@@ -110,10 +109,7 @@ impl ByteClasses {
         for unread in unread {
             let count = unread.end.min(to).saturating_sub(unread.offset.max(from));
             sum += count;
-            match unread.reason {
-                DamageReason::Unsearched => self.unsearched += count,
-                _ => self.damaged += count,
-            }
+            self.damaged += count;
         }
         sum
     }

@@ -17,7 +17,8 @@ pub(super) fn settle(
         let file = &part.segment;
         if let Some((run, number, end)) = behind
             && (run, number) == (file.run, file.number.next())
-            && end < part.scanned.frames_end()
+            && (end < part.scanned.frames_end()
+                || (end == part.scanned.frames_end() && part.scanned.is_seal_doubted))
         {
             let mut file = file.clone();
             file.frames_max = end;

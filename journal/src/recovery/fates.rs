@@ -8,10 +8,28 @@ use crate::seeded::{self, Bug};
 #[derive(Debug, Default)]
 pub(super) struct Fates {
     /// Where each range begins and its fate, in order; the first one begins at 0.
-    ranges: Vec<(u64, Fate)>,
+    ranges: Vec<Range>,
     /// How often an answer may still be split. Gaps that share no number split it once for each
     /// of the ranges; only forged numbers make more of it.
     splits_left: usize,
+}
+
+/// Numbers from one on, up to the next range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Range {
+    from: u64,
+    is_retired: bool,
+    is_durable: bool,
+}
+
+impl Range {
+    fn fate(self, may_be_retired: bool) -> Fate {
+        match (self.is_retired && may_be_retired, self.is_durable) {
+            (true, _) => Fate::Retired,
+            (false, true) => Fate::Durable,
+            (false, false) => Fate::Unwitnessed,
+        }
+    }
 }
 
 impl Fates {
@@ -39,20 +57,32 @@ impl Fates {
         }
     }
 
-    /// Splits missing numbers, first and last, into ranges of one fate each, in order.
-    pub(super) fn split(&mut self, first: u64, last: u64) -> Vec<(u64, u64, Fate)> {
-        let begin = self.ranges.partition_point(|(from, _)| *from <= first);
+    /// Splits missing numbers, first and last, into ranges of one fate each, in order. Their place
+    /// tells whether retention may have removed them.
+    pub(super) fn split(
+        &mut self,
+        first: u64,
+        last: u64,
+        may_be_retired: bool,
+    ) -> Vec<(u64, u64, Fate)> {
+        let begin = self.ranges.partition_point(|range| range.from <= first);
         let ranges = self.ranges.get(begin.saturating_sub(1)..).unwrap_or(&[]);
         let mut split: Vec<(u64, u64, Fate)> = Vec::new();
-        for (at, (from, fate)) in ranges.iter().enumerate() {
-            if *from > last || (at > 0 && self.splits_left == 0) {
+        let may_be_retired = may_be_retired || seeded::has(Bug::BytesRetired);
+        for (at, range) in ranges.iter().enumerate() {
+            let from = range.from;
+            if from > last || (at > 0 && self.splits_left == 0) {
                 break;
             }
+            let fate = range.fate(may_be_retired);
             if let Some(before) = split.last_mut() {
-                before.1 = from - 1;
                 self.splits_left -= 1;
+                if before.2 == fate {
+                    continue;
+                }
+                before.1 = from - 1;
             }
-            split.push((first.max(*from), last, *fate));
+            split.push((first.max(from), last, fate));
         }
         split
     }
@@ -79,25 +109,31 @@ impl Turns {
         }
     }
 
-    fn ranges(mut self) -> Vec<(u64, Fate)> {
+    fn ranges(mut self) -> Vec<Range> {
         self.0.sort_unstable();
-        let mut ranges = vec![(0, Fate::Unwitnessed)];
+        let mut ranges = vec![Range {
+            from: 0,
+            is_retired: false,
+            is_durable: false,
+        }];
         let (mut durable, mut retired) = (0, 0);
         for turns in self.0.chunk_by(|a, b| a.0 == b.0) {
             for turn in turns {
                 durable += turn.1;
                 retired += turn.2;
             }
-            let fate = match (retired > 0, durable > 0) {
-                (true, _) => Fate::Retired,
-                (false, true) => Fate::Durable,
-                (false, false) => Fate::Unwitnessed,
+            let range = Range {
+                from: turns.first().map_or(0, |turn| turn.0),
+                is_retired: retired > 0,
+                is_durable: durable > 0,
             };
-            let at = turns.first().map_or(0, |turn| turn.0);
+            let is_more = |last: &Range| {
+                (last.is_retired, last.is_durable) == (range.is_retired, range.is_durable)
+            };
             match ranges.last_mut() {
-                Some(last) if last.0 == at => last.1 = fate,
-                Some(last) if last.1 == fate => {}
-                _ => ranges.push((at, fate)),
+                Some(last) if last.from == range.from => *last = range,
+                Some(last) if is_more(last) => {}
+                _ => ranges.push(range),
             }
         }
         ranges
@@ -153,10 +189,10 @@ mod tests {
             (31, 40, Fate::Unwitnessed),
         ];
         let mut fates = Fates::of(&witness());
-        assert_eq!(fates.split(2, 40), expected);
-        assert_eq!(fates.split(6, 6), vec![(6, 6, Fate::Durable)]);
+        assert_eq!(fates.split(2, 40, true), expected);
+        assert_eq!(fates.split(6, 6, true), vec![(6, 6, Fate::Durable)]);
         assert_eq!(
-            fates.split(u64::MAX, u64::MAX),
+            fates.split(u64::MAX, u64::MAX, true),
             vec![(u64::MAX, u64::MAX, Fate::Unwitnessed)]
         );
     }
@@ -184,7 +220,7 @@ mod tests {
             } else {
                 Fate::Unwitnessed
             };
-            let split = Fates::of(&witness).split(seq, seq);
+            let split = Fates::of(&witness).split(seq, seq, true);
             assert_eq!(split, [(seq, seq, fate)], "{seq}");
         }
     }
@@ -192,9 +228,9 @@ mod tests {
     #[test]
     fn numbers_that_are_missed_again_and_again_are_told_in_few_ranges() {
         let mut fates = Fates::of(&witness());
-        let told = (0..100).map(|_| fates.split(1, 100).len());
+        let told = (0..100).map(|_| fates.split(1, 100, true).len());
         // One each, and six splits in all.
         assert_eq!(told.sum::<usize>(), 100 + 6);
-        assert_eq!(fates.split(1, 100), [(1, 100, Fate::Retired)]);
+        assert_eq!(fates.split(1, 100, true), [(1, 100, Fate::Retired)]);
     }
 }

@@ -16,6 +16,8 @@ pub(crate) struct Finding {
     pub(crate) len: u64,
     pub(crate) reason: DamageReason,
     pub(crate) missing: Option<MissingRange>,
+    /// First and last number of valid frames that others contradict.
+    pub(crate) contested: Option<(u64, u64)>,
     pub(crate) verdict: Verdict,
 }
 
@@ -42,6 +44,7 @@ impl Finding {
             len,
             reason,
             missing: None,
+            contested: None,
             verdict: Verdict::Damage,
         }
     }

@@ -16,7 +16,7 @@ impl RunSurvey {
     pub(super) fn miss_segment(&mut self, due: Due, last: Option<u64>) {
         let name = FileName::Segment(self.run, due.segment).to_string();
         let missing = match last {
-            Some(last) if last >= due.seq => self.fates.split(due.seq, last),
+            Some(last) if last >= due.seq => self.fates.split(due.seq, last, true),
             Some(_) => Vec::new(),
             None => vec![(due.seq, u64::MAX, Fate::Unwitnessed)],
         };
@@ -37,6 +37,7 @@ impl RunSurvey {
                     last: Some(last).filter(|last| *last < u64::MAX),
                     fate,
                 }),
+                contested: None,
                 verdict,
             });
         }
@@ -47,7 +48,12 @@ impl RunSurvey {
     pub(super) fn miss_beginning(&mut self, part: &Part, missing: (u64, u64)) {
         let at = (FRAMES_OFFSET, 0);
         let judge = |_| Verdict::Damage;
-        self.push_missing(part, at, DamageReason::SeqGap, missing, &judge);
+        let place = Place {
+            at,
+            reason: DamageReason::SeqGap,
+            is_blank: false,
+        };
+        self.push_missing(part, place, missing, &judge);
     }
 
     /// Judges the header pages; true if a crash while they were written explains them.
@@ -105,7 +111,12 @@ impl RunSurvey {
                 ..sight
             })
         };
-        self.push_missing(part, at, stretch.reason, (due, next - 1), &judge)
+        let place = Place {
+            at,
+            reason: stretch.reason,
+            is_blank: bytes == Bytes::Zeros,
+        };
+        self.push_missing(part, place, (due, next - 1), &judge)
     }
 
     /// Judges what is behind the last intact frame; `missing` are the sequence number due there
@@ -141,7 +152,12 @@ impl RunSurvey {
             None => DamageReason::ShortFrame,
         };
         if due < given_out {
-            return self.push_missing(part, (offset, len), reason, (due, given_out - 1), &judge);
+            let place = Place {
+                at: (offset, len),
+                reason,
+                is_blank: sight.behind == Bytes::Zeros,
+            };
+            return self.push_missing(part, place, (due, given_out - 1), &judge);
         }
         let verdict = end_verdict(sight);
         if matches!(verdict, Verdict::Damage | Verdict::Torn) {
@@ -156,6 +172,7 @@ impl RunSurvey {
                     last: None,
                     fate: Fate::Unwitnessed,
                 }),
+                contested: None,
                 verdict,
             });
         }
@@ -166,14 +183,15 @@ impl RunSurvey {
     fn push_missing(
         &mut self,
         part: &Part,
-        (offset, len): (u64, u64),
-        reason: DamageReason,
+        place: Place,
         (first, last): (u64, u64),
         judge: &dyn Fn(Fate) -> Verdict,
     ) -> Verdict {
         let mut worst = Verdict::Retired;
-        let mut place = (offset, len);
-        for (first, last, fate) in self.fates.split(first, last) {
+        let (offset, mut len) = place.at;
+        let mut begin = offset;
+        // Retention leaves no bytes behind.
+        for (first, last, fate) in self.fates.split(first, last, place.is_blank) {
             let verdict = judge(fate);
             if verdict == Verdict::Damage || worst == Verdict::Retired {
                 worst = verdict;
@@ -181,24 +199,26 @@ impl RunSurvey {
             self.findings.push(Finding {
                 file: part.segment.name.clone(),
                 segment: part.segment.number,
-                offset: place.0,
-                len: place.1,
-                reason,
+                offset: begin,
+                len,
+                reason: place.reason,
                 missing: Some(MissingRange {
                     first,
                     last: Some(last),
                     fate,
                 }),
+                contested: None,
                 verdict,
             });
             // The bytes are counted once.
-            place = (offset + len, 0);
+            begin = offset + place.at.1;
+            len = 0;
         }
         worst
     }
 
     /// Damage that cost no record, and what could not be read.
-    pub(super) fn judge_details(&mut self, part: &Part) {
+    pub(super) fn judge_details(&mut self, part: &Part, first_seq: u64) {
         let segment = &part.segment;
         for (from, to) in &part.scanned.dirty_padding {
             let reason = DamageReason::BadCrc;
@@ -209,12 +229,36 @@ impl RunSurvey {
             let reason = DamageReason::UndecodablePayload;
             self.findings.push(Finding::costless(segment, *at, reason));
         }
+        for contested in &part.scanned.contested {
+            let at = (contested.offset, contested.end - contested.offset);
+            let number = |low: u32| {
+                let base = part.scanned.base.unwrap_or(low);
+                let relative = i64::from(low.wrapping_sub(base).cast_signed());
+                first_seq.saturating_add_signed(relative)
+            };
+            let numbers = (number(contested.first), number(contested.last));
+            let finding = Finding::costless(segment, at, DamageReason::Contested);
+            self.findings.push(Finding {
+                contested: Some(numbers),
+                ..finding
+            });
+        }
         for unread in &part.scanned.unread {
             let at = (unread.offset, unread.end - unread.offset);
             self.findings
                 .push(Finding::costless(segment, at, unread.reason));
         }
     }
+}
+
+/// Bytes that hold no record though some are missing.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Offset and length.
+    at: (u64, u64),
+    reason: DamageReason,
+    /// There are only zeros.
+    is_blank: bool,
 }
 
 fn bytes_of(stretch: Option<&Stretch>) -> Bytes {

@@ -12,6 +12,8 @@ mod fates;
 mod files;
 mod finding;
 mod heads;
+#[cfg(test)]
+mod forged_tests;
 pub(crate) mod joint;
 mod judge;
 pub(crate) mod neighbours;

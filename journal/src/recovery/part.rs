@@ -69,6 +69,10 @@ pub(crate) struct Notes {
     pub(crate) retired: Vec<(RunId, u64, u64)>,
     /// System records whose payload cannot be decoded: offset and length of the frame.
     pub(crate) undecodable: Vec<(u64, u64)>,
+    /// Frames of kinds that only a later library knows.
+    pub(crate) later_kinds: u64,
+    /// Where the `RunOpen` ends, and `RunRecovered` records directly behind it.
+    open_end: u64,
 }
 
 /// What a `RunOpen` says.
@@ -213,11 +217,18 @@ pub(in crate::recovery) fn note(
 ) -> Option<()> {
     let seq_low = seen.header.seq_low;
     let payload = seen.payload;
+    if seen.header.is_later() {
+        notes.later_kinds += 1;
+        return Some(());
+    }
     match seen.header.kind {
         RecordKind::SEGMENT_START => {
             let start: SegmentStart = system::decode(payload)?;
             let own = own_seq(start.first_seq, seq_low)?;
-            if claims.start.is_none() && seen.offset == FRAMES_OFFSET {
+            if seen.offset != FRAMES_OFFSET {
+                return Some(());
+            }
+            if claims.start.is_none() {
                 claims.start = Some(own);
                 // Nothing ends among the header pages: such an end is not known.
                 let end = Some(start.predecessor_end);
@@ -247,14 +258,39 @@ pub(in crate::recovery) fn note(
             let close: RunClose<'_> = system::decode(payload)?;
             claims.closed.get_or_insert((seq_low, close.durable_seq));
         }
+        _ => note_runs(seen, notes)?,
+    }
+    Some(())
+}
+
+/// Takes in what is said of runs and sessions.
+fn note_runs(seen: &Seen<'_>, notes: &mut Notes) -> Option<()> {
+    let seq_low = seen.header.seq_low;
+    let payload = seen.payload;
+    let end = seen.offset + seen.header.frame_len();
+    match seen.header.kind {
         RecordKind::RUN_OPEN => {
             let open: RunOpen<'_> = system::decode(payload)?;
+            if seen.is_found && seq_low != OPEN_SEQ {
+                return Some(());
+            }
+            notes.open_end = end;
             notes.open.get_or_insert_with(|| Opened {
                 at: Timestamp::new(open.clocks.wall_seconds, open.clocks.wall_nanoseconds),
                 live_runs: open.live_runs.into_iter().map(run_id).collect(),
             });
         }
-        RecordKind::RUN_RECOVERED => notes.recovered.push(recovered(payload)?),
+        RecordKind::RUN_RECOVERED => {
+            let recovered = recovered(payload)?;
+            // One that was only found may be part of a payload.
+            let is_behind_open = seen.offset == notes.open_end;
+            if is_behind_open {
+                notes.open_end = end;
+            }
+            if is_behind_open || !seen.is_found || seeded::has(Bug::RecoveredAnywhere) {
+                notes.recovered.push(recovered);
+            }
+        }
         RecordKind::RETIRED => {
             let retired: Retired = system::decode(payload)?;
             let run = run_id((retired.generation, retired.random));
@@ -315,6 +351,9 @@ fn run_id((generation, random): (u32, u64)) -> RunId {
 
 // Half of what a `Seq` can be, so that numbers counted on from here can be one, too.
 const SEQ_MAX: u64 = 1 << 47;
+
+/// The number of a run's `RunOpen`.
+const OPEN_SEQ: u32 = 2;
 
 /// Crash notes of a run kept for its reason; the first ones matter.
 const CRASH_NOTES_MAX: usize = 64;

@@ -111,6 +111,10 @@ pub struct DamagedRange {
     pub last_missing: Option<Seq>,
     /// Whether a witness proves that the missing records were durable.
     pub durable: bool,
+    /// First and last number of valid frames that are no records, for others behind them
+    /// contradict them. Serialised only where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contested: Option<(Seq, Seq)>,
 }
 
 /// One run.
@@ -272,6 +276,10 @@ impl Report {
             first_missing: missing.and_then(|missing| Seq::new(missing.first)),
             last_missing: missing.and_then(|missing| missing.last).and_then(Seq::new),
             durable: missing.is_some_and(|missing| missing.fate == Fate::Durable),
+            contested: finding.contested.and_then(|(first, last)| {
+                let first = Seq::new(first.max(1))?;
+                Some((first, Seq::new(last.max(1))?))
+            }),
         });
     }
 
@@ -296,6 +304,7 @@ impl Report {
                 first_missing: None,
                 last_missing: None,
                 durable: false,
+                contested: None,
             });
         }
         self.segments.push(SegmentReport {

@@ -226,7 +226,7 @@ impl RunSurvey {
         };
         let given_out = given_out.max(due_seq);
         verdicts.push(self.judge_end(&part, (due_seq, given_out), follower.is_some()));
-        self.judge_details(&part);
+        self.judge_details(&part, first_seq);
         self.take_notes(&part, first_seq);
         let classes = ByteClasses::of(&part, is_header_torn, &verdicts);
         let state = self.state(&part, found_before);

@@ -7,7 +7,7 @@ use crate::format::{COMMIT_BIT, FRAME_ALIGNMENT, FRAME_HEADER_LEN, FrameHeader};
 pub(super) struct Step {
     pub(super) skipped: u64,
     pub(super) candidate: Option<FrameHeader>,
-    /// Behind the last word that is not zero.
+    /// Behind the last word that is not zero; 0 if all are.
     pub(super) content_end: u64,
 }
 
@@ -29,12 +29,9 @@ pub(super) fn next_candidate(slab: &[u8], at: u64, due: Due) -> Step {
         };
         let offset = at + step.skipped;
         let [.., top, _, _, _, _, r0, r1, r2, r3, kind, _, _, _] = *bytes;
-        // Each missing frame took at least a frame header's bytes.
-        let missing_max = (offset - due.offset) / HEADER_LEN;
-        let missing = due.missing(u32::from_le_bytes([r0, r1, r2, r3]));
         if u32::from(top) << 24 >= COMMIT_BIT
             && kind != 0
-            && missing.is_some_and(|missing| missing <= missing_max)
+            && due.may_begin(offset, u32::from_le_bytes([r0, r1, r2, r3]))
             && let Ok(header) = FrameHeader::decode(*bytes)
         {
             step.candidate = Some(header);
@@ -55,6 +52,5 @@ fn skip_zeros(bytes: &[u8]) -> Option<&[u8]> {
     (behind.len() >= FRAME_HEADER_LEN && *front == ZEROS).then_some(behind)
 }
 
-const HEADER_LEN: u64 = 16;
 const ZEROS_LEN: u64 = 512;
 const ZEROS: [u8; 512] = [0; 512];

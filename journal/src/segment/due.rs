@@ -1,7 +1,5 @@
 //! Which frame may come next in a segment.
 
-use crate::format::FRAMES_OFFSET;
-
 /// A place where a frame is due, and what may be there.
 #[derive(Clone, Copy)]
 pub(super) struct Due {
@@ -22,13 +20,40 @@ impl Due {
         }
     }
 
-    /// The same, once the first frame of the segment that is there was seen.
-    pub(super) fn begun(self, offset: u64, seq_low: u32) -> Due {
-        // In front of one that is not at the beginning, one at least is missing.
-        let missing = u32::from(offset > FRAMES_OFFSET);
-        let base = self.base.unwrap_or(seq_low.wrapping_sub(missing));
+    /// Whether frames that a search finds at `offset` may begin with this number: the frame due is
+    /// missing, and each missing one took at least a header's bytes.
+    pub(super) fn may_begin(self, offset: u64, seq_low: u32) -> bool {
+        let missing_max = (offset - self.offset) / HEADER_LEN;
+        match self.base {
+            Some(_) => self
+                .missing(seq_low)
+                .is_some_and(|missing| (1..=missing_max).contains(&missing)),
+            None => true,
+        }
+    }
+
+    /// The same place in a segment whose relative numbers begin at this one, if that was not known
+    /// before.
+    pub(super) fn begun(self, base: u32) -> Due {
         Due {
-            base: Some(base),
+            base: Some(self.base.unwrap_or(base)),
+            ..self
+        }
+    }
+
+    /// The same place, with the numbers as a later one has them.
+    pub(super) fn begun_by(self, later: &Due) -> Due {
+        Due {
+            base: later.base,
+            ..self
+        }
+    }
+
+    /// The place behind so many bytes, of one frame.
+    pub(super) fn behind(self, len: u64) -> Due {
+        Due {
+            offset: self.offset + len,
+            relative: self.relative + 1,
             ..self
         }
     }
@@ -38,3 +63,5 @@ impl Due {
         seq_low.wrapping_sub(self.base.unwrap_or(seq_low))
     }
 }
+
+const HEADER_LEN: u64 = 16;

@@ -38,7 +38,7 @@ pub(super) fn walk_frames(
         rest = behind;
         if shows_all || !is_bare(&frame.header) {
             frame.show(offset, visit);
-            walked.is_sealed = frame.header.kind == RecordKind::SEAL;
+            walked.is_sealed = is_seal(&frame.header);
         }
         offset += frame.header.frame_len();
         relative += 1;
@@ -56,7 +56,12 @@ pub(super) fn walk_frames(
 /// Whether all there is to know of a record is that it is there: it is a caller's own, and of no
 /// session.
 pub(super) fn is_bare(header: &FrameHeader) -> bool {
-    header.kind.is_user() && header.session == 0
+    header.kind.is_user() && header.session == 0 && !header.is_later()
+}
+
+/// Whether a frame is a `Seal`, as this library knows it.
+pub(super) fn is_seal(header: &FrameHeader) -> bool {
+    header.kind == RecordKind::SEAL && !header.is_later()
 }
 
 /// A frame that may be at the start of some bytes.
@@ -74,6 +79,7 @@ impl Held<'_> {
             offset,
             header: &self.header,
             payload: if is_own { &[] } else { self.payload },
+            is_found: false,
         });
     }
 }

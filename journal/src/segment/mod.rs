@@ -6,10 +6,17 @@ mod ahead_tests;
 mod candidate;
 mod due;
 mod held;
+mod hop;
+mod islands;
 mod portion;
 mod read;
 mod scan;
 mod scanned;
+mod search;
+#[cfg(test)]
+mod search_tests;
+mod source;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod window;

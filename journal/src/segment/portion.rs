@@ -44,21 +44,15 @@ impl Scanner<'_> {
         let Ok(header) = self.look(due) else {
             return due;
         };
-        let due = self.accept(due, due.offset, &header);
+        let due = self.accept(due, &header);
         let offset = from.max(due.offset);
-        if let Some(relative) = relative {
-            return Due {
+        match relative {
+            Some(relative) => Due {
                 offset,
                 relative: u64::from(relative),
                 ..due
-            };
-        }
-        match self.search_from(offset, due).found {
-            Some((offset, header)) => self.accept(due, offset, &header),
-            None => Due {
-                offset: self.input.len,
-                ..due
             },
+            None => self.first_valid(offset, due),
         }
     }
 }

@@ -2,16 +2,15 @@
 
 use std::borrow::Cow;
 
-use super::candidate::next_candidate;
 use super::due::Due;
-use super::held::{is_bare, walk_frames};
+use super::held::{is_bare, is_seal, walk_frames};
+use super::hop::DeadEnds;
 use super::portion::Portion;
 use super::scanned::{Island, Scanned, Stretch, Unread};
-use super::window::{Unreadable, WINDOW_LEN, Window};
+use super::sums::Sums;
+use super::window::{WINDOW_LEN, Window};
 use crate::error::DamageReason;
-use crate::format::{
-    FRAME_ALIGNMENT, FRAME_HEADER_LEN, FrameChecksum, FrameHeader, FrameSeed, RecordKind,
-};
+use crate::format::{FRAME_ALIGNMENT, FRAME_HEADER_LEN, FrameChecksum, FrameHeader, FrameSeed};
 use crate::seeded::{self, Bug};
 use crate::storage::StorageFile;
 
@@ -37,13 +36,14 @@ pub(crate) struct Seen<'a> {
     pub(crate) header: &'a FrameHeader,
     /// Empty for a caller's own record, and for one that is very long.
     pub(crate) payload: &'a [u8],
+    /// No frame or header in front of it led there: a search did.
+    pub(crate) is_found: bool,
 }
 
 /// Walks the frames of `file` from its header pages to its end, and shows those that say anything
 /// of the journal or of a session: of a caller's own record of no session there is nothing to show.
 ///
-/// Checksum work that finds nothing is bounded by a small multiple of the file's length; what lies
-/// beyond that is left unsearched.
+/// The work is linear in the file's length whatever it holds, and nothing is left unsearched.
 pub(crate) fn scan(
     file: &dyn StorageFile,
     input: ScanInput,
@@ -66,75 +66,76 @@ pub(super) fn scan_by(
         told_len: input.told_len.min(OFFSET_MAX).max(len),
         ..input
     };
+    let content_len = len.min(input.portion.content_end);
     let mut scanner = Scanner {
-        window: Window::new(file, len.min(input.portion.content_end)),
+        window: Window::new(file, content_len),
+        sums: Sums::new(file, content_len, input.is_moving),
         begun: input.seed.begin(),
         input,
-        budget: len.saturating_mul(seeded::either(Bug::SearchesTooLong, 100, BUDGET_FACTOR)),
         scanned: Scanned::default(),
+        found_end: None,
         visit,
     };
-    scanner.walk(walk_sound);
+    scanner.walk(&walk_sound);
     let mut scanned = scanner.scanned;
     scanned.error = scanner.window.into_error();
     scanned
 }
 
 pub(super) struct Scanner<'a> {
-    window: Window<'a>,
+    pub(super) window: Window<'a>,
+    sums: Sums<'a>,
     pub(super) input: ScanInput,
     /// What the checksum of each frame goes on from.
     begun: FrameChecksum,
-    /// Bytes of checksum work that may still be spent on places that turn out to be no frame.
-    budget: u64,
-    scanned: Scanned,
+    pub(super) scanned: Scanned,
+    /// Where the content of the file ends, once frames were only found by a search.
+    pub(super) found_end: Option<u64>,
     visit: &'a mut dyn FnMut(&Seen<'_>),
 }
 
-/// How a search for the next frame ended.
-pub(super) struct Search {
-    pub(super) found: Option<(u64, FrameHeader)>,
-    content_end: u64,
-    has_unread: bool,
-}
-
 impl Scanner<'_> {
-    fn walk(&mut self, walk_sound: impl Fn(&mut Self, Due) -> Due) {
+    fn walk(&mut self, walk_sound: &dyn Fn(&mut Self, Due) -> Due) {
         let mut due = self.begin();
         let end = self.input.len.min(self.input.frames_max);
         while due.offset < end && !self.scanned.is_sealed {
-            let before = due.offset;
-            due = walk_sound(self, due);
-            if due.offset > before {
-                continue;
-            }
-            let reason = match self.look_again(due) {
-                Ok(header) => {
-                    due = self.accept(due, due.offset, &header);
+            let reason = match self.step(due, walk_sound) {
+                Ok(next) => {
+                    due = next;
                     continue;
                 }
                 Err(reason) => reason,
             };
-            let search = self.search(due);
-            if let Some((offset, header)) = &search.found {
-                due = due.begun(*offset, header.seq_low);
-            }
-            if search.found.is_none() || !seeded::has(Bug::GapNotTold) {
-                self.push_stretch(due, reason, &search);
-            }
-            match search.found {
-                Some((offset, header)) => due = self.accept(due, offset, &header),
-                None => return,
-            }
-        }
-        if due.offset < self.input.len {
-            // Only zeros or a failed append may be behind the end: nothing there can be a frame.
-            let nothing = Due {
-                relative: u64::MAX,
-                ..due
+            let hop = self.hop(due, &mut DeadEnds::default());
+            let Some((found, header)) = hop.found else {
+                return self.search(due, reason, hop.search_from, walk_sound);
             };
-            let search = self.search(nothing);
-            self.push_stretch(due, DamageReason::BadCrc, &search);
+            let bad = due.begun_by(&found);
+            self.push_stretch(bad, reason, Some(&found), found.offset);
+            due = self.accept(found, &header);
+        }
+        self.end_walk(due);
+    }
+
+    /// Takes in some sound frames from this place on; gives why there is none.
+    pub(super) fn step(
+        &mut self,
+        due: Due,
+        walk_sound: &dyn Fn(&mut Self, Due) -> Due,
+    ) -> Result<Due, DamageReason> {
+        let walked = walk_sound(self, due);
+        if walked.offset > due.offset {
+            return Ok(walked);
+        }
+        let header = self.look_again(due)?;
+        Ok(self.accept(due, &header))
+    }
+
+    /// Behind the end only zeros or a failed append may be: nothing there can be a frame.
+    pub(super) fn end_walk(&mut self, due: Due) {
+        if due.offset < self.input.len {
+            let content_end = self.content_end(due.offset);
+            self.push_stretch(due, DamageReason::BadCrc, None, content_end);
         }
     }
 
@@ -161,11 +162,25 @@ impl Scanner<'_> {
         // The window holds zeros past the end of the file where somebody asked for them.
         rest = rest.get(..len.min(rest.len())).unwrap_or(rest);
         let shows_all = self.input.portion.shows_all;
-        let walked = walk_frames(rest, due, (&self.begun, shows_all), &mut *self.visit);
+        let how = (&self.begun, shows_all);
+        let ending = Ending::of(&self.input, self.found_end);
+        let visit = &mut *self.visit;
+        let walked = match self.found_end {
+            None => walk_frames(rest, due, how, visit),
+            Some(_) => walk_frames(rest, due, how, &mut |seen| {
+                if ending.counts(seen) {
+                    visit(&Seen {
+                        is_found: true,
+                        ..*seen
+                    });
+                }
+            }),
+        };
         island.end = walked.due.offset;
         island.last += u32::try_from(walked.due.relative - due.relative).unwrap_or(0);
         self.scanned.padding += walked.padding;
-        self.scanned.is_sealed = walked.is_sealed;
+        self.scanned.is_sealed = walked.is_sealed && ending.is_end(walked.due.offset);
+        self.scanned.is_seal_doubted = walked.is_sealed && !self.scanned.is_sealed;
         walked.due
     }
 
@@ -187,7 +202,7 @@ impl Scanner<'_> {
     }
 
     /// Where a frame ends at the latest.
-    fn end_max(&self) -> u64 {
+    pub(super) fn end_max(&self) -> u64 {
         let told_len = self.input.told_len.next_multiple_of(FRAME_ALIGNMENT);
         told_len.min(self.input.frames_max)
     }
@@ -196,83 +211,52 @@ impl Scanner<'_> {
         let bytes = self.window.at(due.offset, FRAME_HEADER_LEN);
         let bytes = bytes.map_err(|_| DamageReason::IoError)?;
         let header = decode(bytes).ok_or(DamageReason::ShortFrame)??;
-        self.check(due.offset, &header)?;
-        if due.missing(header.seq_low) != Some(0) {
-            // Frames may be made to lie in each other.
-            self.budget = self.budget.saturating_sub(header.frame_len());
-            return Err(DamageReason::SeqGap);
+        let is_due = due.missing(header.seq_low) == Some(0);
+        self.check(due.offset, &header, is_due)?;
+        match is_due {
+            true => Ok(header),
+            false => Err(DamageReason::SeqGap),
         }
-        Ok(header)
     }
 
-    /// Whether the checksum of the frame that may be at `offset` fits; pays for it if not.
-    fn check(&mut self, offset: u64, header: &FrameHeader) -> Result<(), DamageReason> {
+    /// Whether the frame that may be at `offset` is valid, its number apart.
+    pub(super) fn is_valid(&mut self, offset: u64, header: &FrameHeader) -> bool {
+        self.check(offset, header, false).is_ok()
+    }
+
+    /// Whether the checksum of the frame that may be at `offset` fits: found out from all of its
+    /// bytes if it is due there, else in constant time.
+    fn check(
+        &mut self,
+        offset: u64,
+        header: &FrameHeader,
+        is_due: bool,
+    ) -> Result<(), DamageReason> {
         let end = offset + header.frame_len();
         let past = end.saturating_sub(self.input.len);
         if end > self.end_max() {
             return Err(DamageReason::BadLength);
         }
-        if past > FRAME_ALIGNMENT && past > self.budget {
+        if past > FRAME_ALIGNMENT && past > (4 * self.input.len).min(PAST_END_MAX) {
             return Err(DamageReason::ShortFrame);
         }
-        let fits = self.window.fits(header, &self.begun, offset);
-        if fits == Ok(true) {
-            return Ok(());
-        }
-        self.budget = self.budget.saturating_sub(header.frame_len());
-        match fits {
-            Err(_) => Err(DamageReason::IoError),
-            Ok(_) if past > 0 => Err(DamageReason::ShortFrame),
-            Ok(_) => Err(DamageReason::BadCrc),
-        }
-    }
-
-    /// The next place behind `due` that holds a frame which can follow.
-    fn search(&mut self, due: Due) -> Search {
-        self.search_from(due.offset, due)
-    }
-
-    /// The same, among the places from `at` on.
-    pub(super) fn search_from(&mut self, mut at: u64, due: Due) -> Search {
-        let mut search = Search {
-            found: None,
-            content_end: due.offset,
-            has_unread: false,
+        let is_short = header.payload_len <= LOOKED_AT_WHOLE;
+        let fits = match is_due || is_short || seeded::has(Bug::SearchesTooLong) {
+            true => self.window.fits(header, &self.begun, offset),
+            false => self.sums.fits(header, self.input.seed, offset),
         };
-        while at < self.input.len.min(self.input.portion.content_end) {
-            let slab = match self.window.at(at, FRAME_HEADER_LEN) {
-                Ok(slab) => slab,
-                Err(bad) => {
-                    search.has_unread = true;
-                    at = self.skip_unreadable(at, bad);
-                    continue;
-                }
-            };
-            let step = next_candidate(slab, at, due);
-            search.content_end = search.content_end.max(step.content_end);
-            at += step.skipped;
-            let Some(header) = step.candidate else {
-                continue;
-            };
-            if self.budget == 0 {
-                search.has_unread = true;
-                search.content_end = self.input.len;
-                self.push_unread(at, self.input.len, DamageReason::Unsearched);
-                return search;
-            }
-            let is_frame = at > due.offset && self.check(at, &header).is_ok();
-            if is_frame && !seeded::has(Bug::SearchGivenUp) {
-                search.found = Some((at, header));
-                return search;
-            }
-            search.content_end = at + FRAME_ALIGNMENT;
-            at += FRAME_ALIGNMENT;
+        match fits {
+            Ok(true) => Ok(()),
+            Err(_) => Err(DamageReason::IoError),
+            Ok(false) if past > 0 => Err(DamageReason::ShortFrame),
+            Ok(false) => Err(DamageReason::BadCrc),
         }
-        search
     }
 
-    pub(super) fn accept(&mut self, due: Due, offset: u64, header: &FrameHeader) -> Due {
-        let due = due.begun(offset, header.seq_low);
+    /// Takes in the frame due at a place.
+    pub(super) fn accept(&mut self, due: Due, header: &FrameHeader) -> Due {
+        let due = due.begun(header.seq_low);
+        let offset = due.offset;
         let relative = due.relative_of(header.seq_low);
         self.scanned.base = due.base;
         let end = offset + header.frame_len();
@@ -290,12 +274,10 @@ impl Scanner<'_> {
                 last: relative,
             }),
         }
-        self.scanned.is_sealed = header.kind == RecordKind::SEAL;
-        let due = Due {
-            offset: end,
-            relative: u64::from(relative) + 1,
-            ..due
-        };
+        let ending = Ending::of(&self.input, self.found_end);
+        self.scanned.is_sealed = is_seal(header) && ending.is_end(end);
+        self.scanned.is_seal_doubted = is_seal(header) && !self.scanned.is_sealed;
+        let due = due.behind(header.frame_len());
         if is_bare(header) && !self.input.portion.shows_all {
             return due;
         }
@@ -305,11 +287,15 @@ impl Scanner<'_> {
             true => self.window.bytes(payload_offset, len).unwrap_or_default(),
             false => Cow::Borrowed(&[][..]),
         };
-        (self.visit)(&Seen {
+        let seen = Seen {
             offset,
             header,
             payload: &payload,
-        });
+            is_found: self.found_end.is_some(),
+        };
+        if ending.counts(&seen) {
+            (self.visit)(&seen);
+        }
         due
     }
 
@@ -330,39 +316,65 @@ impl Scanner<'_> {
         }
     }
 
-    fn push_stretch(&mut self, due: Due, reason: DamageReason, search: &Search) {
-        let found = search.found.as_ref();
-        let end = found.map_or(self.input.len, |(offset, _)| *offset);
+    /// Notes what is between a place where a frame was due and the next valid one.
+    pub(super) fn push_stretch(
+        &mut self,
+        due: Due,
+        reason: DamageReason,
+        next: Option<&Due>,
+        content_end: u64,
+    ) {
+        if seeded::has(Bug::GapNotTold) && next.is_some() {
+            return;
+        }
+        let end = next.map_or(self.input.len, |next| next.offset);
+        let unread = self.window.source().unreadable_in(due.offset, end);
+        let before = self.scanned.unread.len();
+        self.scanned.unread.extend(unread.map(|bad| Unread {
+            offset: bad.from.max(due.offset),
+            end: bad.to.min(end),
+            reason: DamageReason::IoError,
+        }));
         self.scanned.stretches.push(Stretch {
             offset: due.offset,
             end,
-            content_end: search.content_end.min(end),
+            content_end: content_end.min(end),
             reason,
             due: due.relative,
-            next: found.map(|(_, header)| due.relative_of(header.seq_low)),
-            has_unread: search.has_unread,
+            next: next.map(|next| u32::try_from(next.relative).unwrap_or(u32::MAX)),
+            has_unread: self.scanned.unread.len() > before,
         });
-    }
-
-    /// Notes the unreadable range and gives the place to go on at.
-    fn skip_unreadable(&mut self, at: u64, bad: Unreadable) -> u64 {
-        let to = bad.to.min(self.input.len);
-        self.push_unread(bad.from.max(at), to, DamageReason::IoError);
-        bad.to.max(at + FRAME_ALIGNMENT)
-    }
-
-    fn push_unread(&mut self, offset: u64, end: u64, reason: DamageReason) {
-        if offset < end {
-            self.scanned.unread.push(Unread {
-                offset,
-                end,
-                reason,
-            });
-        }
     }
 }
 
-fn decode(bytes: &[u8]) -> Option<Result<FrameHeader, DamageReason>> {
+/// What a `Seal` that was only found must be followed by to end a segment: zeros, or the place
+/// where the next segment says that this one ends.
+#[derive(Clone, Copy)]
+struct Ending {
+    frames_max: u64,
+    found_end: Option<u64>,
+}
+
+impl Ending {
+    fn of(input: &ScanInput, found_end: Option<u64>) -> Ending {
+        Ending {
+            frames_max: input.frames_max,
+            found_end,
+        }
+    }
+
+    fn is_end(self, offset: u64) -> bool {
+        let is_followed_by_zeros = |content_end| content_end <= offset;
+        self.found_end.is_none_or(is_followed_by_zeros) || self.frames_max == offset
+    }
+
+    /// Whether what a frame says is to be believed.
+    fn counts(self, seen: &Seen<'_>) -> bool {
+        !is_seal(seen.header) || self.is_end(seen.offset + seen.header.frame_len())
+    }
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Option<Result<FrameHeader, DamageReason>> {
     let (bytes, _) = bytes.split_first_chunk::<FRAME_HEADER_LEN>()?;
     Some(FrameHeader::decode(*bytes))
 }
@@ -372,8 +384,11 @@ const HEADER_LEN: u64 = 16;
 /// Longer payloads are not shown: the library never writes such records of its own.
 const SEEN_PAYLOAD_MAX: usize = 16 << 20;
 
-/// Checksum work that finds nothing, in file lengths.
-const BUDGET_FACTOR: u64 = 4;
+/// Payloads up to this are looked at whole at any place: that takes no longer than to add sums up.
+const LOOKED_AT_WHOLE: u32 = 4096;
+
+/// Zeros past the end of a file that a frame may have; readers make no more of them.
+const PAST_END_MAX: u64 = 64 << 20;
 
 /// Offsets are kept as multiples of 8 in 32 bits.
 const OFFSET_MAX: u64 = 8 << 32;

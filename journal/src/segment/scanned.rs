@@ -17,8 +17,12 @@ pub(crate) struct Scanned {
     pub(crate) stretches: Vec<Stretch>,
     /// Parts of stretches nobody looked at.
     pub(crate) unread: Vec<Unread>,
+    /// Parts of stretches that hold valid frames, which others behind them contradict.
+    pub(crate) contested: Vec<Contested>,
     /// The last frame is a `Seal`.
     pub(crate) is_sealed: bool,
+    /// It is one, but was only found, and is followed by anything but zeros.
+    pub(crate) is_seal_doubted: bool,
     /// Zeros that fill up frames.
     pub(crate) padding: u64,
     /// Offsets of padding that is not zero.
@@ -52,12 +56,23 @@ pub(crate) struct Stretch {
     pub(crate) has_unread: bool,
 }
 
+/// Valid frames that are no records, for frames behind them say otherwise; perhaps with other bytes
+/// between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Contested {
+    pub(crate) offset: u64,
+    pub(crate) end: u64,
+    /// The low bits of the first number among them, and of the last.
+    pub(crate) first: u32,
+    pub(crate) last: u32,
+}
+
 /// Bytes nobody looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unread {
     pub(crate) offset: u64,
     pub(crate) end: u64,
-    /// [`DamageReason::IoError`] or [`DamageReason::Unsearched`].
+    /// Why not.
     pub(crate) reason: DamageReason,
 }
 

@@ -146,7 +146,7 @@ fn input(file: &File, random: &mut Random) -> ScanInput {
     }
 }
 
-fn whole(file: &File) -> ScanInput {
+pub(super) fn whole(file: &File) -> ScanInput {
     let len = u64::try_from(file.bytes.len()).unwrap();
     ScanInput {
         seed: seed(),

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::io;
 
+use super::source::{Source, Unreadable};
 use crate::format::{FrameChecksum, FrameHeader};
 use crate::storage::StorageFile;
 
 /// A moving window over a file.
 pub(super) struct Window<'a> {
-    file: &'a dyn StorageFile,
-    len: u64,
+    source: Source<'a>,
     start: u64,
     bytes: Vec<u8>,
     /// How much is read at once, if no more is wanted: the more, the longer the window has moved
@@ -17,34 +17,32 @@ pub(super) struct Window<'a> {
     read_len: usize,
     /// For payloads that do not end in the window, so that checking them does not move it.
     scratch: Vec<u8>,
-    failures: u32,
-    first_error: Option<io::Error>,
-}
-
-/// A range of the file that cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unreadable {
-    pub(super) from: u64,
-    pub(super) to: u64,
 }
 
 impl<'a> Window<'a> {
     pub(super) fn new(file: &'a dyn StorageFile, len: u64) -> Window<'a> {
         Window {
-            file,
-            len,
+            source: Source::new(file, len),
             start: 0,
             bytes: Vec::new(),
             read_len: READ_LEN_MIN,
             scratch: Vec::new(),
-            failures: 0,
-            first_error: None,
         }
     }
 
     /// What a failed read said first.
     pub(super) fn into_error(self) -> Option<io::Error> {
-        self.first_error
+        self.source.into_error()
+    }
+
+    /// Finds out what of a range cannot be read.
+    pub(super) fn try_range(&mut self, from: u64, to: u64) {
+        self.source.try_range(from, to);
+    }
+
+    /// The file as it is read.
+    pub(super) fn source(&self) -> &Source<'a> {
+        &self.source
     }
 
     /// Reads bytes anew, as far as the window holds them.
@@ -56,7 +54,7 @@ impl<'a> Window<'a> {
         let mut bytes = std::mem::take(&mut self.bytes);
         let end = skip.saturating_add(len).min(bytes.len());
         if let Some(part) = bytes.get_mut(skip..end)
-            && self.fill(part, offset).is_err()
+            && self.source.fill(part, offset).is_err()
         {
             bytes.truncate(skip);
         }
@@ -79,7 +77,7 @@ impl<'a> Window<'a> {
             return Ok(Cow::Borrowed(held.get(..len).unwrap_or(&[])));
         }
         let mut bytes = vec![0; len];
-        self.fill(&mut bytes, offset)?;
+        self.source.fill(&mut bytes, offset)?;
         Ok(Cow::Owned(bytes))
     }
 
@@ -102,7 +100,7 @@ impl<'a> Window<'a> {
         while left > 0 {
             let mut scratch = std::mem::take(&mut self.scratch);
             scratch.resize(left.min(SCRATCH_LEN), 0);
-            let filled = self.fill(&mut scratch, at);
+            let filled = self.source.fill(&mut scratch, at);
             checksum.payload(&scratch);
             left -= scratch.len();
             at += u64::try_from(scratch.len()).unwrap_or(u64::MAX);
@@ -127,7 +125,7 @@ impl<'a> Window<'a> {
             true => (self.read_len * 4).min(WINDOW_LEN),
             false => READ_LEN_MIN,
         };
-        let left = self.len.saturating_sub(offset);
+        let left = self.source.len.saturating_sub(offset);
         let held = usize::try_from(left)
             .unwrap_or(usize::MAX)
             .min(self.read_len);
@@ -135,14 +133,15 @@ impl<'a> Window<'a> {
         // What is in it is overwritten, so it is not cleared.
         bytes.resize(held.max(want), 0);
         self.start = offset;
-        match self.fill(&mut bytes, offset) {
+        match self.source.fill(&mut bytes, offset) {
             Ok(()) => {
                 self.bytes = bytes;
                 Ok(())
             }
             Err(unreadable) => {
                 // What was read in front of the bad page is good.
-                let good = usize::try_from(unreadable.from - offset).unwrap_or(0);
+                let good = unreadable.from.saturating_sub(offset);
+                let good = usize::try_from(good).unwrap_or(0);
                 bytes.truncate(good);
                 self.bytes = bytes;
                 if good >= want && good > 0 {
@@ -151,51 +150,6 @@ impl<'a> Window<'a> {
                 Err(unreadable)
             }
         }
-    }
-
-    /// Fills `buffer` from `offset` on; after a failed read, page by page to find the bad one.
-    fn fill(&mut self, buffer: &mut [u8], offset: u64) -> Result<(), Unreadable> {
-        let Err(error) = self.read(buffer, offset) else {
-            return Ok(());
-        };
-        self.first_error.get_or_insert(error);
-        let mut rest = buffer;
-        let mut at = offset;
-        while !rest.is_empty() {
-            let page_end = (at / PAGE_LEN + 1) * PAGE_LEN;
-            let len = usize::try_from(page_end - at).unwrap_or(usize::MAX);
-            let (page, behind) = rest.split_at_mut(len.min(rest.len()));
-            if self.failures >= FAILURES_MAX {
-                return Err(Unreadable {
-                    from: at,
-                    to: self.len.max(page_end),
-                });
-            }
-            if self.read(page, at).is_err() {
-                self.failures += 1;
-                return Err(Unreadable {
-                    from: at,
-                    to: page_end,
-                });
-            }
-            rest = behind;
-            at = page_end;
-        }
-        Ok(())
-    }
-
-    fn read(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let (inside, past) = buffer.split_at_mut(left.min(buffer.len()));
-        let count = if inside.is_empty() {
-            0
-        } else {
-            self.file.read_at(inside, offset)?
-        };
-        // The file may have become shorter since its length was taken.
-        inside.get_mut(count..).unwrap_or(&mut []).fill(0);
-        past.fill(0);
-        Ok(())
     }
 }
 
@@ -206,8 +160,4 @@ const READ_LEN_MIN: usize = 16 * 1024;
 pub(super) const WINDOW_LEN: usize = 256 * 1024;
 
 const SCRATCH_LEN: usize = 64 * 1024;
-const PAGE_LEN: u64 = 4096;
 const HEADER_LEN: u64 = 16;
-
-/// Failed reads of one file after which the rest of it is given up: each may take seconds.
-const FAILURES_MAX: u32 = 64;

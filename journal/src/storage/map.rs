@@ -11,7 +11,7 @@ use std::ffi::c_void;
 use std::fs::File;
 use std::io;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering, compiler_fence};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::Errno;
@@ -190,12 +190,16 @@ impl Region for MappedFile {
         }
     }
 
-    fn put(&self, offset: u64, [first, second]: [u64; 2], bytes: &[u8]) {
+    fn put(&self, offset: u64, [begun, second, first]: [u64; 3], bytes: &[u8]) {
         let found = self.words_at(offset, bytes.len() + 16);
         debug_assert!(found.is_some(), "{} bytes at {offset}", bytes.len() + 16);
         if let Some([commit, other, rest @ ..]) = found {
-            fill(rest, bytes);
             other.store(second.to_le(), Ordering::Relaxed);
+            commit.store(begun.to_le(), Ordering::Release);
+            // Whoever kills the process between two stores finds those before done: so the
+            // compiler must leave them in this order.
+            compiler_fence(Ordering::SeqCst);
+            fill(rest, bytes);
             commit.store(first.to_le(), Ordering::Release);
         }
     }

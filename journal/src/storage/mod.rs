@@ -180,11 +180,12 @@ pub trait Region: fmt::Debug + Send + Sync {
     /// Stores a word, little-endian; who sees it sees everything this thread copied before.
     fn commit(&self, offset: u64, word: u64);
 
-    /// Copies `bytes` behind two words at `offset` and stores these, the first one last: who sees
-    /// it sees the rest.
-    fn put(&self, offset: u64, [first, second]: [u64; 2], bytes: &[u8]) {
-        self.copy(offset + 16, bytes);
+    /// Copies `bytes` behind two words at `offset`, which are stored before them; then stores the
+    /// third word instead of the first one: who sees it sees the rest.
+    fn put(&self, offset: u64, [begun, second, first]: [u64; 3], bytes: &[u8]) {
         self.commit(offset + 8, second);
+        self.commit(offset, begun);
+        self.copy(offset + 16, bytes);
         self.commit(offset, first);
     }
 

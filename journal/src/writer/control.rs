@@ -48,9 +48,11 @@ pub(super) struct Frame<'a> {
     checksum: FrameChecksum,
 }
 
-/// The two words in front of a payload; the first is the commit word.
+/// The two words in front of a payload; the first is the commit word, before which another one says
+/// that the frame is begun.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FrameWords {
+    begun: u64,
     first: u64,
     second: u64,
 }
@@ -129,9 +131,13 @@ impl Control {
         };
         let len = u32::try_from(frame.payload.len()).unwrap_or(u32::MAX);
         let kind = (frame.kind, frame.session);
-        let header = FrameHeader::with_checksum(frame.checksum.clone(), at, kind, len);
+        let (header, begun) = FrameHeader::with_begun(frame.checksum.clone(), at, kind, len);
         let [first, second] = header.words();
-        FrameWords { first, second }
+        FrameWords {
+            begun: seeded::either(Bug::BegunNotStored, 0, begun),
+            first,
+            second,
+        }
     }
 
     /// Stores a frame where there is room that is writable already, and says where it begins.
@@ -147,11 +153,10 @@ impl Control {
     /// Fills the room of a frame that begins at `start`, and makes it count.
     pub(super) fn store(&self, frame: &Frame<'_>, start: Tail) {
         let Some(region) = self.region() else { return };
-        let FrameWords { first, second } = self.words(frame, start);
-        if seeded::has(Bug::CommitBeforeCopy) {
-            region.commit(start.offset, first);
-        }
-        region.put(start.offset, [first, second], frame.payload);
+        let words = self.words(frame, start);
+        let FrameWords { first, second, .. } = words;
+        let begun = seeded::either(Bug::CommitBeforeCopy, first, words.begun);
+        region.put(start.offset, [begun, second, first], frame.payload);
     }
 
     /// Committed frames from `offset` on, which lies before `to`: how many of some, and the length
@@ -276,6 +281,14 @@ impl Frame<'_> {
 }
 
 impl FrameWords {
+    /// The same words while the frame is only begun.
+    pub(super) fn begun(self) -> FrameWords {
+        FrameWords {
+            first: self.begun,
+            ..self
+        }
+    }
+
     /// The frame's 16 bytes before the payload, as they are on the disk.
     pub(super) fn to_bytes(self) -> [u8; 16] {
         let mut bytes = [0; 16];

@@ -320,13 +320,19 @@ impl Lane {
         let mut written = Ok(());
         for frame in frames {
             let words = segment.words(frame, at);
-            self.buffer.extend_from_slice(&words.to_bytes());
             if frame.payload.len() < WRITTEN_IN_PLACE {
+                self.buffer.extend_from_slice(&words.to_bytes());
                 self.buffer.extend_from_slice(frame.payload);
                 self.buffer.resize(self.buffer.len().next_multiple_of(8), 0);
             } else {
-                // The commit word comes last: until then the payload is behind zeros.
-                written = written.and(segment.file.write_at(frame.payload, at.offset + 16));
+                // The frame is begun before its payload is there, and those before it are whole.
+                let len = self.buffer.len();
+                self.buffer.extend_from_slice(&words.begun().to_bytes());
+                written = written
+                    .and_then(|()| segment.file.write_at(&self.buffer, start.offset))
+                    .and_then(|()| segment.file.write_at(frame.payload, at.offset + 16));
+                self.buffer.truncate(len);
+                self.buffer.extend_from_slice(&words.to_bytes());
             }
             at.offset += frame.frame_len();
             at.relative_seq += 1;

@@ -50,6 +50,8 @@ pub use wait::WhenDurable;
 #[cfg(all(test, not(loom)))]
 mod awaited_tests;
 #[cfg(all(test, not(loom)))]
+mod begun_tests;
+#[cfg(all(test, not(loom)))]
 mod group_tests;
 #[cfg(all(test, loom))]
 mod model;

@@ -15,7 +15,7 @@ use super::waiters::Waiters;
 use super::watermark::Watermark;
 use crate::format::RecordKind;
 
-/// A mapped segment of frames of two words: the commit word and one word of payload.
+/// A mapped segment of frames of two words: the commit word, 2 in a begun frame, and the payload.
 struct Model {
     reserve: ReserveWord,
     words: Vec<AtomicU64>,
@@ -43,6 +43,7 @@ impl Model {
     /// What an appender does; `None` once the segment is full or closed.
     fn append(&self, payload: u64) -> Option<Tail> {
         let start = self.reserve.reserve(1, FRAME_LEN, self.limit())?;
+        self.word(start.offset).store(2, Ordering::Release);
         self.word(start.offset + 8)
             .store(payload, Ordering::Relaxed);
         self.word(start.offset).store(1, Ordering::Release);

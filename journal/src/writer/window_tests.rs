@@ -94,7 +94,7 @@ fn zeros_spare_what_was_writable_before() {
     *before.lock().unwrap() = Some(Box::new(move || {
         let (window, reserve) = late;
         let room = reserve.reserve(1, 3 * PAGE_LEN, limit).unwrap();
-        window.region().put(room.offset, [1, 2], &[3; 11_000]);
+        window.region().put(room.offset, [3, 2, 1], &[3; 11_000]);
     }));
     assert!(window.widen(&reserve));
     assert!(before.lock().unwrap().is_none());

@@ -295,6 +295,7 @@ impl Segment {
     fn claim_of(&mut self, payload_len: u32, kind: RecordKind, session: u32) {
         let header = FrameHeader {
             payload_len: payload_len.min(trace_journal::format::PAYLOAD_LEN_MAX),
+            reserved: 0,
             crc: 0x5555_5555,
             seq_low: seq_low(self.next_seq()),
             kind,

@@ -6,6 +6,7 @@ DurableBeforeSync        | durable        | syncs         | a_failed_sync_poison
 DurableBeforeSync        | durable        | meanwhile     | what_is_appended_during
 DurableAfterSyncBegan    | durable        | meanwhile     | what_is_appended_during
 CommitBeforeCopy         | durable        | meanwhile     | what_is_still_being_copied
+BegunNotStored           | killed         | trace_journal | a_frame_is_begun_before
 DirectorySyncLeftOut     | durable        | syncs         | a_segment_and_its_name
 DirectorySyncLeftOut     | durable        | sim           | every_crash_state_keeps
 FullSegmentNotSynced     | durable        | syncs         | a_durable_answer
@@ -67,6 +68,11 @@ ChecksumNotCompared      | damage         | damage        | every_flipped
 OffsetNotCovered         | damage         | damage        | frames_swapped
 DeclaredOnce             | damage         | damage        | a_session_is_known
 SearchGivenUp            | damage         | damage        | every_flipped
+SearchLeftOff            | damage         | trace_journal | searching_costs
+FirstIslandBelieved      | damage         | trace_journal | searching_gives_back
+HopLookedInside          | hostile        | trace_journal | what_a_frame_was_begun_for
+RecoveredAnywhere        | hostile        | trace_journal | what_is_only_found_at_the_end
+BytesRetired             | damage         | trace_journal | retention_explains_no_bytes
 GapNotTold               | damage         | damage        | every_flipped
 MissingSegmentPassedOver | damage         | damage        | segments_missing
 LastDurableForgotten     | damage         | damage        | every_flipped

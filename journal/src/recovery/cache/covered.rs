@@ -81,6 +81,7 @@ impl Covered {
         for (seq_low, kind, payload) in &self.own {
             let header = FrameHeader {
                 payload_len: u32::try_from(payload.len()).ok()?,
+                reserved: 0,
                 crc: 0,
                 seq_low: *seq_low,
                 kind: RecordKind(*kind),
@@ -90,6 +91,7 @@ impl Covered {
                 offset: FRAMES_OFFSET,
                 header: &header,
                 payload,
+                is_found: false,
             };
             note(&seen, &mut claims, &mut notes)?;
         }
