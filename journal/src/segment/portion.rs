@@ -10,7 +10,7 @@ pub(crate) struct Portion {
     /// Nothing between the first frame and this offset is looked at.
     pub(crate) from: u64,
     /// How much the number of the frame due there is above that of the first one; `None` to begin
-    /// with the first intact frame that is found there or behind.
+    /// with the first one.
     pub(crate) relative: Option<u32>,
     /// Behind this there are only zeros.
     pub(crate) content_end: u64,
@@ -37,22 +37,18 @@ impl Scanner<'_> {
             base: None,
         };
         let Portion { from, relative, .. } = self.input.portion;
-        if from <= FRAMES_OFFSET {
+        let Some(relative) = relative.filter(|_| from > FRAMES_OFFSET) else {
             return due;
-        }
+        };
         // Without the first frame nothing tells the numbers of others: all of it is walked.
         let Ok(header) = self.look(due) else {
             return due;
         };
         let due = self.accept(due, &header);
-        let offset = from.max(due.offset);
-        match relative {
-            Some(relative) => Due {
-                offset,
-                relative: u64::from(relative),
-                ..due
-            },
-            None => self.first_valid(offset, due),
+        Due {
+            offset: from.max(due.offset),
+            relative: u64::from(relative),
+            ..due
         }
     }
 }

@@ -178,34 +178,6 @@ impl Scanner<'_> {
         (is_due && self.is_valid(due.offset, &header)).then_some(header)
     }
 
-    /// The first valid frame that can follow, from a place on.
-    pub(super) fn first_valid(&mut self, from: u64, due: Due) -> Due {
-        let end = self.search_end();
-        let mut at = from;
-        while at < end {
-            let Ok(slab) = self.window.at(at, FRAME_HEADER_LEN) else {
-                break;
-            };
-            let step = next_candidate(slab, at, due);
-            at += step.skipped;
-            if let Some(header) = step.candidate {
-                if self.is_valid(at, &header) {
-                    let relative = u64::from(due.relative_of(header.seq_low));
-                    return Due {
-                        offset: at,
-                        relative,
-                        ..due
-                    };
-                }
-                at += FRAME_ALIGNMENT;
-            }
-        }
-        Due {
-            offset: self.input.len,
-            ..due
-        }
-    }
-
     /// Behind the last bytes from `from` on that are not zero, to 8 bytes; `from` if all are.
     pub(super) fn content_end(&mut self, from: u64) -> u64 {
         let nothing = Due {
