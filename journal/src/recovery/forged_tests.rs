@@ -24,8 +24,11 @@ fn forged(segment: &SegmentBuilder, build: impl Fn(&mut SegmentBuilder)) -> Vec<
     inside.bytes[from..].to_vec()
 }
 
+/// What it is called, and what adds it to a segment.
+type Forgery = (&'static str, fn(&mut SegmentBuilder));
+
 /// Every sort of record of the library's own.
-fn forgeries() -> Vec<(&'static str, fn(&mut SegmentBuilder))> {
+fn forgeries() -> Vec<Forgery> {
     vec![
         ("recovered", |segment| {
             segment.recovered(1, 500);
