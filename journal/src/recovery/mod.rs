@@ -11,9 +11,9 @@ mod facts;
 mod fates;
 mod files;
 mod finding;
-mod heads;
 #[cfg(test)]
 mod forged_tests;
+mod heads;
 pub(crate) mod joint;
 mod judge;
 pub(crate) mod neighbours;
