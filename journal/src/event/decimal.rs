@@ -67,7 +67,7 @@ impl Decimal {
 }
 
 impl DecimalSum {
-    fn add(&mut self, number: Number) {
+    pub(crate) fn add(&mut self, number: Number) {
         let added = Decimal::of(number).and_then(|number| self.exact.add(number));
         if added.is_none() {
             self.rest += number.as_f64();

@@ -1,6 +1,7 @@
 //! Values and maps as bytes. Depth is counted, so hostile bytes cannot exhaust the stack.
 
 use std::borrow::Cow;
+use std::hash::{BuildHasher, RandomState};
 
 use super::payload::Payload;
 use super::unread::Unread;
@@ -121,9 +122,45 @@ pub(super) fn no_members(unread: &mut Unread<'_>) -> Option<()> {
     skip_map(unread, DEPTH_MAX - 1)
 }
 
-/// As [`members`], of a session: they are never left out.
+/// As [`members`], of a session: of them a text by the name of `title` is never left out, nor that
+/// there is another value by that name which says something.
 pub(super) fn metadata<'a>(unread: &mut Unread<'a>) -> Option<Map<'a>> {
-    nested_map(unread, DEPTH_MAX - 1)
+    if !unread.skims() {
+        return nested_map(unread, DEPTH_MAX - 1);
+    }
+    let mut title = None;
+    {
+        let mut ahead = unread.clone();
+        for _ in 0..ahead.count()? {
+            let is_title = ahead.text()? == TITLE;
+            let value = brief_value(&mut ahead, DEPTH_MAX - 1)?;
+            title = title.or(is_title.then_some(value));
+        }
+    }
+    skip_map(unread, DEPTH_MAX - 1)?;
+    let title = title.map(|title| (MemberName::Borrowed(TITLE), title));
+    Some(Map(title.into_iter().collect()))
+}
+
+/// A text; of any other value only whether it says anything.
+fn brief_value<'a>(unread: &mut Unread<'a>, left: u8) -> Option<Value<'a>> {
+    let mut inner = unread.clone();
+    let tag = inner.u32()?;
+    let is_blank = match tag {
+        tag::NULL => true,
+        tag::STRING => {
+            let text = inner.text()?;
+            *unread = inner;
+            return Some(Value::String(Cow::Borrowed(text)));
+        }
+        tag::BYTES | tag::LIST | tag::MAP => inner.count()? == 0,
+        _ => false,
+    };
+    unread.without_names(|unread| skip_value(unread, left))?;
+    Some(match is_blank {
+        true => Value::Null,
+        false => Value::Bool(true),
+    })
 }
 
 /// The members that follow, where they stand for themselves.
@@ -191,38 +228,95 @@ fn skip_value(unread: &mut Unread<'_>, left: u8) -> Option<()> {
 
 fn skip_map(unread: &mut Unread<'_>, left: u8) -> Option<()> {
     let mut names = Names::default();
-    for _ in 0..unread.count()? {
-        names.push(unread.text()?.as_bytes());
+    let begin = unread.clone();
+    let count = unread.count()?;
+    let is_checked = unread.checks_names();
+    for _ in 0..count {
+        let name = unread.text()?.as_bytes();
+        if is_checked {
+            names.push(name);
+        }
         skip_value(unread, left)?;
     }
-    (!names.has_duplicates()).then_some(())
+    let has_duplicates = match is_checked && count > map::WALK_MAX {
+        true => Many(begin, left).has_duplicates()?,
+        false => names.has_duplicates(),
+    };
+    (!has_duplicates).then_some(())
 }
 
-/// Names of members; as many as are compared one by one take no allocation.
+/// A map of many members, which is gone through several times so that it takes little memory.
+struct Many<'a>(Unread<'a>, u8);
+
+impl<'a> Many<'a> {
+    fn has_duplicates(&self) -> Option<bool> {
+        let hasher = RandomState::new();
+        let count = self.0.clone().count()?;
+        let passes = u64::try_from(count.div_ceil(HASHES_MAX)).ok()?;
+        for pass in 0..passes {
+            let mut hashes = Vec::new();
+            self.walk(|name| {
+                let hash = hasher.hash_one(name);
+                if hash % passes == pass {
+                    hashes.push(hash);
+                }
+            })?;
+            hashes.sort_unstable();
+            let alike = hashes.windows(2).filter(|pair| pair[0] == pair[1]);
+            for hash in alike.map(|pair| pair[0]) {
+                let mut names = Vec::new();
+                self.walk(|name| {
+                    if hasher.hash_one(name) == hash {
+                        names.push(name);
+                    }
+                })?;
+                names.sort_unstable();
+                if names.windows(2).any(|pair| pair[0] == pair[1]) {
+                    return Some(true);
+                }
+            }
+        }
+        Some(false)
+    }
+
+    fn walk(&self, mut visit: impl FnMut(&'a [u8])) -> Option<()> {
+        self.0.clone().without_names(|unread| {
+            for _ in 0..unread.count()? {
+                visit(unread.text()?.as_bytes());
+                skip_value(unread, self.1)?;
+            }
+            Some(())
+        })
+    }
+}
+
+/// The names of a few members.
 #[derive(Default)]
 struct Names<'a> {
     first: [&'a [u8]; map::WALK_MAX],
-    first_len: usize,
-    others: Vec<&'a [u8]>,
+    len: usize,
 }
 
 impl<'a> Names<'a> {
+    /// Takes in a name; those of many are looked at in another way.
     fn push(&mut self, name: &'a [u8]) {
-        match self.first.get_mut(self.first_len) {
-            Some(place) => {
-                *place = name;
-                self.first_len += 1;
-            }
-            None => self.others.push(name),
+        if let Some(place) = self.first.get_mut(self.len) {
+            *place = name;
+            self.len += 1;
         }
     }
 
     fn has_duplicates(&self) -> bool {
-        let first = self.first.iter().take(self.first_len);
-        let len = self.first_len + self.others.len();
-        map::has_duplicates(first.chain(&self.others).copied(), len)
+        let first = self.first.iter().take(self.len);
+        map::has_duplicates(first.copied(), self.len)
     }
 }
+
+/// The member of a session's metadata that a list shows.
+const TITLE: &str = "title";
+
+/// How many hashes of names are held at once at most.
+const HASHES_MAX: usize = 1 << 20;
 
 /// How many values to make place for at once at most: a large count on the disk may be a lie, and
 /// then a vector grows with the values that are there.

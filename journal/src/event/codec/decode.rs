@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::data::{members, metadata, top_members, value};
 use super::extra_tag;
-use super::field::{Extras, extras, id, number, time};
+use super::field::{Extras, extras, id, no_extras, number, time};
 use super::unread::Unread;
 use crate::event::{
     Action, Channel, Counter, Crash, Custom, Event, Kind, Level, Link, Log, Map, Model, OtlpKind,
@@ -45,9 +45,9 @@ pub(crate) fn decode_known(kind: RecordKind, payload: &[u8]) -> Option<Event<'_>
     decode_unread(kind, &mut Unread::new(payload))
 }
 
-/// As [`decode_known`], but for the data that an event can carry besides the session's metadata:
-/// input, output, attributes, messages and members of its own are left out. It takes a fraction
-/// of the time.
+/// As [`decode_known`], but for the data that an event can carry: input, output, attributes,
+/// messages, metadata besides the title, and members of its own are left out. It takes a fraction
+/// of the time, and no more memory the more data there is.
 pub(crate) fn skim(kind: RecordKind, payload: &[u8]) -> Option<Event<'_>> {
     decode_unread(kind, &mut Unread::skimmed(payload))
 }
@@ -288,9 +288,11 @@ fn event<'a>(
     at: Option<Timestamp>,
     action: Action<'a>,
 ) -> Option<Event<'a>> {
-    let extras = extras(unread)?;
+    let extras = match unread.skims() {
+        true => no_extras(unread).map(|()| Vec::new())?,
+        false => extras(unread)?,
+    };
     unread.end()?;
-    let extras = if unread.skims() { Vec::new() } else { extras };
     Some(with_extras(action, at, extras, all_members))
 }
 

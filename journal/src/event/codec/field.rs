@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::payload::Payload;
 use super::unread::Unread;
 use crate::event::hex::{from_hex, to_hex};
-use crate::event::{Number, SpanKey};
+use crate::event::{Number, Numbers, SpanKey};
 use crate::time::Timestamp;
 
 /// What an id is: text, or in half its length what is exactly 16 or 32 lower-case hex digits.
@@ -92,6 +92,32 @@ pub(super) fn number(unread: &mut Unread<'_>) -> Option<Number> {
             .map(Number::from),
         _ => None,
     }
+}
+
+/// Puts numbers down that stand for themselves.
+pub(crate) fn put_numbers(out: &mut Vec<u8>, numbers: Numbers) {
+    let mut payload = Payload::new(out);
+    payload.bool(numbers.tokens.is_some());
+    if let Some(tokens) = numbers.tokens {
+        put_number(&mut payload, tokens.input);
+        put_number(&mut payload, tokens.output);
+        put_number(&mut payload, tokens.reasoning);
+        put_number(&mut payload, tokens.cache_read);
+        put_number(&mut payload, tokens.cache_write);
+    }
+    payload.bool(numbers.cost.is_some());
+    if let Some(cost) = numbers.cost {
+        put_number(&mut payload, cost);
+    }
+}
+
+/// The numbers at the beginning of these bytes.
+pub(crate) fn numbers(bytes: &[u8]) -> Option<Numbers> {
+    let unread = &mut Unread::new(bytes);
+    Some(Numbers {
+        tokens: unread.maybe(super::decode::tokens)?,
+        cost: unread.maybe(number)?,
+    })
 }
 
 /// Optional fields by tag, in the order they have on the disk.

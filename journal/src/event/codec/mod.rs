@@ -18,6 +18,7 @@ mod unread;
 
 pub(crate) use decode::{decode, decode_known, skim};
 pub(crate) use encode::encode;
+pub(crate) use field::{numbers, put_numbers};
 pub(crate) use glance::glance;
 
 /// Tags of the optional fields that any event can have.

@@ -79,9 +79,24 @@ fn without_data(mut event: Event<'_>) -> Event<'_> {
         }
         Action::Link(link) => link.attributes = Map::new(),
         Action::Custom(custom) => custom.data = Value::Null,
+        Action::SessionStart(start) => keep_title(&mut start.metadata),
+        Action::SessionUpdate(update) => keep_title(&mut update.metadata),
         _ => {}
     }
     event
+}
+
+/// Of metadata a list shows the title, and needs to know whether there is another thing in its
+/// place.
+fn keep_title(metadata: &mut Map<'_>) {
+    metadata.0.retain(|(name, _)| name.as_str() == "title");
+    for (_, value) in &mut metadata.0 {
+        *value = match std::mem::take(value) {
+            Value::String(text) => Value::String(text),
+            other if other.is_blank() => Value::Null,
+            _ => Value::Bool(true),
+        };
+    }
 }
 
 fn reads_back(event: &Event<'_>) {

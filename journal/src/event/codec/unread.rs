@@ -3,12 +3,14 @@
 //! The bytes are postcard's; each part is `None` where postcard would give an error.
 
 /// A payload and how much of it was read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Unread<'a> {
     payload: &'a [u8],
     at: usize,
     /// Data need only be known to be sound.
     skims: bool,
+    /// Names of members are known to be sound.
+    trusts_names: bool,
     /// A stretch of it that is known to be text, and where that begins.
     text: &'a str,
     text_at: usize,
@@ -20,6 +22,7 @@ impl<'a> Unread<'a> {
             payload,
             at: 0,
             skims: false,
+            trusts_names: false,
             text: "",
             text_at: 0,
         }
@@ -35,6 +38,21 @@ impl<'a> Unread<'a> {
 
     pub(super) fn skims(&self) -> bool {
         self.skims
+    }
+
+    pub(super) fn checks_names(&self) -> bool {
+        !self.trusts_names
+    }
+
+    /// Reads something in which nobody asks whether members have the same name.
+    pub(super) fn without_names<T>(
+        &mut self,
+        read: impl FnOnce(&mut Unread<'a>) -> Option<T>,
+    ) -> Option<T> {
+        let before = std::mem::replace(&mut self.trusts_names, true);
+        let made = read(self);
+        self.trusts_names = before;
+        made
     }
 
     /// `None` if there is more.
