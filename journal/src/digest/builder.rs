@@ -54,7 +54,7 @@ impl DigestBuilder {
         }
         let is_taken = match seen.header.kind {
             kind if kind.is_of_session() => {
-                let event = codec::decode_known(kind, seen.payload);
+                let event = codec::skim(kind, seen.payload);
                 event.map(|event| self.event(&event))
             }
             kind if kind.is_user() => None,
@@ -115,7 +115,7 @@ impl DigestBuilder {
                 name: None,
                 metadata: Map(vec![(Cow::Borrowed(TITLE).into(), title)]),
             });
-            self.kept.push(Event::new(update));
+            self.kept.push(&Event::new(update));
         }
         let (finished, sums) = self.spans.finish(&mut self.kept);
         if self.is_joint {
@@ -124,12 +124,7 @@ impl DigestBuilder {
             (!is_recurring || seeded::has(Bug::JointSpansTwice)).then_some(())?;
             self.kept.leave_out(&finished)?;
         }
-        let mut records = Vec::with_capacity(self.kept.len());
-        for event in self.kept.events() {
-            let mut payload = Vec::new();
-            let kind = codec::encode(event, &mut payload).ok()?;
-            records.push((kind.0, payload));
-        }
+        let records = self.kept.finish()?;
         let len: usize = records.iter().map(|(_, payload)| payload.len()).sum();
         let hashes = finished.iter();
         let hashes = hashes.flat_map(|hash| hash.to_le_bytes().into_iter().take(HASH_LEN));
@@ -227,11 +222,11 @@ impl DigestBuilder {
     fn keep_turn(&mut self, turn: Turn, at: Option<Timestamp>, action: Action<'static>) {
         if let Some(at) = self.last_at.take() {
             let update = Action::SessionUpdate(SessionUpdate::default());
-            self.kept.push(Event::new(update).at(at));
+            self.kept.push(&Event::new(update).at(at));
         }
         let mut event = Event::new(action);
         event.at = at;
-        self.kept.push(event);
+        self.kept.push(&event);
         self.turn = Some(turn);
     }
 
@@ -253,7 +248,7 @@ struct Made {
     has_work: bool,
     sums: Sums,
     hashes: Vec<u8>,
-    records: Vec<(u8, Vec<u8>)>,
+    records: Vec<(u8, Box<[u8]>)>,
 }
 
 impl Made {

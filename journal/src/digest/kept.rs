@@ -1,15 +1,24 @@
 //! The records that a digest holds.
 
-use std::collections::BTreeMap;
-
 use super::{span_hash, told_of};
-use crate::event::{Action, Event, Numbers};
+use crate::event::{Action, Event, Numbers, codec};
+use crate::format::RecordKind;
 
 /// Records by the order in which they came; some find their place only later.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    events: BTreeMap<u64, Event<'static>>,
+    /// In order, as a digest has them: decoded ones take twenty times the memory.
+    records: Vec<Record>,
     next: u64,
+    /// One of them has no encoding.
+    has_failed: bool,
+}
+
+#[derive(Debug)]
+struct Record {
+    order: u64,
+    kind: RecordKind,
+    payload: Box<[u8]>,
 }
 
 impl Kept {
@@ -20,44 +29,68 @@ impl Kept {
     }
 
     /// Keeps a record that came just now, and gives its place.
-    pub(super) fn push(&mut self, event: Event<'static>) -> u64 {
+    pub(super) fn push(&mut self, event: &Event<'_>) -> u64 {
         let order = self.next_order();
         self.put(order, event);
         order
     }
 
     /// Keeps a record in its place.
-    pub(super) fn put(&mut self, order: u64, event: Event<'static>) {
-        self.events.insert(order, event);
+    pub(super) fn put(&mut self, order: u64, event: &Event<'_>) {
+        let mut payload = Vec::new();
+        let Ok(kind) = codec::encode(event, &mut payload) else {
+            self.has_failed = true;
+            return;
+        };
+        let record = Record {
+            order,
+            kind,
+            payload: payload.into(),
+        };
+        match self.records.binary_search_by_key(&order, |one| one.order) {
+            Ok(at) => self.records[at] = record,
+            Err(at) => self.records.insert(at, record),
+        }
     }
 
-    pub(super) fn get(&self, order: u64) -> Option<&Event<'static>> {
-        self.events.get(&order)
+    pub(super) fn get(&self, order: u64) -> Option<Event<'_>> {
+        let at = self.records.binary_search_by_key(&order, |one| one.order);
+        self.records.get(at.ok()?)?.event()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.events.len()
+        self.records.len()
     }
 
     /// Leaves out what only mentions a span with one of these hashes, in ascending order; `None` if
     /// anything says more of one.
     pub(super) fn leave_out(&mut self, finished: &[u64]) -> Option<()> {
         let is_finished = |hash: u64| finished.binary_search(&hash).is_ok();
-        let mut told = self.events.values().filter_map(told_of);
+        let events = self.records.iter().filter_map(Record::event);
+        let mut told = events.filter_map(|event| told_of(&event));
         if told.any(is_finished) {
             return None;
         }
-        self.events.retain(|_, event| match &event.action {
-            Action::SpanUpdate(update) if Numbers::of(&update.fields).is_empty() => {
-                !is_finished(span_hash(&update.span))
-            }
+        self.records.retain(|record| match record.event() {
+            Some(Event {
+                action: Action::SpanUpdate(update),
+                ..
+            }) if Numbers::of(&update.fields).is_empty() => !is_finished(span_hash(&update.span)),
             _ => true,
         });
         Some(())
     }
 
-    /// All of them, in order.
-    pub(super) fn events(&self) -> impl Iterator<Item = &Event<'static>> {
-        self.events.values()
+    /// All of them, in order; `None` if they cannot be told.
+    pub(super) fn finish(self) -> Option<Vec<(u8, Box<[u8]>)>> {
+        let records = self.records.into_iter();
+        let records = records.map(|record| (record.kind.0, record.payload));
+        (!self.has_failed).then(|| records.collect())
+    }
+}
+
+impl Record {
+    fn event(&self) -> Option<Event<'_>> {
+        codec::decode_known(self.kind, &self.payload)
     }
 }

@@ -9,6 +9,7 @@ mod builder;
 mod kept;
 mod spans;
 mod sums;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use serde_bytes::Bytes;
 
 pub(crate) use builder::DigestBuilder;
 pub(crate) use sums::Sums;
+pub(crate) use table::SpanTable;
 
 use crate::event::system;
 use crate::event::{Action, Event, Numbers, codec};
@@ -73,6 +75,14 @@ impl<'a> Digest<'a> {
             }
             u64::from_le_bytes(hash)
         })
+    }
+
+    /// The bytes of the digest without the hashes of its finished spans, and those.
+    pub(crate) fn apart(mut self) -> Option<(Vec<u8>, &'a [u8])> {
+        let hashes: &'a Bytes = std::mem::replace(&mut self.finished, Bytes::new(&[]));
+        let mut bytes = Vec::new();
+        system::encode(&self, &mut bytes).ok()?;
+        Some((bytes, hashes))
     }
 
     /// The digest with the hashes of its finished spans, which were kept apart from it; `None`

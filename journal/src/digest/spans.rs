@@ -1,38 +1,45 @@
 //! The spans of a digest in the making.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::kept::Kept;
-use super::span_hash;
 use super::sums::Sums;
+use super::{HASH_LEN, SpanTable, span_hash};
 use crate::event::{
     Action, Event, Kind, Numbers, SpanEnd, SpanFields, SpanKey, SpanStart, SpanUpdate,
 };
 
 /// Spans by their ids, and what those that are finished add up to.
+///
+/// Finished ones take a few dozen bytes each, whatever their ids; of others there are only so many
+/// before there is no digest.
 #[derive(Debug, Default)]
 pub(super) struct Spans {
-    /// Where the state of each is.
-    places: HashMap<SpanKey<'static>, usize>,
-    states: Vec<State>,
-    open_count: usize,
-    finished: Vec<u64>,
-    sums: Sums,
+    states: SpanTable<State>,
+    /// Those that are open, by their numbers.
+    open: BTreeMap<u32, Open>,
+    next_open: u32,
+    /// Of those that are loose, where the last update is kept.
+    loose: Vec<Option<u64>>,
+    /// The hashes, highest byte first.
+    finished: Vec<[u8; HASH_LEN]>,
+    sums: Option<Box<Sums>>,
 }
 
 /// What the records so far say of a span.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum State {
     /// It was started once, then ended, and is added up.
     Finished,
-    /// It was started once, and perhaps updated.
-    Open(Open),
+    /// It was started once, and perhaps updated; this is its number among those.
+    Open(u32),
     /// All its records are kept: it may have begun elsewhere, or its story is an odd one.
-    Loose { last_update: Option<u64> },
+    Loose(u32),
 }
 
 #[derive(Debug)]
 struct Open {
+    id: SpanKey<'static>,
     order: u64,
     /// What was told of its numbers; most tell none before they end.
     told: Option<Box<OpenNumbers>>,
@@ -50,16 +57,17 @@ impl Spans {
         match self.state(&id) {
             // A start behind the end of a span changes nothing.
             Some(State::Finished) => {}
-            Some(state) => {
-                if let State::Open(open) = std::mem::replace(state, LOOSE) {
-                    self.open_count -= 1;
-                    open.keep(&id, kept);
+            Some(State::Open(number)) => {
+                if let Some(open) = self.open.remove(&number) {
+                    open.keep(kept);
                 }
-                kept.push(start(&id, numbers));
+                kept.push(&start(&id, numbers));
+                self.set_loose(&id, None);
             }
+            Some(State::Loose(_)) => drop(kept.push(&start(&id, numbers))),
             None if may_be_root(&id) => {
-                kept.push(start(&id, numbers));
-                self.insert(id, LOOSE);
+                kept.push(&start(&id, numbers));
+                self.set_loose(&id, None);
             }
             None => {
                 let told = (!numbers.is_empty()).then_some(OpenNumbers {
@@ -67,11 +75,14 @@ impl Spans {
                     update: None,
                 });
                 let open = Open {
+                    id: id.clone().into_owned(),
                     order: kept.next_order(),
                     told: told.map(Box::new),
                 };
-                self.open_count += 1;
-                self.insert(id, State::Open(open));
+                let number = self.next_open;
+                self.next_open += 1;
+                self.open.insert(number, open);
+                self.set(&id, State::Open(number));
             }
         }
     }
@@ -87,23 +98,24 @@ impl Spans {
             // Its numbers are added up already.
             Some(State::Finished) => return numbers.is_empty().then_some(()),
             Some(_) if numbers.is_empty() => {}
-            Some(State::Open(open)) => {
-                let told = open.told.get_or_insert_default();
+            Some(State::Open(number)) => {
+                let told = self.open.get_mut(&number)?.told.get_or_insert_default();
                 match &mut told.update {
                     Some((_, told)) => *told = numbers.or(*told),
                     None => told.update = Some((kept.next_order(), numbers)),
                 }
             }
-            Some(State::Loose { last_update }) => {
+            Some(State::Loose(number)) => {
+                let last_update = self.loose.get_mut(usize::try_from(number).ok()?)?;
                 let order = last_update.get_or_insert_with(|| kept.next_order());
-                let told = kept.get(*order).map(numbers_of).unwrap_or_default();
-                kept.put(*order, update(&id, numbers.or(told)));
+                let told = kept.get(*order).map(|event| numbers_of(&event));
+                kept.put(*order, &update(&id, numbers.or(told.unwrap_or_default())));
             }
             // The root is always there.
             None if is_root(&id) && numbers.is_empty() => {}
             None => {
-                let last_update = Some(kept.push(update(&id, numbers)));
-                self.insert(id, State::Loose { last_update });
+                let last_update = Some(kept.push(&update(&id, numbers)));
+                self.set_loose(&id, last_update);
             }
         }
         Some(())
@@ -114,19 +126,18 @@ impl Spans {
         match self.state(&id) {
             // The first end wins.
             Some(State::Finished) => {}
-            Some(state @ State::Open(_)) => {
-                if let State::Open(open) = std::mem::replace(state, State::Finished) {
-                    self.open_count -= 1;
-                    self.finish_one(&id, numbers.or(open.numbers()))?;
-                }
+            Some(State::Open(number)) => {
+                let open = self.open.remove(&number)?;
+                self.set(&id, State::Finished);
+                self.finish_one(&id, numbers.or(open.numbers()))?;
             }
-            Some(State::Loose { last_update }) => {
-                *last_update = None;
-                kept.push(end(&id, numbers));
+            Some(State::Loose(number)) => {
+                *self.loose.get_mut(usize::try_from(number).ok()?)? = None;
+                kept.push(&end(&id, numbers));
             }
             None => {
-                kept.push(end(&id, numbers));
-                self.insert(id, LOOSE);
+                kept.push(&end(&id, numbers));
+                self.set_loose(&id, None);
             }
         }
         Some(())
@@ -144,49 +155,70 @@ impl Spans {
             self.start(id.clone(), at_start, kept);
             return self.end(id, at_end, kept);
         }
-        self.finish_one(&id, at_end.or(at_start))?;
-        self.insert(id, State::Finished);
-        Some(())
+        self.set(&id, State::Finished);
+        self.finish_one(&id, at_end.or(at_start))
     }
 
     /// Takes in spans that are finished elsewhere, of which only the hashes are known; `None` if
     /// their numbers cannot be added up.
     pub(super) fn join(&mut self, finished: impl Iterator<Item = u64>, sums: Sums) -> Option<()> {
-        self.finished.extend(finished);
-        self.sums.merge(sums)
+        self.finished.extend(finished.map(to_bytes));
+        self.sums.get_or_insert_default().merge(sums)
     }
 
     /// How many spans are open that were started once.
     pub(super) fn open_count(&self) -> usize {
-        self.open_count
+        self.open.len()
     }
 
     /// Keeps what is known of open spans, and gives the hashes and sums of the finished ones.
     pub(super) fn finish(mut self, kept: &mut Kept) -> (Vec<u64>, Sums) {
-        for (id, place) in &self.places {
-            if let Some(State::Open(open)) = self.states.get(*place) {
-                open.keep(id, kept);
-            }
+        for open in self.open.values() {
+            open.keep(kept);
         }
+        drop(self.states);
         // Those of several segments are compared: then it is quicker to merge them.
         self.finished.sort_unstable();
-        (self.finished, self.sums)
+        let finished = self.finished.iter().map(|bytes| {
+            let mut hash = [0; 8];
+            hash[8 - HASH_LEN..].copy_from_slice(bytes);
+            u64::from_be_bytes(hash)
+        });
+        (
+            finished.collect(),
+            self.sums.map_or_else(Sums::default, |sums| *sums),
+        )
     }
 
-    fn state(&mut self, id: &SpanKey<'_>) -> Option<&mut State> {
-        let place = *self.places.get(id)?;
-        self.states.get_mut(place)
+    fn state(&mut self, id: &SpanKey<'_>) -> Option<State> {
+        self.states.get_mut(id).copied()
     }
 
-    fn insert(&mut self, id: SpanKey<'_>, state: State) {
-        self.places.insert(id.into_owned(), self.states.len());
-        self.states.push(state);
+    fn set(&mut self, id: &SpanKey<'_>, state: State) {
+        *self.states.or_insert_with(id, || state) = state;
+    }
+
+    fn set_loose(&mut self, id: &SpanKey<'_>, last_update: Option<u64>) {
+        // Each of them has a record that is kept, and those are few.
+        let number = u32::try_from(self.loose.len()).unwrap_or(u32::MAX);
+        self.loose.push(last_update);
+        self.set(id, State::Loose(number));
     }
 
     fn finish_one(&mut self, id: &SpanKey<'_>, numbers: Numbers) -> Option<()> {
-        self.finished.push(span_hash(&id.to_text()));
-        self.sums.add(numbers)
+        self.finished.push(to_bytes(span_hash(&id.to_text())));
+        match numbers.is_empty() {
+            true => Some(()),
+            false => self.sums.get_or_insert_default().add(numbers),
+        }
     }
+}
+
+/// The bytes of a hash that are not always 0, the highest first.
+fn to_bytes(hash: u64) -> [u8; HASH_LEN] {
+    let mut bytes = [0; HASH_LEN];
+    bytes.copy_from_slice(&hash.to_be_bytes()[8 - HASH_LEN..]);
+    bytes
 }
 
 impl Open {
@@ -196,12 +228,12 @@ impl Open {
         updated.or(told.start)
     }
 
-    fn keep(&self, id: &SpanKey<'_>, kept: &mut Kept) {
+    fn keep(&self, kept: &mut Kept) {
         let told = self.told.as_deref();
         let at_start = told.map(|told| told.start).unwrap_or_default();
-        kept.put(self.order, start(id, at_start));
+        kept.put(self.order, &start(&self.id, at_start));
         if let Some((order, numbers)) = told.and_then(|told| told.update) {
-            kept.put(order, update(id, numbers));
+            kept.put(order, &update(&self.id, numbers));
         }
     }
 }
@@ -258,8 +290,6 @@ fn end(id: &SpanKey<'_>, numbers: Numbers) -> Event<'static> {
         ..SpanEnd::default()
     }))
 }
-
-const LOOSE: State = State::Loose { last_update: None };
 
 /// The id of a root that no start names.
 const ROOT_ID: &str = "root";
