@@ -38,11 +38,11 @@ pub use info::{Info, RunInfo};
 pub use journal::Journal;
 pub use options::Options;
 pub use panic_hook::install_panic_hook;
-#[doc(hidden)]
-pub use reader::list_storage;
 pub use reader::{
-    Gap, Item, Mode, Reader, Record, Records, SessionReader, Sessions, list, recover,
+    Gap, Item, Mode, Reader, Record, Records, SessionReader, Sessions, list, recover, verify,
 };
+#[doc(hidden)]
+pub use reader::{list_storage, verify_storage};
 pub use recovery::{
     ByteClasses, DamagedRange, Fate, Liveness, Loss, RecordCounts, Report, RunReport, RunState,
     SegmentReport, SegmentState, SessionReport,

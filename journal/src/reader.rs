@@ -2,12 +2,14 @@
 
 mod crew;
 mod gather;
+mod group;
 mod list;
 mod losses;
 mod places;
 mod record;
 mod records;
 mod sessions;
+mod verify;
 mod view;
 
 use std::path::Path;
@@ -17,6 +19,7 @@ pub use list::{list, list_storage};
 pub use record::{Gap, Item, Record};
 pub use records::Records;
 pub use sessions::Sessions;
+pub use verify::{verify, verify_storage};
 
 use crate::error::{Error, Result};
 use crate::recovery::survey::Depth;
@@ -66,9 +69,10 @@ pub enum Mode {
 pub fn recover(dir: impl AsRef<Path>, mode: Mode) -> Result<(Sessions, Report)> {
     let reader = Reader::open_verified(dir, mode)?;
     let mut report = reader.report();
-    for snapshot in reader.sessions() {
-        match snapshot {
-            Ok(snapshot) => report.add_session(&snapshot),
+    let mut gatherer = Gatherer::of_all();
+    for session in &reader.view.sessions {
+        match list::of_records(&reader.view, session, &mut gatherer) {
+            Ok(told) => report.sessions.push(told.into()),
             // The iterator gives the error again, where it can be told whose it is.
             Err(_) => report.exit_code = 1,
         }

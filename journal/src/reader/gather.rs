@@ -51,7 +51,7 @@ impl Gatherer {
         visit: &mut dyn FnMut(&[Gathered<'_>]),
     ) -> Result<bool> {
         let mut is_whole = true;
-        for at in &places.segments {
+        for at in &*places.segments {
             is_whole &= self.segment(view, places, *at, visit)?;
         }
         Ok(is_whole)

@@ -91,8 +91,7 @@ fn summaries(view: &Arc<View>, many: usize) -> Result<Option<Vec<SessionSummary>
                     next.store(view.sessions.len(), Ordering::Relaxed);
                     Ok(None)
                 }
-                Ok(None) => snapshot(view, session, &mut gatherer)
-                    .map(|snapshot| Some(SessionSummary::from(&snapshot))),
+                Ok(None) => of_records(view, session, &mut gatherer).map(Some),
                 told => told,
             };
             let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
@@ -121,6 +120,31 @@ fn summaries(view: &Arc<View>, many: usize) -> Result<Option<Vec<SessionSummary>
     done.into_iter().map(|(_, made)| made).collect()
 }
 
+/// The summary by all records.
+pub(super) fn of_records(
+    view: &Arc<View>,
+    session: &SessionPlaces,
+    gatherer: &mut Gatherer,
+) -> Result<SessionSummary> {
+    let mut fold = SummaryFold::new(&session.id);
+    let mut is_as_told = true;
+    for branch in &session.branches {
+        let Some(facts) = view.facts(branch.run) else {
+            continue;
+        };
+        fold.begin_branch(facts.clone());
+        is_as_told &= gatherer.branch(view, branch, &mut |found| {
+            for one in found {
+                fold.only_record(one.seq, one.header.kind, one.payload);
+            }
+        })?;
+    }
+    match is_as_told {
+        true => Ok(fold.of_records(view.loss(session))),
+        false => snapshot(view, session, gatherer).map(|snapshot| SessionSummary::from(&snapshot)),
+    }
+}
+
 /// The summary by the digests of all segments but a few, whose records are read; `None` if all
 /// of the session's records have to be.
 fn of_digests(
@@ -137,6 +161,15 @@ fn of_digests(
         }
     }
     Ok(None)
+}
+
+/// The summary by digests alone; `None` if they do not tell.
+pub(super) fn of_digests_only(
+    view: &View,
+    session: &SessionPlaces,
+    gatherer: &mut Gatherer,
+) -> Result<Option<SessionSummary>> {
+    Ok(attempt(view, session, &BTreeSet::new(), gatherer)?.ok())
 }
 
 /// The summary, with the records of some of its parts read: a part is what one segment has of the
@@ -197,6 +230,13 @@ fn digest<'s>(
     rows.next().is_none().then_some(())?;
     let places = &segment.part.places;
     let digest = places.digest(row)?;
+    if let Some(apart) = &places.apart {
+        let at = places.position(row.index)?;
+        return match is_only {
+            true => Some((digest, apart.finished(at))),
+            false => Some((apart.with_finished(at, digest)?, 0)),
+        };
+    }
     let Some(joint) = &places.joint else {
         return Some((digest, 0));
     };

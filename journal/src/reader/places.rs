@@ -1,6 +1,6 @@
 //! Where the records of sessions are in the runs of a journal.
 
-use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::losses::At;
@@ -21,9 +21,46 @@ pub(super) struct BranchPlaces {
     /// Which of the survey's runs.
     pub(super) run: usize,
     /// Its session indices there, in order; one, unless the id was declared more than once.
-    pub(super) indices: Vec<u32>,
+    pub(super) indices: Few<u32>,
     /// Which of the run's segments have records of it, in order.
-    pub(super) segments: Vec<usize>,
+    pub(super) segments: Few<usize>,
+}
+
+/// Mostly one thing, which then takes no memory of its own.
+#[derive(Clone, Debug)]
+pub(super) enum Few<T> {
+    One(T),
+    Several(Vec<T>),
+}
+
+impl<T: Copy + Ord> Few<T> {
+    /// Adds things; all are in order then, each of them once.
+    pub(super) fn add(&mut self, others: &[T]) {
+        let mut all = [self, others].concat();
+        all.sort_unstable();
+        all.dedup();
+        *self = Few::from(all);
+    }
+}
+
+impl<T: Copy> From<Vec<T>> for Few<T> {
+    fn from(things: Vec<T>) -> Few<T> {
+        match things.as_slice() {
+            [one] => Few::One(*one),
+            _ => Few::Several(things),
+        }
+    }
+}
+
+impl<T> Deref for Few<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match self {
+            Few::One(one) => std::slice::from_ref(one),
+            Few::Several(things) => things,
+        }
+    }
 }
 
 /// Place and kind of a record.
@@ -83,15 +120,24 @@ fn ends(segment: &SegmentSurvey, row: &SessionRow) -> (End, End) {
     (end(numbers.0, row.first), end(numbers.1, row.last))
 }
 
-/// The session indices a run has records of, each with the segments they are in.
-pub(super) fn places(run: &RunSurvey) -> BTreeMap<u32, Vec<usize>> {
-    let mut places = BTreeMap::<u32, Vec<usize>>::new();
-    for (at, segment) in run.segments.iter().enumerate() {
-        for row in &segment.part.places.rows {
-            places.entry(row.index).or_default().push(at);
-        }
-    }
-    places
+/// The session indices a run has records of, in order, each with the segments they are in.
+pub(super) fn places(run: &RunSurvey) -> impl Iterator<Item = (u32, Few<usize>)> + use<> {
+    let segments = run.segments.iter().enumerate();
+    let rows = segments.flat_map(|(at, segment)| {
+        let rows = segment.part.places.rows.iter();
+        rows.map(move |row| (row.index, at))
+    });
+    let mut rows: Vec<(u32, usize)> = rows.collect();
+    rows.sort_unstable();
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let (index, _) = *rows.get(from)?;
+        let its = rows.iter().skip(from);
+        let its = its.take_while(|(same, _)| *same == index);
+        let segments: Vec<usize> = its.map(|(_, at)| *at).collect();
+        from += segments.len();
+        Some((index, segments.into()))
+    })
 }
 
 /// Whether a record of this kind ends its session.

@@ -89,8 +89,8 @@ impl Records {
             ahead: runs
                 .map(|run| BranchPlaces {
                     run,
-                    indices: Vec::new(),
-                    segments: (0..segments(run)).collect(),
+                    indices: Vec::new().into(),
+                    segments: (0..segments(run)).collect::<Vec<usize>>().into(),
                 })
                 .collect(),
             view,

@@ -9,9 +9,9 @@ use super::places::SessionPlaces;
 use super::view::View;
 use crate::error::Result;
 use crate::event::codec;
-use crate::recovery::{Loss, Report, SessionReport};
+use crate::recovery::{Loss, Report};
 use crate::seq::RunId;
-use crate::snapshot::{Fold, Keeper, Snapshot};
+use crate::snapshot::{Fold, Keeper, SessionSummary, Snapshot};
 
 /// Snapshots of sessions, made one by one, in order of the sessions' first runs.
 ///
@@ -93,12 +93,7 @@ impl ExactSizeIterator for Sessions {}
 impl Report {
     /// Names a session in the report.
     pub fn add_session(&mut self, snapshot: &Snapshot) {
-        let spans = snapshot.spans().iter().filter(|span| span.is_interrupted());
-        self.sessions.push(SessionReport {
-            id: snapshot.id().to_owned(),
-            status: snapshot.status(),
-            interrupted: u64::try_from(spans.count()).unwrap_or(u64::MAX),
-        });
+        self.sessions.push(SessionSummary::from(snapshot).into());
     }
 }
 

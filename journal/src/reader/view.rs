@@ -5,14 +5,14 @@ use std::sync::{Arc, OnceLock};
 
 use super::Mode;
 use super::losses::Losses;
-use super::places::{BranchPlaces, SessionPlaces, is_terminal, places};
+use super::places::{BranchPlaces, Few, SessionPlaces, is_terminal, places};
 use crate::error::{Error, Result};
 use crate::event::{Action, codec};
 use crate::format::{FrameSeed, RecordKind};
 use crate::recovery::cache;
 use crate::recovery::survey::{Depth, Scope, Survey, survey};
 use crate::recovery::{
-    Extent, Fate, Loss, RunFacts, RunSurvey, SegmentSurvey, SessionRow, StrayState, Verdict,
+    Extent, Fate, Loss, Report, RunFacts, RunSurvey, SegmentSurvey, SessionRow, StrayState, Verdict,
 };
 use crate::segment::{FrameReader, ReadFailure};
 use crate::seq::Seq;
@@ -37,8 +37,8 @@ pub(super) struct View {
 /// What is worked out once for all sessions of a run.
 #[derive(Debug)]
 struct RunView {
-    /// The id of each session index.
-    ids: BTreeMap<u32, Arc<str>>,
+    /// The ids of session indices that no record declares.
+    undeclared: BTreeMap<u32, Arc<str>>,
     facts: Arc<RunFacts>,
     losses: Losses,
     /// The first sequence number prefix mode does not read.
@@ -65,9 +65,14 @@ impl View {
         Ok(view)
     }
 
+    /// What is missing, and why.
+    pub(super) fn report(&self) -> Report {
+        Report::new(&self.survey)
+    }
+
     /// This journal with every byte read.
     pub(super) fn verified(self: &Arc<View>) -> Result<Arc<View>> {
-        if self.depth == Depth::Everything || self.is_verified() {
+        if self.depth.is_everything() || self.is_verified() {
             return Ok(self.clone());
         }
         if let Some(view) = self.verified.get() {
@@ -106,7 +111,14 @@ impl View {
     }
 
     pub(super) fn id(&self, run: usize, index: u32) -> Option<Arc<str>> {
-        self.runs.get(run)?.ids.get(&index).cloned()
+        if index == 0 {
+            return None;
+        }
+        match self.run(run)?.sessions.get(&index) {
+            Some(id) if id.is_empty() => Some(Arc::from(UNKNOWN_ID)),
+            Some(id) => Some(Arc::clone(id)),
+            None => self.runs.get(run)?.undeclared.get(&index).cloned(),
+        }
     }
 
     pub(super) fn run(&self, at: usize) -> Option<&RunSurvey> {
@@ -249,53 +261,50 @@ impl View {
         let Some(run) = self.survey.runs.get(at) else {
             return;
         };
-        let mut ids = BTreeMap::new();
-        let places = places(run);
-        for (index, segments) in &places {
-            let id = match run.sessions.get(index) {
+        let mut undeclared = BTreeMap::new();
+        let end = prefix_end(run).filter(|_| self.mode == Mode::Prefix);
+        let (facts, losses) = (Arc::new(facts(run, end)), Losses::of(run));
+        for (index, segments) in places(run) {
+            let Some(run) = self.survey.runs.get(at) else {
+                return;
+            };
+            let id = match run.sessions.get(&index) {
                 Some(id) if id.is_empty() => Arc::from(UNKNOWN_ID),
                 Some(id) => id.clone(),
-                None => self.undeclared(run, *index, segments),
-            };
-            ids.insert(*index, id);
-        }
-        let end = prefix_end(run).filter(|_| self.mode == Mode::Prefix);
-        self.runs.push(RunView {
-            facts: Arc::new(facts(run, end)),
-            losses: Losses::of(run),
-            end,
-            ids: ids.clone(),
-        });
-        let mut joined = Vec::new();
-        for ((index, id), segments) in ids.into_iter().zip(places.into_values()) {
-            let session = *self.by_id.entry(id.clone()).or_insert(self.sessions.len());
-            if session == self.sessions.len() {
-                self.sessions.push(SessionPlaces {
-                    id,
-                    branches: Vec::new(),
-                });
-            }
-            let branches = &mut self.sessions[session].branches;
-            match branches.last_mut() {
-                Some(branch) if branch.run == at => {
-                    branch.indices.push(index);
-                    branch.segments.extend(segments);
-                    joined.push(session);
+                None => {
+                    let id = self.undeclared(run, index, &segments);
+                    undeclared.insert(index, Arc::clone(&id));
+                    id
                 }
-                _ => branches.push(BranchPlaces {
-                    run: at,
-                    indices: vec![index],
-                    segments,
-                }),
-            }
+            };
+            self.add_branch(at, id, index, segments);
         }
-        joined.sort_unstable();
-        joined.dedup();
-        for session in joined {
-            if let Some(branch) = self.sessions[session].branches.last_mut() {
-                branch.segments.sort_unstable();
-                branch.segments.dedup();
+        self.runs.push(RunView {
+            facts,
+            losses,
+            end,
+            undeclared,
+        });
+    }
+
+    fn add_branch(&mut self, run: usize, id: Arc<str>, index: u32, segments: Few<usize>) {
+        let entry = self.by_id.entry(Arc::clone(&id));
+        let session = *entry.or_insert(self.sessions.len());
+        let branch = BranchPlaces {
+            run,
+            indices: Few::One(index),
+            segments,
+        };
+        let Some(known) = self.sessions.get_mut(session) else {
+            let branches = vec![branch];
+            return self.sessions.push(SessionPlaces { id, branches });
+        };
+        match known.branches.last_mut() {
+            Some(last) if last.run == run => {
+                last.indices.add(&branch.indices);
+                last.segments.add(&branch.segments);
             }
+            _ => known.branches.push(branch),
         }
     }
 
@@ -303,8 +312,8 @@ impl View {
     /// gets a name of its own.
     fn undeclared(&self, run: &RunSurvey, index: u32, segments: &[usize]) -> Arc<str> {
         for segment in segments.iter().filter_map(|at| run.segments.get(*at)) {
-            let turns = segment.part.places.row(index).map(|row| &row.turns);
-            let mut turns = turns.into_iter().flatten();
+            let row = segment.part.places.row(index).into_iter();
+            let mut turns = row.flat_map(|row| std::iter::once(&row.first).chain(&row.turns));
             let Some(start) = turns.find(|p| p.kind == RecordKind::SESSION_START) else {
                 continue;
             };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::files::{HeaderFact, SegmentFile};
-use super::places::{Places, PlacesBuilder};
+use super::places::{Allowance, Keeps, Places, PlacesBuilder};
 use crate::event::system::{self, RunOpen, Seal, SegmentStart, SessionRef, SyncMark};
 use crate::event::system::{Retired, RunClose, RunRecovered};
 use crate::format::{FRAMES_OFFSET, FrameSeed, RecordKind, padded, seq_from, seq_low};
@@ -104,8 +104,26 @@ impl Part {
         trust: Trust,
         visit: &mut dyn FnMut(&Seen<'_>),
     ) -> Part {
-        let places = PlacesBuilder::with_digests();
+        let places = PlacesBuilder::new(Keeps::ListsAndDigests);
         Part::read_into(places, storage, segment, (trust, Portion::WHOLE), visit)
+    }
+
+    /// Reads the whole segment, keeps what its sessions' records come to, and of each record
+    /// nothing: so the memory it takes does not grow with the number of records.
+    pub(crate) fn read_counts(
+        storage: &dyn Storage,
+        segment: SegmentFile,
+        trust: Trust,
+        hashes: &Allowance,
+    ) -> Part {
+        let places = PlacesBuilder::new(Keeps::Digests(hashes));
+        Part::read_into(
+            places,
+            storage,
+            segment,
+            (trust, Portion::WHOLE),
+            &mut |_| {},
+        )
     }
 
     /// Reads a portion of the segment and shows its frames.
@@ -119,7 +137,7 @@ impl Part {
     }
 
     fn read_into(
-        mut places: PlacesBuilder,
+        mut places: PlacesBuilder<'_>,
         storage: &dyn Storage,
         mut segment: SegmentFile,
         (trust, portion): (Trust, Portion),

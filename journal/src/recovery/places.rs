@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::extents::{Extent, ExtentList, decode_list};
 use super::joint::JointPlaces;
-use crate::digest::{Digest, DigestBuilder};
+use crate::digest::{Digest, DigestBuilder, HASH_LEN};
 use crate::format::{FRAME_ALIGNMENT, RecordKind, checksum};
 use crate::segment::Seen;
 
@@ -26,6 +27,67 @@ pub(crate) struct Places {
     pub(crate) read_again: OnceLock<Box<Places>>,
     /// The rows are those of several segments, of which this is the last one.
     pub(crate) joint: Option<Box<JointPlaces>>,
+    /// What the digests leave out, if they do.
+    pub(crate) apart: Option<Box<Apart>>,
+}
+
+/// The hashes of finished spans, kept apart from digests.
+#[derive(Debug)]
+pub(crate) struct Apart {
+    /// For each row, how many there are, and where they begin, if they are here.
+    rows: Vec<(u32, Option<u32>)>,
+    hashes: Vec<u8>,
+}
+
+impl Apart {
+    /// How many spans of a row are finished.
+    pub(crate) fn finished(&self, row: usize) -> usize {
+        let count = self.rows.get(row).map_or(0, |(count, _)| *count);
+        usize::try_from(count).unwrap_or(usize::MAX)
+    }
+
+    /// A digest of a row with the hashes of its finished spans; `None` if they are not here.
+    pub(crate) fn with_finished<'a>(
+        &'a self,
+        row: usize,
+        digest: Digest<'a>,
+    ) -> Option<Digest<'a>> {
+        let (_, from) = self.rows.get(row)?;
+        let len = self.finished(row) * HASH_LEN;
+        let hashes = self.hashes.get(usize::try_from((*from)?).ok()?..)?;
+        digest.with_finished(hashes.get(..len)?)
+    }
+}
+
+/// How much is still to be kept of something, in bytes; many threads take from it.
+#[derive(Debug)]
+pub(crate) struct Allowance(AtomicU64);
+
+impl Allowance {
+    pub(crate) fn new(bytes: u64) -> Allowance {
+        Allowance(AtomicU64::new(bytes))
+    }
+
+    /// Whether so much is left; it is taken then.
+    fn take(&self, bytes: u64) -> bool {
+        let less = |left: u64| left.checked_sub(bytes);
+        let taken = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        taken.is_ok()
+    }
+}
+
+/// What is to be kept of a segment's records.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Keeps<'k> {
+    /// Where each is.
+    #[default]
+    Lists,
+    /// That, and digests, for which every event is decoded.
+    ListsAndDigests,
+    /// Digests, and hashes of finished spans while there is an allowance for them.
+    Digests(&'k Allowance),
 }
 
 /// What a segment holds of one session.
@@ -104,28 +166,38 @@ impl Places {
 
 /// Places as the frames of a segment are seen one after the other.
 #[derive(Debug, Default)]
-pub(crate) struct PlacesBuilder {
+pub(crate) struct PlacesBuilder<'k> {
     drafts: Vec<Draft>,
     /// Which draft is whose, for indices below [`DIRECT_MAX`]: 1 more than its place, or 0.
     direct: Vec<u32>,
     others: BTreeMap<u32, usize>,
     /// The draft of the record before; sessions come in bursts.
     newest: Option<(u32, usize)>,
-    has_digests: bool,
+    keeps: Keeps<'k>,
 }
 
 #[derive(Debug)]
 struct Draft {
     row: SessionRow,
     list: ExtentList,
-    digest: DigestBuilder,
+    digest: DraftDigest,
+    /// The digest was made once before.
+    was_made: bool,
 }
 
-impl PlacesBuilder {
-    /// One that makes digests, too, for which every event is decoded.
-    pub(crate) fn with_digests() -> PlacesBuilder {
+/// A digest, made as soon as its session is over: as long as it is in the making it takes several
+/// times as much memory.
+#[derive(Debug)]
+enum DraftDigest {
+    None,
+    Making(Box<DigestBuilder>),
+    Made(Box<[u8]>),
+}
+
+impl<'k> PlacesBuilder<'k> {
+    pub(crate) fn new(keeps: Keeps<'k>) -> PlacesBuilder<'k> {
         PlacesBuilder {
-            has_digests: true,
+            keeps,
             ..PlacesBuilder::default()
         }
     }
@@ -146,37 +218,54 @@ impl PlacesBuilder {
             return;
         };
         let row = &mut draft.row;
-        draft.list.push(eighth, seen.header.frame_len());
         row.count += 1;
         row.bytes += seen.header.frame_len();
         row.last = place;
-        if kind.is_of_session() {
+        if !matches!(self.keeps, Keeps::Digests(_)) {
+            draft.list.push(eighth, seen.header.frame_len());
+            if kind.is_of_session() {
+                row.turns.push(place);
+            }
+        } else if kind == RecordKind::SESSION_START
+            && row.turns.is_empty()
+            && row.first.kind != kind
+        {
+            // It says the id again, which may be lost elsewhere.
             row.turns.push(place);
         }
-        if self.has_digests {
-            draft.digest.add(seen);
+        if !matches!(self.keeps, Keeps::Lists) {
+            draft.digest(seen);
         }
     }
 
     /// All places seen.
     pub(crate) fn finish(self) -> Places {
         let mut drafts = self.drafts;
+        drop((self.direct, self.others));
         drafts.sort_unstable_by_key(|draft| draft.row.index);
         let len = drafts.iter().map(|draft| draft.list.bytes.len()).sum();
         let mut lists = Vec::with_capacity(len);
-        let mut rows = Vec::with_capacity(drafts.len());
         let mut digests = Vec::new();
-        for draft in drafts {
+        let mut apart = Apart {
+            rows: Vec::new(),
+            hashes: Vec::new(),
+        };
+        let rows = drafts.into_iter().map(|draft| {
+            let from = digests.len();
             let Draft {
                 mut row,
                 list,
                 digest,
+                ..
             } = draft;
-            if self.has_digests {
-                let from = digests.len();
-                digests.extend(digest.finish().unwrap_or_default());
-                row.digest = from..digests.len();
+            match self.keeps {
+                Keeps::Lists => {}
+                Keeps::ListsAndDigests => digests.extend(digest.finish()),
+                Keeps::Digests(allowance) => {
+                    apart.add(digest.finish(), &mut digests, is_whole(&row), allowance);
+                }
             }
+            row.digest = from..digests.len();
             let list = list.bytes;
             row.list = ListSpan {
                 offset: u64::try_from(lists.len()).unwrap_or(u64::MAX),
@@ -184,12 +273,19 @@ impl PlacesBuilder {
                 crc: checksum(&list),
             };
             lists.extend_from_slice(&list);
-            rows.push(row);
-        }
+            row
+        });
+        // In the memory of the drafts.
+        let mut rows: Vec<SessionRow> = rows.collect();
+        rows.shrink_to_fit();
+        digests.shrink_to_fit();
+        apart.hashes.shrink_to_fit();
+        let has_lists = !matches!(self.keeps, Keeps::Digests(_));
         Places {
             rows,
-            lists: Some(lists),
-            digests: self.has_digests.then_some(digests),
+            lists: has_lists.then_some(lists),
+            digests: (!matches!(self.keeps, Keeps::Lists)).then_some(digests),
+            apart: (!has_lists).then(|| Box::new(apart)),
             ..Places::default()
         }
     }
@@ -229,12 +325,83 @@ impl PlacesBuilder {
                     digest: 0..0,
                 },
                 list: ExtentList::default(),
-                digest: DigestBuilder::default(),
+                digest: DraftDigest::None,
+                was_made: false,
             });
         }
         self.newest = Some((session, at));
         at
     }
+}
+
+impl Draft {
+    /// Takes a record into the digest.
+    fn digest(&mut self, seen: &Seen<'_>) {
+        let builder = match &mut self.digest {
+            DraftDigest::Making(builder) => builder,
+            other => {
+                let mut builder = DigestBuilder::default();
+                if let DraftDigest::Made(before) = other {
+                    builder.join(Digest::decode(before).as_ref());
+                }
+                *other = DraftDigest::Making(Box::new(builder));
+                return self.digest(seen);
+            }
+        };
+        builder.add(seen);
+        // Once: a session may end and begin as often as it likes.
+        if is_end(seen.header.kind) && !self.was_made {
+            self.was_made = true;
+            let made = std::mem::replace(&mut self.digest, DraftDigest::None);
+            self.digest = DraftDigest::Made(made.finish().into());
+        }
+    }
+}
+
+impl DraftDigest {
+    /// The bytes; none if there is no digest.
+    fn finish(self) -> Vec<u8> {
+        match self {
+            DraftDigest::None => Vec::new(),
+            DraftDigest::Making(builder) => builder.finish().unwrap_or_default(),
+            DraftDigest::Made(bytes) => bytes.into(),
+        }
+    }
+}
+
+impl Apart {
+    /// Adds a row, whose digest goes to `digests` without the hashes. Those of a session that
+    /// `is_whole` here are not kept: only those of others are ever compared.
+    fn add(
+        &mut self,
+        digest: Vec<u8>,
+        digests: &mut Vec<u8>,
+        is_whole: bool,
+        allowance: &Allowance,
+    ) {
+        let Some((digest, hashes)) = Digest::decode(&digest).and_then(|d| d.apart()) else {
+            self.rows.push((0, None));
+            return;
+        };
+        digests.extend_from_slice(&digest);
+        let len = u64::try_from(hashes.len()).unwrap_or(u64::MAX);
+        let count = u32::try_from(hashes.len() / HASH_LEN).unwrap_or(u32::MAX);
+        let from = u32::try_from(self.hashes.len()).ok();
+        let from = from.filter(|_| !is_whole && allowance.take(len));
+        if from.is_some() {
+            self.hashes.extend_from_slice(hashes);
+        }
+        self.rows.push((count, from));
+    }
+}
+
+/// Whether all records of a session are likely to be in this segment.
+fn is_whole(row: &SessionRow) -> bool {
+    row.first.kind == RecordKind::SESSION_START && is_end(row.last.kind)
+}
+
+fn is_end(kind: RecordKind) -> bool {
+    kind == RecordKind::SESSION_END || kind == RecordKind::CRASH_NOTE
 }
 
 /// Session indices below this are looked up directly, which takes 4 bytes each.

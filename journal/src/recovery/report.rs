@@ -164,8 +164,14 @@ pub struct SessionReport {
     #[serde(serialize_with = "status_name")]
     pub status: SessionStatus,
     /// Spans that were open when their run died.
-    #[serde(skip)]
     pub interrupted: u64,
+    /// What was lost of it.
+    #[serde(serialize_with = "loss_name")]
+    pub loss: Loss,
+    /// Its intact records.
+    pub records: u64,
+    /// Its spans, the root included.
+    pub spans: u64,
 }
 
 impl Report {

@@ -189,7 +189,7 @@ impl RunSurvey {
     /// Adds the next segment and says what is due behind it.
     fn add(
         &mut self,
-        part: Part,
+        mut part: Part,
         first_seq: u64,
         due: Due,
         next: Option<(SegmentNumber, u64)>,
@@ -227,7 +227,7 @@ impl RunSurvey {
         let given_out = given_out.max(due_seq);
         verdicts.push(self.judge_end(&part, (due_seq, given_out), follower.is_some()));
         self.judge_details(&part, first_seq);
-        self.take_notes(&part, first_seq);
+        self.take_notes(&mut part, first_seq);
         let classes = ByteClasses::of(&part, is_header_torn, &verdicts);
         let state = self.state(&part, found_before);
         let is_promised = part.claims.next_segment.is_some();
@@ -279,11 +279,11 @@ impl RunSurvey {
         }
     }
 
-    fn take_notes(&mut self, part: &Part, first_seq: u64) {
-        for (index, id) in &part.notes.sessions {
-            let entry = self.sessions.entry(*index);
-            entry.or_insert_with(|| id.clone());
-        }
+    fn take_notes(&mut self, part: &mut Part, first_seq: u64) {
+        // The first declaration counts.
+        let mut sessions = std::mem::take(&mut part.notes.sessions);
+        sessions.append(&mut self.sessions);
+        self.sessions = sessions;
         if self.opened.is_none() {
             self.opened.clone_from(&part.notes.open);
         }

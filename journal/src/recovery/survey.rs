@@ -11,6 +11,7 @@ use super::files::{Found, Naming, SegmentFile, Stray, StrayState, identify};
 use super::heads::set_unsupported_aside;
 use super::joint;
 use super::part::{Part, Trust};
+use super::places::Allowance;
 use super::probe::probe;
 use super::run::RunSurvey;
 use super::verdict::Verdict;
@@ -37,6 +38,8 @@ pub(crate) enum Scope<'a> {
 pub(crate) enum Depth {
     /// Read every byte of every segment.
     Everything,
+    /// As `Everything`, but keep digests of the sessions, not where their records are.
+    Counts,
     /// Take finished segments as the caches beside them tell them.
     Caches,
     /// As `Caches`, and make or read the digests of all sessions.
@@ -44,6 +47,13 @@ pub(crate) enum Depth {
     /// As `Digests`, but segments that a joint cache tells of have no places of their own: the
     /// last of them has those of all.
     Joint,
+}
+
+impl Depth {
+    /// Whether no cache is believed.
+    pub(crate) fn is_everything(self) -> bool {
+        matches!(self, Depth::Everything | Depth::Counts)
+    }
 }
 
 /// Everything found.
@@ -344,15 +354,17 @@ fn read_all(
     trust: &(dyn Fn(RunId) -> Trust + Sync),
     depth: Depth,
 ) -> Vec<Part> {
+    let hashes = Allowance::new(HASHES_LEN_MAX);
     let read = |file: SegmentFile| {
         let trust = trust(file.run);
-        let may_use_cache = depth != Depth::Everything && may_use_caches(trust);
+        let may_use_cache = !depth.is_everything() && may_use_caches(trust);
         let load = || cache::load(storage, &file, depth);
         if let Some(part) = may_use_cache.then(load).flatten() {
             return part;
         }
         match depth {
             Depth::Digests | Depth::Joint => Part::read_digests(storage, file, trust, &mut |_| {}),
+            Depth::Counts => Part::read_counts(storage, file, trust, &hashes),
             Depth::Everything | Depth::Caches => Part::read(storage, file, trust),
         }
     };
@@ -395,6 +407,10 @@ fn read_all(
 const LISTINGS_MAX: usize = 16;
 
 const WORKERS_MAX: usize = 4;
+
+/// Bytes of hashes of finished spans that are kept at most, all together. Of sessions that are in
+/// several segments and have more of them, the records are read again.
+const HASHES_LEN_MAX: u64 = 24 << 20;
 
 /// Less than this is read by one thread: starting others would take longer.
 const PARALLEL_BYTES_MIN: u64 = 4 << 20;

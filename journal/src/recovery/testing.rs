@@ -401,10 +401,10 @@ impl MemoryStorage {
         let names: Vec<String> = self.files.keys().cloned().collect();
         for name in names {
             if let Some(FileName::Segment(run, number)) = FileName::parse(&name)
-                && let Some(bytes) = super::cache::make(self, run, number)
+                && let Some(pieces) = super::cache::make(self, run, number)
             {
                 let name = FileName::Index(run, number).to_string();
-                self.files.insert(name, bytes);
+                self.files.insert(name, pieces.concat());
             }
         }
     }
@@ -422,9 +422,9 @@ impl MemoryStorage {
             let due = of_len(2).chain(of_len(4)).chain([(1, newest.0)]);
             for (first, last) in due.filter(|(first, last)| first < last) {
                 let (first, last) = (SegmentNumber(first), SegmentNumber(last));
-                if let Some(bytes) = super::joint::make(self, run, (first, last), &[2, 4]) {
+                if let Some(pieces) = super::joint::make(self, run, (first, last), &[2, 4]) {
                     let name = FileName::Joint(run, first, last).to_string();
-                    self.files.insert(name, bytes);
+                    self.files.insert(name, pieces.concat());
                 }
             }
         }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
+use super::Snapshot;
+use super::fold::{Tallied, Tally};
 use super::totals::tokens_total;
-use super::{Fold, Snapshot};
-use crate::digest::{Digest, Sums, span_hash, told_of};
-use crate::event::{Event, Number, Numbers, SessionStatus, codec};
+use crate::digest::{Digest, Sums};
+use crate::event::{DecimalSum, Number, Numbers, SessionStatus, Tokens};
 use crate::format::RecordKind;
 use crate::recovery::{Liveness, Loss, RunFacts};
 use crate::seq::Seq;
@@ -67,6 +68,11 @@ impl SessionSummary {
         let end = self.ended_at.unwrap_or(self.last_at);
         end.nanoseconds_since(self.started_at)
     }
+
+    fn count(&mut self, span: &Tallied) {
+        self.spans += 1;
+        self.interrupted += u64::from(span.is_interrupted);
+    }
 }
 
 impl From<&Snapshot> for SessionSummary {
@@ -99,7 +105,7 @@ impl From<&Snapshot> for SessionSummary {
 /// hash, one finished and one only mentioned in another part, which count as one.
 #[derive(Debug)]
 pub(crate) struct SummaryFold {
-    fold: Fold<'static>,
+    tally: Tally,
     /// Hashes of the ids of spans that are finished where they began, part by part.
     finished: Vec<u64>,
     /// The parts of these, each with the place where its hashes end.
@@ -119,7 +125,7 @@ pub(crate) struct Unclear(pub(crate) BTreeSet<usize>);
 impl SummaryFold {
     pub(crate) fn new(session: &str) -> SummaryFold {
         SummaryFold {
-            fold: Fold::new(session),
+            tally: Tally::new(session),
             finished: Vec::new(),
             ends: Vec::new(),
             others: Vec::new(),
@@ -131,7 +137,7 @@ impl SummaryFold {
 
     /// Goes on with another run, which comes after all before it.
     pub(crate) fn begin_branch(&mut self, facts: Arc<RunFacts>) {
-        self.fold.begin_branch(facts);
+        self.tally.begin_branch(facts);
     }
 
     /// Takes in what the records of the run's next part come to. So many more spans are finished
@@ -151,8 +157,8 @@ impl SummaryFold {
     /// `None` if it is no digest, or cannot be added up without an error.
     fn add(&mut self, part: usize, digest: &Digest<'_>) -> Option<()> {
         let others = &mut self.others;
-        let mut see = |event: &Event<'_>| others.extend(told_of(event).map(|hash| (hash, part)));
-        self.fold.digest(digest, &mut see)?;
+        let mut see = |hash| others.push((hash, part));
+        self.tally.digest(digest, &mut see)?;
         self.finished.extend(digest.finished());
         self.ends.push((part, self.finished.len()));
         self.sums.merge(digest.sums()?)
@@ -160,14 +166,13 @@ impl SummaryFold {
 
     /// Takes in the next record of the run, which is one of this part.
     pub(crate) fn record(&mut self, part: usize, seq: Seq, kind: RecordKind, payload: &[u8]) {
-        if kind.is_user() {
-            return self.fold.raw_record(seq, kind, payload.len());
-        }
-        let Some(event) = codec::skim(kind, payload) else {
-            return self.fold.unknown_record(seq, kind);
-        };
-        self.others.extend(told_of(&event).map(|hash| (hash, part)));
-        self.fold.passing_record(seq, event);
+        let told = self.tally.record(seq, kind, payload);
+        self.others.extend(told.map(|hash| (hash, part)));
+    }
+
+    /// As [`record`](SummaryFold::record), where no digest is taken in.
+    pub(crate) fn only_record(&mut self, seq: Seq, kind: RecordKind, payload: &[u8]) {
+        self.tally.record(seq, kind, payload);
     }
 
     /// The summary of so many records.
@@ -182,30 +187,43 @@ impl SummaryFold {
         if !self.unclear.is_empty() {
             return Err(Unclear(self.unclear));
         }
-        let snapshot = self.fold.finish(loss);
-        let summary = SessionSummary::from(&snapshot);
-        let (mut spans, mut interrupted) = (summary.spans, summary.interrupted);
-        for span in snapshot.spans() {
-            if finished.binary_search(&span_hash(span.id())).is_ok() {
+        let (snapshot, root, others) = self.tally.finish(loss);
+        let mut summary = SessionSummary::from(&snapshot);
+        let sums = &mut self.sums;
+        sums.add(root).ok_or_else(Unclear::default)?;
+        for span in others {
+            if finished.binary_search(&span.hash).is_ok() {
                 // No more was said of it but that it is there, and it is one of the finished.
-                spans -= 1;
-                interrupted -= u64::from(span.is_interrupted());
                 continue;
             }
-            let numbers = Numbers {
-                tokens: span.tokens(),
-                cost: span.cost(),
-            };
-            self.sums.add(numbers).ok_or_else(Unclear::default)?;
+            summary.count(&span);
+            sums.add(span.numbers).ok_or_else(Unclear::default)?;
         }
+        summary.spans += count(finished.len() + self.more);
         Ok(SessionSummary {
             records,
-            spans: spans + count(finished.len() + self.more),
-            interrupted,
-            tokens: tokens_total(&self.sums.tokens()),
-            cost: self.sums.cost(),
+            tokens: tokens_total(&sums.tokens()),
+            cost: sums.cost(),
             ..summary
         })
+    }
+
+    /// The summary of the records, all of which were taken in as such.
+    pub(crate) fn of_records(self, loss: Loss) -> SessionSummary {
+        let (snapshot, root, others) = self.tally.finish(loss);
+        let mut summary = SessionSummary::from(&snapshot);
+        let mut sums = Added::default();
+        sums.add(root);
+        for span in others {
+            summary.count(&span);
+            sums.add(span.numbers);
+        }
+        let (tokens, cost) = sums.finish();
+        SessionSummary {
+            tokens: tokens_total(&tokens),
+            cost,
+            ..summary
+        }
     }
 
     /// Parts that may have to do with the same span are unclear, if one of them told all about it.
@@ -226,6 +244,44 @@ impl SummaryFold {
             }
             from = *end;
         }
+    }
+}
+
+/// What spans add up to, with or without an error.
+#[derive(Default)]
+struct Added([DecimalSum; 6]);
+
+impl Added {
+    fn add(&mut self, numbers: Numbers) {
+        let tokens = numbers.tokens.map(|tokens| {
+            [
+                tokens.input,
+                tokens.output,
+                tokens.reasoning,
+                tokens.cache_read,
+                tokens.cache_write,
+            ]
+        });
+        let tokens = tokens.into_iter().flatten();
+        for (sum, number) in self.0.iter_mut().skip(1).zip(tokens) {
+            sum.add(number.normalised());
+        }
+        if let Some(cost) = numbers.cost {
+            self.0[0].add(cost.normalised());
+        }
+    }
+
+    fn finish(self) -> (Tokens, Number) {
+        let [cost, input, output, reasoning, cache_read, cache_write] =
+            self.0.map(DecimalSum::finish);
+        let tokens = Tokens {
+            input,
+            output,
+            reasoning,
+            cache_read,
+            cache_write,
+        };
+        (tokens, cost)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The bytes of a cache.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Covered, OwnRecord, Section};
 use crate::event::system;
@@ -21,10 +21,11 @@ pub(in crate::recovery) struct CacheFile {
     pub(in crate::recovery) rows: Vec<SessionRow>,
     /// Where the digests are in the cache's file.
     pub(in crate::recovery) digests: Section,
+    pub(in crate::recovery) body_len: u64,
 }
 
 /// What is between the front and the lists; the digests are behind those.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Body {
     records: u64,
     durable_seq: u64,
@@ -33,7 +34,28 @@ struct Body {
     declared: Vec<(u32, String)>,
     rows: Vec<Row>,
     digests_crc: u32,
+    _extras: Extras,
+}
+
+/// The same as it is written.
+#[derive(Serialize)]
+struct BodyRef<'p> {
+    records: u64,
+    durable_seq: u64,
+    padding: u64,
+    own: &'p [OwnRecord],
+    declared: Vec<(u32, &'p str)>,
+    rows: RowsRef<'p>,
+    digests_crc: u32,
     extras: Extras,
+}
+
+struct RowsRef<'p>(&'p [SessionRow]);
+
+impl Serialize for RowsRef<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(to_row))
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -49,52 +71,48 @@ struct Row {
     digest_len: u64,
 }
 
-/// The bytes of the cache of a flawless segment; `None` if they would be too many.
+/// The bytes of the cache of a flawless segment, in pieces; `None` if they would be too many.
 pub(super) fn encode(
     run: RunId,
     segment: SegmentNumber,
     covered: &Covered,
-    part: &Part,
-) -> Option<Vec<u8>> {
-    let lists = part.places.lists.as_deref()?;
-    let digests = part.places.digests.as_deref()?;
+    part: Part,
+) -> Option<Vec<Vec<u8>>> {
+    let lists = part.places.lists?;
+    let digests = part.places.digests?;
     let declared = part.notes.sessions.iter();
-    let body = Body {
+    let body = BodyRef {
         records: covered.records,
         durable_seq: covered.durable_seq,
         padding: covered.padding,
-        own: covered.own.clone(),
-        declared: declared
-            .map(|(index, id)| (*index, (**id).to_owned()))
-            .collect(),
-        rows: part.places.rows.iter().map(to_row).collect(),
-        digests_crc: checksum(digests),
+        own: &covered.own,
+        declared: declared.map(|(index, id)| (*index, &**id)).collect(),
+        rows: RowsRef(&part.places.rows),
+        digests_crc: checksum(&digests),
         extras: Vec::new(),
     };
-    let mut encoded = Vec::new();
-    system::encode(&body, &mut encoded).ok()?;
-    let body_len = u32::try_from(encoded.len())
-        .ok()
-        .filter(|l| *l <= BODY_LEN_MAX)?;
-    let mut rest = Vec::with_capacity(FRONT_LEN + encoded.len());
-    rest.extend_from_slice(&run.generation.0.to_le_bytes());
-    rest.extend_from_slice(&segment.0.to_le_bytes());
-    rest.extend_from_slice(&run.random.to_le_bytes());
-    rest.extend_from_slice(&covered.segment_len.to_le_bytes());
-    rest.extend_from_slice(&covered.seal_offset.to_le_bytes());
-    rest.extend_from_slice(&covered.seal_crc.to_le_bytes());
-    rest.extend_from_slice(&body_len.to_le_bytes());
-    rest.extend_from_slice(&u64::try_from(lists.len()).ok()?.to_le_bytes());
-    rest.extend_from_slice(&encoded);
-    let len = FRONT_LEN + encoded.len() + lists.len() + digests.len();
-    let mut bytes = Vec::with_capacity(len);
-    bytes.extend_from_slice(&MAGIC);
-    bytes.extend_from_slice(&VERSION.to_le_bytes());
-    bytes.extend_from_slice(&checksum(&rest).to_le_bytes());
-    bytes.extend_from_slice(&rest);
-    bytes.extend_from_slice(lists);
-    bytes.extend_from_slice(digests);
-    Some(bytes)
+    let mut front = vec![0; FRONT_LEN];
+    system::encode(&body, &mut front).ok()?;
+    let body_len = u32::try_from(front.len() - FRONT_LEN).ok();
+    let body_len = body_len.filter(|len| *len <= BODY_LEN_MAX)?;
+    let fields: [&[u8]; 8] = [
+        &run.generation.0.to_le_bytes(),
+        &segment.0.to_le_bytes(),
+        &run.random.to_le_bytes(),
+        &covered.segment_len.to_le_bytes(),
+        &covered.seal_offset.to_le_bytes(),
+        &covered.seal_crc.to_le_bytes(),
+        &body_len.to_le_bytes(),
+        &u64::try_from(lists.len()).ok()?.to_le_bytes(),
+    ];
+    let fields = fields.concat();
+    front
+        .get_mut(COVERED_FROM..FRONT_LEN)?
+        .copy_from_slice(&fields);
+    let crc = checksum(front.get(COVERED_FROM..)?);
+    let begin = [&MAGIC[..], &VERSION.to_le_bytes(), &crc.to_le_bytes()].concat();
+    front.get_mut(..COVERED_FROM)?.copy_from_slice(&begin);
+    Some(vec![front, lists, digests])
 }
 
 impl CacheFile {
@@ -156,6 +174,7 @@ impl CacheFile {
             declared: body.declared,
             rows,
             digests,
+            body_len: u64::from(body_len),
         })
     }
 }

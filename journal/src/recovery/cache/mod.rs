@@ -33,12 +33,12 @@ use crate::storage::{Entry, Storage, StorageFile};
 /// # Errors
 /// As the system says; there is no cache then, or still the old one.
 pub(crate) fn write(storage: &dyn Storage, run: RunId, number: SegmentNumber) -> io::Result<()> {
-    let Some(bytes) = make(storage, run, number) else {
+    let Some(pieces) = make(storage, run, number) else {
         return Ok(());
     };
     let name = FileName::Index(run, number);
     let temporary = FileName::IndexTemporary(run, number);
-    replace(storage, &bytes, &temporary.to_string(), &name.to_string())
+    replace(storage, &pieces, &temporary.to_string(), &name.to_string())
 }
 
 /// Puts a cache in the place of an old one.
@@ -47,14 +47,20 @@ pub(crate) fn write(storage: &dyn Storage, run: RunId, number: SegmentNumber) ->
 /// As the system says; there is no cache then, or still the old one.
 pub(super) fn replace(
     storage: &dyn Storage,
-    bytes: &[u8],
+    pieces: &[Vec<u8>],
     temporary: &str,
     name: &str,
 ) -> io::Result<()> {
     // Left behind by a process that was killed here.
     let _ = storage.remove(temporary);
     let file = storage.create(temporary)?;
-    let written = file.write_at(bytes, 0).and_then(|()| {
+    let mut at = 0;
+    let mut write = |piece: &Vec<u8>| {
+        let written = file.write_at(piece, at);
+        at += u64::try_from(piece.len()).unwrap_or(u64::MAX);
+        written
+    };
+    let written = pieces.iter().try_for_each(&mut write).and_then(|()| {
         // A link takes no name that is in use; between the two there is no cache, which is fine.
         let _ = storage.remove(name);
         storage.link(temporary, name)
@@ -66,8 +72,12 @@ pub(super) fn replace(
     }
 }
 
-/// The bytes of a segment's cache.
-pub(super) fn make(storage: &dyn Storage, run: RunId, number: SegmentNumber) -> Option<Vec<u8>> {
+/// The bytes of a segment's cache, in a few pieces: together they would take the memory twice.
+pub(super) fn make(
+    storage: &dyn Storage,
+    run: RunId,
+    number: SegmentNumber,
+) -> Option<Vec<Vec<u8>>> {
     let entry = Entry {
         name: FileName::Segment(run, number).to_string(),
         len: 0,
@@ -97,7 +107,7 @@ pub(super) fn make(storage: &dyn Storage, run: RunId, number: SegmentNumber) -> 
         padding: part.scanned.padding,
         own,
     };
-    file::encode(run, number, &covered, &part)
+    file::encode(run, number, &covered, part)
 }
 
 /// A segment as its cache tells it, to this depth; `None` if it has none that fits.
@@ -108,7 +118,7 @@ pub(crate) fn load(storage: &dyn Storage, segment: &SegmentFile, depth: Depth) -
     let (cache, file) = open(storage, segment.run, segment.number)?;
     let digests = match depth {
         Depth::Digests | Depth::Joint => Some(cache.digests.read(&*file)?),
-        Depth::Everything | Depth::Caches => None,
+        Depth::Everything | Depth::Counts | Depth::Caches => None,
     };
     let declared = cache.declared.into_iter();
     let declared = declared.map(|(index, id)| (index, id.into())).collect();

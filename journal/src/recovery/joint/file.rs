@@ -15,6 +15,7 @@ pub(super) struct JointFile {
     pub(super) body: Body,
     pub(super) digests: Section,
     pub(super) hashes: Section,
+    pub(super) body_len: u64,
 }
 
 /// What is between the front and the digests.
@@ -63,30 +64,36 @@ impl Body {
     }
 }
 
-/// The bytes of a joint cache; `None` if they would be too many.
+/// The bytes of a joint cache, in pieces; `None` if they would be too many.
 pub(super) fn encode(
     run: RunId,
     first: SegmentNumber,
     mut body: Body,
-    digests: &[u8],
-    hashes: &[u8],
-) -> Option<Vec<u8>> {
-    body.digests = (u64::try_from(digests.len()).ok()?, checksum(digests));
-    body.hashes_crc = checksum(hashes);
-    let mut encoded = Vec::new();
-    system::encode(&body, &mut encoded).ok()?;
-    let body_len = u32::try_from(encoded.len()).ok();
+    digests: Vec<u8>,
+    hashes: Vec<u8>,
+) -> Option<Vec<Vec<u8>>> {
+    body.digests = (u64::try_from(digests.len()).ok()?, checksum(&digests));
+    body.hashes_crc = checksum(&hashes);
+    let mut front = vec![0; FRONT_LEN];
+    system::encode(&body, &mut front).ok()?;
+    drop(body);
+    let body_len = u32::try_from(front.len() - FRONT_LEN).ok();
     let body_len = body_len.filter(|len| *len <= BODY_LEN_MAX)?;
-    let mut covered = Vec::with_capacity(FRONT_LEN + encoded.len());
-    covered.extend_from_slice(&run.generation.0.to_le_bytes());
-    covered.extend_from_slice(&first.0.to_le_bytes());
-    covered.extend_from_slice(&run.random.to_le_bytes());
-    covered.extend_from_slice(&body_len.to_le_bytes());
-    covered.extend_from_slice(&[0; 4]);
-    covered.extend_from_slice(&encoded);
-    let crc = checksum(&covered).to_le_bytes();
-    let front = [&MAGIC[..], &VERSION.to_le_bytes(), &crc].concat();
-    Some([&front[..], &covered, digests, hashes].concat())
+    let fields: [&[u8]; 5] = [
+        &run.generation.0.to_le_bytes(),
+        &first.0.to_le_bytes(),
+        &run.random.to_le_bytes(),
+        &body_len.to_le_bytes(),
+        &[0; 4],
+    ];
+    let fields = fields.concat();
+    front
+        .get_mut(COVERED_FROM..FRONT_LEN)?
+        .copy_from_slice(&fields);
+    let crc = checksum(front.get(COVERED_FROM..)?);
+    let begin = [&MAGIC[..], &VERSION.to_le_bytes(), &crc.to_le_bytes()].concat();
+    front.get_mut(..COVERED_FROM)?.copy_from_slice(&begin);
+    Some(vec![front, digests, hashes])
 }
 
 impl JointFile {
@@ -131,6 +138,7 @@ impl JointFile {
                 len: len.checked_sub(digests_end)?,
                 crc: body.hashes_crc,
             },
+            body_len: u64::from(body_len),
             body,
         };
         joint.is_sound().then_some(joint)

@@ -1,6 +1,7 @@
 //! Makes joint caches, of segments' caches or of shorter joint ones.
 
 use std::collections::BTreeMap;
+use std::iter::Peekable;
 
 use super::file::{Body, End, JointFile, Row, encode};
 use crate::digest::{Digest, DigestBuilder};
@@ -35,21 +36,22 @@ pub(crate) fn write_whole(storage: &dyn Storage, run: RunId, last: SegmentNumber
 fn write(storage: &dyn Storage, run: RunId, first: u32, last: u32) -> Option<()> {
     let (first, last) = (SegmentNumber(first), SegmentNumber(last));
     let lens: Vec<u32> = lens().collect();
-    let bytes = make(storage, run, (first, last), &lens)?;
+    let pieces = make(storage, run, (first, last), &lens)?;
     let name = FileName::Joint(run, first, last).to_string();
     let temporary = FileName::JointTemporary(run, first, last).to_string();
-    cache::replace(storage, &bytes, &temporary, &name).ok()
+    cache::replace(storage, &pieces, &temporary, &name).ok()
 }
 
-/// The bytes of a joint cache, made of shorter ones of these lengths where there are any, and of
+/// The bytes of a joint cache, in pieces, made of shorter ones of these lengths where there are any, and of
 /// segments' own caches.
 pub(in crate::recovery) fn make(
     storage: &dyn Storage,
     run: RunId,
     (first, last): (SegmentNumber, SegmentNumber),
     lens: &[u32],
-) -> Option<Vec<u8>> {
-    let mut merged = Merged::default();
+) -> Option<Vec<Vec<u8>>> {
+    let mut sources = Vec::new();
+    let mut bytes_left = BYTES_MAX;
     let mut next = first.0;
     while next <= last.0 {
         let left = last.0 - next + 1;
@@ -62,13 +64,10 @@ pub(in crate::recovery) fn make(
             None => Source::of_segment(storage, run, next)?,
         };
         next = next.checked_add(u32::try_from(source.segments.len()).ok()?)?;
-        merged.bytes += source.digests.len() + source.hashes.len();
-        if merged.bytes > BYTES_MAX {
-            return None;
-        }
-        merged.add(source)?;
+        bytes_left = bytes_left.checked_sub(source.bytes)?;
+        sources.push(source);
     }
-    merged.encode(run, first)
+    merge(run, first, sources)
 }
 
 /// How many segments joint caches are of, in ascending order.
@@ -84,12 +83,15 @@ struct Source {
     digests: Vec<u8>,
     /// Empty, with all `hashes_len` 0, where the digests hold them.
     hashes: Vec<u8>,
+    /// About how much memory it takes.
+    bytes: u64,
 }
 
 impl Source {
     fn of_segment(storage: &dyn Storage, run: RunId, number: u32) -> Option<Source> {
         let (cache, file) = cache::open(storage, run, SegmentNumber(number))?;
         Some(Source {
+            bytes: decoded_len(cache.body_len).saturating_add(cache.digests.len),
             digests: cache.digests.read(&*file)?,
             segments: vec![cache.covered],
             declared: cache.declared,
@@ -107,7 +109,9 @@ impl Source {
         let joint = JointFile::read(&*file)?;
         let is_it = (joint.run, joint.first) == (run, first);
         let is_whole = u32::try_from(joint.body.segments.len()) == Ok(len);
+        let behind = joint.digests.len.saturating_add(joint.hashes.len);
         (is_it && is_whole).then_some(Source {
+            bytes: decoded_len(joint.body_len).saturating_add(behind),
             digests: joint.digests.read(&*file)?,
             hashes: joint.hashes.read(&*file)?,
             segments: joint.body.segments,
@@ -129,74 +133,112 @@ fn to_row(row: &SessionRow) -> Option<Row> {
     })
 }
 
-/// Caches put together.
-#[derive(Default)]
-struct Merged {
-    segments: Vec<Covered>,
-    declared: BTreeMap<u32, String>,
-    drafts: BTreeMap<u32, Draft>,
-    /// Bytes of the digests and hashes that were put together.
-    bytes: usize,
+/// A source of which a part was taken.
+struct Taken<'s> {
+    rows: Peekable<std::vec::IntoIter<Row>>,
+    digests: &'s [u8],
+    hashes: &'s [u8],
+    /// The hashes are not in the digests.
+    is_apart: bool,
+    /// How many segments are before its first one.
+    behind: u32,
 }
 
-struct Draft {
-    row: Row,
-    digest: DigestBuilder,
-}
-
-impl Merged {
-    /// Adds the cache of the segments that come next; `None` if it is not sound.
-    fn add(&mut self, source: Source) -> Option<()> {
-        let behind = u32::try_from(self.segments.len()).ok()?;
-        let (mut digests, mut hashes) = (&source.digests[..], &source.hashes[..]);
-        for row in source.rows {
-            let digest = take(&mut digests, row.digest_len)?;
-            let its_hashes = take(&mut hashes, row.hashes_len)?;
-            let digest = Digest::decode(digest);
-            let digest = match source.hashes.is_empty() {
-                true => digest,
-                false => digest.and_then(|digest| digest.with_finished(its_hashes)),
-            };
-            let moved = |(segment, eighth, kind): End| -> Option<End> {
-                Some((segment.checked_add(behind)?, eighth, kind))
-            };
-            let (first, last) = (moved(row.first)?, moved(row.last)?);
-            let draft = self.drafts.entry(row.index).or_insert_with(|| Draft {
-                row: Row {
-                    count: 0,
-                    bytes: 0,
-                    first,
-                    ..row.clone()
-                },
-                digest: DigestBuilder::default(),
-            });
-            draft.row.count = draft.row.count.checked_add(row.count)?;
-            draft.row.bytes = draft.row.bytes.checked_add(row.bytes)?;
-            draft.row.last = last;
-            draft.digest.join(digest.as_ref());
-        }
+/// Puts sources together, session by session, so that only one digest at a time is in the making;
+/// `None` if one of them is not sound.
+fn merge(run: RunId, first: SegmentNumber, sources: Vec<Source>) -> Option<Vec<Vec<u8>>> {
+    let mut segments = Vec::new();
+    let mut declared = BTreeMap::new();
+    let mut bytes = Vec::with_capacity(sources.len());
+    let mut taken = Vec::with_capacity(sources.len());
+    for source in sources {
+        let behind = u32::try_from(segments.len()).ok()?;
+        segments.extend(source.segments);
         for (index, id) in source.declared {
-            self.declared.entry(index).or_insert(id);
+            declared.entry(index).or_insert(id);
         }
-        self.segments.extend(source.segments);
-        Some(())
+        bytes.push((source.digests, source.hashes));
+        taken.push((source.rows, behind));
+    }
+    let taken = taken.into_iter().zip(&bytes);
+    let taken = taken.map(|((rows, behind), (digests, hashes))| Taken {
+        rows: rows.into_iter().peekable(),
+        digests,
+        hashes,
+        is_apart: !hashes.is_empty(),
+        behind,
+    });
+    let mut taken: Vec<Taken<'_>> = taken.collect();
+    let (mut rows, mut digests, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
+    while let Some(index) = taken.iter_mut().filter_map(Taken::next_index).min() {
+        let mut joined: Option<Row> = None;
+        let mut builder = DigestBuilder::default();
+        for source in &mut taken {
+            let Some((row, digest)) = source.take(index)? else {
+                continue;
+            };
+            builder.join(digest.as_ref());
+            joined = Some(match joined {
+                None => row,
+                Some(before) => Row {
+                    count: before.count.checked_add(row.count)?,
+                    bytes: before.bytes.checked_add(row.bytes)?,
+                    last: row.last,
+                    ..before
+                },
+            });
+        }
+        let (digest, its_hashes) = builder.finish_apart().unwrap_or_default();
+        rows.push(Row {
+            digest_len: u64::try_from(digest.len()).ok()?,
+            hashes_len: u64::try_from(its_hashes.len()).ok()?,
+            ..joined?
+        });
+        digests.extend(digest);
+        hashes.extend(its_hashes);
+    }
+    drop(taken);
+    drop(bytes);
+    let declared = declared.into_iter().collect();
+    encode(
+        run,
+        first,
+        Body::new(segments, declared, rows),
+        digests,
+        hashes,
+    )
+}
+
+impl<'s> Taken<'s> {
+    fn next_index(&mut self) -> Option<u32> {
+        self.rows.peek().map(|row| row.index)
     }
 
-    fn encode(self, run: RunId, first: SegmentNumber) -> Option<Vec<u8>> {
-        let (mut digests, mut hashes) = (Vec::new(), Vec::new());
-        let mut rows = Vec::with_capacity(self.drafts.len());
-        for Draft { mut row, digest } in self.drafts.into_values() {
-            let (digest, its_hashes) = digest.finish_apart().unwrap_or_default();
-            row.digest_len = u64::try_from(digest.len()).ok()?;
-            row.hashes_len = u64::try_from(its_hashes.len()).ok()?;
-            digests.extend(digest);
-            hashes.extend(its_hashes);
-            rows.push(row);
-        }
-        let declared = self.declared.into_iter().collect();
-        let body = Body::new(self.segments, declared, rows);
-        encode(run, first, body, &digests, &hashes)
+    /// The next row, if it is that of this index, with its digest if there is one; `None` if it
+    /// is not sound.
+    #[expect(clippy::option_option, reason = "not to be there is not to be unsound")]
+    fn take(&mut self, index: u32) -> Option<Option<(Row, Option<Digest<'s>>)>> {
+        let Some(row) = self.rows.next_if(|row| row.index == index) else {
+            return Some(None);
+        };
+        let digest = take(&mut self.digests, row.digest_len)?;
+        let its_hashes = take(&mut self.hashes, row.hashes_len)?;
+        let digest = Digest::decode(digest);
+        let digest = match self.is_apart {
+            true => digest.and_then(|digest| digest.with_finished(its_hashes)),
+            false => digest,
+        };
+        let moved = |(segment, eighth, kind): End| -> Option<End> {
+            Some((segment.checked_add(self.behind)?, eighth, kind))
+        };
+        let (first, last) = (moved(row.first)?, moved(row.last)?);
+        Some(Some((Row { first, last, ..row }, digest)))
     }
+}
+
+/// What the body of a cache takes in memory: rows and ids are several times as long there.
+fn decoded_len(body_len: u64) -> u64 {
+    body_len.saturating_mul(4)
 }
 
 /// Takes so many bytes from the beginning.
@@ -210,7 +252,7 @@ fn take<'a>(bytes: &mut &'a [u8], len: u64) -> Option<&'a [u8]> {
 /// on, with fewer the same is written more often: 6 bytes a span for each power of it.
 const FAN_OUT: u32 = 8;
 
-/// Digests and hashes that are put together at most, in bytes: while they are, the process that
-/// writes the journal holds them in memory about three times. Eight segments of 64 MiB have no
-/// more, if a span takes a hundred bytes.
-const BYTES_MAX: usize = 32 << 20;
+/// What is put together takes so much memory at most; the process that writes the journal holds
+/// about twice that while it is. Caches of more sessions, or of more spans, are not put together,
+/// and a list reads them one by one.
+const BYTES_MAX: u64 = 24 << 20;

@@ -75,7 +75,7 @@ fn name(first: u32, last: u32) -> String {
 
 fn joint(storage: &MemoryStorage, first: u32, last: u32) -> Vec<u8> {
     let ends = (SegmentNumber(first), SegmentNumber(last));
-    make(storage, run(2), ends, &[2, 4]).unwrap()
+    make(storage, run(2), ends, &[2, 4]).unwrap().concat()
 }
 
 /// All that a survey tells of the run but where records are, how many records each session has,

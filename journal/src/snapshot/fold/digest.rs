@@ -1,30 +1,36 @@
 //! Takes in digests in the place of the records they were made of.
 
-use super::Fold;
+use super::{Fold, Tally};
 use crate::digest::Digest;
-use crate::event::Event;
 use crate::seq::Seq;
 
-impl Fold<'_> {
+impl Tally {
     /// Takes in what the run's records in a segment come to, but for the spans that are finished
-    /// there, and shows what it takes in; `None` if it is no digest.
+    /// there, and shows the hashes that its records give; `None` if it is no digest.
     ///
     /// How the session stands is then as if the records had been taken in, and so are its times.
-    pub(crate) fn digest(
-        &mut self,
-        digest: &Digest<'_>,
-        see: &mut dyn FnMut(&Event<'_>),
-    ) -> Option<()> {
+    pub(crate) fn digest(&mut self, digest: &Digest<'_>, see: &mut dyn FnMut(u64)) -> Option<()> {
+        self.fold.saw_first(digest)?;
+        for event in digest.events() {
+            let hash = self.event(Seq::FIRST, event?);
+            hash.into_iter().for_each(&mut *see);
+        }
+        self.fold.saw_last(digest)
+    }
+}
+
+impl Fold<'_> {
+    fn saw_first(&mut self, digest: &Digest<'_>) -> Option<()> {
         if let Some(at) = digest.first_at() {
             self.first_at.get_or_insert(at);
         }
         let number = self.branches.len().checked_sub(1)?;
         self.branches[number].has_work |= digest.has_work();
-        for event in digest.events() {
-            let event = event?;
-            see(&event);
-            self.passing_record(Seq::FIRST, event);
-        }
+        Some(())
+    }
+
+    fn saw_last(&mut self, digest: &Digest<'_>) -> Option<()> {
+        let number = self.branches.len().checked_sub(1)?;
         if let Some(at) = digest.last_at() {
             self.branches[number].saw(at);
         }

@@ -9,6 +9,7 @@ mod named;
 mod notes;
 mod session;
 mod spans;
+mod tally;
 mod texts;
 mod verdict;
 mod work;
@@ -19,6 +20,8 @@ use branch::Branch;
 use notes::Notes;
 use session::SessionDraft;
 use spans::Spans;
+
+pub(crate) use tally::{Tallied, Tally};
 
 use super::payloads::Keeper;
 use super::session::Snapshot;
@@ -109,6 +112,18 @@ impl<'a> Fold<'a> {
         if is_work(&event.action) {
             self.work(place);
         }
+        Some(place)
+    }
+
+    /// Takes note of work of which only the time is told.
+    fn worked(&mut self, seq: Seq, at: Option<Timestamp>) -> Option<Place> {
+        let branch = self.branches.last_mut()?;
+        if let Some(at) = at {
+            branch.saw(at);
+            self.first_at.get_or_insert(at);
+        }
+        let place = self.place(seq, None)?;
+        self.work(place);
         Some(place)
     }
 

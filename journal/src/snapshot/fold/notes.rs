@@ -6,9 +6,21 @@ use crate::snapshot::note::Note;
 
 /// Notes with the place they belong to, taken in any order.
 #[derive(Debug, Default)]
-pub(super) struct Notes(Vec<(usize, Note)>);
+pub(super) struct Notes {
+    notes: Vec<(usize, Note)>,
+    /// Nobody is going to read them.
+    is_off: bool,
+}
 
 impl Notes {
+    /// Takes nothing in.
+    pub(super) fn none() -> Notes {
+        Notes {
+            is_off: true,
+            ..Notes::default()
+        }
+    }
+
     pub(super) fn add(&mut self, kind: &'static str, place: Place, text: impl Into<String>) {
         self.add_to_run(kind, place.branch, place.run, place.seq, text);
     }
@@ -21,18 +33,21 @@ impl Notes {
         seq: Seq,
         text: impl Into<String>,
     ) {
+        if self.is_off {
+            return;
+        }
         let note = Note {
             kind,
             run: Some(run),
             seq: Some(seq),
             text: text.into(),
         };
-        self.0.push((branch, note));
+        self.notes.push((branch, note));
     }
 
     /// All notes in order of runs and sequence numbers.
     pub(super) fn finish(mut self) -> Vec<Note> {
-        self.0.sort_by_key(|(branch, note)| (*branch, note.seq));
-        self.0.into_iter().map(|(_, note)| note).collect()
+        self.notes.sort_by_key(|(branch, note)| (*branch, note.seq));
+        self.notes.into_iter().map(|(_, note)| note).collect()
     }
 }

@@ -204,10 +204,10 @@ impl<'a> Draft<'a> {
 const EXPECTED_MAX: usize = 256;
 
 /// The id of a root that no start names.
-const ROOT_ID: &str = "root";
+pub(super) const ROOT_ID: &str = "root";
 
 /// Bytes of an id that the root can have.
-const ROOT_ID_LEN_MAX: usize = 256;
+pub(super) const ROOT_ID_LEN_MAX: usize = 256;
 
 #[cfg(test)]
 mod tests {

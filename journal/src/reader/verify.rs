@@ -1,0 +1,145 @@
+//! Everything read, and every session counted.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::gather::Gatherer;
+use super::group::Group;
+use super::list::of_digests_only;
+use super::view::View;
+use super::{Mode, on_disk};
+use crate::error::Result;
+use crate::recovery::survey::Depth;
+use crate::recovery::{Report, SessionReport};
+use crate::snapshot::SessionSummary;
+use crate::storage::Storage;
+
+/// Reads every byte of every segment, and says what is missing, why, and how each session stands.
+///
+/// No cache is believed. The sessions are counted from what was read; the records of a session are
+/// read once more only where that does not tell, as of one with thousands of open spans. Memory: a
+/// few hundred bytes for each session, a few for each span of sessions that are spread over
+/// several segments, up to 24 MiB of them, and what one session with all its spans takes, a few
+/// dozen bytes each.
+///
+/// # Errors
+/// As [`Reader::open`](super::Reader::open).
+///
+/// # Examples
+/// ```
+/// # fn main() -> trace_journal::Result<()> {
+/// # let dir = std::env::temp_dir();
+/// # let dir = dir.join(format!("trace-journal-verify-{}", std::process::id()));
+/// # std::fs::create_dir_all(&dir).expect("a new directory");
+/// let report = trace_journal::verify(&dir)?;
+/// for session in &report.sessions {
+///     println!("{} lost {}", session.id, session.loss.as_str());
+/// }
+/// # std::fs::remove_dir_all(&dir).expect("the directory is empty");
+/// # Ok(())
+/// # }
+/// ```
+pub fn verify(dir: impl AsRef<Path>) -> Result<Report> {
+    verify_storage(on_disk(dir.as_ref())?)
+}
+
+/// As [`verify`], of a journal on another disk than the operating system's, for simulations.
+///
+/// # Errors
+/// As [`verify`].
+#[doc(hidden)]
+pub fn verify_storage(storage: Arc<dyn Storage>) -> Result<Report> {
+    let view = View::new(storage, Mode::Salvage, Depth::Counts)?;
+    let mut report = view.report();
+    let mut sessions = Vec::with_capacity(view.sessions.len());
+    let mut has_failed = false;
+    tell(&view, &mut |at, told| match told {
+        Ok(told) => sessions.push((at, SessionReport::from(told))),
+        Err(_) => has_failed = true,
+    });
+    if has_failed {
+        report.exit_code = 1;
+    }
+    sessions.sort_unstable_by_key(|(at, _)| *at);
+    report.sessions = sessions.into_iter().map(|(_, session)| session).collect();
+    Ok(report)
+}
+
+impl From<SessionSummary> for SessionReport {
+    fn from(told: SessionSummary) -> SessionReport {
+        SessionReport {
+            id: told.id,
+            status: told.status,
+            interrupted: told.interrupted,
+            loss: told.loss,
+            records: told.records,
+            spans: told.spans,
+        }
+    }
+}
+
+/// The summary of every session of a view that has digests of everything, in any order.
+pub(super) fn tell(view: &View, give: &mut (dyn FnMut(usize, Result<SessionSummary>) + Send)) {
+    let needy = Mutex::new(Vec::new());
+    let give = Mutex::new(give);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut gatherer = Gatherer::default();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(session) = view.sessions.get(at) else {
+                return;
+            };
+            match of_digests_only(view, session, &mut gatherer) {
+                Ok(Some(told)) => {
+                    let mut give = give.lock().unwrap_or_else(PoisonError::into_inner);
+                    (*give)(at, Ok(told));
+                }
+                _ => {
+                    let mut needy = needy.lock().unwrap_or_else(PoisonError::into_inner);
+                    needy.push(at);
+                }
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        if processors > 1 && view.sessions.len() >= PARALLEL_MIN {
+            // Without another thread this one does all the work.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    let mut needy = needy.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let give = give.into_inner().unwrap_or_else(PoisonError::into_inner);
+    needy.sort_unstable();
+    let mut rest = &needy[..];
+    while let Some((group, behind)) = rest.split_at_checked(group_len(view, rest))
+        && !group.is_empty()
+    {
+        Group::new(view, group).read(give);
+        rest = behind;
+    }
+}
+
+/// How many of the first of these sessions to read at once: at least one if there is one.
+fn group_len(view: &View, sessions: &[usize]) -> usize {
+    let mut records = 0u64;
+    let fitting = sessions.iter().enumerate().take_while(|(place, at)| {
+        let session = view.sessions.get(**at);
+        records += session.map_or(0, |session| view.record_count(session));
+        *place == 0 || (records <= GROUP_RECORDS_MAX && *place < GROUP_SESSIONS_MAX)
+    });
+    fitting.count()
+}
+
+/// With fewer sessions starting another thread would take longer.
+const PARALLEL_MIN: usize = 64;
+
+/// Records that are read at once at most, unless one session has more: each may be of a span of its
+/// own, which takes a few dozen bytes.
+const GROUP_RECORDS_MAX: u64 = 1 << 20;
+
+/// Sessions that are read at once at most; each takes about a kilobyte.
+const GROUP_SESSIONS_MAX: usize = 8192;

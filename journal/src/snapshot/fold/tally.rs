@@ -1,0 +1,293 @@
+//! What a list shows of a session, from all its records, in a few dozen bytes a span.
+
+use std::sync::Arc;
+
+use super::branch::OpenSpan;
+use super::notes::Notes;
+use super::{Fold, Place};
+use crate::digest::{SpanTable, span_hash};
+use crate::event::{Action, Event, Glance, Numbers, SpanKey, Told, codec};
+use crate::format::RecordKind;
+use crate::recovery::{Loss, RunFacts};
+use crate::seeded::{self, Bug};
+use crate::seq::Seq;
+use crate::snapshot::Snapshot;
+
+/// A fold that keeps of spans only whether they are open and what they have come to.
+///
+/// Runs and records come as in a [`Fold`], which takes in all that is about the session itself.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    pub(super) fold: Fold<'static>,
+    spans: SpanTable<Span>,
+    is_root_named: bool,
+    root: Numbers,
+    /// The incarnations in which spans were opened: the branch, and which of its incarnations.
+    pasts: Vec<(usize, usize)>,
+    numbers: Vec<u8>,
+}
+
+/// What is known of a span.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    hash: [u8; 6],
+    state: u8,
+    /// Which of the pasts it was opened in.
+    past: u32,
+    /// Where its numbers are, plus 1; 0 if there are none.
+    numbers: u32,
+}
+
+/// A span of the session, the root left out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tallied {
+    /// The hash of its id.
+    pub(crate) hash: u64,
+    pub(crate) is_interrupted: bool,
+    pub(crate) numbers: Numbers,
+}
+
+impl Tally {
+    pub(crate) fn new(session: &str) -> Tally {
+        let mut fold = Fold::new(session);
+        fold.notes = Notes::none();
+        Tally {
+            fold,
+            spans: SpanTable::default(),
+            is_root_named: false,
+            root: Numbers::default(),
+            pasts: Vec::new(),
+            numbers: Vec::new(),
+        }
+    }
+
+    /// Goes on with the records of another run, which comes after all before it.
+    pub(crate) fn begin_branch(&mut self, facts: Arc<RunFacts>) {
+        self.fold.begin_branch(facts);
+    }
+
+    /// Takes in the next record of the run; gives the hash of the span of which it says more than
+    /// that it is there.
+    pub(crate) fn record(&mut self, seq: Seq, kind: RecordKind, payload: &[u8]) -> Option<u64> {
+        if kind.is_user() {
+            self.fold.raw_record(seq, kind, payload.len());
+            return None;
+        }
+        if kind.is_of_session() {
+            let Some(event) = codec::skim(kind, payload) else {
+                self.fold.unknown_record(seq, kind);
+                return None;
+            };
+            return self.event(seq, event);
+        }
+        let Some(glance) = codec::glance(kind, payload) else {
+            self.fold.unknown_record(seq, kind);
+            return None;
+        };
+        self.work(seq, glance)
+    }
+
+    /// As [`record`](Tally::record), of a decoded one.
+    pub(crate) fn event(&mut self, seq: Seq, mut event: Event<'_>) -> Option<u64> {
+        if let Some(glance) = event.glance() {
+            return self.work(seq, glance);
+        }
+        let mut told = None;
+        let mut is_start = false;
+        if let Action::SessionStart(start) = &mut event.action {
+            is_start = true;
+            let root = start.span.take();
+            told = root.filter(|id| !id.is_empty());
+        }
+        self.fold.passing_record(seq, event);
+        if is_start {
+            self.name_root(told.as_deref());
+        }
+        told.map(|id| span_hash(&id))
+    }
+
+    fn work(&mut self, seq: Seq, glance: Glance<'_>) -> Option<u64> {
+        let place = self.fold.worked(seq, glance.at)?;
+        let root = || SpanKey::of("");
+        match glance.told {
+            Told::Start(id, numbers) => {
+                self.start(&id, numbers, place);
+                hash_of(&id)
+            }
+            Told::Mention(id, numbers) => {
+                let id = if is_empty(&id) { root() } else { id };
+                self.mention(&id, numbers, place);
+                hash_of(&id).filter(|_| !numbers.is_empty())
+            }
+            Told::End(id, numbers) => {
+                self.end(&id, numbers, place);
+                hash_of(&id)
+            }
+            Told::Whole(id, at_start, at_end) => {
+                self.start(&id, at_start, place);
+                self.end(&id, at_end, place);
+                hash_of(&id)
+            }
+            Told::Nothing => None,
+        }
+    }
+
+    fn start(&mut self, id: &SpanKey<'_>, numbers: Numbers, place: Place) {
+        let past = self.past(place);
+        let span = self.span(id, past);
+        let is_over = span.state & (STARTED | ENDED) == STARTED | ENDED;
+        if !is_over {
+            // Whoever starts it again goes on with it.
+            span.state |= STARTED;
+            span.past = past;
+            let span = *span;
+            self.merge(id, span, numbers);
+        }
+    }
+
+    fn mention(&mut self, id: &SpanKey<'_>, numbers: Numbers, place: Place) {
+        if is_empty(id) {
+            self.root = numbers.or(self.root);
+            return;
+        }
+        let past = self.past(place);
+        let span = *self.span(id, past);
+        self.merge(id, span, numbers);
+    }
+
+    /// The first end wins; nothing but the session's end ends the root.
+    fn end(&mut self, id: &SpanKey<'_>, numbers: Numbers, place: Place) {
+        if is_empty(id) {
+            self.root = numbers.or(self.root);
+            return;
+        }
+        let past = self.past(place);
+        let span = self.span(id, past);
+        if span.state & ENDED != 0 {
+            return;
+        }
+        if span.state & IS_ROOT == 0 {
+            span.state |= ENDED;
+        }
+        let span = *span;
+        self.merge(id, span, numbers);
+    }
+
+    fn merge(&mut self, id: &SpanKey<'_>, span: Span, numbers: Numbers) {
+        if numbers.is_empty() {
+            return;
+        }
+        if span.state & IS_ROOT != 0 {
+            self.root = numbers.or(self.root);
+            return;
+        }
+        let numbers = numbers.or(self.numbers_at(span.numbers));
+        let at = self.numbers.len() + 1;
+        codec::put_numbers(&mut self.numbers, numbers);
+        if let (Some(span), Ok(at)) = (self.spans.get_mut(id), u32::try_from(at)) {
+            span.numbers = at;
+        }
+    }
+
+    fn numbers_at(&self, at: u32) -> Numbers {
+        let at = usize::try_from(at).ok().and_then(|at| at.checked_sub(1));
+        let bytes = at.and_then(|at| self.numbers.get(at..));
+        bytes.and_then(codec::numbers).unwrap_or_default()
+    }
+
+    fn span(&mut self, id: &SpanKey<'_>, past: u32) -> &mut Span {
+        self.spans.or_insert_with(id, || Span::new(id, past))
+    }
+
+    fn past(&mut self, place: Place) -> u32 {
+        let past = (place.branch, place.incarnation);
+        if self.pasts.last() != Some(&past) {
+            self.pasts.push(past);
+        }
+        u32::try_from(self.pasts.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// As the spans of a fold do it: the first name is the root's, later ones mean it if they mean
+    /// nothing else.
+    fn name_root(&mut self, id: Option<&str>) {
+        if self.is_root_named {
+            if let Some(id) = id {
+                self.spans.or_insert_with(&SpanKey::of(id), Span::root);
+            }
+            return;
+        }
+        self.is_root_named = true;
+        let name = id.filter(|id| id.len() <= super::spans::ROOT_ID_LEN_MAX);
+        let name = name.unwrap_or(super::spans::ROOT_ID);
+        for id in [Some(name), id].into_iter().flatten() {
+            let id = SpanKey::of(id);
+            let twin = std::mem::replace(self.spans.or_insert_with(&id, Span::root), Span::root());
+            self.root = self.numbers_at(twin.numbers).or(self.root);
+        }
+    }
+
+    /// The session's snapshot without its spans, the root's numbers, and all other spans.
+    pub(crate) fn finish(
+        mut self,
+        loss: Loss,
+    ) -> (Snapshot, Numbers, impl Iterator<Item = Tallied>) {
+        self.name_root(None);
+        let branches = &self.fold.branches;
+        let pasts = self.pasts.iter().map(|(branch, incarnation)| {
+            let open = branches.get(*branch).map(|one| one.open_span(*incarnation));
+            matches!(open, Some(OpenSpan::Interrupted(_))) && !seeded::has(Bug::InterruptionNotTold)
+        });
+        let pasts: Vec<bool> = pasts.collect();
+        let (spans, numbers) = (std::mem::take(&mut self.spans), self.numbers);
+        let spans = spans.into_values().filter(|span| span.state & IS_ROOT == 0);
+        let spans = spans.map(move |span| {
+            let past = usize::try_from(span.past).ok();
+            let mut hash = [0; 8];
+            hash[..6].copy_from_slice(&span.hash);
+            let at = usize::try_from(span.numbers).ok();
+            let bytes = at.and_then(|at| numbers.get(at.checked_sub(1)?..));
+            Tallied {
+                hash: u64::from_le_bytes(hash),
+                is_interrupted: span.state & ENDED == 0
+                    && past.and_then(|past| pasts.get(past)) == Some(&true),
+                numbers: bytes.and_then(codec::numbers).unwrap_or_default(),
+            }
+        });
+        (self.fold.finish(loss), self.root, spans)
+    }
+}
+
+impl Span {
+    fn new(id: &SpanKey<'_>, past: u32) -> Span {
+        let mut hash = [0; 6];
+        hash.copy_from_slice(&span_hash(&id.to_text()).to_le_bytes()[..6]);
+        Span {
+            hash,
+            state: 0,
+            past,
+            numbers: 0,
+        }
+    }
+
+    fn root() -> Span {
+        Span {
+            hash: [0; 6],
+            state: IS_ROOT,
+            past: 0,
+            numbers: 0,
+        }
+    }
+}
+
+fn is_empty(id: &SpanKey<'_>) -> bool {
+    matches!(id, SpanKey::Text(text) if text.is_empty())
+}
+
+fn hash_of(id: &SpanKey<'_>) -> Option<u64> {
+    (!is_empty(id)).then(|| span_hash(&id.to_text()))
+}
+
+const STARTED: u8 = 1;
+const ENDED: u8 = 2;
+/// Its id is one of the root's.
+const IS_ROOT: u8 = 4;
