@@ -192,7 +192,9 @@ impl Reader {
     /// What is missing, and why. It names no sessions: [`Report::add_session`] does.
     #[must_use]
     pub fn report(&self) -> Report {
-        Report::new(&self.view.best_known().survey)
+        let mut report = self.view.best_known().report();
+        report.contradicted = self.view.known_verified().is_some();
+        report
     }
 }
 

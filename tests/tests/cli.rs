@@ -138,7 +138,7 @@ fn list_as_json_has_exactly_these_members() {
         "ended_at": "1970-01-01T00:00:05.000000000Z",
         "last_at": "1970-01-01T00:00:05.000000000Z",
         "runs": 1, "records": 8, "spans": 3, "interrupted": 0, "tokens": 1375, "cost": 0.005,
-        "error": null, "loss": "none",
+        "error": null, "loss": "none", "verified": false,
     }]);
     assert_eq!(rows, expected);
 }
@@ -164,7 +164,11 @@ fn list_says_the_same_without_caches() {
             removed += 1;
         }
     }
-    assert_eq!((removed, listed()), (3, cached));
+    // What is told is the same; only a cache that was believed is said to be.
+    let (table, json) = cached;
+    let read = json.replace("\"verified\":false", "\"verified\":true");
+    assert!(read != json, "{json}");
+    assert_eq!((removed, listed()), (3, (table, read)));
 }
 
 #[test]
@@ -382,6 +386,8 @@ fn the_report_as_json_has_exactly_these_members() {
         "loss",
         "counts",
         "tail_bytes",
+        "believed",
+        "contradicted",
         "segments",
         "ranges",
         "runs",
@@ -406,7 +412,10 @@ fn the_report_as_json_has_exactly_these_members() {
     assert_eq!(report["runs"][0]["state"], "crashed");
     assert_eq!(
         report["sessions"],
-        json!([{"id": "s", "status": "crashed"}])
+        json!([{
+            "id": "s", "status": "crashed", "interrupted": 3, "loss": "none", "records": 7,
+            "spans": 4,
+        }])
     );
     assert_eq!(report["exit_code"], 0);
 }

@@ -62,14 +62,17 @@ pub fn list_storage(storage: Arc<dyn Storage>) -> Result<(Vec<SessionSummary>, R
         view = look(Depth::Digests)?;
         list = summaries(&view, 2);
     }
-    if view.known_verified().is_some() {
+    let contradicted = view.known_verified().is_some();
+    if contradicted {
         // A cache was found wrong: nothing that was taken from any of them is told.
         view = view.verified()?;
         list = summaries(&view, 2);
     }
     let mut list = list?.unwrap_or_default();
     list.sort_by(|a, b| b.last_at.cmp(&a.last_at).then_with(|| a.id.cmp(&b.id)));
-    Ok((list, Report::new(&view.survey)))
+    let mut report = view.report();
+    report.contradicted = contradicted;
+    Ok((list, report))
 }
 
 /// Summaries of all sessions, made by several threads if there are `many` or more; `None` if joint
@@ -94,6 +97,12 @@ fn summaries(view: &Arc<View>, many: usize) -> Result<Option<Vec<SessionSummary>
                 Ok(None) => of_records(view, session, &mut gatherer).map(Some),
                 told => told,
             };
+            let made = made.map(|made| {
+                made.map(|told| SessionSummary {
+                    verified: view.is_read(session),
+                    ..told
+                })
+            });
             let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
             done.push((at, made));
         }

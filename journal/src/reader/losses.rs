@@ -1,6 +1,8 @@
 //! What a run lost, and where, ready to be asked about by any number of sessions.
 
-use crate::recovery::{Loss, RunSurvey, Verdict};
+use std::ops::Range;
+
+use crate::recovery::{Loss, RunSurvey, Verdict, is_ranged};
 use crate::seq::SegmentNumber;
 
 /// A segment and an offset in it.
@@ -13,19 +15,22 @@ pub(super) struct Losses {
     /// How many of the places before this one, and at it, are damage or a torn end.
     damaged: Vec<usize>,
     torn: Vec<usize>,
+    /// Which of the run's ranges in a report tells of each.
+    pub(super) ranges: Vec<usize>,
 }
 
 impl Losses {
     pub(super) fn of(run: &RunSurvey) -> Losses {
-        let missing = run.findings.iter().filter(|f| f.missing.is_some());
-        let mut found: Vec<(At, Verdict)> = missing
-            .map(|finding| ((finding.segment, finding.offset), finding.verdict))
-            .filter(|(_, verdict)| matches!(verdict, Verdict::Damage | Verdict::Torn))
+        let ranged = run.findings.iter().filter(|finding| is_ranged(finding));
+        let missing = ranged.enumerate().filter(|(_, f)| f.missing.is_some());
+        let mut found: Vec<(At, Verdict, usize)> = missing
+            .map(|(at, finding)| ((finding.segment, finding.offset), finding.verdict, at))
+            .filter(|(_, verdict, _)| matches!(verdict, Verdict::Damage | Verdict::Torn))
             .collect();
-        found.sort_by_key(|(at, _)| *at);
+        found.sort_by_key(|(at, ..)| *at);
         let counts = |wanted| {
             let mut count = 0;
-            let count_to = |(_, verdict): &(At, Verdict)| {
+            let count_to = |(_, verdict, _): &(At, Verdict, usize)| {
                 count += usize::from(*verdict == wanted);
                 count
             };
@@ -34,20 +39,26 @@ impl Losses {
         Losses {
             damaged: counts(Verdict::Damage),
             torn: counts(Verdict::Torn),
-            places: found.into_iter().map(|(at, _)| at).collect(),
+            ranges: found.iter().map(|(.., range)| *range).collect(),
+            places: found.into_iter().map(|(at, ..)| at).collect(),
         }
     }
 
-    /// The worst at places that are not before `from` and not behind `to`.
-    pub(super) fn between(&self, from: Option<At>, to: Option<At>) -> Loss {
+    /// The places that are not before `from` and not behind `to`.
+    pub(super) fn places(&self, from: Option<At>, to: Option<At>) -> Range<usize> {
         let from = from.map_or(0, |from| self.places.partition_point(|at| *at < from));
         let len = self.places.len();
         let to = to.map_or(len, |to| self.places.partition_point(|at| *at <= to));
+        from..to.max(from)
+    }
+
+    /// The worst at these places.
+    pub(super) fn worst(&self, places: Range<usize>) -> Loss {
         let before = |counts: &[usize], end: usize| {
             let last = end.checked_sub(1);
             last.and_then(|last| counts.get(last)).copied().unwrap_or(0)
         };
-        let has = |counts: &[usize]| before(counts, to) > before(counts, from);
+        let has = |counts: &[usize]| before(counts, places.end) > before(counts, places.start);
         match (has(&self.damaged), has(&self.torn)) {
             (true, _) => Loss::Damage,
             (false, true) => Loss::Tail,

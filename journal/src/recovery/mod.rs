@@ -44,6 +44,7 @@ pub use facts::{Liveness, Loss};
 pub(crate) use files::StrayState;
 pub(crate) use finding::Finding;
 pub(crate) use places::{Place, SessionRow};
+pub(crate) use report::is_ranged;
 pub use report::{
     DamagedRange, RecordCounts, Report, RunReport, RunState, SegmentReport, SessionReport,
 };

@@ -1,6 +1,7 @@
 //! What recovery found, in plain data: files, ranges, runs and sessions.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
@@ -28,6 +29,10 @@ pub struct Report {
     pub counts: RecordCounts,
     /// Bytes of torn ends: left by a crash, never seen durable.
     pub tail_bytes: u64,
+    /// Segments that were not read, but taken as the caches beside them tell them.
+    pub believed: u64,
+    /// Caches that were believed at first told otherwise, so that everything was read.
+    pub contradicted: bool,
     /// Every file that is, or might be, a segment.
     pub segments: Vec<SegmentReport>,
     /// Every place that is not as it should be.
@@ -115,6 +120,13 @@ pub struct DamagedRange {
     /// contradict them. Serialised only where there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contested: Option<(Seq, Seq)>,
+    /// Sessions that may have lost records there, the first sixteen of them: those of the run but
+    /// for what was over before, or began behind it.
+    #[serde(serialize_with = "texts")]
+    pub sessions: Vec<Arc<str>>,
+    /// How many more there are.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub more_sessions: u64,
 }
 
 /// One run.
@@ -181,6 +193,8 @@ impl Report {
             loss: survey.loss(),
             counts: RecordCounts::default(),
             tail_bytes: 0,
+            believed: 0,
+            contradicted: false,
             segments: Vec::new(),
             ranges: Vec::new(),
             runs: Vec::new(),
@@ -240,6 +254,7 @@ impl Report {
         }
         for segment in &run.segments {
             self.counts.recovered += segment.part.records;
+            self.believed += u64::from(!segment.part.is_verified);
             let reason = reasons.get(&segment.part.segment.number).copied();
             self.segments.push(segment_report(segment, reason));
         }
@@ -286,6 +301,8 @@ impl Report {
                 let first = Seq::new(first.max(1))?;
                 Some((first, Seq::new(last.max(1))?))
             }),
+            sessions: Vec::new(),
+            more_sessions: 0,
         });
     }
 
@@ -311,6 +328,8 @@ impl Report {
                 last_missing: None,
                 durable: false,
                 contested: None,
+                sessions: Vec::new(),
+                more_sessions: 0,
             });
         }
         self.segments.push(SegmentReport {
@@ -334,6 +353,14 @@ impl Report {
             },
         });
     }
+}
+
+/// Whether a report has a range for it.
+pub(crate) fn is_ranged(finding: &Finding) -> bool {
+    !matches!(
+        finding.verdict,
+        Verdict::Sound | Verdict::InFlight | Verdict::Retired
+    )
 }
 
 fn segment_report(segment: &SegmentSurvey, reason: Option<DamageReason>) -> SegmentReport {
@@ -382,6 +409,18 @@ fn exit_code(survey: &Survey) -> u8 {
 )]
 fn is_true(flag: &bool) -> bool {
     *flag
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+fn texts<S: Serializer>(texts: &[Arc<str>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(texts.iter().map(|text| &**text))
 }
 
 fn loss_name<S: Serializer>(loss: &Loss, serializer: S) -> Result<S::Ok, S::Error> {

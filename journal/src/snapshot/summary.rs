@@ -58,6 +58,8 @@ pub struct SessionSummary {
     /// What was lost of it.
     #[serde(serialize_with = "loss_name")]
     pub loss: Loss,
+    /// Its records were read; otherwise a cache was believed.
+    pub verified: bool,
 }
 
 impl SessionSummary {
@@ -94,6 +96,7 @@ impl From<&Snapshot> for SessionSummary {
             cost: totals.cost,
             error: snapshot.error().map(str::to_owned),
             loss: snapshot.loss(),
+            verified: true,
         }
     }
 }

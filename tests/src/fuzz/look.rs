@@ -6,7 +6,7 @@ use serde::Serialize;
 use trace_journal::export::{self, TraceFileOptions};
 use trace_journal::{
     Address, DamageReason, DamagedRange, Error, Item, JsonLine, Mode, Reader, Report,
-    SessionSummary, Snapshot, list_storage,
+    SessionReport, SessionSummary, Snapshot, list_storage, verify_storage,
 };
 
 use super::memory::Memory;
@@ -92,6 +92,28 @@ fn check_list(memory: &Memory) {
     expected.sort_by(|a, b| a.id.cmp(&b.id));
     rows.sort_by(|a, b| a.id.cmp(&b.id));
     assert_eq!(rows, expected, "a list that is none of the snapshots");
+    bare.let_read(READ_FACTOR * bare.size() + READ_FREE);
+    let mut report = verify_storage(bare.storage()).expect("it could be read before");
+    report.sessions.sort_by(|a, b| a.id.cmp(&b.id));
+    let counted = |one: &SessionReport| {
+        (
+            one.status,
+            one.spans,
+            one.interrupted,
+            one.records,
+            one.loss,
+        )
+    };
+    let expected = expected.into_iter().map(SessionReport::from);
+    let expected = expected.map(|one| (one.id.clone(), counted(&one)));
+    let counted = report
+        .sessions
+        .iter()
+        .map(|one| (one.id.clone(), counted(one)));
+    assert!(
+        counted.eq(expected),
+        "other counts than those of the snapshots"
+    );
 }
 
 /// Reads all there is, once.
