@@ -21,7 +21,7 @@ pub(super) struct Spans {
     next_open: u32,
     /// Of those that are loose, where the last update is kept.
     loose: Vec<Option<u64>>,
-    /// The hashes, highest byte first.
+    /// The low bytes of the hashes.
     finished: Vec<[u8; HASH_LEN]>,
     sums: Option<Box<Sums>>,
 }
@@ -178,16 +178,9 @@ impl Spans {
         }
         drop(self.states);
         // Those of several segments are compared: then it is quicker to merge them.
-        self.finished.sort_unstable();
-        let finished = self.finished.iter().map(|bytes| {
-            let mut hash = [0; 8];
-            hash[8 - HASH_LEN..].copy_from_slice(bytes);
-            u64::from_be_bytes(hash)
-        });
-        (
-            finished.collect(),
-            self.sums.map_or_else(Sums::default, |sums| *sums),
-        )
+        self.finished.sort_unstable_by_key(to_hash);
+        let finished = self.finished.iter().map(to_hash).collect();
+        (finished, self.sums.map(|sums| *sums).unwrap_or_default())
     }
 
     fn state(&mut self, id: &SpanKey<'_>) -> Option<State> {
@@ -214,11 +207,17 @@ impl Spans {
     }
 }
 
-/// The bytes of a hash that are not always 0, the highest first.
+/// The bytes of a hash that are not always 0.
 fn to_bytes(hash: u64) -> [u8; HASH_LEN] {
     let mut bytes = [0; HASH_LEN];
-    bytes.copy_from_slice(&hash.to_be_bytes()[8 - HASH_LEN..]);
+    bytes.copy_from_slice(&hash.to_le_bytes()[..HASH_LEN]);
     bytes
+}
+
+fn to_hash(bytes: &[u8; HASH_LEN]) -> u64 {
+    let mut hash = [0; 8];
+    hash[..HASH_LEN].copy_from_slice(bytes);
+    u64::from_le_bytes(hash)
 }
 
 impl Open {
