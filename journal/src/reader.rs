@@ -3,6 +3,7 @@
 mod crew;
 mod gather;
 mod group;
+mod hit;
 mod list;
 mod losses;
 mod places;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::recovery::{Loss, RunSurvey, Verdict, is_ranged};
+use crate::recovery::{Loss, RunSurvey, Verdict};
 use crate::seq::SegmentNumber;
 
 /// A segment and an offset in it.
@@ -21,7 +21,7 @@ pub(super) struct Losses {
 
 impl Losses {
     pub(super) fn of(run: &RunSurvey) -> Losses {
-        let ranged = run.findings.iter().filter(|finding| is_ranged(finding));
+        let ranged = run.findings.iter().filter(|finding| finding.is_ranged());
         let missing = ranged.enumerate().filter(|(_, f)| f.missing.is_some());
         let mut found: Vec<(At, Verdict, usize)> = missing
             .map(|(at, finding)| ((finding.segment, finding.offset), finding.verdict, at))

@@ -1,20 +1,18 @@
 //! A surveyed journal with its sessions sorted out; readers of all sorts share one.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use super::Mode;
 use super::losses::Losses;
-use super::places::{BranchPlaces, Few, SessionPlaces, is_terminal, places};
+use super::places::{BranchPlaces, Few, SessionPlaces, places};
 use crate::error::{Error, Result};
 use crate::event::{Action, codec};
 use crate::format::{FrameSeed, RecordKind};
 use crate::recovery::cache;
 use crate::recovery::survey::{Depth, Scope, Survey, survey};
 use crate::recovery::{
-    Extent, Fate, Loss, Report, RunFacts, RunSurvey, SegmentSurvey, SessionRow, StrayState,
-    Verdict, is_ranged,
+    Extent, Fate, RunFacts, RunSurvey, SegmentSurvey, SessionRow, StrayState, Verdict,
 };
 use crate::segment::{FrameReader, ReadFailure};
 use crate::seq::Seq;
@@ -65,13 +63,6 @@ impl View {
             view.add_run(at);
         }
         Ok(view)
-    }
-
-    /// What is missing, and why.
-    pub(super) fn report(&self) -> Report {
-        let mut report = Report::new(&self.survey);
-        self.name_hit(&mut report);
-        report
     }
 
     /// Whether all segments that have records of a session were read.
@@ -134,6 +125,10 @@ impl View {
         }
     }
 
+    pub(super) fn losses(&self, run: usize) -> Option<&Losses> {
+        self.runs.get(run).map(|run| &run.losses)
+    }
+
     pub(super) fn run(&self, at: usize) -> Option<&RunSurvey> {
         self.survey.runs.get(at)
     }
@@ -191,71 +186,6 @@ impl View {
     /// The first sequence number prefix mode does not read.
     pub(super) fn end(&self, run: usize) -> Option<u64> {
         self.runs.get(run)?.end
-    }
-
-    /// What was lost of a session, as far as can be told: which session a missing record
-    /// belonged to is not known.
-    ///
-    /// A gap before the record that started the session in a run, or behind the one that ended
-    /// it there, does not count.
-    pub(super) fn loss(&self, session: &SessionPlaces) -> Loss {
-        let loss = session.branches.iter().filter_map(|branch| {
-            let places = self.losses_of(branch)?;
-            Some(self.runs.get(branch.run)?.losses.worst(places))
-        });
-        loss.max().unwrap_or(Loss::None)
-    }
-
-    /// The places of its run at which a session may have lost records.
-    fn losses_of(&self, branch: &BranchPlaces) -> Option<Range<usize>> {
-        let losses = &self.runs.get(branch.run)?.losses;
-        if losses.ranges.is_empty() {
-            return Some(0..0);
-        }
-        let (first, last) = branch.ends(self.run(branch.run)?)?;
-        let from = (first.1 == RecordKind::SESSION_START).then_some(first.0);
-        let to = is_terminal(last.1).then_some(last.0);
-        Some(losses.places(from, to))
-    }
-
-    /// Names the sessions that may have lost records in the ranges of the report.
-    fn name_hit(&self, report: &mut Report) {
-        let mut first_range = 0;
-        for (at, run) in self.survey.runs.iter().enumerate() {
-            let Some(ranges) = self.runs.get(at).map(|run| &run.losses.ranges) else {
-                return;
-            };
-            let mut not_full: BTreeSet<usize> = (0..ranges.len()).collect();
-            let mut begins = vec![(0u64, 0u64); ranges.len() + 1];
-            let hit = self.sessions.iter().filter(|_| !ranges.is_empty());
-            for session in hit {
-                let mut branches = session.branches.iter();
-                let branch = branches.find(|branch| branch.run == at);
-                let Some(places) = branch.and_then(|branch| self.losses_of(branch)) else {
-                    continue;
-                };
-                begins[places.start].0 += 1;
-                begins[places.end].1 += 1;
-                let open: Vec<usize> = not_full.range(places).copied().collect();
-                for place in open {
-                    let range = report.ranges.get_mut(first_range + ranges[place]);
-                    let Some(range) = range.filter(|r| r.sessions.len() < NAMED_MAX) else {
-                        not_full.remove(&place);
-                        continue;
-                    };
-                    range.sessions.push(Arc::clone(&session.id));
-                }
-            }
-            let mut there = 0;
-            for (begin, range) in begins.iter().zip(ranges) {
-                there = there + begin.0 - begin.1;
-                if let Some(range) = report.ranges.get_mut(first_range + range) {
-                    let named = u64::try_from(range.sessions.len()).unwrap_or(u64::MAX);
-                    range.more_sessions = there.saturating_sub(named);
-                }
-            }
-            first_range += run.findings.iter().filter(|one| is_ranged(one)).count();
-        }
     }
 
     pub(super) fn record_count(&self, session: &SessionPlaces) -> u64 {
@@ -443,6 +373,3 @@ const REASONS_LEN_MAX: usize = 4 << 10;
 
 /// The session of records whose session has no name.
 const UNKNOWN_ID: &str = "unknown";
-
-/// Sessions that a range of a report names at most.
-const NAMED_MAX: usize = 16;

@@ -31,6 +31,14 @@ pub(crate) struct MissingRange {
 }
 
 impl Finding {
+    /// Whether a report has a range for it.
+    pub(crate) fn is_ranged(&self) -> bool {
+        !matches!(
+            self.verdict,
+            Verdict::Sound | Verdict::InFlight | Verdict::Retired
+        )
+    }
+
     /// Damage that cost no record.
     pub(crate) fn costless(
         file: &SegmentFile,

@@ -1,10 +1,12 @@
 //! Recovery: survey, verdict, plan, apply.
 
+mod apart;
 pub(crate) mod apply;
 pub(crate) mod cache;
 mod claim;
 mod classes;
 mod content;
+mod depth;
 mod ends;
 mod extents;
 mod facts;
@@ -24,6 +26,7 @@ pub(crate) mod plan;
 mod probe;
 pub(crate) mod report;
 mod run;
+mod serialize;
 #[cfg(test)]
 mod storage_tests;
 pub(crate) mod survey;
@@ -44,7 +47,6 @@ pub use facts::{Liveness, Loss};
 pub(crate) use files::StrayState;
 pub(crate) use finding::Finding;
 pub(crate) use places::{Place, SessionRow};
-pub(crate) use report::is_ranged;
 pub use report::{
     DamagedRange, RecordCounts, Report, RunReport, RunState, SegmentReport, SessionReport,
 };

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::apart::Allowance;
 use super::files::{HeaderFact, SegmentFile};
-use super::places::{Allowance, Keeps, Places, PlacesBuilder};
+use super::places::{Keeps, Places, PlacesBuilder};
 use crate::event::system::{self, RunOpen, Seal, SegmentStart, SessionRef, SyncMark};
 use crate::event::system::{Retired, RunClose, RunRecovered};
 use crate::format::{FRAMES_OFFSET, FrameSeed, RecordKind, padded, seq_from, seq_low};

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::apart::{Allowance, Apart};
 use super::extents::{Extent, ExtentList, decode_list};
 use super::joint::JointPlaces;
-use crate::digest::{Digest, DigestBuilder, HASH_LEN};
+use crate::digest::{Digest, DigestBuilder};
 use crate::format::{FRAME_ALIGNMENT, RecordKind, checksum};
 use crate::segment::Seen;
 
@@ -29,53 +29,6 @@ pub(crate) struct Places {
     pub(crate) joint: Option<Box<JointPlaces>>,
     /// What the digests leave out, if they do.
     pub(crate) apart: Option<Box<Apart>>,
-}
-
-/// The hashes of finished spans, kept apart from digests.
-#[derive(Debug)]
-pub(crate) struct Apart {
-    /// For each row, how many there are, and where they begin, if they are here.
-    rows: Vec<(u32, Option<u32>)>,
-    hashes: Vec<u8>,
-}
-
-impl Apart {
-    /// How many spans of a row are finished.
-    pub(crate) fn finished(&self, row: usize) -> usize {
-        let count = self.rows.get(row).map_or(0, |(count, _)| *count);
-        usize::try_from(count).unwrap_or(usize::MAX)
-    }
-
-    /// A digest of a row with the hashes of its finished spans; `None` if they are not here.
-    pub(crate) fn with_finished<'a>(
-        &'a self,
-        row: usize,
-        digest: Digest<'a>,
-    ) -> Option<Digest<'a>> {
-        let (_, from) = self.rows.get(row)?;
-        let len = self.finished(row) * HASH_LEN;
-        let hashes = self.hashes.get(usize::try_from((*from)?).ok()?..)?;
-        digest.with_finished(hashes.get(..len)?)
-    }
-}
-
-/// How much is still to be kept of something, in bytes; many threads take from it.
-#[derive(Debug)]
-pub(crate) struct Allowance(AtomicU64);
-
-impl Allowance {
-    pub(crate) fn new(bytes: u64) -> Allowance {
-        Allowance(AtomicU64::new(bytes))
-    }
-
-    /// Whether so much is left; it is taken then.
-    fn take(&self, bytes: u64) -> bool {
-        let less = |left: u64| left.checked_sub(bytes);
-        let taken = self
-            .0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-        taken.is_ok()
-    }
 }
 
 /// What is to be kept of a segment's records.
@@ -246,10 +199,7 @@ impl<'k> PlacesBuilder<'k> {
         let len = drafts.iter().map(|draft| draft.list.bytes.len()).sum();
         let mut lists = Vec::with_capacity(len);
         let mut digests = Vec::new();
-        let mut apart = Apart {
-            rows: Vec::new(),
-            hashes: Vec::new(),
-        };
+        let mut apart = Apart::default();
         let rows = drafts.into_iter().map(|draft| {
             let from = digests.len();
             let Draft {
@@ -279,7 +229,6 @@ impl<'k> PlacesBuilder<'k> {
         let mut rows: Vec<SessionRow> = rows.collect();
         rows.shrink_to_fit();
         digests.shrink_to_fit();
-        apart.hashes.shrink_to_fit();
         let has_lists = !matches!(self.keeps, Keeps::Digests(_));
         Places {
             rows,
@@ -366,32 +315,6 @@ impl DraftDigest {
             DraftDigest::Making(builder) => builder.finish().unwrap_or_default(),
             DraftDigest::Made(bytes) => bytes.into(),
         }
-    }
-}
-
-impl Apart {
-    /// Adds a row, whose digest goes to `digests` without the hashes. Those of a session that
-    /// `is_whole` here are not kept: only those of others are ever compared.
-    fn add(
-        &mut self,
-        digest: Vec<u8>,
-        digests: &mut Vec<u8>,
-        is_whole: bool,
-        allowance: &Allowance,
-    ) {
-        let Some((digest, hashes)) = Digest::decode(&digest).and_then(|d| d.apart()) else {
-            self.rows.push((0, None));
-            return;
-        };
-        digests.extend_from_slice(&digest);
-        let len = u64::try_from(hashes.len()).unwrap_or(u64::MAX);
-        let count = u32::try_from(hashes.len() / HASH_LEN).unwrap_or(u32::MAX);
-        let from = u32::try_from(self.hashes.len()).ok();
-        let from = from.filter(|_| !is_whole && allowance.take(len));
-        if from.is_some() {
-            self.hashes.extend_from_slice(hashes);
-        }
-        self.rows.push((count, from));
     }
 }
 

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::classes::ByteClasses;
 use super::files::{Stray, StrayState};
 use super::finding::Finding;
 use super::run::{RunSurvey, SegmentState, SegmentSurvey};
+use super::serialize::{
+    is_true, is_zero, loss_name, reason_code, run_name, state_name, status_name, texts,
+};
 use super::survey::Survey;
 use super::verdict::Verdict;
 use super::witness::Fate;
@@ -355,14 +358,6 @@ impl Report {
     }
 }
 
-/// Whether a report has a range for it.
-pub(crate) fn is_ranged(finding: &Finding) -> bool {
-    !matches!(
-        finding.verdict,
-        Verdict::Sound | Verdict::InFlight | Verdict::Retired
-    )
-}
-
 fn segment_report(segment: &SegmentSurvey, reason: Option<DamageReason>) -> SegmentReport {
     let part = &segment.part;
     let scanned = &part.scanned;
@@ -401,44 +396,4 @@ fn exit_code(survey: &Survey) -> u8 {
     } else {
         4
     }
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference"
-)]
-fn is_true(flag: &bool) -> bool {
-    *flag
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference"
-)]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
-fn texts<S: Serializer>(texts: &[Arc<str>], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(texts.iter().map(|text| &**text))
-}
-
-fn loss_name<S: Serializer>(loss: &Loss, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(loss.as_str())
-}
-
-fn state_name<S: Serializer>(state: &SegmentState, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(state.as_str())
-}
-
-fn reason_code<S: Serializer>(reason: &DamageReason, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(reason.code())
-}
-
-fn run_name<S: Serializer>(run: &RunId, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(run)
-}
-
-fn status_name<S: Serializer>(status: &SessionStatus, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(status.as_str())
 }

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::apart::Allowance;
 use super::cache;
+pub(crate) use super::depth::Depth;
 use super::ends::settle;
 use super::files::{Found, Naming, SegmentFile, Stray, StrayState, identify};
 use super::heads::set_unsupported_aside;
 use super::joint;
 use super::part::{Part, Trust};
-use super::places::Allowance;
 use super::probe::probe;
 use super::run::RunSurvey;
 use super::verdict::Verdict;
@@ -31,29 +32,6 @@ pub(crate) enum Scope<'a> {
     All,
     /// Only these, by the names of their files. The caller has taken them on, so they are dead.
     Runs(&'a [RunId]),
-}
-
-/// How closely to look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Depth {
-    /// Read every byte of every segment.
-    Everything,
-    /// As `Everything`, but keep digests of the sessions, not where their records are.
-    Counts,
-    /// Take finished segments as the caches beside them tell them.
-    Caches,
-    /// As `Caches`, and make or read the digests of all sessions.
-    Digests,
-    /// As `Digests`, but segments that a joint cache tells of have no places of their own: the
-    /// last of them has those of all.
-    Joint,
-}
-
-impl Depth {
-    /// Whether no cache is believed.
-    pub(crate) fn is_everything(self) -> bool {
-        matches!(self, Depth::Everything | Depth::Counts)
-    }
 }
 
 /// Everything found.

@@ -1,0 +1,76 @@
+//! The hashes of finished spans, kept apart from the digests, and not all of them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::digest::{Digest, HASH_LEN};
+
+/// The hashes of finished spans, kept apart from digests.
+#[derive(Debug, Default)]
+pub(crate) struct Apart {
+    /// For each row, how many there are, and where they begin, if they are here.
+    rows: Vec<(u32, Option<u32>)>,
+    hashes: Vec<u8>,
+}
+
+impl Apart {
+    /// How many spans of a row are finished.
+    pub(crate) fn finished(&self, row: usize) -> usize {
+        let count = self.rows.get(row).map_or(0, |(count, _)| *count);
+        usize::try_from(count).unwrap_or(usize::MAX)
+    }
+
+    /// A digest of a row with the hashes of its finished spans; `None` if they are not here.
+    pub(crate) fn with_finished<'a>(
+        &'a self,
+        row: usize,
+        digest: Digest<'a>,
+    ) -> Option<Digest<'a>> {
+        let (_, from) = self.rows.get(row)?;
+        let len = self.finished(row) * HASH_LEN;
+        let hashes = self.hashes.get(usize::try_from((*from)?).ok()?..)?;
+        digest.with_finished(hashes.get(..len)?)
+    }
+
+    /// Adds a row, whose digest goes to `digests` without the hashes. Those of a session that
+    /// `is_whole` here are not kept: only those of others are ever compared.
+    pub(super) fn add(
+        &mut self,
+        digest: Vec<u8>,
+        digests: &mut Vec<u8>,
+        is_whole: bool,
+        allowance: &Allowance,
+    ) {
+        let Some((digest, hashes)) = Digest::decode(&digest).and_then(|d| d.apart()) else {
+            self.rows.push((0, None));
+            return;
+        };
+        digests.extend_from_slice(&digest);
+        let len = u64::try_from(hashes.len()).unwrap_or(u64::MAX);
+        let count = u32::try_from(hashes.len() / HASH_LEN).unwrap_or(u32::MAX);
+        let from = u32::try_from(self.hashes.len()).ok();
+        let from = from.filter(|_| !is_whole && allowance.take(len));
+        if from.is_some() {
+            self.hashes.extend_from_slice(hashes);
+        }
+        self.rows.push((count, from));
+    }
+}
+
+/// How much is still to be kept of something, in bytes; many threads take from it.
+#[derive(Debug)]
+pub(crate) struct Allowance(AtomicU64);
+
+impl Allowance {
+    pub(crate) fn new(bytes: u64) -> Allowance {
+        Allowance(AtomicU64::new(bytes))
+    }
+
+    /// Whether so much is left; it is taken then.
+    fn take(&self, bytes: u64) -> bool {
+        let less = |left: u64| left.checked_sub(bytes);
+        let taken = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        taken.is_ok()
+    }
+}
