@@ -91,11 +91,13 @@ fn without_data(mut event: Event<'_>) -> Event<'_> {
 fn keep_title(metadata: &mut Map<'_>) {
     metadata.0.retain(|(name, _)| name.as_str() == "title");
     for (_, value) in &mut metadata.0 {
-        *value = match std::mem::take(value) {
-            Value::String(text) => Value::String(text),
-            other if other.is_blank() => Value::Null,
-            _ => Value::Bool(true),
-        };
+        let is_blank = value.is_blank();
+        if !matches!(value, Value::String(_)) {
+            *value = match is_blank {
+                true => Value::Null,
+                false => Value::Bool(true),
+            };
+        }
     }
 }
 
