@@ -42,8 +42,8 @@ fn write(storage: &dyn Storage, run: RunId, first: u32, last: u32) -> Option<()>
     cache::replace(storage, &pieces, &temporary, &name).ok()
 }
 
-/// The bytes of a joint cache, in pieces, made of shorter ones of these lengths where there are any, and of
-/// segments' own caches.
+/// The bytes of a joint cache, in pieces, made of shorter ones of these lengths where there are
+/// any, and of segments' own caches.
 pub(in crate::recovery) fn make(
     storage: &dyn Storage,
     run: RunId,
