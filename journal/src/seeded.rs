@@ -161,6 +161,16 @@ bugs! {
     InterruptionNotTold,
     /// The journal's own threads take signals that are meant for the program.
     SignalsLeftOpen,
+    /// Files are made and written whatever the limit on their size.
+    FileSizeLimitIgnored,
+    /// A segment that cannot be mapped is not made at all.
+    MapFailureEndsRun,
+    /// A live segment that somebody else has cut counts as whole.
+    CutNotNoticed,
+    /// What a failed opening made stays.
+    FailedOpeningLeft,
+    /// A segment that could not be made is tried again for every record.
+    FailuresWithoutPause,
     /// A sync interval without end ends the syncer.
     IntervalOverflows,
     /// Wakers are called by whoever ran the sync, and may panic there.

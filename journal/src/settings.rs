@@ -16,12 +16,14 @@ pub enum OnBacklog {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WriteMode {
-    /// Mapped where that is safe (ext4, xfs, tmpfs), else positioned.
+    /// Mapped where that is safe (ext4, tmpfs) and can be done, else positioned.
     #[default]
     Auto,
     /// Through a shared mapping of the segment: an append costs a memory copy. Records that are
     /// each waited for before more come, and the first and last ones of a segment, are written as
-    /// by `Positioned`, which then is faster.
+    /// by `Positioned`, which then is faster; and so are segments that cannot be mapped because
+    /// memory or a limit on it is used up, but for the first one. An xfs that stops may end the
+    /// process.
     Mapped,
     /// By one positioned write per append, one after the other.
     Positioned,

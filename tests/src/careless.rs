@@ -78,6 +78,10 @@ impl Storage for Careless {
         self.0.is_linked()
     }
 
+    fn file_len_max(&self) -> u64 {
+        self.0.file_len_max()
+    }
+
     fn file_system(&self) -> FileSystem {
         self.0.file_system()
     }

@@ -55,8 +55,12 @@ impl Made {
     /// # Panics
     /// If that cannot be done.
     pub fn format(self, image: &Path) {
+        self.format_of(image, self.bytes());
+    }
+
+    fn format_of(self, image: &Path, bytes: u64) {
         let file = File::create_new(image).expect("a new file");
-        file.set_len(self.bytes()).expect("a file with holes");
+        file.set_len(bytes).expect("a file with holes");
         let options: &[&str] = match self {
             Made::Ext4 => &[
                 "-q",
@@ -139,8 +143,17 @@ impl Disk {
     /// If that cannot be done.
     #[must_use]
     pub fn new(dir: &Path, name: &str, made: Made) -> Disk {
+        Disk::of_bytes(dir, name, made, made.bytes())
+    }
+
+    /// As [`new`](Disk::new), of this size.
+    ///
+    /// # Panics
+    /// If that cannot be done.
+    #[must_use]
+    pub fn of_bytes(dir: &Path, name: &str, made: Made, bytes: u64) -> Disk {
         let image = dir.join(format!("{name}.image"));
-        made.format(&image);
+        made.format_of(&image, bytes);
         let device = Loop::attach(&image);
         // The device keeps the file as long as it needs it.
         std::fs::remove_file(&image).expect("an image to remove");

@@ -195,6 +195,10 @@ impl Storage for Watched {
         self.make(Operation::IsLinked, "", || self.inner.is_linked())
     }
 
+    fn file_len_max(&self) -> u64 {
+        self.inner.file_len_max()
+    }
+
     fn file_system(&self) -> FileSystem {
         self.inner.file_system()
     }

@@ -14,7 +14,7 @@ use rustix::io::{Errno, ReadWriteFlags};
 use super::directory::{Directory, identity, is_any};
 use super::map::{AddressSpace, ForkGuard, MappedFile};
 use super::{ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome};
-use super::{ProcessFacts, ProcessState, Region, Storage, StorageFile, process};
+use super::{ProcessFacts, ProcessState, Region, Storage, StorageFile, limit, process};
 use super::{read_whole, retry, write_whole};
 use crate::format::Owner;
 use crate::seeded::{self, Bug};
@@ -93,6 +93,8 @@ impl Storage for DiskStorage {
         let others = Mode::RGRP | Mode::ROTH;
         let mode = seeded::either(Bug::FilesForEverybody, others, Mode::empty());
         let mode = mode | Mode::RUSR | Mode::WUSR;
+        // Looked at before anything is written into the new file.
+        limit::file_len_max();
         let file = match seeded::has(Bug::NameResolvedAnew) {
             true => Directory::open(&self.path)?.create_file(name, mode)?,
             false => self.dir.create_file(name, mode)?,
@@ -155,6 +157,10 @@ impl Storage for DiskStorage {
 
     fn is_linked(&self) -> io::Result<bool> {
         self.dir.is_linked()
+    }
+
+    fn file_len_max(&self) -> u64 {
+        limit::file_len_max()
     }
 
     fn file_system(&self) -> FileSystem {
@@ -252,10 +258,12 @@ impl StorageFile for DiskFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        limit::check_written(offset, bytes.len())?;
         write_whole(|rest, at| self.file.write_at(rest, at), bytes, offset)
     }
 
     fn allocate(&self, len: u64) -> io::Result<()> {
+        limit::check(len)?;
         let none = rustix::fs::FallocateFlags::empty();
         // A signal may interrupt it, which std takes care of in its own calls only.
         match retry(|| Ok(rustix::fs::fallocate(&self.file, none, 0, len)?)) {
@@ -276,10 +284,16 @@ impl StorageFile for DiskFile {
         let part = self.mapped.get().and_then(|mapped| mapped.sync(from, to));
         // fdatasync also writes what is needed to read the data back, the length included:
         // https://man7.org/linux/man-pages/man2/fdatasync.2.html
-        part.unwrap_or_else(|| self.file.sync_data())
+        let synced = part.unwrap_or_else(|| self.file.sync_data());
+        // A limit that is new is noticed here at the latest.
+        limit::file_len_max();
+        synced
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        if len > self.len()? {
+            limit::check(len)?;
+        }
         self.file.set_len(len)
     }
 

@@ -282,9 +282,8 @@ impl Region for MappedFile {
             let populated = unsafe { madvise(start, len, Advice::LinuxPopulateWrite) };
             match populated {
                 Err(Errno::INTR) => {}
-                // Where a store would raise SIGBUS the call says EFAULT:
+                // EFAULT where a store would raise SIGBUS, whatever the reason for that is:
                 // https://man7.org/linux/man-pages/man2/madvise.2.html
-                Err(Errno::FAULT) => return Err(io::ErrorKind::StorageFull.into()),
                 other => return Ok(other?),
             }
         }

@@ -5,6 +5,7 @@
 
 mod directory;
 mod disk;
+mod limit;
 mod map;
 mod process;
 mod whole;
@@ -79,6 +80,11 @@ pub trait Storage: fmt::Debug + Send + Sync {
 
     /// Whether the directory still has a name somewhere.
     fn is_linked(&self) -> io::Result<bool>;
+
+    /// The longest a file may be now.
+    fn file_len_max(&self) -> u64 {
+        u64::MAX
+    }
 
     /// What kind of file system the directory is on.
     fn file_system(&self) -> FileSystem;
@@ -217,7 +223,8 @@ pub trait Region: fmt::Debug + Send + Sync {
     /// sync: a page that was synced may need space again when it is next stored into.
     ///
     /// # Errors
-    /// `StorageFull` if there is no space for it.
+    /// `StorageFull` if there is no space for it. Any other error says only that: a positioned
+    /// write to the same place succeeds or says why not.
     fn make_writable(&self, from: u64, to: u64) -> io::Result<()>;
 }
 

@@ -19,6 +19,7 @@ use super::outgoing::Outgoing;
 use super::run_file::RunFile;
 use super::segment::{PrepareFailure, Segment};
 use super::sessions::Sessions;
+use super::setbacks::Setbacks;
 use super::stuck::Stuck;
 use super::syncer::SyncState;
 use super::tender::WINDOW_LEN_MIN;
@@ -107,6 +108,7 @@ impl Core {
             waiting: None,
             has_given_up: false,
             failed: None,
+            setbacks: Setbacks::new(parts.settings.is_stepped),
         };
         Core {
             controls: parts.lane.controls(),

@@ -12,7 +12,7 @@ use super::outgoing::{Outgoing, encode};
 use super::primitives::Mutex;
 use super::refused::Tallies;
 use super::reserve::Tail;
-use super::segment::{PrepareFailure, Segment};
+use super::segment::{PrepareFailure, Segment, is_full};
 use super::unsynced::Unsynced;
 use crate::error::{Error, Result};
 use crate::event::system::SEGMENT_START_LEN_MAX;
@@ -183,10 +183,16 @@ impl Lane {
         loop {
             // Others append meanwhile: what was made writable may be used up already.
             let end = segment.reserve.tail().offset.saturating_add(len);
-            if end > segment.writable_to() {
-                segment
-                    .make_writable_ahead(len)
-                    .map_err(|e| full(segment, e))?;
+            if end > segment.writable_to()
+                && let Err(error) = segment.make_writable_ahead(len)
+            {
+                if is_full(&error) {
+                    let error = Error::io("get space in", &segment.name, error);
+                    return Err(AppendFailure::Refused(error));
+                }
+                // Whatever keeps pages from being made writable: writing works, or says why not.
+                let written = self.write_next(segment, frames, limit);
+                return written.map_err(AppendFailure::Refused);
             }
             let limit = limit.min(segment.writable_to());
             if let Some(start) = advance(segment, frames, len, limit) {
@@ -383,10 +389,6 @@ pub(super) fn frames_len(frames: &[Frame<'_>]) -> u64 {
 /// run, and a seal.
 pub(super) fn closing_room() -> u64 {
     seeded::either(Bug::SealRoomNotKept, 0, CLOSING_ROOM)
-}
-
-fn full(segment: &Segment, error: std::io::Error) -> AppendFailure {
-    AppendFailure::Refused(Error::io("get space in", &segment.name, error))
 }
 
 /// A payload of this size and more is written from where it is, not copied first.

@@ -30,6 +30,7 @@ mod run_file;
 mod schedule;
 mod segment;
 mod sessions;
+mod setbacks;
 mod slot;
 mod stuck;
 mod syncer;

@@ -1,11 +1,12 @@
 //! The segment after the active one: made ahead where there was time, else when it is needed.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::schedule::WINDOW_IDLE;
-use super::segment::{PrepareFailure, Segment, zero};
+use super::segment::{Making, Mapping, PrepareFailure, Segment, is_full, zero};
+use super::setbacks::Setbacks;
 use crate::error::Error;
 use crate::format::FRAMES_OFFSET;
 use crate::seq::{RunId, SegmentNumber};
@@ -27,6 +28,8 @@ pub(super) struct NextSegment {
     pub(super) has_given_up: bool,
     /// A failure that poisons the run; whoever comes next gets it too, however soon that is.
     pub(super) failed: Option<Error>,
+    /// Failures that may not last.
+    pub(super) setbacks: Setbacks,
 }
 
 impl NextSegment {
@@ -78,7 +81,7 @@ impl NextSegment {
         if waiting.writable_since.is_some_and(is_old) {
             segment.expire_writable();
         }
-        if let Err(error) = segment.make_writable(WRITABLE_AT_FIRST) {
+        if let Err(error) = make_first_writable(&segment) {
             self.waiting = Some(waiting);
             let path = storage.path().join(&segment.name);
             return Err(PrepareFailure::Discarded(Error::io(
@@ -146,24 +149,70 @@ impl NextSegment {
         if let Some(error) = &self.failed {
             return Err(PrepareFailure::Poison(error.clone()));
         }
-        let planned = self.len.max(needed);
-        let small = needed.max(SMALL_SEGMENT_LEN);
-        let kind = (self.is_mapped, false);
-        let make = |len| Segment::prepare(storage, self.run, self.number, len, kind);
-        let mut made = make(planned);
+        if let Some(error) = self.setbacks.pending() {
+            return Err(PrepareFailure::Discarded(error));
+        }
+        let len_max = storage.file_len_max() / PAGE_LEN * PAGE_LEN;
+        let planned = self.len.min(len_max).max(needed);
+        let small = SMALL_SEGMENT_LEN.min(len_max).max(needed);
+        let mut made = self.make_of(storage, planned);
         let is_full = matches!(made, Err(PrepareFailure::Discarded(Error::DiskFull { .. })));
         if is_full && small < planned {
-            made = make(small);
+            made = self.make_of(storage, small);
         } else if made.is_ok() {
             self.len = self.len.saturating_mul(2).min(self.len_max);
         }
         match &made {
-            Ok(_) => self.number = self.number.next(),
+            Ok(_) => {
+                self.number = self.number.next();
+                self.setbacks.end();
+            }
             Err(PrepareFailure::Poison(error)) => self.failed = Some(error.clone()),
-            Err(PrepareFailure::Discarded(_)) => {}
+            Err(PrepareFailure::Discarded(error)) => self.setbacks.add(error),
         }
         made
     }
+
+    /// Makes a segment of this length, with the next number that is free: where what was made
+    /// before could not be removed, it stays as an empty segment.
+    fn make_of(&mut self, storage: &dyn Storage, len: u64) -> Result<Segment, PrepareFailure> {
+        let making = Making {
+            mapping: match self.is_mapped {
+                true => Mapping::IfPossible,
+                false => Mapping::No,
+            },
+            is_zeroed: false,
+        };
+        for _ in 0..TAKEN_MAX {
+            let made = Segment::prepare(storage, self.run, self.number, len, making);
+            match made {
+                Err(PrepareFailure::Discarded(error)) if is_taken(&error) => {
+                    self.number = self.number.next();
+                }
+                made => return made,
+            }
+        }
+        Segment::prepare(storage, self.run, self.number, len, making)
+    }
+}
+
+/// Makes the first bytes of a segment writable that nobody has stored into. Where that cannot be
+/// done, it is enough if they can be written.
+fn make_first_writable(segment: &Segment) -> io::Result<()> {
+    match segment.make_writable(WRITABLE_AT_FIRST) {
+        Err(error) if !is_full(&error) => zero(
+            &*segment.file,
+            FRAMES_OFFSET,
+            FRAMES_OFFSET + WRITABLE_AT_FIRST,
+        ),
+        made => made,
+    }
+}
+
+/// Whether there is a file of that name already.
+fn is_taken(error: &Error) -> bool {
+    matches!(error, Error::Io { operation: "create", source, .. }
+        if source.kind() == ErrorKind::AlreadyExists)
 }
 
 /// A segment waiting for its turn; its space is overwritten with zeros little by little.
@@ -221,6 +270,9 @@ const ZEROED_AT_ONCE: u64 = 64 * PAGE_LEN;
 
 /// The length of a segment made when the planned one does not fit on the disk.
 const SMALL_SEGMENT_LEN: u64 = 64 << 10;
+
+/// So many names may be taken before that is an error.
+const TAKEN_MAX: u32 = 16;
 
 /// Enough for the segment's first record and its last ones.
 const WRITABLE_AT_FIRST: u64 = 2 * PAGE_LEN;

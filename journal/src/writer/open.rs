@@ -9,7 +9,7 @@ use super::core::{Core, Parts};
 use super::errors::ErrorLog;
 use super::lane::Lane;
 use super::run_file::RunFile;
-use super::segment::{PrepareFailure, Segment};
+use super::segment::{Making, Mapping, PrepareFailure, Segment, is_full};
 use super::thread;
 use crate::error::{Error, Result};
 use crate::event::system::{self, RunOpen};
@@ -39,7 +39,9 @@ impl OpenRun {
         let (run_file, live_runs) = self.begin()?;
         let run = run_file.run();
         let opened = self.open_with(run_file, live_runs);
-        if opened.is_err() {
+        if opened.is_err() && !seeded::has(Bug::FailedOpeningLeft) {
+            let first = FileName::Segment(run, SegmentNumber::FIRST);
+            let _ = storage.remove(&first.to_string());
             withdraw(&*storage, run);
         }
         opened
@@ -74,9 +76,11 @@ impl OpenRun {
     }
 
     fn open_with(self, run_file: RunFile, live_runs: Vec<RunId>) -> Result<Arc<Core>> {
+        let len_max = self.storage.file_len_max().max(SEGMENT_LEN_MIN) / 4096 * 4096;
         let segment_len = FIRST_SEGMENT_LEN
             .min(self.settings.segment_bytes_max)
-            .next_multiple_of(4096);
+            .next_multiple_of(4096)
+            .min(len_max);
         let mode = self.settings.write_mode;
         let first = first_segment(&*self.storage, run_file.run(), segment_len, mode)?;
         let lane = Lane::begin(Arc::clone(&self.storage), first)?;
@@ -139,45 +143,37 @@ fn withdraw(storage: &dyn Storage, run: RunId) {
     let _ = storage.remove(&FileName::Run(run).to_string());
 }
 
-/// Makes the first segment in the mode that is wished, or in the one that works here.
+/// Makes the first segment in the mode that is wished, or in the one that works here, and
+/// overwrites all of it with zeros, so that the first syncs are as fast as later ones.
 fn first_segment(
     storage: &dyn Storage,
     run: RunId,
     len: u64,
     mode: WriteMode,
 ) -> Result<Arc<Segment>> {
-    let is_safe = matches!(
-        storage.file_system(),
-        FileSystem::Ext4 | FileSystem::Xfs | FileSystem::Memory
-    );
-    match mode {
-        WriteMode::Mapped => prepare_first(storage, run, len, true),
-        WriteMode::Auto if is_safe => match prepare_first(storage, run, len, true) {
-            // Too old a kernel, or a file system that looks safe and is not.
-            Err(Error::Io { .. }) => prepare_first(storage, run, len, false),
-            made => made,
-        },
-        _ => prepare_first(storage, run, len, false),
-    }
-}
-
-/// Makes the first segment and overwrites all of it with zeros, so that the first syncs are as
-/// fast as later ones.
-fn prepare_first(
-    storage: &dyn Storage,
-    run: RunId,
-    len: u64,
-    is_mapped: bool,
-) -> Result<Arc<Segment>> {
-    let kind = (is_mapped, true);
-    let prepared = Segment::prepare(storage, run, SegmentNumber::FIRST, len, kind);
+    // An xfs that stops, as after an error of its device, takes pages away that were writable: a
+    // store into one of them would end the process.
+    let is_safe = matches!(storage.file_system(), FileSystem::Ext4 | FileSystem::Memory);
+    let mapping = match mode {
+        WriteMode::Mapped => Mapping::Must,
+        WriteMode::Auto if is_safe => Mapping::IfPossible,
+        WriteMode::Auto | WriteMode::Positioned => Mapping::No,
+    };
+    let making = Making {
+        mapping,
+        is_zeroed: true,
+    };
+    let prepared = Segment::prepare(storage, run, SegmentNumber::FIRST, len, making);
     let segment = prepared.map_err(|failure| match failure {
         PrepareFailure::Discarded(error) | PrepareFailure::Poison(error) => error,
     })?;
-    let path = || storage.path().join(&segment.name);
-    let writable = segment.make_writable(WRITABLE_AT_FIRST);
-    writable.map_err(|e| Error::io("prepare", path(), e))?;
-    Ok(Arc::new(segment))
+    match segment.make_writable(WRITABLE_AT_FIRST) {
+        Err(error) if mapping == Mapping::Must || is_full(&error) => {
+            let path = storage.path().join(&segment.name);
+            Err(Error::io("prepare", path, error))
+        }
+        _ => Ok(Arc::new(segment)),
+    }
 }
 
 /// Enough for the first records of a run.
@@ -185,6 +181,9 @@ const WRITABLE_AT_FIRST: u64 = 16 << 10;
 
 /// How often others may be faster before it counts as an error.
 const OVERTAKEN_MAX: u32 = 64;
+
+/// The shortest there is. Where no file may be so long, making it fails and says so.
+const SEGMENT_LEN_MIN: u64 = 16 << 10;
 
 /// All of it is overwritten with zeros before the first append.
 const FIRST_SEGMENT_LEN: u64 = 256 << 10;

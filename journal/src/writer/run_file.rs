@@ -80,19 +80,26 @@ fn try_create(
 ) -> io::Result<Arc<dyn StorageFile>> {
     let temporary = FileName::RunTemporary(run).to_string();
     let file = storage.create(&temporary)?;
-    if file.try_lock(Lock::Exclusive)? == LockOutcome::Contended {
-        return Err(io::ErrorKind::AlreadyExists.into());
-    }
     let owner = owner(storage, &*file);
     let text = RunText::first(&owner, program);
-    let made = file
-        .write_at(text.as_bytes(), 0)
+    let made = lock_alone(&*file)
+        .and_then(|()| file.write_at(text.as_bytes(), 0))
         .and_then(|()| storage.link(&temporary, &FileName::Run(run).to_string()));
     let removed = storage.remove(&temporary);
     made?;
     match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            let _ = storage.remove(&FileName::Run(run).to_string());
+            Err(error)
+        }
         _ => Ok(file),
+    }
+}
+
+fn lock_alone(file: &dyn StorageFile) -> io::Result<()> {
+    match file.try_lock(Lock::Exclusive)? {
+        LockOutcome::Contended => Err(io::ErrorKind::AlreadyExists.into()),
+        _ => Ok(()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A segment that is being written: its file, and the control block that appenders use.
 
+use std::io::ErrorKind;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -19,6 +20,23 @@ pub(super) struct Segment {
     pub(super) file: Arc<dyn StorageFile>,
 }
 
+/// How a segment is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Making {
+    pub(super) mapping: Mapping,
+    /// All of its space is overwritten with zeros.
+    pub(super) is_zeroed: bool,
+}
+
+/// Whether a segment is mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mapping {
+    No,
+    /// If it can be: else it is written by positioned writes.
+    IfPossible,
+    Must,
+}
+
 /// Why a segment could not be made.
 #[derive(Debug)]
 pub(super) enum PrepareFailure {
@@ -31,13 +49,12 @@ pub(super) enum PrepareFailure {
 impl Segment {
     /// Makes a segment of `file_len` bytes: space first, so that a full disk shows here and not
     /// in the middle of an append, then the header pages, then both synced with the directory.
-    /// With `is_zeroed`, all of its space is overwritten with zeros before that.
     pub(super) fn prepare(
         storage: &dyn Storage,
         run: RunId,
         number: SegmentNumber,
         file_len: u64,
-        (is_mapped, is_zeroed): (bool, bool),
+        Making { mapping, is_zeroed }: Making,
     ) -> Result<Segment, PrepareFailure> {
         let name = FileName::Segment(run, number).to_string();
         let path = || storage.path().join(&name);
@@ -61,13 +78,7 @@ impl Segment {
                 }
             })
             .and_then(|()| file.sync(0, if is_zeroed { file_len } else { FRAMES_OFFSET }))
-            .and_then(|()| {
-                if is_mapped {
-                    map(&*file, file_len).map(Some)
-                } else {
-                    Ok(None)
-                }
-            });
+            .and_then(|()| map(&*file, file_len, mapping));
         let region = match filled {
             Ok(region) => region,
             Err(error) => {
@@ -148,11 +159,31 @@ pub(super) fn zero(file: &dyn StorageFile, from: u64, to: u64) -> std::io::Resul
 }
 
 /// Maps a file, if its pages can be made writable ahead: without that, a store could kill the
-/// process on a full disk.
-fn map(file: &dyn StorageFile, len: u64) -> std::io::Result<Arc<dyn Region>> {
-    let region = file.map(len)?;
-    region.make_writable(FRAMES_OFFSET, FRAMES_OFFSET + PAGE_LEN)?;
-    Ok(region)
+/// process on a full disk. A process may have no address space or locked memory left for it.
+fn map(
+    file: &dyn StorageFile,
+    len: u64,
+    mapping: Mapping,
+) -> std::io::Result<Option<Arc<dyn Region>>> {
+    if mapping == Mapping::No {
+        return Ok(None);
+    }
+    let mapped = file.map(len).and_then(|region| {
+        region.make_writable(FRAMES_OFFSET, FRAMES_OFFSET + PAGE_LEN)?;
+        Ok(region)
+    });
+    let is_needed = mapping == Mapping::Must || seeded::has(Bug::MapFailureEndsRun);
+    match mapped {
+        Err(error) if !is_needed && !is_full(&error) => Ok(None),
+        mapped => mapped.map(Some),
+    }
+}
+
+/// Whether there is no space; everything else that keeps pages from being made writable leaves
+/// positioned writes, which succeed or say what is wrong.
+pub(super) fn is_full(error: &std::io::Error) -> bool {
+    let kinds = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded];
+    kinds.contains(&error.kind())
 }
 
 const PAGE_LEN: u64 = 4096;

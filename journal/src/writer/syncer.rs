@@ -249,6 +249,13 @@ impl Core {
                     synced = segment.file.sync(from, *end);
                 }
                 synced.map_err(|e| Error::io("sync", path(), e))?;
+                // What was in front of the cut is gone, whatever was written behind it since.
+                let len = segment.file.len();
+                let len = len.map_err(|e| Error::io("look at", path(), e))?;
+                if len < segment.file_len && !seeded::has(Bug::CutNotNoticed) {
+                    let cut = std::io::Error::other("somebody else has cut the file");
+                    return Err(Error::io("sync", path(), cut));
+                }
             }
             state.synced = Some((segment.number, *end));
         }

@@ -88,5 +88,11 @@ FilesForEverybody        | private        | meanwhile     | every_file_is
 AppendWaitsForSync       | polite         | meanwhile     | what_is_appended_during
 SignalsLeftOpen          | polite         | user_code     | no_thread_of_the_journal
 IntervalOverflows        | polite         | user_code     | options_at_their_extremes
+FileSizeLimitIgnored     | polite         | limits        | a_limit_on_file_size
+FileSizeLimitIgnored     | polite         | limit_matrix  | limits_and_pairs
+MapFailureEndsRun        | polite         | setbacks      | a_segment_that_cannot_be_mapped
+FailuresWithoutPause     | polite         | setbacks      | a_segment_that_cannot_be_made
+FailedOpeningLeft        | polite         | setbacks      | an_opening_that_fails
+CutNotNoticed            | durable        | setbacks      | a_live_segment
 WakerInsideLock          | polite         | user_code     | a_waker_that_panics
 ";

@@ -1,0 +1,70 @@
+//! A process whose file system stops while four threads append without a pause;
+//! `tests/fs_stops.rs` starts it and stops the file system.
+//!
+//! Arguments: the journal's directory, the write mode. It says `ready` when it writes, and what
+//! the threads were told in the end.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use trace_journal::storage::{DiskStorage, Storage};
+use trace_journal::{Journal, UserKind, WriteMode};
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [dir, mode] = args.as_slice() else {
+        panic!("directory and mode are wanted, not {args:?}");
+    };
+    match mode.as_str() {
+        "control" => store_late(Path::new(dir)),
+        "mapped" => write(dir, WriteMode::Mapped),
+        "positioned" => write(dir, WriteMode::Positioned),
+        _ => write(dir, WriteMode::Auto),
+    }
+    ExitCode::SUCCESS
+}
+
+fn say(words: &str) {
+    // Whoever started this hears it, or has ended.
+    let _ = writeln!(std::io::stdout(), "{words}");
+}
+
+fn write(dir: &str, mode: WriteMode) {
+    let options = Journal::options().write_mode(mode);
+    let options = options.sync_interval(Duration::from_millis(1));
+    let journal = options.open(dir).expect("a journal");
+    let kind = UserKind::new(200).expect("a caller's kind");
+    let append = || {
+        let refused = (0..).find_map(|_| journal.append(kind, [7; 300]).err());
+        refused.map(|error| error.code())
+    };
+    let told: Vec<Option<&str>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(append)).collect();
+        say("ready");
+        let ended = threads.into_iter().map(|thread| thread.join());
+        ended.map(|told| told.expect("no panic")).collect()
+    });
+    let synced = journal.sync().err().map(|error| error.code());
+    let run = journal.info().run.expect("a run");
+    say(&format!(
+        "{told:?} {synced:?} poisoned {}",
+        run.poisoned.is_some()
+    ));
+}
+
+/// The control: stores into a page that was never made writable, when the file system has stopped.
+fn store_late(dir: &Path) {
+    let storage = DiskStorage::create(dir).expect("a directory");
+    let file = Storage::create(&storage, "file").expect("a file");
+    file.allocate(1 << 20).expect("space");
+    let region = file.map(1 << 20).expect("a mapping");
+    say("ready");
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).expect("a word");
+    for page in 0..256 {
+        region.commit(page * 4096, 7);
+    }
+    say("and still alive");
+}
