@@ -5,6 +5,7 @@ mod after;
 mod campaign;
 mod case;
 mod crash;
+mod meddling;
 mod sequences;
 mod shrink;
 mod steps;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use trace_journal::WriteMode;
 
 use crate::simdisk::Bug;
-pub use acts::{Act, Interleaved, Step};
+pub use acts::{Act, Interleaved, Meddling, Step};
 pub use campaign::{Campaign, Found, unlimited};
 pub use case::{Case, CrashPoint, Way};
 use crash::Explorer;
@@ -35,6 +36,8 @@ pub struct Plan {
     pub mode: WriteMode,
     /// Calls fail.
     pub has_faults: bool,
+    /// Somebody else moves and removes what the journal has.
+    pub has_meddlers: bool,
     /// The disk breaks its word.
     pub bug: Option<Bug>,
 }
@@ -50,6 +53,7 @@ impl Plan {
                 _ => WriteMode::Mapped,
             },
             has_faults,
+            has_meddlers: false,
             bug: None,
         }
     }

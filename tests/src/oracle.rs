@@ -5,6 +5,7 @@ mod shown;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use trace_journal::{Loss, RunId};
 
@@ -32,6 +33,10 @@ pub struct Truth {
     pub in_flight: Vec<Image>,
     /// Up to here everything was said to be durable.
     pub durable_to: u64,
+    /// Which directory of the disk it is in.
+    pub folder: usize,
+    /// Somebody has taken segments from it: of what they held, nothing is promised any more.
+    pub is_meddled: bool,
 }
 
 /// How the programs came to an end.
@@ -66,6 +71,9 @@ impl Oracle {
                 return Err(format!("{run}: records of nobody"));
             }
         }
+        if self.is_meddled() {
+            return Ok(());
+        }
         if shown.loss == Loss::Damage || shown.lost_durable > 0 {
             return Err(format!("a crash is taken for damage: {}", shown.said));
         }
@@ -81,14 +89,32 @@ impl Oracle {
     /// durable: what a recovery has reported must stay.
     pub fn settle(&mut self, plain: &Plain) {
         for (run, truth) in &mut self.runs {
-            truth.in_flight.clear();
-            truth.durable_to = u64::MAX;
-            let records = plain.run(*run).into_iter();
-            let own = records.filter(|(_, record)| record.kind >= USER_KIND_FIRST);
-            truth.written = own
-                .map(|(seq, r)| (seq, Image::new(r.payload.clone())))
-                .collect();
+            truth.settle(*run, plain);
         }
+    }
+
+    /// The same, of the runs in one directory.
+    pub fn settle_in(&mut self, folder: usize, plain: &Plain) {
+        for (run, truth) in self.runs.iter_mut().filter(|(_, t)| t.folder == folder) {
+            truth.settle(*run, plain);
+        }
+    }
+
+    /// The part of it that is in one directory.
+    #[must_use]
+    pub fn of_folder(self: &Arc<Oracle>, folder: usize) -> Arc<Oracle> {
+        if self.runs.values().all(|truth| truth.folder == folder) {
+            return Arc::clone(self);
+        }
+        let runs = self.runs.iter().filter(|(_, t)| t.folder == folder);
+        let runs = runs.map(|(run, truth)| (*run, truth.clone())).collect();
+        Arc::new(Oracle { runs })
+    }
+
+    /// Whether somebody has taken segments from any run.
+    #[must_use]
+    pub fn is_meddled(&self) -> bool {
+        self.runs.values().any(|truth| truth.is_meddled)
     }
 
     /// A number that oracles of other promises do not have.
@@ -96,7 +122,8 @@ impl Oracle {
     pub fn key(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         for (run, truth) in &self.runs {
-            (run, truth.durable_to, truth.written.len()).hash(&mut hasher);
+            let is_meddled = truth.is_meddled;
+            (run, truth.durable_to, truth.written.len(), is_meddled).hash(&mut hasher);
             for (seq, image) in &truth.written {
                 (seq, image.hash()).hash(&mut hasher);
             }
@@ -113,6 +140,42 @@ impl Oracle {
 }
 
 impl Truth {
+    /// Of a run in this directory of the disk, which has promised nothing yet.
+    #[must_use]
+    pub fn of_folder(folder: usize) -> Truth {
+        Truth {
+            folder,
+            ..Truth::default()
+        }
+    }
+
+    fn settle(&mut self, run: RunId, plain: &Plain) {
+        self.in_flight.clear();
+        self.durable_to = u64::MAX;
+        let records = plain.run(run).into_iter();
+        let own = records.filter(|(_, record)| record.kind >= USER_KIND_FIRST);
+        self.written = own
+            .map(|(seq, r)| (seq, Image::new(r.payload.clone())))
+            .collect();
+    }
+
+    /// Whether every record that was said to be durable is under a name in the directory.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub fn is_in_directory(&self, run: RunId, plain: &Plain) -> Result<(), String> {
+        let there = plain.runs.get(&run);
+        for (seq, image) in self.written.range(..=self.durable_to) {
+            let found = there.and_then(|records| records.get(seq));
+            if found.is_none_or(|record| record.payload != image.bytes()) {
+                return Err(format!(
+                    "{run}: record {seq} is said to be durable and is not in the directory"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     fn check(&self, run: RunId, plain: &Plain, end: End) -> Result<(), String> {
         let there = plain.runs.get(&run);
         let payload = |seq: u64| {
@@ -120,7 +183,8 @@ impl Truth {
             record.map(|record| record.payload.as_slice())
         };
         for (seq, image) in &self.written {
-            let is_promised = end == End::Kill || *seq <= self.durable_to;
+            let is_due = end == End::Kill || *seq <= self.durable_to;
+            let is_promised = is_due && !self.is_meddled;
             match payload(*seq) {
                 None if is_promised => return Err(format!("record {seq} was promised, is lost")),
                 Some(found) if found != image.bytes() => {

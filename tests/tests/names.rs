@@ -178,6 +178,21 @@ fn a_segment_left_behind_that_is_gone_poisons_too() {
 }
 
 #[test]
+fn a_sync_that_has_nothing_to_do_says_that_a_segment_is_gone() {
+    for (mode, _) in modes() {
+        for which in 0..2 {
+            let root = tempfile::tempdir().unwrap();
+            let dir = root.path().join("journal");
+            let journal = open(&dir, mode);
+            rotate(&journal);
+            journal.sync().unwrap();
+            fs::remove_file(&segments(&dir)[which]).unwrap();
+            assert!(matches!(journal.sync(), Err(Error::Poisoned { .. })));
+        }
+    }
+}
+
+#[test]
 fn closing_says_that_a_segment_is_gone() {
     for (mode, _) in modes() {
         for which in 0..2 {

@@ -31,6 +31,7 @@ fn hunt(bug: Bug, has_faults: bool) -> Option<(u64, String)> {
                 _ => WriteMode::Mapped,
             },
             has_faults,
+            has_meddlers: bug == Bug::NameResolvedAnew,
             bug: None,
         };
         let outcome = explore(Plan {

@@ -52,6 +52,27 @@ fn every_crash_state_after_failing_calls_keeps_every_promise() {
 }
 
 #[test]
+fn whoever_moves_or_removes_names_makes_no_answer_a_lie() {
+    let budget = Budget::new("sim-names", Duration::from_secs(12), 6);
+    let numbers = (seed() << 32)..;
+    let mut cases = 0;
+    for number in numbers.take(64) {
+        if budget.is_over() {
+            break;
+        }
+        let plan = Plan {
+            has_meddlers: true,
+            ..Plan::numbered(number, false)
+        };
+        if let Some(wrong) = shrink(plan) {
+            panic!("{wrong}");
+        }
+        cases += 1;
+    }
+    budget.done(cases, seed());
+}
+
+#[test]
 fn one_seed_gives_the_same_run_twice() {
     for seed in 0..4 {
         let plan = Plan {

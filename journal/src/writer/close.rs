@@ -80,6 +80,10 @@ impl Core {
     }
 
     fn close_run(&self, state: &mut SyncState) -> Result<()> {
+        if let Some(error) = self.poisoned() {
+            // Nothing is stored any more: the failed sync may have taken the space for it.
+            return Err(error);
+        }
         self.lock_lane().note_refused();
         state.names.want_all();
         self.sync_all(state)?;

@@ -69,9 +69,10 @@ impl Core {
                 names.segments.push((segment.number, identity));
             }
         }
-        let first = match ends.first() {
-            Some(end) if !is_all_due => end.segment.number,
-            _ => SegmentNumber::FIRST,
+        let first = match ends.first().map(|end| end.segment.number) {
+            _ if is_all_due => SegmentNumber::FIRST,
+            Some(number) => number,
+            None => names.segments.last().map_or(SegmentNumber::FIRST, |l| l.0),
         };
         let from = names
             .segments

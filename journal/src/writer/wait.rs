@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::core::Core;
+use super::core::{Core, lock};
 use super::primitives::atomic::Ordering;
 use crate::error::{Error, Result};
 use crate::seq::Seq;
@@ -23,6 +23,14 @@ impl Core {
         let last = Seq::new(self.written()).unwrap_or(Seq::FIRST);
         if self.is_dirty() {
             self.wait_durable(last, None)?;
+        } else if let Some(error) = self.poisoned() {
+            return Err(error);
+        } else if self.closed.get().is_none() {
+            // What was durable is said to be so once more, and may be gone.
+            let mut state = lock(&self.sync);
+            let checked = self.check_names(&mut state.names, &[]);
+            drop(state);
+            checked.map_err(|error| self.poison(error))?;
         }
         Ok(self.durable().unwrap_or(last))
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Plan;
 use crate::random::Random;
-use crate::simdisk::{Faults, Style};
+use crate::simdisk::{Deed, Faults, Style};
 
 /// One step; without it, all others do what they did, as far as they can.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +40,20 @@ pub enum Act {
     Read,
     /// Calls fail from now on.
     Fail(Faults),
+    /// Somebody else does something to the journal's directory.
+    Meddle(Meddling),
+}
+
+/// What somebody else does.
+#[derive(Clone, Copy, Debug)]
+pub enum Meddling {
+    /// The directory is moved away and another one takes its place.
+    Replace,
+    /// The directory is removed with all that is in it.
+    Remove,
+    /// Something is done to a segment of the program's run: of all of them, the one of this
+    /// number from the end, modulo their number.
+    Segment(Deed, usize),
 }
 
 /// An append and another one before it is finished.
@@ -78,6 +92,7 @@ pub(super) fn derive(plan: Plan) -> Vec<Step> {
             other_len: len(random),
             is_waited: random.once_in(4),
         }),
+        14..=17 if plan.has_meddlers => Act::Meddle(meddling(random)),
         10..=13 if plan.has_faults => Act::Fail(Faults::random(random)),
         _ => Act::Append(len(random)),
     };
@@ -92,6 +107,17 @@ pub(super) fn derive(plan: Plan) -> Vec<Step> {
         steps.push(Step { id, which: 0, act });
     }
     steps
+}
+
+fn meddling(random: &mut Random) -> Meddling {
+    let which = usize::try_from(random.below(3)).unwrap_or(0);
+    match random.below(12) {
+        0..=3 => Meddling::Replace,
+        4 => Meddling::Remove,
+        5 | 6 => Meddling::Segment(Deed::MoveAway, which),
+        7 | 8 => Meddling::Segment(Deed::PutCopy, which),
+        _ => Meddling::Segment(Deed::Remove, which),
+    }
 }
 
 fn len(random: &mut Random) -> u64 {

@@ -13,7 +13,7 @@ use crate::simdisk::{Process, SimDisk, Style};
 impl Explorer {
     /// Lets files rot that a crash has left, and checks what is made of them, twice.
     pub(super) fn rot(&self, oracle: &Oracle, mut found: Found) -> Result<(), String> {
-        if found.disk.has_failed_sync() {
+        if found.disk.has_failed_sync() || oracle.is_meddled() {
             return Ok(());
         }
         let shown = self.shown(&found.disk, found.disk.key())?;

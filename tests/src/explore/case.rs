@@ -107,9 +107,10 @@ impl fmt::Display for Case {
             WriteMode::Mapped => "mapped",
             _ => "positioned",
         };
-        let faults = match self.plan.has_faults {
-            true => "faults",
-            false => "none",
+        let faults = match (self.plan.has_meddlers, self.plan.has_faults) {
+            (true, _) => "meddled",
+            (false, true) => "faults",
+            (false, false) => "none",
         };
         write!(f, "{}/{mode}/{faults}", self.plan.seed)?;
         if let Some(steps) = &self.steps {
@@ -143,9 +144,13 @@ impl FromStr for Case {
                 Some("positioned") => WriteMode::Positioned,
                 _ => return Err(wrong()),
             },
-            has_faults: parts.next().ok_or_else(wrong)? == "faults",
+            has_faults: false,
+            has_meddlers: false,
             bug: None,
         });
+        let others = parts.next().ok_or_else(wrong)?;
+        case.plan.has_faults = others == "faults";
+        case.plan.has_meddlers = others == "meddled";
         for part in parts {
             match part.split_once('=').ok_or_else(wrong)? {
                 ("steps", steps) => {
@@ -185,6 +190,7 @@ mod tests {
             "7/mapped/faults",
             "4294967349/positioned/none/steps=0,3,9",
             "7/mapped/none/steps=1/crash=1.12.torn",
+            "7/positioned/meddled",
         ] {
             assert_eq!(text.parse::<Case>().unwrap().to_string(), text);
         }

@@ -60,7 +60,7 @@ struct Place {
     step: u64,
     change: u64,
     /// The disk and the promises that were looked at last.
-    last: Option<(u64, u64)>,
+    last: Option<(u64, u64, usize)>,
     point: Option<CrashPoint>,
 }
 
@@ -157,7 +157,8 @@ impl Explorer {
     /// Where the workload is, if anything is new there since it was last asked.
     fn news(&self, disk: &SimDisk) -> Option<(u64, u64)> {
         let mut place = lock(&self.place);
-        let now = (disk.version(), self.promises.load(Ordering::Relaxed));
+        let promises = self.promises.load(Ordering::Relaxed);
+        let now = (disk.version(), promises, disk.folder());
         if place.last.replace(now) == Some(now) {
             return None;
         }
@@ -167,13 +168,15 @@ impl Explorer {
 
     /// Stops everything here, in a few ways, and checks what is found.
     pub(super) fn crash(self: &Arc<Explorer>, disk: &SimDisk) {
-        if self.is_quiet.load(Ordering::Relaxed) || self.has_failed() {
+        // Nobody ever finds what is in a directory that is gone.
+        let is_passed_over = self.is_quiet.load(Ordering::Relaxed) || disk.is_removed();
+        if is_passed_over || self.has_failed() {
             return;
         }
         let Some((step, change)) = self.news(disk) else {
             return;
         };
-        let oracle = self.oracle();
+        let oracle = self.oracle().of_folder(disk.folder());
         let promised = oracle.key();
         for way in Way::ALL {
             let at = CrashPoint { step, change, way };
@@ -269,10 +272,10 @@ impl Explorer {
     pub(super) fn settle(&self, disk: &SimDisk, way: Way) -> Result<(), String> {
         self.begin_disk();
         let shown = self.shown(disk, disk.key())?;
-        let oracle = self.oracle();
+        let oracle = self.oracle().of_folder(disk.folder());
         lock(&self.tally).of(way).states += 1;
         oracle.check(&shown, End::PowerLoss)?;
-        self.promise(|oracle| oracle.settle(&shown.plain));
+        self.promise(|oracle| oracle.settle_in(disk.folder(), &shown.plain));
         Ok(())
     }
 }

@@ -131,6 +131,7 @@ impl Sequence {
             seed,
             mode: self.mode,
             has_faults: false,
+            has_meddlers: false,
             bug: None,
         };
         let steps = self.steps();

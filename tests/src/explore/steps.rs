@@ -1,5 +1,6 @@
 //! Does the steps of a workload, and takes down what was promised.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,10 +15,12 @@ use crate::simdisk::{Faults, Image, Process, SimDisk, Style};
 use crate::workload::Sent;
 
 /// A program with a journal.
-struct Program {
+pub(super) struct Program {
     process: Process,
+    /// The directory it has open.
+    pub(super) disk: SimDisk,
     journal: Journal,
-    run: RunId,
+    pub(super) run: RunId,
     sent: Sent,
     /// An append failed: the next one may take a lock.
     has_refused: bool,
@@ -25,10 +28,11 @@ struct Program {
 
 /// What is done to a disk, one step after the other.
 pub(super) struct Workload<'e> {
-    explorer: &'e Arc<Explorer>,
-    disk: SimDisk,
+    pub(super) explorer: &'e Arc<Explorer>,
+    /// The directory that the journal's path leads to.
+    pub(super) disk: SimDisk,
     watched: SimDisk,
-    programs: Vec<Program>,
+    pub(super) programs: Vec<Program>,
     writers: u64,
     /// Calls failed that a program may notice.
     has_failures: bool,
@@ -50,7 +54,7 @@ impl<'e> Workload<'e> {
         workload
     }
 
-    fn watch(&mut self) {
+    pub(super) fn watch(&mut self) {
         let explorer = Arc::clone(self.explorer);
         let watcher = move |disk: &SimDisk| explorer.crash(disk);
         self.watched = self.disk.watched(Arc::new(watcher));
@@ -65,6 +69,9 @@ impl<'e> Workload<'e> {
             self.disk.set_random(Random::part(seed, 1 << 33 | step.id));
             done = self.step(*step);
             // Nothing may follow that shows what the step has left.
+            for program in &self.programs {
+                self.explorer.crash(&program.disk);
+            }
             self.explorer.crash(&self.disk);
             if let Some(foul) = self.disk.foul() {
                 done = done.and(Err(foul));
@@ -103,6 +110,10 @@ impl<'e> Workload<'e> {
             Act::Meanwhile(acts) => self.interleave(which, acts),
             Act::Rotate => self.rotate(which),
             Act::Sync => self.sync(which),
+            Act::Meddle(what) => {
+                self.meddle(which, what);
+                Ok(())
+            }
             Act::Close => self.close(which),
             _ => {
                 self.programs.swap_remove(which).process.kill();
@@ -119,6 +130,15 @@ impl<'e> Workload<'e> {
         }
     }
 
+    /// The same, or somebody has taken segments from the run.
+    fn explained_of(&self, run: RunId, what: &str, error: &dyn fmt::Display) -> Result<(), String> {
+        let oracle = self.explorer.oracle();
+        match oracle.runs.get(&run).is_some_and(|t| t.is_meddled) {
+            true => Ok(()),
+            false => self.explained(what, error),
+        }
+    }
+
     fn start(&mut self) -> Result<(), String> {
         let process = Process::start(&self.watched);
         let journal = match open(&process, self.explorer.plan.mode) {
@@ -130,11 +150,15 @@ impl<'e> Workload<'e> {
             }
         };
         let run = journal.info().run.ok_or("no run")?.run;
-        self.explorer
-            .promise(|oracle| oracle.runs.insert(run, Truth::default()));
+        self.explorer.promise(|oracle| {
+            oracle
+                .runs
+                .insert(run, Truth::of_folder(self.disk.folder()))
+        });
         self.writers += 1;
         self.programs.push(Program {
             process,
+            disk: self.disk.clone(),
             journal,
             run,
             sent: Sent {
@@ -153,12 +177,12 @@ impl<'e> Workload<'e> {
         let (sent, journal, run) = (program.sent, program.journal.clone(), program.run);
         let appended = append(self.explorer, &journal, run, (sent, len));
         program.has_refused |= appended.is_err();
-        appended.or_else(|error| self.explained("append", &error))
+        appended.or_else(|error| self.explained_of(run, "append", &error))
     }
 
     fn rotate(&mut self, which: usize) -> Result<(), String> {
         let program = self.programs.get(which).ok_or("no program")?;
-        let journal = program.journal.clone();
+        let (journal, run) = (program.journal.clone(), program.run);
         let segment = || journal.info().run.map(|run| run.segment);
         let before = segment();
         for _ in 0..ROTATED_WITHIN {
@@ -167,7 +191,7 @@ impl<'e> Workload<'e> {
                 return Ok(());
             }
         }
-        self.explained("rotate", &"no other segment")
+        self.explained_of(run, "rotate", &"no other segment")
     }
 
     fn interleave(&mut self, which: usize, acts: Interleaved) -> Result<(), String> {
@@ -185,6 +209,7 @@ impl<'e> Workload<'e> {
             .and_then(|seq| Seq::new(*seq))
             .filter(|_| acts.is_waited);
         let (inner, process) = (journal.clone(), program.process.clone());
+        let disk = program.disk.clone();
         let first = Arc::new(std::sync::Mutex::new(None));
         let told = Arc::clone(&first);
         if !program.has_refused {
@@ -194,8 +219,16 @@ impl<'e> Workload<'e> {
                 let Some(seq) = before else { return };
                 process.forgive();
                 if inner.wait_durable(seq).is_ok() {
-                    let change = |t: &mut Truth| t.durable_to = t.durable_to.max(seq.get());
-                    explorer.promise(|oracle| change(oracle.runs.entry(run).or_default()));
+                    let is_news = explorer.promise(|oracle| {
+                        let truth = oracle.runs.entry(run).or_default();
+                        let before = truth.durable_to;
+                        truth.durable_to = before.max(seq.get());
+                        before < seq.get()
+                    });
+                    // What was said before stays said.
+                    if is_news && let Err(wrong) = explorer.check_there(&disk, run) {
+                        explorer.fail(wrong, None);
+                    }
                 }
             });
         }
@@ -209,7 +242,7 @@ impl<'e> Workload<'e> {
         program.has_refused |= appended.is_err() || inner.is_err();
         appended
             .and(inner)
-            .or_else(|error| self.explained("append", &error))
+            .or_else(|error| self.explained_of(run, "append", &error))
     }
 
     fn sync(&mut self, which: usize) -> Result<(), String> {
@@ -218,9 +251,9 @@ impl<'e> Workload<'e> {
         match journal.sync() {
             Ok(seq) => {
                 self.truth(run, |t| t.durable_to = t.durable_to.max(seq.get()));
-                Ok(())
+                self.explorer.check_there(&program.disk, run)
             }
-            Err(error) => self.explained("sync", &error),
+            Err(error) => self.explained_of(run, "sync", &error),
         }
     }
 
@@ -230,11 +263,11 @@ impl<'e> Workload<'e> {
             Ok(()) => {
                 let last = |t: &Truth| t.written.keys().max().copied().unwrap_or(0);
                 self.truth(program.run, |t| t.durable_to = t.durable_to.max(last(t)));
-                Ok(())
+                self.explorer.check_there(&program.disk, program.run)
             }
             Err(error) => {
                 self.disk.set_faults(Faults::default());
-                self.explained("close", &error)
+                self.explained_of(program.run, "close", &error)
             }
         };
         // A close that failed leaves the journal as a crash does.
@@ -254,7 +287,13 @@ impl<'e> Workload<'e> {
         let random = Random::part(self.explorer.plan.seed, 1 << 34);
         self.disk = self.disk.after_power_loss(random, style);
         self.watch();
-        self.explorer.settle(&self.disk, Way::Power(style))
+        let oracle = self.explorer.oracle();
+        let folders: BTreeSet<usize> = oracle.runs.values().map(|t| t.folder).collect();
+        for folder in folders {
+            let disk = self.disk.showing(folder);
+            self.explorer.settle(&disk, Way::Power(style))?;
+        }
+        Ok(())
     }
 
     fn read(&mut self) -> Result<(), String> {
@@ -267,10 +306,17 @@ impl<'e> Workload<'e> {
             return Ok(());
         }
         let report = reader.report();
+        let here = self.explorer.oracle().of_folder(self.disk.folder());
+        if here.is_meddled() {
+            return Ok(());
+        }
         if report.loss == Loss::Damage {
             return Err(format!("damage beside writers: {:?}", report.ranges));
         }
         for program in &self.programs {
+            if !here.runs.contains_key(&program.run) {
+                continue;
+            }
             let mut runs = report.runs.iter();
             let found = runs.find(|run| run.run == program.run);
             if found.is_none_or(|run| run.state != RunState::Live) {

@@ -13,6 +13,7 @@ FullSegmentNotSynced     | durable        | syncs         | a_durable_answer
 FullSegmentNotSynced     | durable        | sim           | every_crash_state_keeps
 StoredTakenForPositioned | durable        | trace_journal | what_is_stored_between_two
 NameNotChecked           | durable        | names         | a_segment_that_is_gone
+NameNotChecked           | durable        | sim           | whoever_moves
 NameNotChecked           | poisoned       | limits        | a_directory_removed
 NameResolvedAnew         | durable        | names         | a_directory_that_is_moved
 NameResolvedAnew         | durable        | limits        | a_program_that_goes_elsewhere

@@ -9,17 +9,6 @@ use super::fault::{Bug, Need};
 use super::{File, FileId, State};
 
 impl State {
-    pub(super) fn rename(&mut self, name: &str, to: Option<FileId>) {
-        let names = Arc::make_mut(&mut self.names);
-        match to {
-            Some(id) => drop(names.insert(name.to_owned(), id)),
-            None => drop(names.remove(name)),
-        }
-        self.version += 1;
-        self.stamp += 1;
-        self.name_changes.push((name.to_owned(), to));
-    }
-
     pub(super) fn file(&mut self, id: FileId) -> io::Result<&mut File> {
         let file = self.files.get_mut(&id).map(Arc::make_mut);
         file.ok_or_else(|| io::Error::other("no such file"))

@@ -183,11 +183,13 @@ pub enum Bug {
     DropCacheIgnored,
     /// Removing a name removes a segment's as well.
     RemoveTooMuch,
+    /// Names are looked up in the directory that the path leads to now.
+    NameResolvedAnew,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 13] = [
+    pub const ALL: [Bug; 14] = [
         Bug::SyncIgnored,
         Bug::DirSyncIgnored,
         Bug::SyncShort,
@@ -201,5 +203,6 @@ impl Bug {
         Bug::LockIgnored,
         Bug::DropCacheIgnored,
         Bug::RemoveTooMuch,
+        Bug::NameResolvedAnew,
     ];
 }

@@ -14,6 +14,7 @@ use trace_journal::storage::{
 
 use super::calls::size;
 use super::fault::{Bug, Need};
+use super::folder::Names;
 use super::opened::{Handle, identity};
 use super::{FileId, SimDisk, State};
 
@@ -138,6 +139,30 @@ impl Process {
         Ok(())
     }
 
+    /// The directory that names are looked up in: the one that was opened.
+    fn folder(&self, state: &State) -> usize {
+        match state.bug {
+            Some(Bug::NameResolvedAnew) => state.here,
+            _ => self.disk.folder,
+        }
+    }
+
+    fn names(&self, state: &State) -> Arc<Names> {
+        state.names(self.folder(state))
+    }
+
+    /// The directory, if a name can be made in it.
+    fn name_free(&self, state: &State, name: &str) -> io::Result<usize> {
+        let folder = self.folder(state);
+        if state.names(folder).contains_key(name) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        match state.folders.get(folder) {
+            Some(there) if !there.is_removed => Ok(folder),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
     fn handle(&self, state: &mut State, file: FileId) -> Arc<dyn StorageFile> {
         state.next_id += 1;
         Arc::new(Handle::new(self, file, state.next_id))
@@ -156,26 +181,24 @@ impl Storage for Process {
                 len: size(state.files.get(id).map_or(0, |file| file.cached.len())),
                 is_file: true,
             };
-            Ok(state.names.iter().map(entry).collect())
+            Ok(self.names(state).iter().map(entry).collect())
         })
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
         self.change(Need::NewFile, |state| {
-            if state.names.contains_key(name) {
-                return Err(io::ErrorKind::AlreadyExists.into());
-            }
+            let folder = self.name_free(state, name)?;
             state.next_id += 1;
             let id = state.next_id;
             state.files.insert(id, Arc::default());
-            state.rename(name, Some(id));
+            state.rename(folder, name, Some(id));
             Ok(self.handle(state, id))
         })
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
         self.look(Need::OpenFile, |state| {
-            let id = state.names.get(name).copied();
+            let id = self.names(state).get(name).copied();
             let id = id.ok_or(io::ErrorKind::NotFound)?;
             Ok(self.handle(state, id))
         })
@@ -183,26 +206,26 @@ impl Storage for Process {
 
     fn link(&self, from: &str, to: &str) -> io::Result<()> {
         self.change(Need::Space, |state| {
-            let id = state.names.get(from).copied();
+            let id = self.names(state).get(from).copied();
             let id = id.ok_or(io::ErrorKind::NotFound)?;
-            if state.names.contains_key(to) {
-                return Err(io::ErrorKind::AlreadyExists.into());
-            }
-            state.rename(to, Some(id));
+            let folder = self.name_free(state, to)?;
+            state.rename(folder, to, Some(id));
             Ok(())
         })
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
         self.change(Need::Change, |state| {
-            if !state.names.contains_key(name) {
+            let folder = self.folder(state);
+            if !state.names(folder).contains_key(name) {
                 return Err(io::ErrorKind::NotFound.into());
             }
-            state.rename(name, None);
+            state.rename(folder, name, None);
             if state.bug == Some(Bug::RemoveTooMuch) && name.ends_with(".run") {
-                let segments = state.names.keys().filter(|name| name.ends_with(".seg"));
-                if let Some(first) = segments.min().cloned() {
-                    state.rename(&first, None);
+                let names = state.names(folder);
+                let first = names.keys().find(|name| name.ends_with(".seg"));
+                if let Some(first) = first {
+                    state.rename(folder, first, None);
                 }
             }
             Ok(())
@@ -210,15 +233,21 @@ impl Storage for Process {
     }
 
     fn stamp(&self) -> io::Result<Option<u64>> {
-        self.look(Need::Nothing, |state| Ok(Some(state.stamp)))
+        self.look(Need::Nothing, |state| {
+            let folder = state.folders.get(self.disk.folder);
+            Ok(folder.map(|folder| folder.stamp))
+        })
     }
 
     fn sync_dir(&self) -> io::Result<()> {
         self.change(Need::DirSync, |state| {
             if state.bug != Some(Bug::DirSyncIgnored) {
-                state.version += u64::from(!state.name_changes.is_empty());
-                state.disk_names = Arc::clone(&state.names);
-                state.name_changes.clear();
+                let folder = state.folders.get_mut(self.disk.folder);
+                let folder = folder.ok_or(io::ErrorKind::NotFound)?;
+                let has_changed = !folder.name_changes.is_empty();
+                folder.disk_names = Arc::clone(&folder.names);
+                folder.name_changes.clear();
+                state.note(has_changed);
             }
             Ok(())
         })
@@ -226,13 +255,16 @@ impl Storage for Process {
 
     fn identity_of(&self, name: &str) -> io::Result<FileIdentity> {
         self.look(Need::Nothing, |state| {
-            let id = state.names.get(name).copied();
+            let id = self.names(state).get(name).copied();
             Ok(identity(id.ok_or(io::ErrorKind::NotFound)?))
         })
     }
 
     fn is_linked(&self) -> io::Result<bool> {
-        self.look(Need::Nothing, |_| Ok(true))
+        self.look(Need::Nothing, |state| {
+            let folder = state.folders.get(self.disk.folder);
+            Ok(folder.is_some_and(|folder| !folder.is_removed))
+        })
     }
 
     fn file_system(&self) -> FileSystem {

@@ -4,6 +4,7 @@
 mod calls;
 mod fault;
 mod file;
+mod folder;
 mod handle;
 mod image;
 mod mapping;
@@ -12,6 +13,7 @@ mod rot;
 
 pub use fault::{Bug, Fault, Faults};
 pub use file::{SECTOR, Style};
+pub use folder::Deed;
 pub use handle::Process;
 pub use image::Image;
 
@@ -26,11 +28,13 @@ use trace_journal::format::FileName;
 
 use crate::random::Random;
 use file::File;
+use folder::{Folder, Names};
 
-/// A disk that programs share.
+/// A disk that programs share; what it shows is one of its directories.
 #[derive(Clone)]
 pub struct SimDisk {
     state: Arc<Mutex<State>>,
+    folder: usize,
     watcher: Option<Watcher>,
 }
 
@@ -42,11 +46,9 @@ type FileId = u64;
 #[derive(Clone, Debug)]
 struct State {
     files: BTreeMap<FileId, Arc<File>>,
-    names: Arc<BTreeMap<String, FileId>>,
-    /// Names that survive power loss for certain.
-    disk_names: Arc<BTreeMap<String, FileId>>,
-    /// Names made (`Some`) and removed since the directory was synced.
-    name_changes: Vec<(String, Option<FileId>)>,
+    folders: Vec<Folder>,
+    /// Where the journal's path leads to now.
+    here: usize,
     /// Files locked by whom: file, handle, alone.
     locks: Vec<(FileId, u64, bool)>,
     next_id: u64,
@@ -62,8 +64,15 @@ struct State {
     delayed: Option<(FileId, usize, usize)>,
     /// Grows with every change that a crash could show.
     version: u64,
-    /// Grows with every name that is made or removed.
-    stamp: u64,
+}
+
+impl State {
+    fn names(&self, folder: usize) -> Arc<Names> {
+        let folder = self.folders.get(folder);
+        folder
+            .map(|folder| Arc::clone(&folder.names))
+            .unwrap_or_default()
+    }
 }
 
 impl SimDisk {
@@ -73,9 +82,8 @@ impl SimDisk {
         SimDisk {
             state: Arc::new(Mutex::new(State {
                 files: BTreeMap::new(),
-                names: Arc::default(),
-                disk_names: Arc::default(),
-                name_changes: Vec::new(),
+                folders: vec![Folder::default()],
+                here: 0,
                 locks: Vec::new(),
                 next_id: 1,
                 random,
@@ -86,8 +94,8 @@ impl SimDisk {
                 foul: None,
                 delayed: None,
                 version: 0,
-                stamp: 0,
             })),
+            folder: 0,
             watcher: None,
         }
     }
@@ -97,6 +105,7 @@ impl SimDisk {
     pub fn watched(&self, watcher: Watcher) -> SimDisk {
         SimDisk {
             state: Arc::clone(&self.state),
+            folder: self.folder,
             watcher: Some(watcher),
         }
     }
@@ -131,7 +140,7 @@ impl SimDisk {
             return None;
         }
         let mut hasher = DefaultHasher::new();
-        for (name, id) in &*state.names {
+        for (name, id) in &*state.names(self.folder) {
             name.hash(&mut hasher);
             let file = state.files.get(id)?;
             (file.cached.len(), file.cached.hash()).hash(&mut hasher);
@@ -155,20 +164,10 @@ impl SimDisk {
     #[must_use]
     pub fn after_power_loss(&self, mut random: Random, style: Style) -> SimDisk {
         let state = self.lock();
-        let mut names = BTreeMap::clone(&state.disk_names);
-        for (name, change) in &state.name_changes {
-            let is_kept = match style {
-                Style::Nothing => false,
-                Style::Everything => true,
-                Style::Most => !random.once_in(12),
-                Style::Some | Style::Torn => random.once_in(2),
-            };
-            match change {
-                _ if !is_kept => {}
-                Some(id) => drop(names.insert(name.clone(), *id)),
-                None => drop(names.remove(name)),
-            }
-        }
+        let folders = state.folders.iter();
+        let folders = folders.map(|folder| folder.after_power_loss(&mut random, style));
+        let folders: Vec<Folder> = folders.collect();
+        let is_named = |id: &FileId| folders.iter().any(|f| f.names.values().any(|n| n == id));
         let mut files = BTreeMap::new();
         for (id, file) in &state.files {
             let lost = match file.is_settled() {
@@ -176,22 +175,21 @@ impl SimDisk {
                 false => Arc::new(file.after_power_loss(&mut random, style)),
             };
             // Nobody can reach a file without a name any more.
-            if names.values().any(|named| named == id) {
+            if is_named(id) {
                 files.insert(*id, lost);
             }
         }
-        let names = Arc::new(names);
         let after = SimDisk::new(random);
         {
             let mut found = after.lock();
             found.files = files;
-            found.disk_names = Arc::clone(&names);
-            found.names = names;
+            found.folders = folders;
+            found.here = state.here;
             found.next_id = state.next_id;
             found.nanoseconds = state.nanoseconds;
             found.bug = state.bug;
         }
-        after
+        after.showing(self.folder)
     }
 
     /// The disk as it is found after all programs were killed: nothing is lost, but what was not
@@ -204,6 +202,7 @@ impl SimDisk {
         state.faults = Faults::default();
         SimDisk {
             state: Arc::new(Mutex::new(state)),
+            folder: self.folder,
             watcher: None,
         }
     }
@@ -212,7 +211,8 @@ impl SimDisk {
     #[must_use]
     pub fn segments(&self) -> BTreeMap<(RunId, SegmentNumber), Image> {
         let state = self.lock();
-        let segments = state.names.iter().filter_map(|(name, id)| {
+        let names = state.names(self.folder);
+        let segments = names.iter().filter_map(|(name, id)| {
             let Some(FileName::Segment(run, number)) = FileName::parse(name) else {
                 return None;
             };
@@ -225,7 +225,8 @@ impl SimDisk {
     #[must_use]
     pub fn images(&self) -> BTreeMap<String, Image> {
         let state = self.lock();
-        let images = state.names.iter().filter_map(|(name, id)| {
+        let names = state.names(self.folder);
+        let images = names.iter().filter_map(|(name, id)| {
             let file = state.files.get(id)?;
             Some((name.clone(), file.cached.clone()))
         });
@@ -245,8 +246,7 @@ impl SimDisk {
                 names.insert(name, id);
                 state.files.insert(id, Arc::new(File::settled(image)));
             }
-            state.names = Arc::new(names);
-            state.disk_names = Arc::clone(&state.names);
+            state.folders = vec![Folder::settled(names)];
         }
         disk
     }
@@ -254,7 +254,7 @@ impl SimDisk {
     /// All names as programs see them.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        self.lock().names.keys().cloned().collect()
+        self.lock().names(self.folder).keys().cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -266,6 +266,7 @@ impl SimDisk {
         if let Some(watcher) = &self.watcher {
             watcher(&SimDisk {
                 state: Arc::clone(&self.state),
+                folder: self.folder,
                 watcher: None,
             });
         }
@@ -276,7 +277,7 @@ impl fmt::Debug for SimDisk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut names = f.debug_map();
         let state = self.lock();
-        for (name, id) in &*state.names {
+        for (name, id) in &*state.names(self.folder) {
             let len = state.files.get(id).map_or(0, |file| file.cached.len());
             names.entry(name, &len);
         }

@@ -146,7 +146,9 @@ impl StorageFile for Handle {
 
     fn is_linked(&self) -> io::Result<bool> {
         self.process.look(Need::Nothing, |state| {
-            Ok(state.names.values().any(|id| *id == self.file))
+            let mut folders = state.folders.iter();
+            let is_named = folders.any(|f| f.names.values().any(|id| *id == self.file));
+            Ok(is_named)
         })
     }
 

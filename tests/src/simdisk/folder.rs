@@ -1,0 +1,209 @@
+//! Directories of the disk, and what somebody else does to them and their files.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use trace_journal::RunId;
+use trace_journal::format::FileName;
+
+use super::file::{File, Style};
+use super::{FileId, SimDisk, State};
+use crate::random::Random;
+
+/// Files by name.
+pub(super) type Names = BTreeMap<String, FileId>;
+
+/// A directory. What leads to it is durable at once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Folder {
+    pub(super) names: Arc<Names>,
+    /// Names that survive power loss for certain.
+    pub(super) disk_names: Arc<Names>,
+    /// Names made (`Some`) and removed since the directory was synced.
+    pub(super) name_changes: Vec<(String, Option<FileId>)>,
+    /// Grows with every name that is made or removed.
+    pub(super) stamp: u64,
+    /// Nothing leads to it any more, and no name can be made in it.
+    pub(super) is_removed: bool,
+}
+
+impl Folder {
+    /// One that holds just these files, all of them synced.
+    pub(super) fn settled(names: Names) -> Folder {
+        let names = Arc::new(names);
+        Folder {
+            disk_names: Arc::clone(&names),
+            names,
+            ..Folder::default()
+        }
+    }
+
+    /// The directory as power loss may leave it.
+    pub(super) fn after_power_loss(&self, random: &mut Random, style: Style) -> Folder {
+        let mut names = Names::clone(&self.disk_names);
+        for (name, change) in &self.name_changes {
+            let is_kept = match style {
+                Style::Nothing => false,
+                Style::Everything => true,
+                Style::Most => !random.once_in(12),
+                Style::Some | Style::Torn => random.once_in(2),
+            };
+            match change {
+                _ if !is_kept => {}
+                Some(id) => drop(names.insert(name.clone(), *id)),
+                None => drop(names.remove(name)),
+            }
+        }
+        if self.is_removed {
+            names.clear();
+        }
+        Folder {
+            stamp: self.stamp,
+            is_removed: self.is_removed,
+            ..Folder::settled(names)
+        }
+    }
+}
+
+impl State {
+    /// Gives a file a name in a directory, or takes a name away.
+    pub(super) fn rename(&mut self, folder: usize, name: &str, to: Option<FileId>) {
+        self.version += 1;
+        let Some(folder) = self.folders.get_mut(folder) else {
+            return;
+        };
+        let names = Arc::make_mut(&mut folder.names);
+        match to {
+            Some(id) => drop(names.insert(name.to_owned(), id)),
+            None => drop(names.remove(name)),
+        }
+        folder.stamp += 1;
+        folder.name_changes.push((name.to_owned(), to));
+    }
+
+    fn new_folder(&mut self) -> usize {
+        self.folders.push(Folder::default());
+        self.folders.len() - 1
+    }
+}
+
+/// What somebody does to a file of the directory that this disk shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// It is removed.
+    Remove,
+    /// It is moved to another directory.
+    MoveAway,
+    /// A copy of it takes its place.
+    PutCopy,
+}
+
+impl SimDisk {
+    /// Which of the disk's directories this shows.
+    #[must_use]
+    pub fn folder(&self) -> usize {
+        self.folder
+    }
+
+    /// The same disk, showing another of its directories.
+    #[must_use]
+    pub fn showing(&self, folder: usize) -> SimDisk {
+        SimDisk {
+            folder,
+            ..self.clone()
+        }
+    }
+
+    /// The directory is moved away and another one takes its place, to which its path leads from
+    /// now on; gives that. Who has it open goes on in it.
+    #[must_use]
+    pub fn replace_directory(&self) -> SimDisk {
+        let mut state = self.lock();
+        let folder = state.new_folder();
+        state.here = folder;
+        drop(state);
+        self.showing(folder)
+    }
+
+    /// All files of the directory are removed, and itself.
+    pub fn remove_directory(&self) {
+        let mut state = self.lock();
+        for name in state.names(self.folder).keys() {
+            state.rename(self.folder, name, None);
+        }
+        if let Some(folder) = state.folders.get_mut(self.folder) {
+            folder.is_removed = true;
+        }
+    }
+
+    /// Whether the directory was removed.
+    #[must_use]
+    pub fn is_removed(&self) -> bool {
+        let state = self.lock();
+        let folder = state.folders.get(self.folder);
+        folder.is_none_or(|folder| folder.is_removed)
+    }
+
+    /// Somebody does something to a file.
+    pub fn meddle(&self, name: &str, deed: Deed) {
+        let mut state = self.lock();
+        let Some(id) = state.names(self.folder).get(name).copied() else {
+            return;
+        };
+        match deed {
+            Deed::Remove => state.rename(self.folder, name, None),
+            Deed::MoveAway => {
+                let other = state.new_folder();
+                state.rename(other, name, Some(id));
+                state.rename(self.folder, name, None);
+            }
+            Deed::PutCopy => {
+                let copied = state.files.get(&id).map(|file| file.cached.clone());
+                state.next_id += 1;
+                let copy = state.next_id;
+                let file = File::settled(copied.unwrap_or_default());
+                state.files.insert(copy, Arc::new(file));
+                state.rename(self.folder, name, Some(copy));
+            }
+        }
+    }
+
+    /// The names of a run's segments, in order.
+    #[must_use]
+    pub fn segments_of(&self, run: RunId) -> Vec<String> {
+        let is_its = |name: &String| match FileName::parse(name) {
+            Some(FileName::Segment(of, _)) => of == run,
+            _ => false,
+        };
+        self.names().into_iter().filter(is_its).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trace_journal::storage::Storage;
+
+    use super::super::Process;
+    use super::*;
+
+    #[test]
+    fn who_has_a_directory_open_goes_on_in_it() {
+        let disk = SimDisk::new(Random::new(1));
+        let process = Process::start(&disk);
+        let file = process.create("one").unwrap();
+        let other = disk.replace_directory();
+        process.create("two").unwrap();
+        assert_eq!(disk.names(), ["one", "two"]);
+        assert!(other.names().is_empty() && Process::start(&other).list().unwrap().is_empty());
+        let same = process.identity_of("one").unwrap();
+        assert_eq!(same, file.identity().unwrap());
+        let stamp = process.stamp().unwrap();
+        disk.meddle("one", Deed::PutCopy);
+        assert_ne!(process.identity_of("one").unwrap(), same);
+        assert_ne!(process.stamp().unwrap(), stamp);
+        disk.meddle("one", Deed::MoveAway);
+        assert_eq!(disk.names(), ["two"]);
+        disk.remove_directory();
+        assert!(!Storage::is_linked(&process).unwrap() && process.create("three").is_err());
+    }
+}
