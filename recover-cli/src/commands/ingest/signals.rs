@@ -36,6 +36,9 @@ struct State {
 /// who presses a key twice takes longer.
 const ONE_MOMENT: Duration = Duration::from_millis(50);
 
+/// So long it may take to make everything durable before a third signal ends even that.
+const GRACE: Duration = Duration::from_secs(1);
+
 impl Signals {
     /// Starts listening; signals that this command was started to ignore stay ignored.
     pub(super) fn watch(words: &Words) -> io::Result<Signals> {
@@ -69,6 +72,7 @@ impl Signals {
 impl State {
     fn listen(&self, arriving: impl Iterator<Item = i32>, words: &Words, mut waker: UnixStream) {
         let mut counted_at: Option<Instant> = None;
+        let mut ended_at: Option<Instant> = None;
         let mut count = 0_u32;
         for signal in arriving {
             let now = Instant::now();
@@ -84,6 +88,7 @@ impl State {
                     "trace-recover: {name}: going on until the input ends; a second one ends it now"
                 )),
                 2 => {
+                    ended_at = Some(now);
                     self.stopped_by
                         .store(u8::try_from(signal).unwrap_or(u8::MAX), Ordering::SeqCst);
                     if self.is_closed.load(Ordering::SeqCst) {
@@ -94,7 +99,10 @@ impl State {
                     let _ = waker.write_all(&[0]);
                 }
                 // A disk that does not answer cannot be waited for.
-                _ => process::exit(exit.number().into()),
+                _ if ended_at.is_some_and(|at| now.duration_since(at) >= GRACE) => {
+                    process::exit(exit.number().into());
+                }
+                _ => {}
             }
         }
     }
