@@ -44,8 +44,8 @@ pub use reader::{
 #[doc(hidden)]
 pub use reader::{list_storage, verify_storage};
 pub use recovery::{
-    ByteClasses, DamagedRange, Fate, Liveness, Loss, RecordCounts, Report, RunReport, RunState,
-    SegmentReport, SegmentState, SessionReport,
+    ByteClasses, DamagedRange, Fate, Liveness, Loss, RecordCounts, RefusedReport, Report,
+    RunReport, RunState, SegmentReport, SegmentState, SessionReport,
 };
 pub use seq::{Address, Generation, RunId, SegmentNumber, Seq};
 pub use session::{Session, SessionBuilder, Span, SpanBuilder, SpanFinish, Written};

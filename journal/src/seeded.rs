@@ -79,6 +79,10 @@ bugs! {
     RoomNotClaimed,
     /// A note of refused records is forgotten if it could not be written.
     RefusedForgotten,
+    /// Refused records are noted before the next one that is written, and nowhere else.
+    RefusedNotNoted,
+    /// Nobody who reads the journal is told of refused records.
+    RefusedNotShown,
     /// No room is kept for the end of a segment.
     SealRoomNotKept,
     /// A seal's last number is one too low.

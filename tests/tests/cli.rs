@@ -138,7 +138,7 @@ fn list_as_json_has_exactly_these_members() {
         "ended_at": "1970-01-01T00:00:05.000000000Z",
         "last_at": "1970-01-01T00:00:05.000000000Z",
         "runs": 1, "records": 8, "spans": 3, "interrupted": 0, "tokens": 1375, "cost": 0.005,
-        "error": null, "loss": "none", "verified": false,
+        "error": null, "loss": "none", "verified": false, "refused": 0,
     }]);
     assert_eq!(rows, expected);
 }
@@ -395,7 +395,13 @@ fn the_report_as_json_has_exactly_these_members() {
         "exit_code",
     ];
     assert_eq!(names(&report), set(&top));
-    let counts = ["recovered", "lost_durable", "lost_unwitnessed", "retired"];
+    let counts = [
+        "recovered",
+        "lost_durable",
+        "lost_unwitnessed",
+        "retired",
+        "refused",
+    ];
     assert_eq!(names(&report["counts"]), set(&counts));
     let segment = [
         "file",
@@ -407,14 +413,22 @@ fn the_report_as_json_has_exactly_these_members() {
         "state",
     ];
     assert_eq!(names(&report["segments"][0]), set(&segment));
-    let run = ["run", "generation", "state", "durable_seq", "last_seq"];
+    let run = [
+        "run",
+        "generation",
+        "state",
+        "durable_seq",
+        "last_seq",
+        "refused",
+        "refusals",
+    ];
     assert_eq!(names(&report["runs"][0]), set(&run));
     assert_eq!(report["runs"][0]["state"], "crashed");
     assert_eq!(
         report["sessions"],
         json!([{
             "id": "s", "status": "crashed", "interrupted": 3, "loss": "none", "records": 7,
-            "spans": 4,
+            "spans": 4, "refused": 0,
         }])
     );
     assert_eq!(report["exit_code"], 0);

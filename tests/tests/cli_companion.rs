@@ -447,6 +447,8 @@ fn a_full_disk_refuses_lines_until_there_is_space() {
     // From here on it is open: what is full from the start is another test.
     let mut taken = vec![feed(&mut companion).1];
     let mut refused = 0;
+    // It is open then: one that finds a full disk waits longer than this.
+    taken.push(feed(&mut companion).1);
     for _ in 0..2 {
         let filler = Filler::new(&at.join("filler"), 0);
         while refused % 100 < 50 {

@@ -222,7 +222,11 @@ fn attempt(
         }
     }
     let (records, loss) = (view.record_count(session), view.loss(session));
-    Ok(fold.finish(records, loss))
+    Ok(fold.finish(records, loss).map(|mut summary| {
+        let open = (summary.started_at, summary.ended_at);
+        summary.refused = view.refused(session, summary.status, open);
+        summary
+    }))
 }
 
 /// What a segment's records of the session come to, if that is known, and how many spans are

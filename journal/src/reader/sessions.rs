@@ -127,7 +127,7 @@ pub(super) fn snapshot(
 /// The snapshot, and whether all records were where the survey says.
 fn fold(view: &View, session: &SessionPlaces, gatherer: &mut Gatherer) -> Result<(Snapshot, bool)> {
     let mut is_as_told = true;
-    let snapshot = Fold::snapshot(&session.id, |fold, mut keeper| -> Result<Loss> {
+    let mut snapshot = Fold::snapshot(&session.id, |fold, mut keeper| -> Result<Loss> {
         is_as_told = take_in(view, session, gatherer, fold, &mut keeper)?;
         Ok(match is_as_told {
             true => view.loss(session),
@@ -135,6 +135,9 @@ fn fold(view: &View, session: &SessionPlaces, gatherer: &mut Gatherer) -> Result
             false => Loss::Damage,
         })
     })?;
+    let (status, ended_at) = (snapshot.status(), snapshot.ended_at());
+    let open = (snapshot.started_at(), ended_at);
+    snapshot.set_refused(view.refused(session, status, open));
     Ok((snapshot, is_as_told))
 }
 

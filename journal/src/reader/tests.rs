@@ -133,7 +133,8 @@ fn the_report_has_the_documented_shape() {
     let file = |number| segment_name(1, number);
     let expected = serde_json::json!({
         "loss": "damage",
-        "counts": {"recovered": 14, "lost_durable": 1, "lost_unwitnessed": 0, "retired": 0},
+        "counts": {"recovered": 14, "lost_durable": 1, "lost_unwitnessed": 0, "retired": 0,
+            "refused": 0},
         "tail_bytes": 0,
         "segments": [
             {"file": file(1), "size": 8464, "ok_up_to": 8320, "records": 10, "first_seq": 1,
@@ -147,7 +148,7 @@ fn the_report_has_the_documented_shape() {
         ],
         "runs": [
             {"run": "00000001-000000000000abc1", "generation": 1, "state": "crashed",
-             "durable_seq": 11, "last_seq": 15},
+             "durable_seq": 11, "last_seq": 15, "refused": 0, "refusals": null},
         ],
         "sessions": [],
         "exit_code": 3,

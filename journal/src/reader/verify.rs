@@ -75,6 +75,7 @@ impl From<SessionSummary> for SessionReport {
             loss: told.loss,
             records: told.records,
             spans: told.spans,
+            refused: told.refused,
         }
     }
 }

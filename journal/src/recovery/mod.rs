@@ -20,10 +20,12 @@ pub(crate) mod joint;
 mod judge;
 pub(crate) mod neighbours;
 mod numbering;
+mod outcome;
 mod part;
 mod places;
 pub(crate) mod plan;
 mod probe;
+mod refusals;
 pub(crate) mod report;
 mod run;
 mod serialize;
@@ -47,6 +49,7 @@ pub use facts::{Liveness, Loss};
 pub(crate) use files::StrayState;
 pub(crate) use finding::Finding;
 pub(crate) use places::{Place, SessionRow};
+pub use refusals::RefusedReport;
 pub use report::{
     DamagedRange, RecordCounts, Report, RunReport, RunState, SegmentReport, SessionReport,
 };

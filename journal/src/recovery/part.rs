@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::apart::Allowance;
 use super::files::{HeaderFact, SegmentFile};
 use super::places::{Keeps, Places, PlacesBuilder};
+use super::refusals::Refusals;
 use crate::event::system::{self, RunOpen, Seal, SegmentStart, SessionRef, SyncMark};
-use crate::event::system::{Retired, RunClose, RunRecovered};
+use crate::event::system::{Refused, Retired, RunClose, RunRecovered};
 use crate::format::{FRAMES_OFFSET, FrameSeed, RecordKind, padded, seq_from, seq_low};
 use crate::seeded::{self, Bug};
 use crate::segment::{Portion, ScanInput, Scanned, Seen, scan};
@@ -68,6 +69,7 @@ pub(crate) struct Notes {
     pub(crate) crashes: Vec<(u32, Vec<u8>)>,
     pub(crate) recovered: Vec<Recovered>,
     pub(crate) retired: Vec<(RunId, u64, u64)>,
+    pub(crate) refused: Refusals,
     /// System records whose payload cannot be decoded: offset and length of the frame.
     pub(crate) undecodable: Vec<(u64, u64)>,
     /// Frames of kinds that only a later library knows.
@@ -315,6 +317,10 @@ fn note_runs(seen: &Seen<'_>, notes: &mut Notes) -> Option<()> {
             let run = run_id((retired.generation, retired.random));
             let range = (retired.first_seq, retired.last_seq);
             notes.retired.push((run, range.0, range.1));
+        }
+        RecordKind::REFUSED => {
+            let refused: Refused<'_> = system::decode(payload)?;
+            notes.refused.note(&refused);
         }
         RecordKind::SESSION_REF => {
             let declared: SessionRef<'_> = system::decode(payload)?;

@@ -8,6 +8,8 @@ use serde::Serialize;
 use super::classes::ByteClasses;
 use super::files::{Stray, StrayState};
 use super::finding::Finding;
+use super::outcome::exit_code;
+use super::refusals::RefusedReport;
 use super::run::{RunSurvey, SegmentState, SegmentSurvey};
 use super::serialize::{
     is_true, is_zero, loss_name, reason_code, run_name, state_name, status_name, texts,
@@ -45,7 +47,8 @@ pub struct Report {
     /// Every session that was asked for.
     pub sessions: Vec<SessionReport>,
     /// How a command that reports this ends: 0 nothing lost beyond a torn end, 1 something could
-    /// not be read, or all there is needs a later version, 3 damage, 4 nothing there.
+    /// not be read, or all there is needs a later version, 3 damage or refused records, 4 nothing
+    /// there.
     pub exit_code: u8,
 }
 
@@ -61,6 +64,9 @@ pub struct RecordCounts {
     pub lost_unwitnessed: u64,
     /// Missing ones that retention removed.
     pub retired: u64,
+    /// Ones that never became part of the journal, because an append was refused: the disk was
+    /// full, say. They are on record, and have no sequence numbers.
+    pub refused: u64,
 }
 
 /// One file.
@@ -150,6 +156,10 @@ pub struct RunReport {
     pub durable_seq: Option<Seq>,
     /// The last one of an intact record.
     pub last_seq: Option<Seq>,
+    /// How many records it refused.
+    pub refused: u64,
+    /// Why and when, if it refused any.
+    pub refusals: Option<RefusedReport>,
 }
 
 /// Whether a run is still there, and how it ended if not.
@@ -187,6 +197,9 @@ pub struct SessionReport {
     pub records: u64,
     /// Its spans, the root included.
     pub spans: u64,
+    /// Records that were refused while it was open, as far as is known; see
+    /// [`Snapshot::refused`](crate::Snapshot::refused).
+    pub refused: u64,
 }
 
 impl Report {
@@ -248,7 +261,10 @@ impl Report {
             version: run.unsupported.and_then(|found| found.version),
             durable_seq: Seq::new(run.witness.durable()),
             last_seq: run.last_seq,
+            refused: run.refused.count,
+            refusals: run.refused.report(),
         });
+        self.counts.refused = self.counts.refused.saturating_add(run.refused.count);
         let mut reasons = BTreeMap::new();
         for finding in &run.findings {
             if matches!(finding.verdict, Verdict::Torn | Verdict::Damage) {
@@ -379,21 +395,5 @@ fn segment_report(segment: &SegmentSurvey, reason: Option<DamageReason>) -> Segm
         bytes: segment.classes,
         reason,
         failure: scanned.error.as_ref().map(ToString::to_string),
-    }
-}
-
-fn exit_code(survey: &Survey) -> u8 {
-    let has_segments = survey.runs.iter().any(|run| !run.segments.is_empty());
-    let mut strays = survey.strays.iter();
-    if survey.has_failed() {
-        1
-    } else if survey.is_damaged() {
-        3
-    } else if has_segments {
-        0
-    } else if strays.any(|stray| matches!(stray.state, StrayState::Unsupported(_))) {
-        1
-    } else {
-        4
     }
 }

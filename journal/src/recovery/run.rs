@@ -10,6 +10,7 @@ use super::files::Unsupported;
 use super::finding::{Finding, MissingRange};
 use super::numbering::number;
 use super::part::{Opened, Part};
+use super::refusals::Refusals;
 use super::verdict::Verdict;
 use super::witness::Witness;
 use crate::error::DamageReason;
@@ -30,6 +31,8 @@ pub(crate) struct RunSurvey {
     pub(crate) closed: Option<Seq>,
     /// Payloads of crash notes of the run as a whole.
     pub(crate) crashes: Vec<(Seq, Vec<u8>)>,
+    /// What its notes say was refused.
+    pub(crate) refused: Refusals,
     pub(crate) witness: Witness,
     pub(super) fates: Fates,
     /// The highest sequence number of an intact record.
@@ -123,6 +126,7 @@ impl RunSurvey {
             opened: None,
             closed: None,
             crashes: Vec::new(),
+            refused: Refusals::default(),
             fates: Fates::of(&witness),
             witness,
             last_seq: None,
@@ -290,6 +294,7 @@ impl RunSurvey {
         if let Some((low, _)) = part.claims.closed {
             self.closed = Seq::new(seq_from(first_seq, low));
         }
+        self.refused.merge(part.notes.refused.clone());
         for (low, payload) in &part.notes.crashes {
             if let Some(seq) = Seq::new(seq_from(first_seq, *low)) {
                 self.crashes.push((seq, payload.clone()));

@@ -47,7 +47,7 @@ impl Recorder {
     /// Records an event in its JSON form.
     pub(crate) fn append_json(&self, line: &str) -> Result<Seq> {
         let line = JsonLine::parse(line.as_bytes(), None);
-        self.append_line(line.inspect_err(|error| self.sink.note_refused(error.code()))?)
+        self.append_line(line.inspect_err(|error| self.sink.note_refused(None, error.code()))?)
     }
 
     /// Records an event that was read from its JSON form.
@@ -121,15 +121,19 @@ impl Recorder {
         event: &mut Event<'e>,
         source: Option<RunId>,
     ) -> Result<Seq> {
-        self.sink.check()?;
+        let refuse = |event: &Event<'_>, error: &Error| {
+            self.sink
+                .note_refused(event.session.as_deref(), error.code());
+        };
         if event.session.is_none() {
             event.session = session.map(|session| Cow::Borrowed(session.as_str()));
         }
+        self.sink
+            .check()
+            .inspect_err(|error| refuse(event, error))?;
         self.complete(event);
-        if let Err(error) = self.redact(event).and_then(|()| check_session(event)) {
-            self.sink.note_refused(error.code());
-            return Err(error);
-        }
+        let checked = self.redact(event).and_then(|()| check_session(event));
+        checked.inspect_err(|error| refuse(event, error))?;
         if let (Action::Text(text), Some(id)) = (&mut event.action, &event.session) {
             let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
             texts.place(self.sink.opening(), id, text, source);
@@ -173,7 +177,8 @@ impl Recorder {
         let appended = match encoded {
             Ok(kind) => self.sink.append(kind, session, &buffer),
             Err(error) => {
-                self.sink.note_refused(error.code());
+                let session = session.map(SessionId::as_str);
+                self.sink.note_refused(session, error.code());
                 Err(error)
             }
         };

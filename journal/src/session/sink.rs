@@ -21,8 +21,8 @@ pub(crate) trait Sink: fmt::Debug + Send + Sync {
     /// Which of its runs is written to now.
     fn opening(&self) -> u16;
 
-    /// Counts a record that was refused before it had a payload.
-    fn note_refused(&self, code: &'static str);
+    /// Counts a record of this session that was refused before it had a payload.
+    fn note_refused(&self, session: Option<&str>, code: &'static str);
 
     /// Tells the error hook of an error nobody else is told of.
     fn report(&self, error: &Error);
@@ -71,13 +71,9 @@ impl Sink for Slot {
     }
 
     fn append(&self, kind: RecordKind, session: Option<&SessionId>, payload: &[u8]) -> Result<Seq> {
-        self.with_working(|core, opening| {
-            let number = match session {
-                None => 0,
-                Some(session) => session.number(opening, |id| core.session_index(id))?,
-            };
-            let appended = core.append(kind, number, payload);
-            appended.map(|seq| seq.in_opening(opening))
+        self.append_to(kind, payload, |core, opening| match session {
+            None => Ok(0),
+            Some(session) => session.number(opening, |id| core.session_index(id)),
         })
     }
 
@@ -85,10 +81,8 @@ impl Sink for Slot {
         self.current().map_or(0, |(_, opening)| opening)
     }
 
-    fn note_refused(&self, code: &'static str) {
-        if let Ok((core, _)) = self.current() {
-            core.note_refused(0, 0, code);
-        }
+    fn note_refused(&self, session: Option<&str>, code: &'static str) {
+        Slot::note_refused(self, session, code);
     }
 
     fn report(&self, error: &Error) {

@@ -41,7 +41,7 @@ impl Sink for Memory {
         0
     }
 
-    fn note_refused(&self, code: &'static str) {
+    fn note_refused(&self, _: Option<&str>, code: &'static str) {
         self.refused.lock().unwrap().push(code);
     }
 

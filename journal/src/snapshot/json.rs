@@ -15,7 +15,7 @@ const SCHEMA: &str = "trace-journal/snapshot/1";
 
 impl Serialize for Snapshot {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut json = serializer.serialize_struct("Snapshot", 17)?;
+        let mut json = serializer.serialize_struct("Snapshot", 18)?;
         json.serialize_field("schema", SCHEMA)?;
         json.serialize_field("id", &self.id)?;
         json.serialize_field("trace_id", &self.trace_id)?;
@@ -32,6 +32,7 @@ impl Serialize for Snapshot {
         json.serialize_field("runs", &self.runs)?;
         json.serialize_field("notes", &self.notes)?;
         json.serialize_field("loss", self.loss.as_str())?;
+        json.serialize_field("refused", &self.refused)?;
         json.end()
     }
 }

@@ -36,6 +36,7 @@ pub struct Snapshot {
     pub(super) runs: Vec<RunSnapshot>,
     pub(super) notes: Vec<Note>,
     pub(super) loss: Loss,
+    pub(super) refused: u64,
 }
 
 impl Snapshot {
@@ -188,6 +189,19 @@ impl Snapshot {
     #[must_use]
     pub fn loss(&self) -> Loss {
         self.loss
+    }
+
+    /// How many of its records were refused when they were appended, and so are not here.
+    ///
+    /// A note of refused records names the first few sessions it is about. What it counts is said
+    /// of each of these; and if they are not all, of each other one that was open at the time.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    pub(crate) fn set_refused(&mut self, refused: u64) {
+        self.refused = refused;
     }
 }
 

@@ -60,6 +60,8 @@ pub struct SessionSummary {
     pub loss: Loss,
     /// Its records were read; otherwise a cache was believed.
     pub verified: bool,
+    /// Records that were refused while it was open; see [`Snapshot::refused`].
+    pub refused: u64,
 }
 
 impl SessionSummary {
@@ -97,6 +99,7 @@ impl From<&Snapshot> for SessionSummary {
             error: snapshot.error().map(str::to_owned),
             loss: snapshot.loss(),
             verified: true,
+            refused: snapshot.refused(),
         }
     }
 }

@@ -80,15 +80,14 @@ impl Core {
     }
 
     fn close_run(&self, state: &mut SyncState) -> Result<()> {
-        if let Some(error) = self.poisoned() {
-            // Nothing is stored any more: the failed sync may have taken the space for it.
+        // After a failed sync nothing is stored any more: it may have taken the space for that.
+        state.names.want_all();
+        if let Err(error) = self.sync_all(state) {
+            self.end_lane();
             return Err(error);
         }
-        self.lock_lane().note_refused();
-        state.names.want_all();
-        self.sync_all(state)?;
         if self.is_left.load(Ordering::SeqCst) {
-            self.lock_lane().is_closed = true;
+            self.end_lane();
             return self.sync_all(state);
         }
         let durable_seq = self.watermark.durable();
@@ -103,6 +102,17 @@ impl Core {
         closed?;
         self.tidy(state);
         Ok(())
+    }
+
+    /// Has nothing more appended; the last that is written says what was refused. Not if the run
+    /// was given up: somebody else may be recovering it.
+    fn end_lane(&self) {
+        let run_file = lock(&self.run_file);
+        let mut lane = self.lock_lane();
+        if run_file.is_some() {
+            lane.note_refused_at_last();
+        }
+        lane.is_closed = true;
     }
 
     /// Syncs until everything written is durable. One sync leaves out what is behind an appender

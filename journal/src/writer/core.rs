@@ -16,6 +16,7 @@ use super::declared::Declared;
 use super::lane::{AppendFailure, Lane};
 use super::next::{NextSegment, segment_len_for};
 use super::outgoing::Outgoing;
+use super::refused::NEVER;
 use super::run_file::RunFile;
 use super::segment::{PrepareFailure, Segment};
 use super::sessions::Sessions;
@@ -55,6 +56,8 @@ pub(crate) struct Core {
     record_len_max: u64,
     /// Refused records are to be noted before the next one.
     pub(super) has_refused: AtomicBool,
+    /// When they are to be noted if no other comes, in nanoseconds as [`Core::now`] counts them.
+    pub(super) tell_at: AtomicU64,
     /// Somebody has waited for a sync since the last rotation.
     pub(super) has_waited: AtomicBool,
     /// Little of the active segment is still writable.
@@ -117,6 +120,7 @@ impl Core {
             group: Group::default(),
             record_len_max: (parts.settings.record_bytes_max).min(u64::from(PAYLOAD_LEN_MAX)),
             has_refused: AtomicBool::new(false),
+            tell_at: AtomicU64::new(NEVER),
             has_waited: AtomicBool::new(false),
             wants_window: AtomicBool::new(false),
             window_len: AtomicU64::new(WINDOW_LEN_MIN),
@@ -163,7 +167,9 @@ impl Core {
 
     /// Appends one record; when this returns `Ok`, the record survives the death of the process.
     pub(crate) fn append(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
-        self.check_open()?;
+        if let Err(error) = self.check_open() {
+            return Err(self.refuse((kind, session), payload, error));
+        }
         if seeded::has(Bug::AppendWaitsForSync) {
             drop(lock(&self.sync));
         }
@@ -179,10 +185,7 @@ impl Core {
     #[inline(never)]
     fn append_with_lane(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
         let appended = self.try_append(kind, session, payload);
-        if let Err(error) = &appended {
-            self.note_refused(session, payload.len(), error.code());
-        }
-        appended
+        appended.map_err(|error| self.refuse((kind, session), payload, error))
     }
 
     fn try_append(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
@@ -220,6 +223,7 @@ impl Core {
         let appended = lane.append(record, durable, &mut take_next);
         if appended.is_ok() {
             self.has_refused.store(false, Ordering::SeqCst);
+            self.tell_at.store(NEVER, Ordering::SeqCst);
         }
         drop(lane);
         let active = self.controls.active();

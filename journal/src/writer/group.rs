@@ -194,7 +194,7 @@ impl Lane {
         records: impl Iterator<Item = (RecordKind, u32, &'a [u8])>,
     ) -> Option<u64> {
         let segment = Arc::clone(&self.active);
-        if self.is_closed || !self.refused.is_empty() {
+        if self.is_closed || !self.refused.tallies.is_empty() {
             return None;
         }
         let frame = |(kind, session, payload)| {

@@ -10,7 +10,7 @@ use super::core::lock;
 use super::declared::Declared;
 use super::outgoing::{Outgoing, encode};
 use super::primitives::Mutex;
-use super::refused::Tallies;
+use super::refused::Pending;
 use super::reserve::Tail;
 use super::segment::{PrepareFailure, Segment, is_full};
 use super::unsynced::Unsynced;
@@ -45,7 +45,7 @@ pub(super) struct Lane {
     controls: Arc<Controls>,
     pub(super) declared: Arc<Declared>,
     pub(super) is_closed: bool,
-    pub(super) refused: Tallies,
+    pub(super) refused: Pending,
     unsynced: Arc<Mutex<Unsynced>>,
     buffer: Vec<u8>,
 }
@@ -60,7 +60,7 @@ impl Lane {
             unsynced: Arc::new(Mutex::new(Unsynced::new(Arc::clone(&first)))),
             active: first,
             is_closed: false,
-            refused: Tallies::default(),
+            refused: Pending::default(),
             buffer: Vec::new(),
         };
         lane.active.begin(Seq::FIRST.get(), 0);
@@ -94,18 +94,18 @@ impl Lane {
         loop {
             let segment = Arc::clone(&self.active);
             let before = record
-                .before(&segment, &self.declared, &self.refused)
+                .before(&segment, &self.declared, &self.refused.tallies)
                 .map_err(AppendFailure::Refused)?;
             let frames = before.frames(&segment, &record);
             if seeded::has(Bug::RefusedForgotten) {
-                self.refused.clear();
+                self.refused.tallies.clear();
             }
             if seeded::has(Bug::DeclaredTooEarly) {
                 self.declared.add(segment.number, record.session);
             }
             if let Some(seq) = self.put(&segment, &frames)? {
                 if before.says_refused() {
-                    self.refused.clear();
+                    self.refused.was_told();
                 }
                 self.declared.add(segment.number, record.session);
                 return Ok(Seq::new(seq).unwrap_or(Seq::MAX));
@@ -132,31 +132,27 @@ impl Lane {
         self.put_system(RecordKind::SYNC_MARK, &mark).ok().flatten()
     }
 
-    /// Writes the notes of refused records if there are any and they fit.
-    pub(super) fn note_refused(&mut self) {
-        let Some(said) = self.refused.note() else {
-            return;
-        };
-        if matches!(self.put_system(RecordKind::REFUSED, &said), Ok(Some(_))) {
-            self.refused.clear();
-        }
-    }
-
     fn clocks(&self) -> Clocks {
         clocks(self.storage.clocks())
     }
 
-    /// Writes a last record and the last seal into the room kept for them. Afterwards the lane
-    /// is closed, whatever the outcome.
+    /// Writes what is still to be said of refused records, a last record and the last seal into
+    /// the room kept for them. Afterwards the lane is closed, whatever the outcome.
     pub(super) fn close(&mut self, last: &RunClose<'_>, durable_seq: u64) -> Result<()> {
         self.is_closed = true;
-        // After a failed write the tail is soiled by half a frame; only a seal goes over that.
-        let last = if self.active.reserve.tail().is_held {
-            None
-        } else {
-            Some(encode(last)?)
-        };
-        self.seal(last.as_deref(), None, durable_seq)
+        let note = self.last_note();
+        let mut before: Vec<_> = note
+            .map(|note| (RecordKind::REFUSED, note))
+            .into_iter()
+            .collect();
+        // After a failed write the tail is soiled by half a frame: the run is not said to be
+        // closed then.
+        if !self.active.reserve.tail().is_held {
+            before.push((RecordKind::RUN_CLOSE, encode(last)?));
+        }
+        self.seal(&before, None, durable_seq)?;
+        self.refused.was_told();
+        Ok(())
     }
 
     /// Writes frames one after the other and gives the sequence number of the last; `None` if
@@ -228,7 +224,7 @@ impl Lane {
             PrepareFailure::Poison(error) => AppendFailure::Poison(error),
         })?;
         // Without a seal, the next segment's start still says where this one ends.
-        let is_sealed = self.seal(None, Some(next.number.0), durable_seq).is_ok();
+        let is_sealed = self.seal(&[], Some(next.number.0), durable_seq).is_ok();
         let left = std::mem::replace(&mut self.active, next);
         let end = left.reserve.tail();
         self.active
@@ -257,15 +253,15 @@ impl Lane {
         Ok(())
     }
 
-    /// Ends the active segment at its tail, after a last record if there is one: from now on its
+    /// Ends the active segment at its tail, after last records if there are any: from now on its
     /// end is fixed, sealed or not.
     fn seal(
         &mut self,
-        last: Option<&[u8]>,
+        before: &[(RecordKind, Vec<u8>)],
         next_segment: Option<u32>,
         durable_seq: u64,
     ) -> Result<()> {
-        let sealed = self.try_seal(last, next_segment, durable_seq);
+        let sealed = self.try_seal(before, next_segment, durable_seq);
         if sealed.is_err() {
             self.active.reserve.close(0, 0, u64::MAX);
         }
@@ -274,7 +270,7 @@ impl Lane {
 
     fn try_seal(
         &mut self,
-        last: Option<&[u8]>,
+        before: &[(RecordKind, Vec<u8>)],
         next_segment: Option<u32>,
         durable_seq: u64,
     ) -> Result<()> {
@@ -283,8 +279,9 @@ impl Lane {
         // nobody can take any more.
         segment.reserve.hold(0, u64::MAX);
         let tail = segment.reserve.tail();
-        let last_seq =
-            segment.seq_at(tail) + u64::from(last.is_some() && !seeded::has(Bug::SealMiscounts));
+        let miscount = seeded::either(Bug::SealMiscounts, 1, 0);
+        let len = u64::try_from(before.len()).unwrap_or(0);
+        let last_seq = segment.seq_at(tail) + len.saturating_sub(miscount);
         let seal = Seal {
             last_seq,
             next_segment,
@@ -292,9 +289,10 @@ impl Lane {
             extras: Vec::new(),
         };
         let payload = encode(&seal)?;
-        let last = last.map(|payload| segment.frame(RecordKind::RUN_CLOSE, 0, payload));
+        let before = before.iter();
+        let before = before.map(|(kind, payload)| segment.frame(*kind, 0, payload));
         let seal = segment.frame(RecordKind::SEAL, 0, &payload);
-        let frames: Vec<_> = last.into_iter().chain([seal]).collect();
+        let frames: Vec<_> = before.chain([seal]).collect();
         self.write(&segment, &frames, tail)?;
         let is_closed = (segment.reserve).close_at(tail, count(&frames), frames_len(&frames));
         debug_assert!(is_closed, "nobody else moves a held end");
@@ -302,7 +300,7 @@ impl Lane {
     }
 
     /// As [`put`](Lane::put), by positioned writes; after a failure only a seal may follow.
-    fn write_next(
+    pub(super) fn write_next(
         &mut self,
         segment: &Segment,
         frames: &[Frame<'_>],

@@ -1,10 +1,17 @@
 //! Records that were refused, counted until the journal can say so in a record.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::core::Core;
+use super::lane::Lane;
+use super::outgoing::encode;
 use super::primitives::atomic::Ordering;
+use crate::error::{Error, Result};
 use crate::event::system::{Clocks, REFUSED_CODE_LEN_MAX, REFUSED_SESSIONS_MAX, Refused};
+use crate::format::RecordKind;
+use crate::seeded::{self, Bug};
 
 /// One record that was refused.
 #[derive(Clone, Copy, Debug)]
@@ -39,19 +46,163 @@ struct Sessions {
     count: u64,
 }
 
+/// What was refused and is not on record yet, and when it is to be.
+///
+/// The first refusal is put on record at once and those after it at growing intervals, as far as
+/// there is room; with the next record that is written; and at the end, into the room kept for it.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    pub(super) tallies: Tallies,
+    /// When the next note may be written; `None`: at once.
+    next_at: Option<Duration>,
+    interval: Duration,
+}
+
+impl Pending {
+    fn is_due(&self, now: Duration) -> bool {
+        self.next_at.is_none_or(|at| at <= now)
+    }
+
+    /// The next note has to wait, longer than the one before.
+    fn postpone(&mut self, now: Duration) {
+        self.interval = (self.interval * 2).clamp(INTERVAL_MIN, INTERVAL_MAX);
+        self.next_at = Some(now + self.interval);
+    }
+
+    /// A record was written, with all there was to say before it.
+    pub(super) fn was_told(&mut self) {
+        *self = Pending::default();
+    }
+}
+
 impl Core {
-    /// Counts a record that was refused before or while it was appended.
-    pub(crate) fn note_refused(&self, session: u32, payload_len: usize, code: &'static str) {
-        if self.check_open().is_ok() {
-            let refusal = Refusal {
-                bytes: u64::try_from(payload_len).unwrap_or(u64::MAX),
-                code,
-                session,
-                at: self.clocks(),
-            };
-            self.lock_lane().refused.add(refusal);
-            self.has_refused.store(true, Ordering::SeqCst);
+    /// Counts a record that is not appended for this reason, which it gives back.
+    #[cold]
+    pub(super) fn refuse(
+        &self,
+        (kind, session): (RecordKind, u32),
+        payload: &[u8],
+        error: Error,
+    ) -> Error {
+        // The journal's own notes are no records that anybody misses.
+        if kind.system_name().is_none() {
+            self.note_refused(session, payload.len(), error.code());
         }
+        error
+    }
+
+    /// Counts a record that was refused before or while it was appended, and puts that on record
+    /// if it is time to. The host's own doing is not counted: appends after the end, or in a fork.
+    pub(crate) fn note_refused(&self, session: u32, payload_len: usize, code: &'static str) {
+        // In a fork a lock may never be free.
+        if self.check_process().is_err() || code == Error::Closed.code() {
+            return;
+        }
+        let refusal = Refusal {
+            bytes: u64::try_from(payload_len).unwrap_or(u64::MAX),
+            code,
+            session,
+            at: self.clocks(),
+        };
+        let mut lane = self.lock_lane();
+        // What a poisoned run refuses is for the run that takes its place to tell.
+        if lane.is_closed && !self.is_poisoned() {
+            return;
+        }
+        lane.refused.tallies.add(refusal);
+        self.note_due(&mut lane);
+    }
+
+    /// Has a run that takes this one's place tell what this one has refused and not told.
+    pub(super) fn leave_refused_to(&self, heir: &Core) {
+        let mut left = std::mem::take(&mut self.lock_lane().refused.tallies);
+        left.renumber(|index| {
+            let id = self.sessions.id(index);
+            id.and_then(|id| heir.sessions.number(&id).ok())
+                .unwrap_or(0)
+        });
+        heir.take_refused(left);
+    }
+
+    /// Counts what somebody else has refused.
+    pub(super) fn take_refused(&self, more: Tallies) {
+        if more.is_empty() {
+            return;
+        }
+        let mut lane = self.lock_lane();
+        lane.refused.tallies.merge(more);
+        self.note_due(&mut lane);
+    }
+
+    /// Puts on record what was refused, if it is time to.
+    pub(super) fn tell_refused(&self) {
+        self.note_due(&mut self.lock_lane());
+    }
+
+    fn note_due(&self, lane: &mut Lane) {
+        let now = self.now();
+        let is_over = lane.is_closed || self.is_poisoned();
+        if !is_over && lane.refused.is_due(now) && !seeded::has(Bug::RefusedNotNoted) {
+            lane.note_refused();
+            lane.refused.postpone(now);
+        }
+        let tell_at = lane
+            .refused
+            .next_at
+            .filter(|_| !lane.refused.tallies.is_empty());
+        self.has_refused.store(tell_at.is_some(), Ordering::SeqCst);
+        let nanoseconds = tell_at.map_or(NEVER, |at| u64::try_from(at.as_nanos()).unwrap_or(NEVER));
+        self.tell_at.store(nanoseconds, Ordering::SeqCst);
+        self.bell.ring_if_resting();
+    }
+
+    /// When what was refused is to be put on record, if anything was.
+    pub(super) fn tell_at(&self) -> Option<Duration> {
+        let nanoseconds = self.tell_at.load(Ordering::SeqCst);
+        (nanoseconds != NEVER).then(|| Duration::from_nanos(nanoseconds))
+    }
+}
+
+impl Lane {
+    /// Writes the notes of refused records if there are any and they fit where records do.
+    pub(super) fn note_refused(&mut self) {
+        let notes = self.refused.tallies.notes();
+        let whole = self.refused.tallies.note();
+        for notes in [notes, whole.into_iter().collect()] {
+            let payloads: Result<Vec<_>> = notes.iter().map(encode).collect();
+            let payloads = payloads.unwrap_or_default();
+            let segment = Arc::clone(&self.active);
+            let payloads = payloads.iter();
+            let frames = payloads.map(|payload| segment.frame(RecordKind::REFUSED, 0, payload));
+            let frames: Vec<_> = frames.collect();
+            if !frames.is_empty() && matches!(self.put(&segment, &frames), Ok(Some(_))) {
+                self.refused.tallies.clear();
+                return;
+            }
+        }
+    }
+
+    /// Writes a last note into the room kept for it; nothing is written behind it.
+    pub(super) fn note_refused_at_last(&mut self) {
+        let Some(payload) = self.last_note() else {
+            return;
+        };
+        let segment = Arc::clone(&self.active);
+        let frames = [segment.frame(RecordKind::REFUSED, 0, &payload)];
+        if matches!(
+            self.write_next(&segment, &frames, segment.file_len),
+            Ok(Some(_))
+        ) {
+            self.refused.tallies.clear();
+        }
+    }
+
+    /// All that is still to be said, as the payload of one note.
+    pub(super) fn last_note(&self) -> Option<Vec<u8>> {
+        let note = self.refused.tallies.note()?;
+        encode(&note)
+            .ok()
+            .filter(|_| !seeded::has(Bug::RefusedNotNoted))
     }
 }
 
@@ -72,6 +223,26 @@ impl Tallies {
         tally.sessions.add(refusal.session);
     }
 
+    /// Counts what others have counted, too.
+    pub(super) fn merge(&mut self, more: Tallies) {
+        for tally in more.0 {
+            match self.0.iter_mut().find(|known| known.code == tally.code) {
+                Some(known) => known.merge(&tally),
+                None => self.0.push(tally),
+            }
+        }
+    }
+
+    /// Gives the sessions other indices.
+    fn renumber(&mut self, number: impl Fn(u32) -> u32) {
+        for tally in &mut self.0 {
+            let sessions = std::mem::take(&mut tally.sessions);
+            sessions
+                .all()
+                .for_each(|index| tally.sessions.add(number(index)));
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -85,12 +256,7 @@ impl Tallies {
     pub(super) fn note(&self) -> Option<Refused<'static>> {
         let mut tallies = self.0.iter();
         let mut whole = tallies.next()?.clone();
-        for tally in tallies {
-            whole.count = whole.count.saturating_add(tally.count);
-            whole.bytes = whole.bytes.saturating_add(tally.bytes);
-            whole.last = tally.last;
-            tally.sessions.all().for_each(|s| whole.sessions.add(s));
-        }
+        tallies.for_each(|tally| whole.merge(tally));
         Some(whole.note())
     }
 
@@ -111,6 +277,15 @@ impl Tally {
             last: refusal.at,
             sessions,
         }
+    }
+
+    fn merge(&mut self, more: &Tally) {
+        self.count = self.count.saturating_add(more.count);
+        self.bytes = self.bytes.saturating_add(more.bytes);
+        self.last = more.last;
+        more.sessions
+            .all()
+            .for_each(|session| self.sessions.add(session));
     }
 
     fn note(&self) -> Refused<'static> {
@@ -161,6 +336,13 @@ impl Sessions {
         })
     }
 }
+
+/// The shortest time from one note to the next, and the longest.
+const INTERVAL_MIN: Duration = Duration::from_secs(1);
+const INTERVAL_MAX: Duration = Duration::from_secs(3600);
+
+/// Nothing is to be told.
+pub(super) const NEVER: u64 = u64::MAX;
 
 #[cfg(test)]
 mod tests {

@@ -17,6 +17,8 @@ pub(super) struct Facts {
     pub(super) has_idle_window_since: Option<Duration>,
     /// Since when everything is durable and only the mark that says so is not.
     pub(super) unwitnessed_since: Option<Duration>,
+    /// When refused records are to be noted, if there are any.
+    pub(super) tell_at: Option<Duration>,
     pub(super) sync_interval: Duration,
 }
 
@@ -30,6 +32,8 @@ pub(super) enum Decision {
     CloseWindow,
     /// Write one more mark and sync it, so that a later crash shows what was durable.
     Witness,
+    /// Put on record what was refused.
+    Tell,
     Sleep(Option<Duration>),
 }
 
@@ -50,13 +54,15 @@ pub(super) fn decide(facts: &Facts) -> Decision {
         Decision::Close
     } else if facts.wants_sync || is_sync_due || facts.is_over_sync_bytes {
         Decision::Sync
+    } else if facts.tell_at.is_some_and(|at| at <= facts.now) {
+        Decision::Tell
     } else if facts.dirty_since.is_none() && witness_at.is_some_and(|at| at <= facts.now) {
         Decision::Witness
     } else if facts.dirty_since.is_none() && close_at.is_some_and(|at| at <= facts.now) {
         Decision::CloseWindow
     } else {
         let idle = witness_at.into_iter().chain(close_at).min();
-        let due = sync_at.or(idle);
+        let due = sync_at.or(idle).into_iter().chain(facts.tell_at).min();
         Decision::Sleep(due.map(|at| at.saturating_sub(facts.now)))
     }
 }
@@ -79,6 +85,7 @@ mod tests {
         is_over_sync_bytes: false,
         has_idle_window_since: None,
         unwitnessed_since: None,
+        tell_at: None,
         sync_interval: Duration::from_millis(50),
     };
 
@@ -143,6 +150,23 @@ mod tests {
             ..idle
         };
         assert_eq!(decide(&dirty), Decision::Sleep(Some(CALM.sync_interval)));
+    }
+
+    #[test]
+    fn what_was_refused_is_told_when_it_is_time_to() {
+        let soon = Some(CALM.now + Duration::from_millis(10));
+        let tell_at = soon;
+        let rest = Some(Duration::from_millis(10));
+        assert_eq!(decide(&Facts { tell_at, ..CALM }), Decision::Sleep(rest));
+        let dirty_since = Some(CALM.now);
+        let now = CALM.now + Duration::from_millis(10);
+        let late = Facts {
+            now,
+            tell_at,
+            dirty_since,
+            ..CALM
+        };
+        assert_eq!(decide(&late), Decision::Tell);
     }
 
     #[test]

@@ -8,12 +8,15 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::core::Core;
+use super::core::{Core, lock};
 use super::errors::ErrorLog;
+use super::refused::{Refusal, Tallies};
 use super::wait::WhenDurable;
 use crate::error::{Error, Result};
+use crate::event::system::Clocks;
 use crate::format::RecordKind;
 use crate::seq::Seq;
+use crate::time::Timestamp;
 
 /// Opens another run of the same journal.
 pub(crate) type Reopen = Box<dyn Fn() -> Result<Arc<Core>> + Send + Sync>;
@@ -28,6 +31,10 @@ pub(crate) struct Slot {
     /// `None`: a failed run is not followed by another.
     reopen: Option<Reopen>,
     last_attempt: Mutex<Instant>,
+    /// What was refused while there was no run at all.
+    missed: Mutex<Tallies>,
+    /// The process that made it: in a fork of it a lock may never be free.
+    process: u32,
 }
 
 /// The runs of a handle at one moment.
@@ -70,6 +77,8 @@ impl Slot {
             errors,
             reopen,
             last_attempt: Mutex::new(Instant::now()),
+            missed: Mutex::default(),
+            process: std::process::id(),
         }
     }
 
@@ -112,12 +121,62 @@ impl Slot {
         &self.errors
     }
 
-    /// Appends a record without session or of a session of the current run.
+    /// Appends a record without session.
     pub(crate) fn append(&self, kind: RecordKind, payload: &[u8]) -> Result<Seq> {
-        self.with_working(|core, opening| {
-            let appended = core.append(kind, 0, payload);
+        self.append_to(kind, payload, |_, _| Ok(0))
+    }
+
+    /// Appends a record of the session that `number` finds the index of, in the run it is given.
+    pub(crate) fn append_to(
+        &self,
+        kind: RecordKind,
+        payload: &[u8],
+        number: impl Fn(&Core, u16) -> Result<u32>,
+    ) -> Result<Seq> {
+        let appended = self.with_working(|core, opening| {
+            let session = number(core, opening);
+            let session = session.inspect_err(|error| {
+                core.note_refused(0, payload.len(), error.code());
+            })?;
+            let appended = core.append(kind, session, payload);
             appended.map(|seq| seq.in_opening(opening))
+        });
+        appended.inspect_err(|error| {
+            if let Error::Disabled { .. } = error {
+                self.miss(payload.len(), error.code());
+            }
         })
+    }
+
+    /// Counts a record of a session that was refused before it was encoded.
+    pub(crate) fn note_refused(&self, session: Option<&str>, code: &'static str) {
+        match self.current() {
+            Ok((core, _)) => {
+                let number = session.and_then(|id| core.session_index(id).ok());
+                core.note_refused(number.unwrap_or(0), 0, code);
+            }
+            Err(_) => self.miss(0, code),
+        }
+    }
+
+    /// Counts a record that came while there was no run; the first run there is will tell.
+    #[cold]
+    fn miss(&self, payload_len: usize, code: &'static str) {
+        if self.process != std::process::id() {
+            return;
+        }
+        let now = Timestamp::now();
+        let refusal = Refusal {
+            bytes: u64::try_from(payload_len).unwrap_or(u64::MAX),
+            code,
+            session: 0,
+            at: Clocks {
+                wall_seconds: now.seconds(),
+                wall_nanoseconds: now.nanoseconds(),
+                boot_nanoseconds: 0,
+            },
+        };
+        lock(&self.missed).add(refusal);
     }
 
     pub(crate) fn wait_durable(&self, seq: Seq, deadline: Option<Instant>) -> Result<()> {
@@ -195,12 +254,17 @@ impl Slot {
             },
         };
         let past = openings.past.iter().cloned().chain([failed]).collect();
-        let current = Ok(core);
+        let current = Ok(Arc::clone(&core));
         let now = Arc::new(Openings { current, past });
         // Only whoever holds the lock of the last attempt comes here.
         self.later
             .get_or_init(|| ArcSwap::new(Arc::clone(&now)))
             .store(now);
+        // Who comes from now on finds the new run.
+        match &openings.current {
+            Ok(failed) => failed.leave_refused_to(&core),
+            Err(_) => core.take_refused(std::mem::take(&mut *lock(&self.missed))),
+        }
     }
 
     fn read(&self) -> Reading<'_> {
@@ -258,6 +322,7 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     use super::*;
+    use crate::recovery::survey::{Depth, Scope, survey};
     use crate::seq::Generation;
     use crate::settings::WriterSettings;
     use crate::storage::DiskStorage;
@@ -278,6 +343,13 @@ mod tests {
             dead_runs: std::collections::BTreeSet::new(),
         };
         open.open()
+    }
+
+    /// How many records were refused, as each run tells.
+    fn refused(dir: &Path) -> Vec<u64> {
+        let storage = DiskStorage::open(dir).unwrap();
+        let found = survey(&storage, Scope::All, Depth::Everything).unwrap();
+        found.runs.iter().map(|run| run.refused.count).collect()
     }
 
     fn let_time_pass(slot: &Slot) {
@@ -314,6 +386,7 @@ mod tests {
         let next = slot.append(KIND, b"in the next run").unwrap();
         assert_eq!((durable.opening(), next.opening()), (0, 1));
         slot.wait_durable(next, None).unwrap();
+        assert_eq!(refused(dir.path()), [0, 1]);
         let outcomes = [durable, lost, next].map(|seq| outcome(&slot, seq));
         assert_eq!(outcomes, [None, Some("poisoned"), None]);
         slot.current().unwrap().0.close(None).unwrap();
@@ -334,14 +407,15 @@ mod tests {
             }
         });
         let slot = Slot::new(Err(Error::Closed), Arc::clone(&errors), Some(reopen));
-        let refused = || slot.append(KIND, b"").unwrap_err().code();
-        assert_eq!(refused(), "disabled");
+        let code = || slot.append(KIND, b"").unwrap_err().code();
+        assert_eq!(code(), "disabled");
         let_time_pass(&slot);
-        assert_eq!(refused(), "disabled");
+        assert_eq!(code(), "disabled");
         assert_eq!(errors.counts(), [("timeout", 1)]);
         let_time_pass(&slot);
         let seq = slot.append(KIND, b"at last").unwrap();
         assert_eq!(seq.opening(), 1);
+        assert_eq!(refused(dir.path()), [2]);
         slot.current().unwrap().0.close(None).unwrap();
     }
 }

@@ -114,6 +114,7 @@ impl Core {
             is_over_sync_bytes: is_over,
             has_idle_window_since: state.calm_since.filter(|_| self.active().writable_to() > 0),
             unwitnessed_since: state.unwitnessed_since,
+            tell_at: self.tell_at(),
             sync_interval: self.settings.sync_interval,
         })
     }
@@ -130,6 +131,7 @@ impl Core {
                 lock(&self.next).expire_writable();
             }
             Decision::Witness => self.witness(state, now),
+            Decision::Tell => self.tell_refused(),
             Decision::Close | Decision::Sleep(_) => {}
         }
     }

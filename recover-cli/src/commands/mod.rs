@@ -10,7 +10,7 @@ mod trouble;
 
 use std::path::Path;
 
-use trace_journal::{Mode, Reader, Report};
+use trace_journal::{Loss, Mode, Reader, Report};
 
 use self::trouble::{argument_of, explain, say_compressed, say_unread, shown};
 use crate::args::Verb;
@@ -129,7 +129,14 @@ fn finish(dir: &Path, report: &Report, count: usize) -> Outcome<Exit> {
     if exit == Exit::NothingMatched || exit == Exit::Done && count == 0 {
         say(&format!("trace-recover: no sessions in {}", shown(dir)));
     }
-    if exit == Exit::Lost {
+    if report.counts.refused > 0 {
+        let records = counted(report.counts.refused, "record was", "records were");
+        let (program, at) = (program(), argument_of(dir));
+        say(&format!(
+            "trace-recover: {records} refused, so they are missing; {program} verify {at}"
+        ));
+    }
+    if exit == Exit::Lost && report.loss == Loss::Damage {
         let (program, lost) = (program(), report.counts.lost_durable);
         let lost = match lost {
             0 => "records may be lost".to_owned(),

@@ -73,14 +73,24 @@ fn print_head(snapshot: &Snapshot, output: &mut Output) -> Outcome<()> {
     if let Some(error) = snapshot.error() {
         whole_label(status.as_str(), error, output)?;
     }
-    whole_label("lost", lost(snapshot.loss()), output)
+    if snapshot.refused() > 0 {
+        let records = counted(snapshot.refused(), "record", "records");
+        let words = format!("{records} WHILE IT WAS OPEN: see the report of `recover`");
+        whole_label("refused", &words, output)?;
+    }
+    match lost(snapshot) {
+        Some(words) => whole_label("lost", words, output),
+        None => Ok(()),
+    }
 }
 
-fn lost(loss: Loss) -> &'static str {
-    match loss {
-        Loss::None => "nothing",
-        Loss::Tail => "at most an end that was never seen durable",
-        Loss::Damage => "DURABLE RECORDS OR PARTS OF THEM: see the report of `recover`",
+fn lost(snapshot: &Snapshot) -> Option<&'static str> {
+    match snapshot.loss() {
+        // What was refused is not here either.
+        Loss::None if snapshot.refused() > 0 => None,
+        Loss::None => Some("nothing"),
+        Loss::Tail => Some("at most an end that was never seen durable"),
+        Loss::Damage => Some("DURABLE RECORDS OR PARTS OF THEM: see the report of `recover`"),
     }
 }
 

@@ -42,6 +42,8 @@ HalfFrameTaken           | disk-full      | syncs         | a_write_cut_short
 HalfFrameLeft            | disk-full      | syncs         | a_write_cut_short
 SyncedEndNotRenewed      | disk-full      | sim           | a_page_in_which
 RefusedForgotten         | disk-full      | syncs         | a_full_disk_refuses
+RefusedNotNoted          | disk-full      | refused       | a_disk_that_stays_full
+RefusedNotShown          | disk-full      | refused       | a_disk_that_stays_full
 CutWithoutSeal           | disk-full      | syncs         | a_segment_that_could_not
 DeclaredTooEarly         | disk-full      | syncs         | a_session_whose_first
 HeldEndTaken             | killed         | trace_journal | a_held_end_is_taken

@@ -218,6 +218,7 @@ fn is_kept(seen: &Seen<'_>) -> bool {
         | RecordKind::RUN_OPEN
         | RecordKind::RUN_CLOSE
         | RecordKind::RUN_RECOVERED
+        | RecordKind::REFUSED
         | RecordKind::RETIRED => true,
         RecordKind::CRASH_NOTE => seen.header.session == 0,
         _ => false,

@@ -70,6 +70,7 @@ pub(super) fn finish(mut fold: Fold<'_>, loss: Loss) -> (Snapshot, Vec<SpanSnaps
         runs: runs(&fold.branches, &verdict),
         notes: fold.notes.finish(),
         loss,
+        refused: 0,
     };
     (snapshot, spans)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use trace_journal::{
     DamagedRange, Report, SegmentReport, SegmentState, Seq, SessionReport, SessionStatus,
 };
+use trace_journal::{RefusedReport, RunReport};
 
 use crate::escape::one_line;
 use crate::failure::{Exit, Outcome};
@@ -22,6 +23,11 @@ pub(super) fn print(
     output.folded(&verdict(report), 2)?;
     for range in &report.ranges {
         output.folded(&range_line(range), 2)?;
+    }
+    for run in &report.runs {
+        if let Some(refusals) = &run.refusals {
+            output.folded(&refused_line(run, refusals), 2)?;
+        }
     }
     let (sound, odd): (Vec<_>, Vec<_>) = report.segments.iter().partition(|one| is_sound(one));
     for segment in odd {
@@ -56,9 +62,10 @@ fn verdict(report: &Report) -> String {
     let crashed = sessions.iter().filter(|session| is_crashed(session));
     let interrupted: u64 = sessions.iter().map(|session| session.interrupted).sum();
     format!(
-        "loss={} missing={} sessions={} crashed={} interrupted={interrupted}",
+        "loss={} missing={} refused={} sessions={} crashed={} interrupted={interrupted}",
         report.loss.as_str(),
         report.missing(),
+        report.counts.refused,
         sessions.len(),
         crashed.count()
     )
@@ -101,6 +108,18 @@ fn segment_line(segment: &SegmentReport) -> String {
         segment.records,
         segment.state.as_str(),
         segment.reason.map_or("none", |reason| reason.code())
+    )
+}
+
+fn refused_line(run: &RunReport, refusals: &RefusedReport) -> String {
+    format!(
+        "refused={} run={} bytes={} reason={} first={} last={}",
+        run.refused,
+        run.run,
+        refusals.bytes,
+        one_line(&refusals.codes.join(",")),
+        refusals.first_at,
+        refusals.last_at
     )
 }
 
