@@ -127,6 +127,33 @@ fn a_waker_that_panics_harms_nobody() {
 }
 
 #[test]
+fn a_waker_that_never_comes_back_holds_up_no_other_and_not_the_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = calm(&dir);
+    let (to, from) = channel();
+    let wakes = waker(move || to.send(()).unwrap());
+    let (go_on, waiting) = channel::<()>();
+    let waiting = Mutex::new(waiting);
+    let waits = waker(move || {
+        let _ = waiting.lock().unwrap().recv();
+    });
+    let seq = journal.append(kind(), b"record").unwrap();
+    for waker in [&waits, &wakes] {
+        let mut future = Box::pin(journal.when_durable(seq));
+        let polled = future.as_mut().poll(&mut Context::from_waker(waker));
+        if polled.is_ready() {
+            // The first one alone has asked for the sync, which was fast.
+            waker.wake_by_ref();
+        }
+    }
+    from.recv().unwrap();
+    let seq = journal.append(kind(), b"more").unwrap();
+    journal.wait_durable(seq).unwrap();
+    drop(go_on);
+    journal.close().unwrap();
+}
+
+#[test]
 fn a_waker_may_use_the_journal_as_anybody_may() {
     type Use = fn(&Journal) -> Result<(), Error>;
     let uses: [Use; 5] = [

@@ -226,7 +226,10 @@ impl fmt::Debug for Value<'_> {
 }
 
 impl Drop for Value<'_> {
+    #[inline]
     fn drop(&mut self) {
-        nesting::take_apart(self);
+        if matches!(self, Value::List(_) | Value::Map(_)) {
+            nesting::take_apart(self);
+        }
     }
 }

@@ -14,13 +14,16 @@ use crate::error::Error;
 use crate::own_thread::without_signals;
 use crate::seeded::{self, Bug};
 
-/// Calls to the caller's code that are still to be made, and the thread that makes them: started
-/// when there is the first one, ended with the run.
+/// Calls to the caller's code that are still to be made, and the threads that make them: one is
+/// started when there is the first one, and another when somebody has to watch over it. They end
+/// with the run.
 #[derive(Debug, Default)]
 pub(super) struct Errands {
     state: Mutex<State>,
-    /// There is more to do, or nothing more will come, or all is done.
-    changed: Condvar,
+    /// There is more to do, or to be watched, or nothing more will come.
+    wanted: Condvar,
+    /// An errand is done.
+    done: Condvar,
     /// They are done at once by who has them done: there are no threads.
     is_stepped: bool,
 }
@@ -28,8 +31,9 @@ pub(super) struct Errands {
 #[derive(Debug, Default)]
 struct State {
     queue: VecDeque<Errand>,
-    /// Those under way: when each began.
     runners: Vec<Runner>,
+    /// Somebody looks whether who is busy gets on.
+    is_watched: bool,
     is_over: bool,
 }
 
@@ -65,25 +69,33 @@ impl Errands {
         if is_alone || seeded::has(Bug::WakerInsideLock) {
             return errands.into_iter().for_each(Errand::run_unguarded);
         }
-        let needs_runner = {
+        {
             let mut state = self.lock();
             state.queue.extend(errands);
             if state.queue.is_empty() {
                 return;
             }
-            self.changed.notify_all();
-            state.needs_runner()
-        };
-        if needs_runner && self.start_runner().is_err() && self.lock().runners.is_empty() {
+        }
+        if self.call_runner().is_err() && self.lock().runners.is_empty() {
             // Better here than never.
             self.run_queued();
         }
     }
 
-    /// Says that hardly anything more will come: the thread ends when all is done.
+    /// Makes sure that there is a thread for what will come, while the caller can do without: later
+    /// there may be none to be had.
+    pub(super) fn be_ready(self: &Arc<Self>) {
+        let is_alone = self.is_stepped || cfg!(any(loom, shuttle));
+        if !is_alone && self.lock().runners.is_empty() {
+            // Tried again when there is something to do.
+            let _ = self.call_runner();
+        }
+    }
+
+    /// Says that hardly anything more will come: the threads end when all is done.
     pub(super) fn end(&self) {
         self.lock().is_over = true;
-        self.changed.notify_all();
+        self.wanted.notify_all();
     }
 
     /// Waits until all is done, but not for long: the caller's code may wait for who calls this.
@@ -97,16 +109,28 @@ impl Errands {
             if left.is_zero() {
                 return;
             }
-            let waited = self.changed.wait_timeout(state, left);
+            let waited = self.done.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    fn start_runner(self: &Arc<Self>) -> io::Result<()> {
+    /// Wakes a thread that rests, or starts one.
+    fn call_runner(self: &Arc<Self>) -> io::Result<()> {
+        let mut state = self.lock();
+        if state
+            .runners
+            .iter()
+            .any(|runner| runner.busy_since.is_none())
+        {
+            self.wanted.notify_one();
+            return Ok(());
+        }
+        if state.runners.len() >= RUNNERS_MAX {
+            return Ok(());
+        }
         let builder = thread::Builder::new().name("trace-journal-3".to_owned());
         let errands = Arc::clone(self);
         // Known before it runs, so that nobody starts another one meanwhile.
-        let mut state = self.lock();
         let spawned = without_signals(|| builder.spawn(move || errands.serve()))?;
         state.runners.push(Runner {
             thread: spawned.thread().id(),
@@ -115,23 +139,34 @@ impl Errands {
         Ok(())
     }
 
-    fn serve(&self) {
+    fn serve(self: &Arc<Self>) {
         let this = thread::current().id();
         let mut state = self.lock();
         loop {
-            if let Some(errand) = state.queue.pop_front() {
+            let is_due = !state.queue.is_empty();
+            if let Some(errand) = state.take() {
                 state.set_busy(this, Some(Instant::now()));
+                let is_unwatched = !state.queue.is_empty() && !state.is_watched;
                 drop(state);
+                if is_unwatched {
+                    // Without another thread these wait for this one, however long it takes.
+                    let _ = self.call_runner();
+                }
                 errand.run();
                 state = self.lock();
                 state.set_busy(this, None);
-                self.changed.notify_all();
+                self.done.notify_all();
+            } else if is_due {
+                state.is_watched = true;
+                let waited = self.wanted.wait_timeout(state, STUCK_AFTER);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                state.is_watched = false;
             } else if state.is_over {
                 state.runners.retain(|runner| runner.thread != this);
-                self.changed.notify_all();
+                self.done.notify_all();
                 return;
             } else {
-                let waited = self.changed.wait(state);
+                let waited = self.wanted.wait(state);
                 state = waited.unwrap_or_else(PoisonError::into_inner);
             }
         }
@@ -159,13 +194,14 @@ impl State {
             .any(|runner| runner.busy_since.is_some())
     }
 
-    /// Whether another thread is to be started: there is none, or all there are do not get on.
-    fn needs_runner(&self) -> bool {
-        let is_stuck = |runner: &Runner| {
-            let since = runner.busy_since;
-            since.is_some_and(|since| since.elapsed() >= STUCK_AFTER)
-        };
-        self.runners.len() < RUNNERS_MAX && self.runners.iter().all(is_stuck)
+    /// The next errand, unless somebody else gets on with them.
+    fn take(&mut self) -> Option<Errand> {
+        let busy = self.runners.iter().filter_map(|runner| runner.busy_since);
+        let gets_on = busy.into_iter().any(|since| since.elapsed() < STUCK_AFTER);
+        match gets_on {
+            true => None,
+            false => self.queue.pop_front(),
+        }
     }
 
     fn set_busy(&mut self, thread: ThreadId, since: Option<Instant>) {
@@ -250,13 +286,30 @@ mod tests {
             waiting.recv().unwrap();
         })]);
         assert_eq!(from.recv().unwrap(), "waits");
-        // As often as it takes: the first one counts as stuck after a while.
-        while from.try_recv().is_err() {
-            errands.run([say("done", &to)]);
-            thread::yield_now();
-        }
+        errands.run([say("later", &to)]);
+        assert_eq!(from.recv().unwrap(), "later");
         go_on.send(()).unwrap();
         errands.end();
+        errands.wait_done();
+    }
+
+    #[test]
+    fn who_waits_for_ever_holds_up_none_that_came_with_it() {
+        let errands = Arc::new(Errands::default());
+        let (to, from) = channel();
+        let (go_on, waiting) = channel::<()>();
+        let waiting = Arc::new(Mutex::new(waiting));
+        let waits = || {
+            let waiting = Arc::clone(&waiting);
+            act(move || waiting.lock().unwrap().recv().unwrap())
+        };
+        errands.run([waits(), say("first", &to), waits(), say("second", &to)]);
+        let said = [from.recv().unwrap(), from.recv().unwrap()];
+        assert_eq!(said, ["first", "second"]);
+        go_on.send(()).unwrap();
+        go_on.send(()).unwrap();
+        errands.end();
+        errands.wait_done();
     }
 
     #[test]

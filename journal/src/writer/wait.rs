@@ -136,6 +136,7 @@ impl Future for WhenDurable {
                 return Poll::Ready(outcome);
             }
             if is_waiting {
+                core.waiters.errands.be_ready();
                 core.note_waiter();
                 core.bell.want_sync();
                 return Poll::Pending;
