@@ -14,8 +14,10 @@ use std::time::{Duration, Instant};
 
 use journal_tests::apart::{Needs, apart};
 use journal_tests::loopfs::{Disk, Made, run};
+use journal_tests::modes::modes;
 use journal_tests::random::{Random, seed};
 use journal_tests::rigs;
+use trace_journal::WriteMode;
 
 const STOPS: &str = env!("CARGO_BIN_EXE_journal-stops");
 
@@ -100,6 +102,18 @@ fn threads_that_append_while_a_file_system_stops_are_told_and_live() {
         }
         rigs::counted("stopped-under-load", cases, seed, begun.elapsed());
     });
+}
+
+#[test]
+fn nobody_waits_for_ever_for_a_mapped_segment_that_somebody_cut() {
+    if !modes().iter().any(|(mode, _)| *mode == WriteMode::Mapped) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(STOPS);
+    let output = command.arg(dir.path()).arg("cut").output().unwrap();
+    let is_expected = output.status.success() || output.status.signal() == Some(SIGBUS);
+    assert!(is_expected, "{output:?}");
 }
 
 #[test]

@@ -241,8 +241,8 @@ impl Core {
             let from = from.next_multiple_of(seeded::either(Bug::SyncFromNextPage, PAGE_LEN, 1));
             let is_left_out =
                 seeded::has(Bug::FullSegmentNotSynced) && segment.reserve.tail().is_closed;
+            let path = || self.storage.path().join(&segment.name);
             if from < *end && !is_left_out {
-                let path = || self.storage.path().join(&segment.name);
                 if *has_stored {
                     segment.release(from, *end);
                 }
@@ -251,13 +251,14 @@ impl Core {
                     synced = segment.file.sync(from, *end);
                 }
                 synced.map_err(|e| Error::io("sync", path(), e))?;
-                // What was in front of the cut is gone, whatever was written behind it since.
-                let len = segment.file.len();
-                let len = len.map_err(|e| Error::io("look at", path(), e))?;
-                if len < segment.file_len && !seeded::has(Bug::CutNotNoticed) {
-                    let cut = std::io::Error::other("somebody else has cut the file");
-                    return Err(Error::io("sync", path(), cut));
-                }
+            }
+            // What was in front of the cut is gone, whatever was written behind it since; and what
+            // was stored there may never be seen.
+            let len = segment.file.len();
+            let len = len.map_err(|e| Error::io("look at", path(), e))?;
+            if len < segment.file_len && !seeded::has(Bug::CutNotNoticed) {
+                let cut = std::io::Error::other("somebody else has cut the file");
+                return Err(Error::io("sync", path(), cut));
             }
             state.synced = Some((segment.number, *end));
         }

@@ -4,6 +4,7 @@
 //! Arguments: the journal's directory, the write mode. It says `ready` when it writes, and what
 //! the threads were told in the end.
 
+use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
     };
     match mode.as_str() {
         "control" => store_late(Path::new(dir)),
+        "cut" => cut(Path::new(dir)),
         "mapped" => write(dir, WriteMode::Mapped),
         "positioned" => write(dir, WriteMode::Positioned),
         _ => write(dir, WriteMode::Auto),
@@ -52,6 +54,31 @@ fn write(dir: &str, mode: WriteMode) {
         "{told:?} {synced:?} poisoned {}",
         run.poisoned.is_some()
     ));
+}
+
+/// Somebody cuts the live segment, which is mapped: a store may end the process, which is assumed
+/// not to happen, but nobody waits for ever.
+fn cut(dir: &Path) {
+    let options = Journal::options().write_mode(WriteMode::Mapped);
+    let journal = options.open(dir).expect("a journal");
+    let kind = UserKind::new(200).expect("a caller's kind");
+    let append = || journal.append(kind, [7; 300]);
+    for _ in 0..10 {
+        append().expect("a record");
+    }
+    journal.sync().expect("a sync");
+    let entries = fs::read_dir(dir).expect("a directory");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let segment = paths.filter(|p| p.extension().is_some_and(|end| end == "seg"));
+    let segment = fs::File::options()
+        .write(true)
+        .open(segment.min().expect("a segment"));
+    segment
+        .and_then(|file| file.set_len(0))
+        .expect("a file to cut");
+    let _ = (0..200).find(|_| append().is_err());
+    let synced = journal.sync().err().map(|error| error.code());
+    assert_eq!(synced, Some("poisoned"));
 }
 
 /// The control: stores into a page that was never made writable, when the file system has stopped.
