@@ -499,6 +499,35 @@ fn an_unreadable_file_is_named_and_the_rest_is_reported() {
 }
 
 #[test]
+fn many_unreadable_files_are_one_line_that_names_their_owner() {
+    let Some(user) = OtherUser::new() else { return };
+    let dir = journal();
+    let readable = segments(dir.path())[0].clone();
+    for number in 0..10 {
+        ingest(dir.path(), &completed(&format!("hidden{number}")));
+    }
+    permit(dir.path(), 0o755);
+    for path in segments(dir.path()) {
+        permit(&path, if path == readable { 0o644 } else { 0o600 });
+    }
+    for (name, more) in READERS {
+        let ran = user.run(name, dir.path(), more).code(1);
+        let told: Vec<&str> = ran.stderr.lines().collect();
+        let denied = "Permission denied (10 of 11 segments)";
+        assert!(told[0].ends_with(denied), "{name}: {}", ran.stderr);
+        assert!(told[1].contains("sudo -u root "), "{name}: {}", ran.stderr);
+        assert_eq!(ran.stderr.matches("enied").count(), 1, "{}", ran.stderr);
+        assert!(ran.text().contains('s'), "{name}: the rest is printed");
+    }
+    let ran = user.run("show", dir.path(), &["hidden1"]).code(1);
+    assert!(
+        ran.stderr.contains("in what could be read"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn a_read_only_directory_is_readable_and_not_writable() {
     let Some(user) = OtherUser::new() else { return };
     let dir = journal();

@@ -507,3 +507,39 @@ fn a_disk_that_is_full_from_the_start_refuses_lines_as_well() {
     drop(filler);
     drop(mounted);
 }
+
+// A failed run.
+
+#[test]
+fn after_a_failure_it_goes_on_in_a_new_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut companion = Companion::of(dir.path(), &["--ack", "durable", "--ack-format", "line"]);
+    companion.feed(&custom(0));
+    assert!(companion.answer().starts_with("1 "));
+    for found in fs::read_dir(dir.path()).unwrap() {
+        let path = found.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "seg") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    // A new run is tried once in ten seconds.
+    let mut answers: Vec<String> = Vec::new();
+    while answers.last().is_none_or(|answer| answer == "refused") {
+        let number = answers.len() + 2;
+        companion.feed(&custom(1));
+        let answer = companion.answer();
+        let answer = answer.strip_prefix(&format!("{number} "));
+        answers.push(answer.unwrap().to_owned());
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert!(
+        answers.len() > 1,
+        "what could not be durable is not acknowledged"
+    );
+    let ran = companion.end();
+    assert!([1, 3].contains(&ran.code), "{} {}", ran.code, ran.stderr);
+    assert!(ran.stderr.contains("taken again"), "{}", ran.stderr);
+    let ran = run(["cat", dir.path().to_str().unwrap(), "--format", "ndjson"]);
+    let seq = format!("\"seq\":{}}}", answers.last().unwrap());
+    assert!(ran.text().contains(&seq), "{}", ran.text());
+}

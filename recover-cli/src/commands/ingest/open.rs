@@ -42,7 +42,7 @@ impl Opened {
             .program("trace-recover", env!("CARGO_PKG_VERSION"))
             .on_backlog(OnBacklog::Wait(BACKLOG_WAIT))
             .on_error(move |error| {
-                if matches!(error, Error::Io { .. } | Error::Poisoned { .. }) {
+                if !matches!(error, Error::DiskFull { .. }) {
                     noted.store(true, Ordering::Relaxed);
                 }
                 *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
