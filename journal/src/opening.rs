@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::event::system::{self, RunRecovered};
 use crate::format::RecordKind;
 use crate::options::Options;
-use crate::recovery::apply::Applied;
+use crate::recovery::apply::{recover, tidy};
 use crate::recovery::plan::plan;
 use crate::seq::RunId;
 use crate::session::{Recorder, Sink};
@@ -116,29 +116,36 @@ fn open_run(
 ) -> Result<(Arc<Core>, Vec<RunId>)> {
     let plan = plan(&*storage)?;
     let generation = next_generation(plan.generation_max);
-    let applied = Applied::begin(&*storage, &plan, &mut |error| errors.report(error));
     // Making its first segment makes all names durable: of what dead runs left, too.
     let core = OpenRun {
         storage: Arc::clone(&storage),
         settings,
-        errors,
+        errors: Arc::clone(&errors),
         generation,
         dead_runs: plan.dead.clone(),
+        unverified: plan.unverified.clone(),
+        recovers: !plan.unrecovered.is_empty(),
     }
     .open()?;
-    let recovered = applied.runs();
-    if let Err(error) = record(&core, &applied) {
+    let mut report = |error: &Error| errors.report(error);
+    let recovered = recover(
+        &*storage,
+        &plan,
+        &mut |records| record(&core, records),
+        &mut report,
+    );
+    let recovered = recovered.inspect_err(|_| {
         // Without durable records the runs stay as they are for a later opening.
         let _ = core.close(None);
-        return Err(error);
-    }
-    applied.finish(&*storage, &plan);
-    Ok((core, recovered))
+    })?;
+    core.finish_recovery(recovered.uncached);
+    tidy(&*storage, &plan);
+    Ok((core, recovered.runs))
 }
 
-fn record(core: &Core, applied: &Applied) -> Result<()> {
+fn record(core: &Core, records: &[RunRecovered]) -> Result<()> {
     let mut payload = Vec::new();
-    for record in &applied.records {
+    for record in records {
         payload.clear();
         let record = RunRecovered {
             clocks: core.clocks(),
@@ -147,7 +154,7 @@ fn record(core: &Core, applied: &Applied) -> Result<()> {
         system::encode(&record, &mut payload)?;
         core.append(RecordKind::RUN_RECOVERED, 0, &payload)?;
     }
-    if !applied.records.is_empty() {
+    if !records.is_empty() {
         core.sync()?;
     }
     Ok(())

@@ -73,6 +73,8 @@ bugs! {
     FreeEndZeroed,
     /// Zeros that make pages go over what may have been stored there.
     ZerosOverStored,
+    /// A segment that was made ahead and never used stays.
+    NextSegmentKept,
     /// Zeros may still be written behind the end at which a segment was cut.
     ZerosBehindCut,
     /// Who writes by position does not say so before others write zeros.
@@ -105,6 +107,14 @@ bugs! {
     LiveRunsNotListed,
     /// A run whose lock is held counts as dead.
     LiveRunTakenForDead,
+    /// A run whose lock a forked process holds counts as alive.
+    OrphanTakenForLive,
+    /// Who recovers a run holds the run's own lock.
+    ClaimLooksLive,
+    /// Nobody notices that the file that shows a run to be alive is gone.
+    SweptRunFileUnnoticed,
+    /// Locks are believed on file systems that others mount.
+    RemoteLockBelieved,
     /// What runs recovered is not looked at before a run is recovered.
     RecoveredTwice,
     /// Whoever gets the lock of a dead run recovers it, also after somebody else did.
@@ -117,6 +127,8 @@ bugs! {
     ProofNotReached,
     /// What a dead run left is walked from a place that was only found.
     WalkBegunAnywhere,
+    /// The directory is listed for each run that is recovered.
+    ListingPerRun,
     /// What is behind a hole in a segment is not looked for.
     HoleTakenForEnd,
     /// Recovery removes segments without records.
@@ -155,6 +167,8 @@ bugs! {
     SearchesTooLong,
     /// A cache is believed whatever became of its segment.
     CacheNotBound,
+    /// A cache of a segment without a seal is believed though nobody says that its run is over.
+    UnnamedEndBelieved,
     /// A joint cache counts a span twice that two of its segments finish.
     JointSpansTwice,
     /// Runs are put in order by the clock.

@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 use trace_journal::snapshot::SpanSnapshot;
-use trace_journal::{Level, SessionStatus, Status, Value};
+use trace_journal::{Level, Liveness, SessionStatus, Status, Value};
 
 use crate::escape::one_line;
 use crate::failure::Outcome;
@@ -38,6 +38,14 @@ pub(crate) fn status_style(status: SessionStatus) -> Style {
         SessionStatus::Completed => GOOD,
         SessionStatus::Running => BUSY,
         _ => BAD,
+    }
+}
+
+/// A session's status for people: nobody says "crashed" of what may still be alive elsewhere.
+pub(crate) fn status_word(status: SessionStatus, liveness: Liveness) -> &'static str {
+    match (status, liveness) {
+        (SessionStatus::Crashed, Liveness::Unknown | Liveness::Unverified) => "unended",
+        _ => status.as_str(),
     }
 }
 

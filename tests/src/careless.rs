@@ -4,9 +4,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use trace_journal::format::Owner;
 use trace_journal::storage::{
     ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, ProcessFacts,
-    Region, Storage, StorageFile,
+    ProcessState, Region, Storage, StorageFile,
 };
 
 /// What is left out.
@@ -45,6 +46,10 @@ impl Storage for Careless {
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
         Ok(Arc::new(CarelessFile(self.0.open(name)?, self.1)))
+    }
+
+    fn open_to_lock(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        Ok(Arc::new(CarelessFile(self.0.open_to_lock(name)?, self.1)))
     }
 
     fn link(&self, from: &str, to: &str) -> io::Result<()> {
@@ -100,6 +105,14 @@ impl Storage for Careless {
 
     fn process(&self) -> ProcessFacts {
         self.0.process()
+    }
+
+    fn process_state(&self, owner: &Owner) -> ProcessState {
+        self.0.process_state(owner)
+    }
+
+    fn file_system_type(&self) -> u64 {
+        self.0.file_system_type()
     }
 }
 

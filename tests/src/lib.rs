@@ -15,6 +15,7 @@ pub mod foreign;
 pub mod frozen;
 pub mod fuzz;
 pub mod kill;
+pub mod left_behind;
 pub mod loopfs;
 pub mod meanwhile;
 pub mod metered;

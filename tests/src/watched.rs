@@ -5,9 +5,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use trace_journal::format::Owner;
 use trace_journal::storage::{
     ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, ProcessFacts,
-    Region, Storage, StorageFile,
+    ProcessState, Region, Storage, StorageFile,
 };
 
 /// What is asked of the storage.
@@ -167,6 +168,11 @@ impl Storage for Watched {
         Ok(self.file(name, opened))
     }
 
+    fn open_to_lock(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        let opened = self.make(Operation::Open, name, || self.inner.open_to_lock(name))?;
+        Ok(self.file(name, opened))
+    }
+
     fn link(&self, from: &str, to: &str) -> io::Result<()> {
         self.make(Operation::Link, to, || self.inner.link(from, to))
     }
@@ -217,6 +223,14 @@ impl Storage for Watched {
 
     fn process(&self) -> ProcessFacts {
         self.inner.process()
+    }
+
+    fn process_state(&self, owner: &Owner) -> ProcessState {
+        self.inner.process_state(owner)
+    }
+
+    fn file_system_type(&self) -> u64 {
+        self.inner.file_system_type()
     }
 }
 

@@ -10,6 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use journal_tests::left_behind;
 use journal_tests::meanwhile::{Meanwhile, Moment, elsewhere};
 use journal_tests::modes::modes;
 use journal_tests::plain::{Plain, varint};
@@ -145,22 +146,17 @@ fn a_dead_run_is_put_on_record_once() {
     let journal = Journal::open(left.path()).unwrap();
     let seq = journal.append(kind(), b"one").unwrap();
     journal.wait_durable(seq).unwrap();
-    // What a process leaves that was killed: copies are locked by nobody.
-    let dir = tempfile::tempdir().unwrap();
-    for found in fs::read_dir(left.path()).unwrap() {
-        let found = found.unwrap();
-        fs::copy(found.path(), dir.path().join(found.file_name())).unwrap();
-    }
-    let name = format!("{}.run", journal.info().run.unwrap().run);
+    let dir = left_behind::copy(left.path()).unwrap();
+    let name = format!("{}.claim", journal.info().run.unwrap().run);
     let path = dir.path().to_owned();
-    // Looked at first, then taken on; meanwhile another one does all that.
+    // Before it is taken on, another one does all that.
     let tries = Mutex::new(0);
     let first = open(dir.path(), WriteMode::Auto, move |call, moment| {
         let is_try = call.operation == Operation::TryLock && call.name == name;
         if is_try && moment == Moment::Before {
             let mut tries = tries.lock().unwrap();
             *tries += 1;
-            if *tries == 2 {
+            if *tries == 1 {
                 Journal::open(&path).unwrap().close().unwrap();
             }
         }

@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use journal_tests::counting::{EIO, EMFILE, ENOSPC, Failure, Ledger, Made};
+use journal_tests::left_behind;
 use journal_tests::modes::modes;
 use journal_tests::plain::{Plain, PlainRecord, varint};
 use journal_tests::random::Random;
@@ -540,13 +541,11 @@ fn dead_run_is_synced(mode: WriteMode) {
     for _ in 0..3 {
         scene.rotate().unwrap();
     }
-    // Segments without the sign of life: what a process leaves that was killed.
-    let left = tempfile::tempdir().unwrap();
+    let left = left_behind::copy(scene.dir.path()).unwrap();
     let mut names = Vec::new();
-    for found in std::fs::read_dir(scene.dir.path()).unwrap() {
+    for found in std::fs::read_dir(left.path()).unwrap() {
         let name = found.unwrap().file_name().into_string().unwrap();
         if name.ends_with(".seg") {
-            std::fs::copy(scene.dir.path().join(&name), left.path().join(&name)).unwrap();
             let bytes = std::fs::read(left.path().join(&name)).unwrap();
             let last = bytes.iter().rposition(|byte| *byte != 0).unwrap();
             names.push((name, u64::try_from(last + 1).unwrap()));
@@ -557,12 +556,12 @@ fn dead_run_is_synced(mode: WriteMode) {
     let disk = Arc::new(DiskStorage::open(left.path()).unwrap());
     let options = Journal::options().storage(ledger.watch(disk));
     options.open(left.path()).unwrap().close().unwrap();
-    let first = ledger.made(Operation::Create);
-    let begun = first.iter().find(|made| made.call.name.ends_with(".seg"));
-    let begun = begun.unwrap().began;
     let syncs = ledger.made(Operation::Sync);
-    for (name, end) in names {
-        let is_synced = |sync: &Made| covers(sync, &name, (0, end)) && sync.began < begun;
+    // The new run's segment is synced when it is made, and then with what is on record.
+    let is_new = |sync: &&Made| names.iter().all(|(name, _)| *name != sync.call.name);
+    let recorded = syncs.iter().filter(is_new).nth(1).unwrap().began;
+    for (name, end) in &names {
+        let is_synced = |sync: &Made| covers(sync, name, (0, *end)) && sync.began < recorded;
         assert!(syncs.iter().any(is_synced), "{name}");
     }
 }

@@ -67,6 +67,12 @@ pub(crate) struct RunOpen<'a> {
     /// When the process started, in clock ticks since boot; 0 where unknown.
     pub(crate) process_start: u64,
     pub(crate) host: Cow<'a, str>,
+    /// Inode of its pid namespace, 0 where unknown; and of its `.run` file the number statfs(2)
+    /// gives for the file system, device and inode.
+    pub(crate) pid_namespace: u64,
+    pub(crate) file_system: u64,
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
     pub(crate) program: Cow<'a, str>,
     pub(crate) program_version: Cow<'a, str>,
     pub(crate) library_version: Cow<'a, str>,

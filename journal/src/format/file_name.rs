@@ -21,6 +21,8 @@ pub enum FileName {
     Run(RunId),
     /// `<run>.run.tmp`: a `.run` file in the making.
     RunTemporary(RunId),
+    /// `<run>.claim`: locked while somebody recovers the run.
+    Claim(RunId),
     /// `<run>.poisoned`: a sync of the run failed.
     Poisoned(RunId),
 }
@@ -33,6 +35,7 @@ impl FileName {
         match extension {
             "run" => stem.parse().ok().map(FileName::Run),
             "run.tmp" => stem.parse().ok().map(FileName::RunTemporary),
+            "claim" => stem.parse().ok().map(FileName::Claim),
             "poisoned" => stem.parse().ok().map(FileName::Poisoned),
             "seg" => parse_segment(stem).map(|(run, number)| FileName::Segment(run, number)),
             "idx" => match parse_joint(stem) {
@@ -75,7 +78,10 @@ impl FileName {
             | FileName::IndexTemporary(run, _)
             | FileName::Joint(run, ..)
             | FileName::JointTemporary(run, ..) => run,
-            FileName::Run(run) | FileName::RunTemporary(run) | FileName::Poisoned(run) => run,
+            FileName::Run(run)
+            | FileName::RunTemporary(run)
+            | FileName::Claim(run)
+            | FileName::Poisoned(run) => run,
         }
     }
 }
@@ -90,6 +96,7 @@ impl fmt::Display for FileName {
             FileName::JointTemporary(run, first, last) => write!(f, "{run}-{first}-{last}.idx.tmp"),
             FileName::Run(run) => write!(f, "{run}.run"),
             FileName::RunTemporary(run) => write!(f, "{run}.run.tmp"),
+            FileName::Claim(run) => write!(f, "{run}.claim"),
             FileName::Poisoned(run) => write!(f, "{run}.poisoned"),
         }
     }
@@ -131,6 +138,7 @@ mod tests {
             "00000001-00000000000000ff-999937-1000000.idx.tmp",
             "00000001-00000000000000ff.run",
             "00000001-00000000000000ff.run.tmp",
+            "00000001-00000000000000ff.claim",
             "00000001-00000000000000ff.poisoned",
         ] {
             let parsed = FileName::parse(name).unwrap();

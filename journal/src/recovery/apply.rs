@@ -1,90 +1,166 @@
 //! Carrying out a plan: dead runs are taken on, made durable and put on record.
 
-use super::claim::{Claim, remove_temporaries};
+use super::cache;
+use super::claim::{Claim, remove_signs, remove_temporaries};
 use super::plan::Plan;
-use super::probe::run_text;
+use super::probe::{Prober, run_text};
 use super::tail::{DeadRun, survey_tail};
 use crate::error::{Error, Result};
 use crate::event::system::RunRecovered;
+use crate::format::FRAMES_OFFSET;
 use crate::seeded::{self, Bug};
+use crate::segment::Scanned;
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::Storage;
 
-/// Dead runs that this process took on, and what is to be put on record about them.
+/// Runs that were put on record.
 #[derive(Debug, Default)]
-pub(crate) struct Applied {
-    claims: Vec<Claim>,
-    /// What is to be written into the new run, in order.
-    pub(crate) records: Vec<RunRecovered>,
+pub(crate) struct Recovered {
+    pub(crate) runs: Vec<RunId>,
+    /// Their segments that have no cache and are long.
+    pub(crate) uncached: Vec<Uncached>,
 }
 
-impl Applied {
-    /// Takes on the dead runs of a plan and makes what they left durable, but for the names of
-    /// files: the new run makes all names durable before anything can be put on record in it.
-    ///
-    /// A run that cannot be read or synced is left as it is for a later opening, and the error
-    /// goes to `report`: old damage never keeps a journal from being opened.
-    pub(crate) fn begin(
-        storage: &dyn Storage,
-        plan: &Plan,
-        report: &mut dyn FnMut(&Error),
-    ) -> Applied {
-        let mut applied = Applied::default();
-        for run in &plan.unrecovered {
-            let segments = plan.segments.get(run).cloned().unwrap_or_default();
-            match take_on(storage, *run, segments) {
-                Ok(Some((claim, record))) => {
-                    applied.claims.push(claim);
-                    applied.records.push(record);
+/// A segment of a run that was recovered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Uncached {
+    pub(crate) run: RunId,
+    pub(crate) number: SegmentNumber,
+    /// Where its frames end, if not in a seal.
+    pub(crate) end: Option<u64>,
+}
+
+impl Uncached {
+    /// Writes the cache. That it could not be written costs a reader time, and nothing else.
+    pub(crate) fn write(self, storage: &dyn Storage) {
+        let _ = match self.end {
+            None => cache::write(storage, self.run, self.number),
+            Some(end) => cache::write_recovered(storage, self.run, self.number, end),
+        };
+    }
+}
+
+/// Takes on the dead runs of a plan, makes what they left durable, and has `record` put that on
+/// durable record; gives the runs that are. Names of files are to be made durable before.
+///
+/// As few at a time as can be kept open anywhere, and others take on the rest meanwhile. A run
+/// that cannot be read or synced is left as it is for a later opening, and the error goes to
+/// `report`: old damage never keeps a journal from being opened.
+///
+/// # Errors
+/// As `record` fails; what was not put on record is as it was.
+pub(crate) fn recover(
+    storage: &dyn Storage,
+    plan: &Plan,
+    record: &mut dyn FnMut(&[RunRecovered]) -> Result<()>,
+    report: &mut dyn FnMut(&Error),
+) -> Result<Recovered> {
+    let prober = Prober::new(storage);
+    let mut recovered = Recovered::default();
+    let mut bytes_left = CACHED_AT_ONCE;
+    for runs in plan.unrecovered.chunks(TAKEN_AT_ONCE) {
+        let (mut claims, mut records) = (Vec::new(), Vec::new());
+        let mut uncached = Vec::new();
+        for run in runs {
+            match take_on(&prober, plan, *run) {
+                Ok(Some((claim, record, its))) => {
+                    claims.push(claim);
+                    uncached.extend(its);
+                    records.push(record);
                 }
                 Ok(None) => {}
                 Err(error) => report(&error),
             }
         }
-        applied
-    }
-
-    /// The runs that were taken on.
-    pub(crate) fn runs(&self) -> Vec<RunId> {
-        self.claims.iter().map(Claim::run).collect()
-    }
-
-    /// Takes down the signs of life of runs that are over; to be called when the records are
-    /// durable, and only then.
-    pub(crate) fn finish(self, storage: &dyn Storage, plan: &Plan) {
-        for claim in self.claims {
-            claim.release(storage);
+        if let Err(error) = record(&records) {
+            claims.into_iter().for_each(|claim| claim.withdraw(storage));
+            return Err(error);
         }
-        for run in &plan.stale {
-            if let Ok(Some(claim)) = Claim::take(storage, *run) {
-                claim.release(storage);
+        for uncached in uncached {
+            let len = uncached
+                .end
+                .unwrap_or(u64::MAX)
+                .saturating_sub(FRAMES_OFFSET);
+            match bytes_left.checked_sub(len.max(CACHED_AT_LEAST)) {
+                Some(left) => {
+                    bytes_left = left;
+                    uncached.write(storage);
+                }
+                None => recovered.uncached.push(uncached),
             }
         }
-        // Not synced: names that come back after a crash are removed by the next opening.
-        remove_temporaries(storage, &plan.temporaries);
+        for claim in claims {
+            recovered.runs.push(claim.run());
+            claim.release(storage);
+        }
     }
+    Ok(recovered)
+}
+
+/// Takes down what is left of runs that are over; to be called once all that the plan names is on
+/// record.
+pub(crate) fn tidy(storage: &dyn Storage, plan: &Plan) {
+    for run in &plan.stale {
+        remove_signs(storage, *run);
+    }
+    // Not synced: names that come back after a crash are removed by the next opening.
+    remove_temporaries(&Prober::new(storage), &plan.temporaries);
 }
 
 fn take_on(
-    storage: &dyn Storage,
+    prober: &Prober<'_>,
+    plan: &Plan,
     run: RunId,
-    segments: Vec<SegmentNumber>,
-) -> Result<Option<(Claim, RunRecovered)>> {
-    let Some(claim) = Claim::take(storage, run)? else {
+) -> Result<Option<(Claim, RunRecovered, Vec<Uncached>)>> {
+    let storage = prober.storage();
+    let had_file = plan.locks.contains(&run);
+    let Some(claim) = Claim::take(prober, run, had_file)? else {
         return Ok(None);
     };
     let dead = DeadRun {
         run,
-        segments,
+        segments: plan.segments.get(&run).cloned().unwrap_or_default(),
         place: run_text(storage, run).and_then(|text| text.durable),
     };
-    let Some(found) = survey_tail(storage, &dead)? else {
-        return Ok(None);
+    let found = match survey_tail(storage, &dead) {
+        Ok(Some(found)) => found,
+        Ok(None) => {
+            claim.withdraw(storage);
+            return Ok(None);
+        }
+        Err(error) => {
+            claim.withdraw(storage);
+            return Err(error);
+        }
     };
     if seeded::has(Bug::EmptySegmentRemoved) {
         let empty = found.segments.iter().filter(|s| s.part.records == 0);
         empty.for_each(|s| drop(storage.remove(&s.part.segment.name)));
     }
     let record = found.to_record();
-    Ok(Some((claim, record)))
+    let uncached = dead.segments.iter().filter_map(|number| {
+        let read = found
+            .segments
+            .iter()
+            .find(|read| read.part.segment.number == *number);
+        let scanned = read.map(|read| &read.part.scanned);
+        let end = scanned
+            .filter(|scanned| !scanned.is_sealed)
+            .map(Scanned::frames_end);
+        let is_cached = end.is_none() && plan.cached.contains(&(run, *number));
+        (!is_cached).then_some(Uncached {
+            run,
+            number: *number,
+            end,
+        })
+    });
+    Ok(Some((claim, record, uncached.collect())))
 }
+
+/// Each has a file open for as long as it is taken on.
+const TAKEN_AT_ONCE: usize = 64;
+
+/// Bytes of segments whose caches are written at once, so that the next opening finds them though
+/// this process ends soon; and how many each counts at least.
+const CACHED_AT_ONCE: u64 = 16 << 20;
+const CACHED_AT_LEAST: u64 = 4 << 10;

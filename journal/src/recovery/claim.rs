@@ -1,11 +1,10 @@
 //! Taking on a dead run, so that one process announces its crash.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Liveness;
-use super::probe::probe;
+use super::probe::Prober;
 use crate::error::{Error, Result};
 use crate::format::FileName;
 use crate::seeded::{self, Bug};
@@ -13,47 +12,49 @@ use crate::seq::RunId;
 use crate::storage::{Lock, LockOutcome, Storage, StorageFile};
 
 /// A dead run that this process took on; nobody else can until it is dropped.
+///
+/// What is locked is a file of its own: who asks for the run's own lock meanwhile must not find it
+/// held, as that of a run that is alive.
 #[derive(Debug)]
 pub(crate) struct Claim {
     run: RunId,
-    /// Held open for its lock; `None` if the run has no `.run` file any more.
-    _file: Option<Arc<dyn StorageFile>>,
+    /// Held open for its lock.
+    _file: Arc<dyn StorageFile>,
 }
 
 impl Claim {
-    /// Takes the run on; `None` if it is alive, or somebody else has taken it on or has already
-    /// recovered it, or locks do not work here.
-    pub(crate) fn take(storage: &dyn Storage, run: RunId) -> Result<Option<Claim>> {
-        let name = FileName::Run(run).to_string();
-        let file = match storage.open(&name) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Ok(Some(Claim { run, _file: None }));
-            }
-            Err(error) => return Err(Error::io("open", storage.path().join(name), error)),
-        };
+    /// Takes the run on, which `had_file` if it had a `.run` file; `None` if it is not dead, or
+    /// somebody else has taken it on or has already recovered it, or locks do not work here.
+    pub(crate) fn take(prober: &Prober<'_>, run: RunId, had_file: bool) -> Result<Option<Claim>> {
+        let storage = prober.storage();
+        let own = seeded::either(
+            Bug::ClaimLooksLive,
+            FileName::Run(run),
+            FileName::Claim(run),
+        );
+        let name = own.to_string();
         let path = || storage.path().join(&name);
-        for attempt in 0..ATTEMPTS {
-            let tried = file.try_lock(Lock::Exclusive);
-            match tried.map_err(|e| Error::io("lock", path(), e))? {
-                LockOutcome::Unsupported => return Ok(None),
-                LockOutcome::Held => {
-                    // Whoever recovered it first has unlinked the file behind this lock.
-                    let is_linked = file
-                        .is_linked()
-                        .map_err(|e| Error::io("look at", path(), e))?;
-                    let is_mine = is_linked || seeded::has(Bug::ClaimedTwice);
-                    return Ok(is_mine.then(|| Claim {
-                        run,
-                        _file: Some(file),
-                    }));
-                }
-                // Perhaps only a probe, which lets go at once.
-                LockOutcome::Contended if attempt + 1 < ATTEMPTS => std::thread::sleep(PAUSE),
-                LockOutcome::Contended => {}
-            }
+        let file = lock(storage, &name).map_err(|e| Error::io("lock", path(), e))?;
+        let Some(file) = file else {
+            return Ok(None);
+        };
+        let claim = Claim { run, _file: file };
+        let is_open = match prober.probe(run) {
+            Some(liveness) => liveness == Liveness::Dead,
+            // Whoever recovered it has removed its file before the claim's.
+            None => !had_file || seeded::has(Bug::ClaimedTwice),
+        };
+        if !is_open {
+            claim.withdraw(storage);
+            return Ok(None);
         }
-        Ok(None)
+        Ok(Some(claim))
+    }
+
+    /// Keeps others from taking the run on, as its owner; `None` if somebody has.
+    pub(crate) fn hold(storage: &dyn Storage, run: RunId) -> io::Result<Option<Claim>> {
+        let file = lock(storage, &FileName::Claim(run).to_string())?;
+        Ok(file.map(|file| Claim { run, _file: file }))
     }
 
     pub(crate) fn run(&self) -> RunId {
@@ -62,36 +63,94 @@ impl Claim {
 
     /// Takes down the run's signs of life; to be called when its end is on durable record.
     pub(crate) fn release(self, storage: &dyn Storage) {
-        // A name that stays is looked at once more by the next opening, nothing worse.
-        let _ = storage.remove(&FileName::Poisoned(self.run).to_string());
-        // A second name of the same file, if its maker died in between. Somebody else who asked
-        // for its lock could be told that it is held: by a process forked meanwhile, for one.
-        let _ = storage.remove(&FileName::RunTemporary(self.run).to_string());
-        let _ = storage.remove(&FileName::Run(self.run).to_string());
+        remove_signs(storage, self.run);
+        self.withdraw(storage);
+    }
+
+    /// Leaves the run as it is.
+    pub(crate) fn withdraw(self, storage: &dyn Storage) {
+        // One that stays is removed by the next opening.
+        let _ = storage.remove(&FileName::Claim(self.run).to_string());
     }
 }
 
-/// Removes those of the `.run` files and caches in the making whose makers are dead.
-pub(crate) fn remove_temporaries(storage: &dyn Storage, names: &[String]) {
-    for name in names {
-        let parsed = FileName::parse(name);
-        if let Some(FileName::IndexTemporary(run, _) | FileName::JointTemporary(run, ..)) = parsed
-            && probe(storage, run) == Liveness::Dead
-        {
-            let _ = storage.remove(name);
-        }
-        let is_temporary = matches!(parsed, Some(FileName::RunTemporary(_)));
-        let Some(file) = is_temporary.then(|| storage.open(name).ok()).flatten() else {
-            continue;
+/// Takes down the signs of life of a run that is over.
+pub(crate) fn remove_signs(storage: &dyn Storage, run: RunId) {
+    // A name that stays is looked at once more by the next opening, nothing worse.
+    let _ = storage.remove(&FileName::Poisoned(run).to_string());
+    // A second name of the same file, if its maker died in between.
+    let _ = storage.remove(&FileName::RunTemporary(run).to_string());
+    let _ = storage.remove(&FileName::Run(run).to_string());
+}
+
+/// Makes and locks the file of this name; `None` if somebody else has it locked, or locks do not
+/// work here.
+fn lock(storage: &dyn Storage, name: &str) -> io::Result<Option<Arc<dyn StorageFile>>> {
+    for _ in 0..ATTEMPTS {
+        let made = storage.create(name);
+        let file = match made {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => storage.open_to_lock(name),
+            made => made,
         };
-        if matches!(file.try_lock(Lock::Exclusive), Ok(LockOutcome::Held)) {
-            let _ = storage.remove(name);
+        let file = match file {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            file => file?,
+        };
+        match file.try_lock(Lock::Exclusive)? {
+            LockOutcome::Held => {}
+            LockOutcome::Contended => return Ok(None),
+            LockOutcome::Unsupported => {
+                let _ = storage.remove(name);
+                return Ok(None);
+            }
+        }
+        // Whoever had it before has perhaps removed the name.
+        let is_named = storage
+            .identity_of(name)
+            .and_then(|named| Ok(named == file.identity()?));
+        match is_named {
+            Ok(true) => return Ok(Some(file)),
+            Ok(false) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// Removes those of the `.run` files, caches and claims in the making whose makers are dead.
+pub(crate) fn remove_temporaries(prober: &Prober<'_>, names: &[String]) {
+    let storage = prober.storage();
+    let is_over = |run| {
+        prober
+            .probe(run)
+            .is_none_or(|found| found == Liveness::Dead)
+    };
+    for name in names {
+        match FileName::parse(name) {
+            Some(FileName::IndexTemporary(run, _) | FileName::JointTemporary(run, ..))
+                if is_over(run) =>
+            {
+                let _ = storage.remove(name);
+            }
+            Some(FileName::RunTemporary(_)) => {
+                let file = storage.open(name).ok();
+                let lock = file.and_then(|file| Some((file.try_lock(Lock::Shared).ok()?, file)));
+                if let Some((LockOutcome::Held, _file)) = lock {
+                    let _ = storage.remove(name);
+                }
+            }
+            Some(FileName::Claim(_)) => {
+                if let Ok(Some(_file)) = lock(storage, name) {
+                    let _ = storage.remove(name);
+                }
+            }
+            _ => {}
         }
     }
 }
 
-const ATTEMPTS: u32 = 20;
-const PAUSE: Duration = Duration::from_millis(2);
+const ATTEMPTS: u32 = 8;
 
 #[cfg(test)]
 mod tests {
@@ -109,9 +168,32 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let storage = DiskStorage::open(dir.path()).unwrap();
         Storage::create(&storage, &FileName::Run(RUN).to_string()).unwrap();
-        let claim = Claim::take(&storage, RUN).unwrap().unwrap();
-        assert!(Claim::take(&storage, RUN).unwrap().is_none());
-        claim.release(&storage);
+        let prober = Prober::new(&storage);
+        let take = || Claim::take(&prober, RUN, true).unwrap();
+        let claim = take().unwrap();
+        assert!(take().is_none());
+        // Nobody takes it for alive meanwhile.
+        assert_eq!(prober.probe(RUN), Some(Liveness::Dead));
+        claim.withdraw(&storage);
+        take().unwrap().release(&storage);
+        assert_eq!(storage.list().unwrap(), []);
+        // Whoever planned to before it was over, comes too late.
+        assert!(take().is_none());
+        assert_eq!(storage.list().unwrap(), []);
+    }
+
+    #[test]
+    fn a_claim_that_a_dead_process_left_is_taken_over_or_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = DiskStorage::open(dir.path()).unwrap();
+        let prober = Prober::new(&storage);
+        let name = FileName::Claim(RUN).to_string();
+        drop(Storage::create(&storage, &name).unwrap());
+        let claim = Claim::take(&prober, RUN, false).unwrap().unwrap();
+        remove_temporaries(&prober, std::slice::from_ref(&name));
+        assert_eq!(storage.list().unwrap().len(), 1);
+        drop(claim);
+        remove_temporaries(&prober, &[name]);
         assert_eq!(storage.list().unwrap(), []);
     }
 
@@ -128,10 +210,10 @@ mod tests {
         for name in &names {
             Storage::create(&storage, name).unwrap();
         }
-        remove_temporaries(&storage, &names);
+        remove_temporaries(&Prober::new(&storage), &names);
         assert_eq!(storage.list().unwrap().len(), 3);
         drop(owner);
-        remove_temporaries(&storage, &names);
+        remove_temporaries(&Prober::new(&storage), &names);
         assert_eq!(storage.list().unwrap().len(), 1);
     }
 
@@ -141,8 +223,9 @@ mod tests {
         let storage = DiskStorage::open(dir.path()).unwrap();
         let owner = Storage::create(&storage, &FileName::Run(RUN).to_string()).unwrap();
         assert_eq!(owner.try_lock(Lock::Exclusive).unwrap(), LockOutcome::Held);
-        assert!(Claim::take(&storage, RUN).unwrap().is_none());
+        let prober = Prober::new(&storage);
+        assert!(Claim::take(&prober, RUN, true).unwrap().is_none());
         drop(owner);
-        assert!(Claim::take(&storage, RUN).unwrap().is_some());
+        assert!(Claim::take(&prober, RUN, true).unwrap().is_some());
     }
 }

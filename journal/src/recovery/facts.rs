@@ -10,9 +10,15 @@ use crate::time::Timestamp;
 pub enum Liveness {
     /// Its lock is held.
     Live,
-    /// Nobody holds its lock, or there is no file to lock.
+    /// Its process is gone, or let go of it.
     Dead,
-    /// Locks cannot be used here.
+    /// Its process is gone, but another one that it had forked holds its lock: it is over, as if
+    /// it were dead.
+    Orphaned,
+    /// Nobody holds a lock here, but it may be alive elsewhere: these files are a copy or another
+    /// view of those its process made, or its `.run` file is gone.
+    Unverified,
+    /// Locks do not tell here: on a network file system, for one.
     Unknown,
 }
 
@@ -23,8 +29,15 @@ impl Liveness {
         match self {
             Liveness::Live => "live",
             Liveness::Dead => "dead",
-            Liveness::Unknown => "unverified",
+            Liveness::Orphaned => "orphaned",
+            Liveness::Unverified => "unverified",
+            Liveness::Unknown => "unknown",
         }
+    }
+
+    /// Whether the run may still be written, as far as is known.
+    pub(crate) fn may_be_alive(self) -> bool {
+        !matches!(self, Liveness::Dead | Liveness::Orphaned)
     }
 }
 

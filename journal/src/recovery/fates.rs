@@ -166,6 +166,7 @@ mod tests {
                 generation: Generation(1),
                 random: 1,
             },
+            end: (1, 0),
             last_seq,
             missing: missing.to_vec(),
         }

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 
 use super::Liveness;
 use super::files::{Found, SegmentFile, Stray, StrayState, Unsupported, identify};
-use super::probe::probe;
+use super::probe::Prober;
 use crate::format::{FileName, HeaderState};
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
@@ -75,10 +75,12 @@ impl Heads {
     pub(super) fn generation_max(&self, storage: &dyn Storage, dead: &BTreeSet<RunId>) -> u32 {
         let runs: BTreeSet<RunId> = self.files.keys().chain(&self.locks).copied().collect();
         let mut newest_first = runs.into_iter().rev();
-        let found = newest_first.find(|run| {
+        let prober = Prober::new(storage);
+        let may_live = |run: &RunId| {
             let may_live = self.locks.contains(run) && !dead.contains(run);
-            self.has_page(storage, *run) || may_live && probe(storage, *run) != Liveness::Dead
-        });
+            may_live && prober.probe(*run).is_some_and(Liveness::may_be_alive)
+        };
+        let found = newest_first.find(|run| self.has_page(storage, *run) || may_live(run));
         found.map_or(0, |run| run.generation.0)
     }
 

@@ -1,5 +1,6 @@
 //! Recovery: survey, verdict, plan, apply.
 
+mod again;
 mod apart;
 pub(crate) mod apply;
 pub(crate) mod cache;
@@ -18,6 +19,7 @@ mod forged_tests;
 mod heads;
 pub(crate) mod joint;
 mod judge;
+mod named;
 pub(crate) mod neighbours;
 mod numbering;
 mod outcome;
@@ -42,6 +44,7 @@ mod testing;
 mod verdict;
 mod witness;
 
+pub(crate) use claim::Claim;
 pub use classes::ByteClasses;
 pub(crate) use extents::Extent;
 pub(crate) use facts::RunFacts;
@@ -49,6 +52,7 @@ pub use facts::{Liveness, Loss};
 pub(crate) use files::StrayState;
 pub(crate) use finding::Finding;
 pub(crate) use places::{Place, SessionRow};
+pub(crate) use plan::is_recovered;
 pub use refusals::RefusedReport;
 pub use report::{
     DamagedRange, RecordCounts, Report, RunReport, RunState, SegmentReport, SessionReport,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::Liveness;
 use super::heads::Heads;
-use super::probe::probe;
+use super::probe::Prober;
 use crate::error::{Error, Result};
 use crate::format::FileName;
 use crate::seq::{Generation, RunId};
@@ -51,7 +51,9 @@ impl Neighbours {
                 _ => None,
             })
             .collect();
-        let is_live = |run: &RunId| !dead.contains(run) && probe(storage, *run) != Liveness::Dead;
+        let prober = Prober::new(storage);
+        let may_be_alive = |run: RunId| prober.probe(run).is_some_and(Liveness::may_be_alive);
+        let is_live = |run: &RunId| !dead.contains(run) && may_be_alive(*run);
         Ok(Neighbours {
             generation_max: Generation(heads.generation_max(storage, dead)),
             live: locks.into_iter().filter(is_live).collect(),

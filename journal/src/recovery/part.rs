@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::apart::Allowance;
 use super::files::{HeaderFact, SegmentFile};
 use super::places::{Keeps, Places, PlacesBuilder};
+use super::probe::owner_of;
 use super::refusals::Refusals;
 use crate::event::system::{self, RunOpen, Seal, SegmentStart, SessionRef, SyncMark};
 use crate::event::system::{Refused, Retired, RunClose, RunRecovered};
-use crate::format::{FRAMES_OFFSET, FrameSeed, RecordKind, padded, seq_from, seq_low};
+use crate::format::{FRAMES_OFFSET, FrameSeed, Owner, RecordKind, padded, seq_from, seq_low};
 use crate::seeded::{self, Bug};
 use crate::segment::{Portion, ScanInput, Scanned, Seen, scan};
 use crate::seq::{Generation, RunId};
@@ -83,12 +84,15 @@ pub(crate) struct Notes {
 pub(crate) struct Opened {
     pub(crate) at: Timestamp,
     pub(crate) live_runs: Vec<RunId>,
+    pub(crate) owner: Owner,
 }
 
 /// What a `RunRecovered` says of another run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Recovered {
     pub(crate) run: RunId,
+    /// Its newest segment, and where the frames of that end.
+    pub(crate) end: (u32, u64),
     pub(crate) last_seq: u64,
     /// Ranges that were missing then.
     pub(crate) missing: Vec<(u64, u64)>,
@@ -298,6 +302,7 @@ fn note_runs(seen: &Seen<'_>, notes: &mut Notes) -> Option<()> {
             notes.open_end = end;
             notes.open.get_or_insert_with(|| Opened {
                 at: Timestamp::new(open.clocks.wall_seconds, open.clocks.wall_nanoseconds),
+                owner: owner_of(&open),
                 live_runs: open.live_runs.into_iter().map(run_id).collect(),
             });
         }
@@ -342,6 +347,7 @@ pub(crate) fn recovered(payload: &[u8]) -> Option<Recovered> {
     let recovered: RunRecovered = system::decode(payload)?;
     Some(Recovered {
         run: run_id((recovered.generation, recovered.random)),
+        end: (recovered.end_segment, recovered.end_offset),
         last_seq: recovered.last_seq,
         missing: recovered.missing,
     })

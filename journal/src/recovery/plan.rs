@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Liveness;
 use super::heads::Heads;
 use super::part::{Recovered, recovered};
-use super::probe::probe;
+use super::probe::{Prober, owner_of};
 use crate::error::{Error, Result};
-use crate::event::system::{self, Seal};
+use crate::event::system::{self, RunOpen, Seal};
 use crate::format::{
-    FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, RecordKind, padded,
+    FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, Owner, RecordKind, padded,
 };
 use crate::own_thread::without_signals;
 use crate::seeded::{self, Bug};
@@ -25,6 +25,12 @@ pub(crate) struct Plan {
     pub(crate) segments: BTreeMap<RunId, Vec<SegmentNumber>>,
     /// Runs that are over and still have a `.run` file.
     pub(crate) stale: Vec<RunId>,
+    /// Those of them that have a cache.
+    pub(crate) cached: BTreeSet<(RunId, SegmentNumber)>,
+    /// Those of all runs that have a `.run` file.
+    pub(crate) locks: BTreeSet<RunId>,
+    /// Runs without one that nobody recovered and that may be alive, in order.
+    pub(crate) unverified: Vec<RunId>,
     /// Runs whose process is gone.
     pub(crate) dead: BTreeSet<RunId>,
     /// The largest generation of a run there is, 0 if there is none.
@@ -45,16 +51,19 @@ pub(crate) fn plan(storage: &dyn Storage) -> Result<Plan> {
         temporaries: std::mem::take(&mut listing.temporaries),
         ..Plan::default()
     };
+    let prober = Prober::new(storage);
     let mut dead = Vec::new();
     for run in listing.runs() {
         if !listing.locks.contains(&run) {
             dead.push(run);
             continue;
         }
-        match probe(storage, run) {
-            Liveness::Dead => dead.push(run),
-            // What may be alive is left alone.
-            Liveness::Live | Liveness::Unknown => {}
+        // What may be alive is left alone, and what is not until nobody has its lock.
+        if prober
+            .probe(run)
+            .is_none_or(|found| found == Liveness::Dead)
+        {
+            dead.push(run);
         }
     }
     plan.dead = dead.iter().copied().collect();
@@ -72,9 +81,17 @@ pub(crate) fn plan(storage: &dyn Storage) -> Result<Plan> {
     let covered = covered(storage, &listing, &open);
     let (done, open): (Vec<RunId>, Vec<RunId>) =
         open.into_iter().partition(|run| covered.contains(run));
+    let is_dead = |run: &RunId| {
+        let has_file = listing.locks.contains(run);
+        has_file || prober.without_file(owner_at_head(storage, *run).as_ref()) == Liveness::Dead
+    };
     // What a later version of the library wrote is not taken on, and nothing of it goes.
     let is_ours = |run: &RunId| !listing.heads.is_unsupported(storage, *run);
-    plan.unrecovered = open.into_iter().filter(is_ours).collect();
+    let open = open.into_iter().filter(is_ours);
+    let (open, unverified): (Vec<RunId>, Vec<RunId>) = open.partition(is_dead);
+    plan.dead.retain(|run| !unverified.contains(run));
+    plan.unverified = unverified;
+    plan.unrecovered = open;
     plan.stale = finished.into_iter().chain(done).collect();
     plan.stale
         .retain(|run| listing.locks.contains(run) && is_ours(run));
@@ -88,6 +105,8 @@ pub(crate) fn plan(storage: &dyn Storage) -> Result<Plan> {
         Some((*run, its))
     });
     plan.segments = segments.collect();
+    plan.cached = listing.cached;
+    plan.locks = listing.locks;
     Ok(plan)
 }
 
@@ -96,6 +115,7 @@ struct Listing {
     /// The segments of each run, in order, and the newest one that has a cache.
     segments: BTreeMap<RunId, Vec<SegmentNumber>>,
     newest_cached: BTreeMap<RunId, SegmentNumber>,
+    cached: BTreeSet<(RunId, SegmentNumber)>,
     locks: BTreeSet<RunId>,
     heads: Heads,
     temporaries: Vec<String>,
@@ -112,6 +132,7 @@ impl Listing {
         let mut listing = Listing {
             segments: BTreeMap::new(),
             newest_cached: BTreeMap::new(),
+            cached: BTreeSet::new(),
             locks: BTreeSet::new(),
             heads: Heads::of(names.iter().map(String::as_str)),
             temporaries: Vec::new(),
@@ -125,6 +146,7 @@ impl Listing {
                     listing.segments.entry(run).or_default().push(number);
                 }
                 FileName::Index(run, number) => {
+                    listing.cached.insert((run, number));
                     let newest = listing.newest_cached.entry(run).or_insert(number);
                     *newest = number.max(*newest);
                 }
@@ -133,7 +155,8 @@ impl Listing {
                 }
                 FileName::IndexTemporary(..)
                 | FileName::JointTemporary(..)
-                | FileName::RunTemporary(_) => {
+                | FileName::RunTemporary(_)
+                | FileName::Claim(_) => {
                     listing.temporaries.push(name);
                 }
                 _ => {}
@@ -223,15 +246,18 @@ fn covered(storage: &dyn Storage, listing: &Listing, runs: &[RunId]) -> BTreeSet
     let Some(oldest) = runs.first().filter(|_| !seeded::has(Bug::RecoveredTwice)) else {
         return BTreeSet::new();
     };
+    let mut left: BTreeSet<RunId> = runs.iter().copied().collect();
     let mut covered = BTreeSet::new();
     let has_first = |segments: &[SegmentNumber]| segments.first() == Some(&SegmentNumber::FIRST);
     for (later, segments) in &listing.segments {
         if later.generation > oldest.generation && has_first(segments) {
-            let recovered = recovered_at_head(storage, *later);
-            let earlier = recovered.into_iter().map(|recovered| recovered.run);
-            covered.extend(earlier.filter(|run| run.generation < later.generation));
+            for earlier in recovered_at_head(storage, *later) {
+                if earlier.run.generation < later.generation && left.remove(&earlier.run) {
+                    covered.insert(earlier.run);
+                }
+            }
             // Mostly the run that came next, and then no other needs to be looked at.
-            if runs.iter().all(|run| covered.contains(run)) {
+            if left.is_empty() {
                 break;
             }
         }
@@ -239,9 +265,43 @@ fn covered(storage: &dyn Storage, listing: &Listing, runs: &[RunId]) -> BTreeSet
     covered
 }
 
-/// What the first records of a run say of runs before it.
+/// Whether a later run has recovered this one.
+pub(crate) fn is_recovered(storage: &dyn Storage, run: RunId) -> bool {
+    let listing = Listing::of(storage);
+    listing.is_ok_and(|listing| !covered(storage, &listing, &[run]).is_empty())
+}
+
+/// What the first records of a run say of runs before it; they may fill whole segments.
 fn recovered_at_head(storage: &dyn Storage, run: RunId) -> Vec<Recovered> {
-    let number = SegmentNumber::FIRST;
+    let mut found = Vec::new();
+    let mut number = SegmentNumber::FIRST;
+    loop {
+        let head = head(storage, run, number);
+        let recovered = head.iter().filter_map(|(kind, payload)| {
+            let is_it = *kind == RecordKind::RUN_RECOVERED;
+            is_it.then(|| recovered(payload)).flatten()
+        });
+        found.extend(recovered);
+        if head
+            .last()
+            .is_none_or(|(kind, _)| *kind != RecordKind::SEAL)
+        {
+            return found;
+        }
+        number = number.next();
+    }
+}
+
+/// Who opened a run, as its `RunOpen` says.
+fn owner_at_head(storage: &dyn Storage, run: RunId) -> Option<Owner> {
+    let head = head(storage, run, SegmentNumber::FIRST);
+    let open = head.iter().find(|(kind, _)| *kind == RecordKind::RUN_OPEN);
+    open.and_then(|(_, payload)| Some(owner_of(&system::decode::<RunOpen<'_>>(payload)?)))
+}
+
+/// The records with which a run begins, about itself and runs before it, as far as they are in
+/// this segment.
+fn head(storage: &dyn Storage, run: RunId, number: SegmentNumber) -> Vec<(RecordKind, Vec<u8>)> {
     let seed = FrameSeed::new(run, number);
     let mut found = Vec::new();
     let mut len = HEAD_LEN;
@@ -261,11 +321,17 @@ fn recovered_at_head(storage: &dyn Storage, run: RunId) -> Vec<Recovered> {
                 }
                 return found;
             };
-            match header.kind {
-                RecordKind::SEGMENT_START | RecordKind::RUN_OPEN => {}
-                RecordKind::RUN_RECOVERED => found.extend(recovered(payload)),
-                _ => return found,
+            let is_head = matches!(
+                header.kind,
+                RecordKind::SEGMENT_START
+                    | RecordKind::RUN_OPEN
+                    | RecordKind::RUN_RECOVERED
+                    | RecordKind::SEAL
+            );
+            if !is_head {
+                return found;
             }
+            found.push((header.kind, payload.to_vec()));
             at += usize::try_from(header.frame_len()).unwrap_or(usize::MAX);
         }
         return found;

@@ -173,7 +173,7 @@ pub enum RunState {
     Closed,
     /// It ended without being closed.
     Crashed,
-    /// Locks do not work here, so nobody can tell.
+    /// Nobody can tell from here whether it is still there.
     Unknown,
     /// Only a later version of the library reads it.
     Unsupported,
@@ -255,8 +255,8 @@ impl Report {
                 _ if run.unsupported.is_some() => RunState::Unsupported,
                 (Some(_), _) => RunState::Closed,
                 (None, Liveness::Live) => RunState::Live,
-                (None, Liveness::Dead) => RunState::Crashed,
-                (None, Liveness::Unknown) => RunState::Unknown,
+                (None, Liveness::Dead | Liveness::Orphaned) => RunState::Crashed,
+                (None, Liveness::Unknown | Liveness::Unverified) => RunState::Unknown,
             },
             version: run.unsupported.and_then(|found| found.version),
             durable_seq: Seq::new(run.witness.durable()),

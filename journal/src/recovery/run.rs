@@ -169,6 +169,12 @@ impl RunSurvey {
         verdicts.into_iter().any(|v| v == Verdict::Damage)
     }
 
+    /// Whether nothing says that it is over: neither it itself nor a later run.
+    pub(super) fn is_open(&self) -> bool {
+        let has_end = self.closed.is_some() || !self.witness.recovered.is_empty();
+        !has_end && !self.segments.is_empty()
+    }
+
     /// What a later run writes down after it has synced them; when, is for that one to say.
     pub(crate) fn to_record(&self) -> RunRecovered {
         let missing = self.findings.iter().filter_map(|finding| finding.missing);
@@ -257,7 +263,7 @@ impl RunSurvey {
         let highest = self.witness.highest();
         if self.segments.is_empty() && highest > 0 {
             self.miss_segment(due, Some(highest));
-        } else if due.is_promised && self.liveness == Liveness::Dead {
+        } else if due.is_promised && !self.liveness.may_be_alive() {
             self.miss_segment(due, None);
         }
     }

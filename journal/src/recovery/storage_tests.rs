@@ -1,13 +1,13 @@
 //! What a storage that fails, or tells little, means for recovery.
 
-use super::apply::Applied;
-use super::plan::{Plan, plan};
+use super::apply::recover;
+use super::plan::plan;
 use super::report::{Report, RunState};
 use super::run::SegmentState;
 use super::survey::{Depth, Scope, Survey, survey};
 use super::testing::{MemoryStorage, SegmentBuilder, run, segment_name};
-use crate::error::DamageReason;
-use crate::event::system::Retired;
+use crate::error::{DamageReason, Error};
+use crate::event::system::{Retired, RunRecovered};
 use crate::format::RecordKind;
 
 fn small(generation: u32) -> SegmentBuilder {
@@ -53,30 +53,36 @@ fn without_locks_nobody_is_called_dead_and_nothing_is_taken_on() {
     storage.lock(1);
     storage.is_lockless = true;
     assert_eq!(report(&storage).runs[0].state, RunState::Unknown);
-    assert!(plan(&storage).unwrap().dead.is_empty());
-    let taken = Applied::begin(&storage, &dead(), &mut |error| panic!("{error}"));
-    assert_eq!(taken.records, []);
-}
-
-fn dead() -> Plan {
-    Plan {
-        unrecovered: vec![run(1)],
-        ..Plan::default()
-    }
+    let plan = plan(&storage).unwrap();
+    assert!(plan.dead.is_empty());
+    assert_eq!(plan.unrecovered, []);
 }
 
 #[test]
 fn a_run_that_is_alive_or_cannot_be_looked_at_is_not_taken_on() {
     let mut storage = small(1).storage();
     storage.lock(1);
-    let taken = Applied::begin(&storage, &dead(), &mut |error| panic!("{error}"));
-    assert_eq!(taken.records, []);
+    assert_eq!(plan(&storage).unwrap().unrecovered, []);
     let name = storage.locked.first().unwrap().clone();
     storage.unopenable.insert(name);
     assert_eq!(report(&storage).runs[0].state, RunState::Unknown);
+    assert_eq!(plan(&storage).unwrap().unrecovered, []);
+}
+
+#[test]
+fn a_dead_run_that_cannot_be_taken_on_is_left_and_keeps_no_journal_from_being_opened() {
+    let storage = small(1).storage();
+    let plan = plan(&storage).unwrap();
+    assert_eq!(plan.unrecovered, [run(1)]);
     let mut told = Vec::new();
-    let taken = Applied::begin(&storage, &dead(), &mut |error| told.push(error.code()));
-    assert_eq!((taken.records.len(), told), (0, vec!["io"]));
+    let mut record = |records: &[RunRecovered]| {
+        assert_eq!(records, []);
+        Ok(())
+    };
+    // No file can be made in it.
+    let mut report = |error: &Error| told.push(error.code());
+    let recovered = recover(&storage, &plan, &mut record, &mut report).unwrap();
+    assert_eq!((recovered.runs, told), (Vec::new(), vec!["io"]));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::again::look_again;
 use super::apart::Allowance;
 use super::cache;
 pub(crate) use super::depth::Depth;
@@ -12,8 +13,9 @@ use super::ends::settle;
 use super::files::{Found, Naming, SegmentFile, Stray, StrayState, identify};
 use super::heads::set_unsupported_aside;
 use super::joint;
+use super::named::read_unnamed;
 use super::part::{Part, Trust};
-use super::probe::probe;
+use super::probe::Prober;
 use super::run::RunSurvey;
 use super::verdict::Verdict;
 use super::witness::Witness;
@@ -48,7 +50,8 @@ pub(crate) struct Survey {
 /// # Errors
 /// [`Error::Io`] if the directory cannot be listed. A file that cannot be read is in the result.
 pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> Result<Survey> {
-    let (liveness, entries) = probe_and_list(storage, scope)?;
+    let prober = Prober::new(storage);
+    let (liveness, entries) = probe_and_list(&prober, scope)?;
     let mut finds = Finds::default();
     let mut poisoned = BTreeSet::new();
     let joint = match depth {
@@ -67,7 +70,7 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
     let (mut chosen, mut strays) = finds.choose(storage);
     let mut parts = BTreeMap::<RunId, Vec<Part>>::new();
     let trust = |run| match liveness.get(&run) {
-        Some(Liveness::Live) => Trust::Moving,
+        Some(Some(found)) if found.may_be_alive() => Trust::Moving,
         _ if poisoned.contains(&run) => Trust::DiskOnly,
         _ => Trust::Final,
     };
@@ -82,6 +85,7 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
         parts.entry(*run).or_default();
     }
     let mut witnesses = witnesses(parts.values().flatten());
+    read_unnamed(storage, &mut parts, &witnesses, (&trust, depth));
     if matches!(scope, Scope::All) {
         for run in witnesses.keys() {
             parts.entry(*run).or_default();
@@ -89,13 +93,18 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
     }
     let mut runs = Vec::with_capacity(parts.len());
     for (run, parts) in parts {
-        let liveness = liveness.get(&run).copied().unwrap_or(Liveness::Dead);
+        let liveness = liveness.get(&run).copied().flatten();
+        let known = liveness.unwrap_or(Liveness::Dead);
         if let Some(unsupported) = unsupported.get(&run) {
-            runs.push(RunSurvey::unsupported(run, liveness, *unsupported));
+            runs.push(RunSurvey::unsupported(run, known, *unsupported));
             continue;
         }
         let witness = witnesses.remove(&run).unwrap_or_default();
-        let found = RunSurvey::assemble(run, liveness, parts, witness.clone(), None);
+        let mut found = RunSurvey::assemble(run, known, parts, witness.clone(), None);
+        if liveness.is_none() && matches!(scope, Scope::All) && found.is_open() {
+            let owner = found.opened.as_ref().map(|opened| &opened.owner);
+            found.liveness = prober.without_file(owner);
+        }
         runs.push(look_again(storage, found, witness));
     }
     if seeded::has(Bug::RunsByClock) {
@@ -103,38 +112,6 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
     }
     strays.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Survey { runs, strays })
-}
-
-/// Reads a run that is being written again before damage in it is believed.
-fn look_again(storage: &dyn Storage, first: RunSurvey, witness: Witness) -> RunSurvey {
-    if first.liveness != Liveness::Live || !first.is_damaged() {
-        return first;
-    }
-    // Bytes read before a witness was written may have been incomplete when they were read.
-    let in_band_max = first.witness.in_band;
-    let segments = first.segments.into_iter();
-    let mut files: Vec<SegmentFile> = segments.map(|segment| segment.part.segment).collect();
-    // A listing may leave out files that are made while it is taken, and a header may have been
-    // read before it was written.
-    for entry in list(storage).unwrap_or_default() {
-        if let Some(FileName::Segment(run, number)) = FileName::parse(&entry.name)
-            && run == first.run
-            && let Found::Segment(file) = identify(storage, &entry)
-            && (file.run, file.number) == (run, number)
-        {
-            match files.iter_mut().find(|known| known.number == number) {
-                Some(known) if known.name == file.name => *known = file,
-                Some(_) => {}
-                None => files.push(file),
-            }
-        }
-    }
-    let parts = files.into_iter();
-    let parts = parts.map(|file| Part::read(storage, file, Trust::Moving));
-    let mut parts: Vec<Part> = parts.collect();
-    parts.sort_by_key(|part| part.segment.number);
-    let parts = settle(storage, parts, &|_| Trust::Moving);
-    RunSurvey::assemble(first.run, first.liveness, parts, witness, Some(in_band_max))
 }
 
 impl Survey {
@@ -201,12 +178,13 @@ pub(super) fn list(storage: &dyn Storage) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// The liveness of every run that has a file, and a listing taken after that was found out: a
-/// run seen dead has made all its segments by then.
-fn probe_and_list(
-    storage: &dyn Storage,
-    scope: Scope<'_>,
-) -> Result<(BTreeMap<RunId, Liveness>, Vec<Entry>)> {
+/// How runs stand, as far as `.run` files tell.
+type Known = BTreeMap<RunId, Option<Liveness>>;
+
+/// Every run that has a file, with its liveness as far as a `.run` file tells it, and a listing
+/// taken after that was found out: a run seen dead has made all its segments by then.
+fn probe_and_list(prober: &Prober<'_>, scope: Scope<'_>) -> Result<(Known, Vec<Entry>)> {
+    let storage = prober.storage();
     let names = storage.names();
     let names = names.map_err(|error| Error::io("list", storage.path(), error))?;
     let mut started = runs_in(names.iter().map(String::as_str), scope);
@@ -215,8 +193,8 @@ fn probe_and_list(
     for _ in 0..LISTINGS_MAX {
         for run in started {
             let found = match scope {
-                Scope::All => probe(storage, run),
-                Scope::Runs(_) => Liveness::Dead,
+                Scope::All => prober.probe(run),
+                Scope::Runs(_) => Some(Liveness::Dead),
             };
             liveness.insert(run, found);
         }
@@ -229,7 +207,7 @@ fn probe_and_list(
     }
     // Runs start faster than they can be looked at.
     for run in runs_in(names_of(&entries), scope) {
-        liveness.entry(run).or_insert(Liveness::Live);
+        liveness.entry(run).or_insert(Some(Liveness::Live));
     }
     Ok((liveness, entries))
 }

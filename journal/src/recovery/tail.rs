@@ -61,6 +61,9 @@ type Begin = (u64, SegmentNumber);
 /// Reads segments from the newest back; gives them in order, and where the first one begins.
 /// `None` if something is wrong with the names: only a look at everything can tell what.
 fn read_back(storage: &dyn Storage, dead: &DeadRun) -> Result<Option<(Vec<Part>, Begin)>> {
+    if seeded::has(Bug::ListingPerRun) {
+        list(storage)?;
+    }
     let mut parts = Vec::new();
     let mut begin = (1, SegmentNumber::FIRST);
     let mut durable = 0;
@@ -92,7 +95,13 @@ fn read_back(storage: &dyn Storage, dead: &DeadRun) -> Result<Option<(Vec<Part>,
 /// Reads a segment from the disk: from the given place on, if that is in it, else all of it.
 fn read_end(storage: &dyn Storage, file: SegmentFile, place: Option<DurablePlace>) -> Result<Part> {
     let opened = storage.open(&file.name);
-    let Ok(content_end) = opened.and_then(|opened| content_end(&*opened)) else {
+    let found = opened.and_then(|opened| {
+        let end = content_end(&*opened)?;
+        // Readers are not to be shown there what a sync that failed left in the cache only.
+        opened.trim_cache(end, u64::MAX)?;
+        Ok(end)
+    });
+    let Ok(content_end) = found else {
         write_out(storage, &file.name, None)?;
         // What could not be read is found and told by a look at all of it.
         return Ok(Part::read(storage, file, Trust::DiskOnly));

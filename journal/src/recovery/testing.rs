@@ -401,7 +401,7 @@ impl MemoryStorage {
         let names: Vec<String> = self.files.keys().cloned().collect();
         for name in names {
             if let Some(FileName::Segment(run, number)) = FileName::parse(&name)
-                && let Some(pieces) = super::cache::make(self, run, number)
+                && let Some(pieces) = super::cache::make(self, run, number, None)
             {
                 let name = FileName::Index(run, number).to_string();
                 self.files.insert(name, pieces.concat());

@@ -9,6 +9,7 @@ use super::syncer::SyncState;
 use crate::error::{Error, Result};
 use crate::event::system::{Clocks, RunClose};
 use crate::format::FileName;
+use crate::seeded::{self, Bug};
 use crate::storage::ClockReading;
 
 impl Core {
@@ -88,6 +89,7 @@ impl Core {
         }
         if self.is_left.load(Ordering::SeqCst) {
             self.end_lane();
+            self.give_back_next();
             return self.sync_all(state);
         }
         let durable_seq = self.watermark.durable();
@@ -140,11 +142,19 @@ impl Core {
             state.indexing.add(lane.active.number);
         }
         state.indexing.finish(&self.storage, self.run);
-        if let Some(waiting) = lock(&self.next).take_waiting() {
-            let _ = self.storage.remove(&waiting.name);
-        }
+        self.give_back_next();
         let _ = self.storage.remove(&FileName::Run(self.run).to_string());
         let _ = self.storage.sync_dir();
+    }
+}
+
+impl Core {
+    /// Removes the segment that was made ahead and never used, whose space nobody else may take.
+    fn give_back_next(&self) {
+        let waiting = lock(&self.next).take_waiting();
+        if let Some(waiting) = waiting.filter(|_| !seeded::has(Bug::NextSegmentKept)) {
+            let _ = self.storage.remove(&waiting.name);
+        }
     }
 }
 

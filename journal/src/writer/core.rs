@@ -30,7 +30,7 @@ use super::watermark::Watermark;
 use crate::error::{Error, Result};
 use crate::format::{PAYLOAD_LEN_MAX, RecordKind, padded};
 use crate::seeded::{self, Bug};
-use crate::seq::{RunId, Seq};
+use crate::seq::{RunId, SegmentNumber, Seq};
 use crate::settings::WriterSettings;
 use crate::storage::Storage;
 
@@ -264,8 +264,13 @@ impl Core {
             self.bell.want_sync();
         }
         let is_loaded = backlog_bytes >= LOAD_BYTES;
-        let used = if is_loaded { EARLY } else { HALF };
-        if end > segment.file_len / used && !self.wants_segment.load(Ordering::SeqCst) {
+        let is_first = segment.number == SegmentNumber::FIRST;
+        let eighths = match (is_loaded, is_first) {
+            (true, _) => EARLY,
+            (false, true) => LATE,
+            (false, false) => HALF,
+        };
+        if end > segment.file_len / 8 * eighths && !self.wants_segment.load(Ordering::SeqCst) {
             self.wants_segment.store(true, Ordering::SeqCst);
             self.tender.ring();
         }
@@ -361,7 +366,9 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// With so much waiting for a sync, appenders need more writable room than one page after another.
 pub(super) const LOAD_BYTES: u64 = 128 << 10;
 
-/// The next segment is made when this part of the active one is used: half of it, and under load
-/// less, because making one takes as long as filling many megabytes.
-const HALF: u64 = 2;
-const EARLY: u64 = 8;
+/// The next segment is made when so many eighths of the active one are used: half of it, under load
+/// less, because making one takes as long as filling many megabytes, and of the first one more:
+/// most runs that write little end in that.
+const HALF: u64 = 4;
+const EARLY: u64 = 1;
+const LATE: u64 = 6;

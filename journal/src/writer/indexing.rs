@@ -4,6 +4,7 @@ use super::primitives::is_finished;
 use super::primitives::thread::{Builder, JoinHandle};
 use std::sync::Arc;
 
+use crate::recovery::apply::Uncached;
 use crate::recovery::{cache, joint};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::Storage;
@@ -13,6 +14,8 @@ use crate::storage::Storage;
 #[derive(Debug, Default)]
 pub(super) struct Indexing {
     waiting: Vec<SegmentNumber>,
+    /// Segments of runs that were recovered.
+    recovered: Vec<Uncached>,
     newest: Option<SegmentNumber>,
     thread: Option<JoinHandle<()>>,
 }
@@ -24,6 +27,11 @@ impl Indexing {
         self.newest = Some(number);
     }
 
+    /// Takes in segments of runs that were recovered.
+    pub(super) fn add_recovered(&mut self, uncached: Vec<Uncached>) {
+        self.recovered.extend(uncached);
+    }
+
     /// Whether so much is waiting that it cannot be left for a quiet moment.
     pub(super) fn is_behind(&self) -> bool {
         self.waiting.len() > WAITING_MAX
@@ -32,13 +40,18 @@ impl Indexing {
     /// Writes what is waiting on a thread of its own, one at a time.
     pub(super) fn step(&mut self, storage: &Arc<dyn Storage>, run: RunId) {
         let is_busy = self.thread.as_ref().is_some_and(|t| !is_finished(t));
-        if self.waiting.is_empty() || is_busy {
+        if (self.waiting.is_empty() && self.recovered.is_empty()) || is_busy {
             return;
         }
         let waiting = std::mem::take(&mut self.waiting);
+        let recovered = std::mem::take(&mut self.recovered);
         let storage = Arc::clone(storage);
         let builder = Builder::new().name("trace-journal-index".to_owned());
-        self.thread = builder.spawn(move || write(&*storage, run, waiting)).ok();
+        let spawned = builder.spawn(move || {
+            write(&*storage, run, waiting);
+            recovered.into_iter().for_each(|one| one.write(&*storage));
+        });
+        self.thread = spawned.ok();
     }
 
     /// Writes everything that is left; to be called when the run is over.

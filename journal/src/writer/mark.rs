@@ -9,6 +9,7 @@ use super::outgoing::encode;
 use super::syncer::SyncState;
 use crate::event::system::SyncMark;
 use crate::format::RecordKind;
+use crate::recovery::apply::Uncached;
 use crate::seeded::{self, Bug};
 
 /// The last mark.
@@ -26,10 +27,23 @@ impl Core {
     /// What is durable is written into the run at most once per 64 KiB or 10 ms.
     pub(super) fn is_mark_due(&self, state: &SyncState, now: Duration) -> bool {
         let durable_bytes = self.watermark.durable_bytes();
-        state.mark.is_none_or(|last| {
-            now.saturating_sub(last.at) >= MARK_INTERVAL
-                || durable_bytes.saturating_sub(last.durable_bytes) >= MARK_BYTES
-        })
+        !state.is_recovering
+            && state.mark.is_none_or(|last| {
+                now.saturating_sub(last.at) >= MARK_INTERVAL
+                    || durable_bytes.saturating_sub(last.durable_bytes) >= MARK_BYTES
+            })
+    }
+
+    /// To be called when all runs that were to be recovered are on record.
+    pub(crate) fn finish_recovery(&self, uncached: Vec<Uncached>) {
+        let mut state = lock(&self.sync);
+        state.indexing.add_recovered(uncached);
+        state.is_recovering = false;
+        if self.watermark.durable() > 0 {
+            let now = self.now();
+            self.try_mark(&mut state, now);
+            self.note_place(&mut state);
+        }
     }
 
     /// Leaves a mark if that takes no waiting. Under load others have the lane, one after the

@@ -31,6 +31,7 @@ mod schedule;
 mod segment;
 mod sessions;
 mod setbacks;
+mod sign;
 mod slot;
 mod stuck;
 mod syncer;

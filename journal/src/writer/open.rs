@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::close::clocks;
-use super::core::{Core, Parts};
+use super::core::{Core, Parts, lock};
 use super::errors::ErrorLog;
 use super::lane::Lane;
 use super::run_file::RunFile;
@@ -30,6 +30,10 @@ pub(crate) struct OpenRun {
     pub(crate) generation: Generation,
     /// Runs known to be over.
     pub(crate) dead_runs: BTreeSet<RunId>,
+    /// Runs without a `.run` file that may be alive.
+    pub(crate) unverified: Vec<RunId>,
+    /// Runs are to be put on record before anything else is: see [`Core::finish_recovery`].
+    pub(crate) recovers: bool,
 }
 
 impl OpenRun {
@@ -84,7 +88,7 @@ impl OpenRun {
         let mode = self.settings.write_mode;
         let first = first_segment(&*self.storage, run_file.run(), segment_len, mode)?;
         let lane = Lane::begin(Arc::clone(&self.storage), first)?;
-        let run_open = self.run_open(run_file.run(), &live_runs)?;
+        let run_open = self.run_open(&run_file, live_runs)?;
         let segment_len = (segment_len * 4)
             .min(self.settings.segment_bytes_max)
             .next_multiple_of(4096);
@@ -96,6 +100,7 @@ impl OpenRun {
             lane,
             segment_len,
         }));
+        lock(&core.sync).is_recovering = self.recovers;
         core.append(RecordKind::RUN_OPEN, 0, &run_open)?;
         if !core.settings.is_stepped {
             thread::start(&core)
@@ -104,16 +109,22 @@ impl OpenRun {
         Ok(core)
     }
 
-    fn run_open(&self, run: RunId, live_runs: &[RunId]) -> Result<Vec<u8>> {
-        let process = self.storage.process();
+    fn run_open(&self, run_file: &RunFile, mut live_runs: Vec<RunId>) -> Result<Vec<u8>> {
+        let (run, owner) = (run_file.run(), run_file.owner().clone());
+        live_runs.extend(&self.unverified);
+        live_runs.sort_unstable();
         let (program, program_version) = &self.settings.program;
         let said = RunOpen {
             generation: run.generation.0,
             random: run.random,
-            boot_id: process.boot_id.into(),
-            pid: process.pid,
-            process_start: process.started,
-            host: process.host.into(),
+            boot_id: owner.boot_id.into(),
+            pid: owner.pid,
+            process_start: owner.started,
+            host: owner.host.into(),
+            pid_namespace: owner.pid_namespace,
+            file_system: owner.file_system,
+            device: owner.device,
+            inode: owner.inode,
             program: program.into(),
             program_version: program_version.into(),
             library_version: env!("CARGO_PKG_VERSION").into(),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::format::{DurablePlace, FileName, Owner, RunText, released};
+use crate::recovery::{Claim, is_recovered};
+use crate::seeded::{self, Bug};
 use crate::seq::{Generation, RunId};
 use crate::storage::{Lock, LockOutcome, Storage, StorageFile};
 
@@ -13,8 +15,11 @@ use crate::storage::{Lock, LockOutcome, Storage, StorageFile};
 pub(crate) struct RunFile {
     storage: Arc<dyn Storage>,
     run: RunId,
-    // Held open only for its lock.
+    program: (String, String),
+    owner: Owner,
     file: Arc<dyn StorageFile>,
+    /// Files that lost their name; who has one open must not find it unlocked.
+    nameless: Vec<Arc<dyn StorageFile>>,
 }
 
 impl RunFile {
@@ -34,11 +39,14 @@ impl RunFile {
                 random: storage.random(),
             };
             match try_create(&**storage, run, program) {
-                Ok(file) => {
+                Ok((file, owner)) => {
                     return Ok(RunFile {
                         storage: Arc::clone(storage),
                         run,
+                        program: program.clone(),
+                        owner,
                         file,
+                        nameless: Vec::new(),
                     });
                 }
                 // Somebody who clears stale files away took this one for one of them.
@@ -55,12 +63,59 @@ impl RunFile {
         self.run
     }
 
+    /// Who writes the run, as the file says.
+    pub(super) fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// Looks whether the file is where others look for it, and makes it anew if it is not: there
+    /// are programs that clear away what is old.
+    ///
+    /// # Errors
+    /// As the system says; the run is then as safe as it was.
+    pub(super) fn look(&mut self) -> io::Result<Presence> {
+        let storage = &*self.storage;
+        let name = FileName::Run(self.run).to_string();
+        match storage.identity_of(&name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            looked => return looked.map(|_| Presence::Known),
+        }
+        if seeded::has(Bug::SweptRunFileUnnoticed) {
+            return Ok(Presence::Known);
+        }
+        // Whoever is about to put the run on record is waited for.
+        let Some(claim) = Claim::hold(storage, self.run)? else {
+            return Ok(Presence::Known);
+        };
+        let presence = match is_recovered(storage, self.run) {
+            true => Ok(Presence::Recovered),
+            false => try_create(storage, self.run, &self.program).map(|(file, owner)| {
+                self.nameless.push(std::mem::replace(&mut self.file, file));
+                self.owner = owner;
+                Presence::Renewed
+            }),
+        };
+        claim.withdraw(storage);
+        presence
+    }
+
     /// Notes a place that is durable; it is not synced, because an old note is still true.
     pub(super) fn note_durable(&self, place: DurablePlace) {
         let (line, at) = place.line(self.run);
         // Without it, the next opening has more to read.
         let _ = self.file.write_at(line.as_bytes(), at);
     }
+}
+
+/// Whether others find the run as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// They do, or it is not known yet.
+    Known,
+    /// They did not, and do again.
+    Renewed,
+    /// They took it for dead and put it on record.
+    Recovered,
 }
 
 impl Drop for RunFile {
@@ -77,7 +132,7 @@ fn try_create(
     storage: &dyn Storage,
     run: RunId,
     program: &(String, String),
-) -> io::Result<Arc<dyn StorageFile>> {
+) -> io::Result<(Arc<dyn StorageFile>, Owner)> {
     let temporary = FileName::RunTemporary(run).to_string();
     let file = storage.create(&temporary)?;
     let owner = owner(storage, &*file);
@@ -92,7 +147,7 @@ fn try_create(
             let _ = storage.remove(&FileName::Run(run).to_string());
             Err(error)
         }
-        _ => Ok(file),
+        _ => Ok((file, owner)),
     }
 }
 

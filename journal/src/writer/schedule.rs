@@ -19,6 +19,8 @@ pub(super) struct Facts {
     pub(super) unwitnessed_since: Option<Duration>,
     /// When refused records are to be noted, if there are any.
     pub(super) tell_at: Option<Duration>,
+    /// When the run's sign of life is to be looked for again.
+    pub(super) look_at: Option<Duration>,
     pub(super) sync_interval: Duration,
 }
 
@@ -34,6 +36,8 @@ pub(super) enum Decision {
     Witness,
     /// Put on record what was refused.
     Tell,
+    /// Look for the run's sign of life.
+    Look,
     Sleep(Option<Duration>),
 }
 
@@ -60,8 +64,11 @@ pub(super) fn decide(facts: &Facts) -> Decision {
         Decision::Witness
     } else if facts.dirty_since.is_none() && close_at.is_some_and(|at| at <= facts.now) {
         Decision::CloseWindow
+    } else if facts.dirty_since.is_none() && facts.look_at.is_some_and(|at| at <= facts.now) {
+        Decision::Look
     } else {
-        let idle = witness_at.into_iter().chain(close_at).min();
+        let idle = witness_at.into_iter().chain(close_at);
+        let idle = idle.chain(facts.look_at).min();
         let due = sync_at.or(idle).into_iter().chain(facts.tell_at).min();
         Decision::Sleep(due.map(|at| at.saturating_sub(facts.now)))
     }
@@ -86,8 +93,21 @@ mod tests {
         has_idle_window_since: None,
         unwitnessed_since: None,
         tell_at: None,
+        look_at: None,
         sync_interval: Duration::from_millis(50),
     };
+
+    #[test]
+    fn a_journal_at_rest_looks_for_its_sign_of_life() {
+        let soon = CALM.now + Duration::from_secs(3);
+        let calm = Facts {
+            look_at: Some(soon),
+            ..CALM
+        };
+        let rest = Duration::from_secs(3);
+        assert_eq!(decide(&calm), Decision::Sleep(Some(rest)));
+        assert_eq!(decide(&Facts { now: soon, ..calm }), Decision::Look);
+    }
 
     #[test]
     fn a_calm_journal_sleeps_until_it_is_woken() {

@@ -341,6 +341,8 @@ mod tests {
             errors: Arc::new(ErrorLog::new(None)),
             generation: Generation(generation),
             dead_runs: std::collections::BTreeSet::new(),
+            unverified: Vec::new(),
+            recovers: false,
         };
         open.open()
     }

@@ -46,6 +46,10 @@ pub(super) struct SyncState {
     /// So many syncs begin without waiting for anybody.
     hasty_syncs: u32,
     pub(super) mark: Option<Mark>,
+    /// When the `.run` file was looked for.
+    pub(super) looked_at: Duration,
+    /// Records of recovered runs are being written, which no mark may come between.
+    pub(super) is_recovering: bool,
     /// A record that is durable, to be noted in the `.run` file.
     pub(super) place: Option<DurablePlace>,
     /// The highest sequence number a durable mark says is durable.
@@ -115,6 +119,7 @@ impl Core {
             has_idle_window_since: state.calm_since.filter(|_| self.active().writable_to() > 0),
             unwitnessed_since: state.unwitnessed_since,
             tell_at: self.tell_at(),
+            look_at: self.next_look(state),
             sync_interval: self.settings.sync_interval,
         })
     }
@@ -132,6 +137,7 @@ impl Core {
             }
             Decision::Witness => self.witness(state, now),
             Decision::Tell => self.tell_refused(),
+            Decision::Look => self.look_for_run_file(state, now),
             Decision::Close | Decision::Sleep(_) => {}
         }
     }
@@ -188,6 +194,7 @@ impl Core {
             return;
         }
         self.cut_finished(state);
+        self.look_for_run_file(state, now);
         state.dirty_since = None;
         let is_witnessed = state.witnessed >= self.watermark.durable();
         state.unwitnessed_since = (!is_witnessed).then_some(now);
@@ -267,9 +274,10 @@ impl Core {
 
     /// After a second of idleness: one more mark, and a sync that makes it durable.
     fn witness(&self, state: &mut SyncState, now: Duration) {
-        if state
-            .mark
-            .is_none_or(|mark| mark.durable_seq < mark.seq.saturating_sub(1))
+        if !state.is_recovering
+            && state
+                .mark
+                .is_none_or(|mark| mark.durable_seq < mark.seq.saturating_sub(1))
         {
             self.write_mark(state, now);
         }

@@ -29,6 +29,8 @@ pub(super) fn open(dir: &Path, settings: WriterSettings) -> Arc<Core> {
         errors: Arc::new(ErrorLog::new(None)),
         generation: Generation(1),
         dead_runs: std::collections::BTreeSet::new(),
+        unverified: Vec::new(),
+        recovers: false,
     };
     open.open().unwrap()
 }
@@ -327,6 +329,8 @@ fn the_error_hook_may_close_while_a_waiter_syncs() {
         errors: Arc::new(ErrorLog::new(Some(hook))),
         generation: Generation(1),
         dead_runs: std::collections::BTreeSet::new(),
+        unverified: Vec::new(),
+        recovers: false,
     };
     let core = open.open().unwrap();
     opened.set(Arc::clone(&core)).unwrap();

@@ -9,6 +9,7 @@ use crate::escape::one_line;
 use crate::failure::{Exit, Outcome};
 use crate::output::Output;
 use crate::quote::short_ids;
+use crate::render::status_word;
 use crate::table::{Column, table};
 use crate::text::{amount, cost, duration, grouped};
 
@@ -73,7 +74,7 @@ const SHORT_ID_ROOM: usize = 10;
 fn row(session: &SessionSummary, id: String, is_short: bool) -> Vec<String> {
     vec![
         id,
-        session.status.as_str().to_owned(),
+        status_word(session.status, session.liveness).to_owned(),
         time(session.started_at, is_short),
         duration(session.duration_nanoseconds()),
         grouped(&session.spans.to_string()),

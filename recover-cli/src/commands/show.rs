@@ -10,7 +10,7 @@ use crate::escape::one_line;
 use crate::failure::{Exit, Outcome, could_not};
 use crate::output::Output;
 use crate::quote::id_heading;
-use crate::render::{label, span_details, span_line, status_style, whole_label};
+use crate::render::{label, span_details, span_line, status_style, status_word, whole_label};
 use crate::text::{amount, cost, counted, duration, grouped};
 use crate::tree;
 
@@ -32,8 +32,9 @@ pub(super) fn print(reader: &Reader, id: &str, output: &mut Output) -> Outcome<(
 
 fn print_head(snapshot: &Snapshot, output: &mut Output) -> Outcome<()> {
     let status = snapshot.status();
-    let painted = output.paint(status_style(status), status.as_str());
-    let room = output.width().saturating_sub(status.as_str().len() + 2);
+    let word = status_word(status, snapshot.liveness());
+    let painted = output.paint(status_style(status), word);
+    let room = output.width().saturating_sub(word.len() + 2);
     output.line(&format!("{}  {painted}", id_heading(snapshot.id(), room)))?;
     if let Some(title) = snapshot.title() {
         label("title", title, output)?;
@@ -71,7 +72,7 @@ fn print_head(snapshot: &Snapshot, output: &mut Output) -> Outcome<()> {
         output,
     )?;
     if let Some(error) = snapshot.error() {
-        whole_label(status.as_str(), error, output)?;
+        whole_label(word, error, output)?;
     }
     if snapshot.refused() > 0 {
         let records = counted(snapshot.refused(), "record", "records");

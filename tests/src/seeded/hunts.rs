@@ -65,6 +65,11 @@ LiveRunTakenForDead      | many-processes | live          | a_run_that_starts
 LiveRunTakenForDead      | many-processes | scenarios     | s35_two_processes
 RecoveredTwice           | many-processes | meanwhile     | a_dead_run_is_put
 ClaimedTwice             | many-processes | meanwhile     | a_dead_run_is_put
+ListingPerRun            | many-processes | costs         | what_it_takes_to_recover
+ClaimLooksLive           | many-processes | trace_journal | a_run_is_taken_on_once
+SweptRunFileUnnoticed    | many-processes | liveness      | a_run_whose_sign_of_life
+OrphanTakenForLive       | many-processes | liveness      | a_process_that_was_forked
+RemoteLockBelieved       | many-processes | liveness      | where_locks_do_not_tell
 EmptySegmentRemoved      | hands-off      | damage        | a_damaged_journal
 ReadAheadBelieved        | damage         | trace_journal | frames_read_ahead_are
 ChecksumNotCompared      | damage         | damage        | every_flipped
@@ -80,6 +85,7 @@ GapNotTold               | damage         | damage        | every_flipped
 MissingSegmentPassedOver | damage         | damage        | segments_missing
 LastDurableForgotten     | damage         | damage        | every_flipped
 CacheNotBound            | damage         | trace_journal | recovery::cache
+UnnamedEndBelieved       | damage         | trace_journal | a_recovered_run_is_told
 CacheNotBound            | damage         | trace_journal | recovery::joint
 RetiredMissed            | damage         | trace_journal | recovery::fates
 NewerRunClaimed          | hands-off      | versions      | runs_of_a_newer_version

@@ -95,13 +95,9 @@ impl State {
 
     pub(super) fn try_lock(&mut self, file: FileId, handle: u64, lock: Lock) -> LockOutcome {
         let is_alone = lock == Lock::Exclusive;
-        let mut others = self
-            .locks
-            .iter()
-            .filter(|held| held.0 == file && held.1 != handle);
-        let is_contended = others.any(|held| held.2 || is_alone);
-        if is_contended && self.bug != Some(Bug::LockIgnored) {
-            return LockOutcome::Contended;
+        let outcome = self.outcome(file, handle, is_alone);
+        if outcome != LockOutcome::Held && self.bug != Some(Bug::LockIgnored) {
+            return outcome;
         }
         self.locks.retain(|held| (held.0, held.1) != (file, handle));
         self.locks.push((file, handle, is_alone));

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use trace_journal::Timestamp;
+use trace_journal::format::Owner;
 use trace_journal::storage::{
-    ClockReading, Durability, Entry, FileIdentity, FileSystem, ProcessFacts, Storage, StorageFile,
-    retry,
+    ClockReading, Durability, Entry, FileIdentity, FileSystem, ProcessFacts, ProcessState, Storage,
+    StorageFile, retry,
 };
 
 use super::calls::size;
@@ -23,6 +24,7 @@ use super::{FileId, SimDisk, State};
 pub struct Process {
     pub(super) disk: SimDisk,
     pub(super) is_dead: Arc<AtomicBool>,
+    pub(super) pid: u32,
     meanwhile: Arc<Mutex<Option<Meanwhile>>>,
     pub(super) is_forgiven: Arc<AtomicBool>,
 }
@@ -44,9 +46,12 @@ impl Process {
     /// A program that starts now.
     #[must_use]
     pub fn start(disk: &SimDisk) -> Process {
+        let is_dead = Arc::default();
+        let pid = disk.lock().programs.start(&is_dead);
         Process {
             disk: disk.clone(),
-            is_dead: Arc::default(),
+            is_dead,
+            pid,
             meanwhile: Arc::default(),
             is_forgiven: Arc::default(),
         }
@@ -163,9 +168,10 @@ impl Process {
         }
     }
 
-    fn handle(&self, state: &mut State, file: FileId) -> Arc<dyn StorageFile> {
+    fn handle(&self, state: &mut State, file: FileId, is_writable: bool) -> Arc<dyn StorageFile> {
         state.next_id += 1;
-        Arc::new(Handle::new(self, file, state.next_id))
+        state.programs.open();
+        Arc::new(Handle::new(self, file, state.next_id, is_writable))
     }
 }
 
@@ -192,7 +198,7 @@ impl Storage for Process {
             let id = state.next_id;
             state.files.insert(id, Arc::default());
             state.rename(folder, name, Some(id));
-            Ok(self.handle(state, id))
+            Ok(self.handle(state, id, true))
         })
     }
 
@@ -200,7 +206,15 @@ impl Storage for Process {
         self.look(Need::OpenFile, |state| {
             let id = self.names(state).get(name).copied();
             let id = id.ok_or(io::ErrorKind::NotFound)?;
-            Ok(self.handle(state, id))
+            Ok(self.handle(state, id, false))
+        })
+    }
+
+    fn open_to_lock(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        self.look(Need::OpenFile, |state| {
+            let id = self.names(state).get(name).copied();
+            let id = id.ok_or(io::ErrorKind::NotFound)?;
+            Ok(self.handle(state, id, true))
         })
     }
 
@@ -292,6 +306,14 @@ impl Storage for Process {
     }
 
     fn process(&self) -> ProcessFacts {
-        ProcessFacts::default()
+        self.disk.lock().programs.facts(self.pid)
+    }
+
+    fn file_system_type(&self) -> u64 {
+        self.disk.lock().programs.file_system
+    }
+
+    fn process_state(&self, owner: &Owner) -> ProcessState {
+        self.disk.lock().programs.state_of(owner)
     }
 }

@@ -9,6 +9,7 @@ mod handle;
 mod image;
 mod mapping;
 mod opened;
+mod programs;
 mod rot;
 
 pub use fault::{Bug, Fault, Faults};
@@ -16,6 +17,7 @@ pub use file::{SECTOR, Style};
 pub use folder::Deed;
 pub use handle::Process;
 pub use image::Image;
+pub use programs::{Forked, Locks};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,6 +31,7 @@ use trace_journal::format::FileName;
 use crate::random::Random;
 use file::File;
 use folder::{Folder, Names};
+use programs::Programs;
 
 /// A disk that programs share; what it shows is one of its directories.
 #[derive(Clone)]
@@ -51,6 +54,7 @@ struct State {
     here: usize,
     /// Files locked by whom: file, handle, alone.
     locks: Vec<(FileId, u64, bool)>,
+    programs: Programs,
     next_id: u64,
     random: Random,
     nanoseconds: u64,
@@ -85,6 +89,7 @@ impl SimDisk {
                 folders: vec![Folder::default()],
                 here: 0,
                 locks: Vec::new(),
+                programs: Programs::default(),
                 next_id: 1,
                 random,
                 nanoseconds: 0,
@@ -187,6 +192,7 @@ impl SimDisk {
             found.here = state.here;
             found.next_id = state.next_id;
             found.nanoseconds = state.nanoseconds;
+            found.programs = state.programs.reboot();
             found.bug = state.bug;
         }
         after.showing(self.folder)
@@ -198,6 +204,7 @@ impl SimDisk {
     pub fn after_kill(&self, random: Random) -> SimDisk {
         let mut state = self.lock().clone();
         state.locks.clear();
+        state.programs.kill_all();
         state.random = random;
         state.faults = Faults::default();
         SimDisk {

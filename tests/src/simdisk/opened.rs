@@ -12,6 +12,7 @@ use super::calls::{index, size};
 use super::fault::{Bug, Extent, Need};
 use super::handle::Process;
 use super::mapping::Mapping;
+use super::programs::Locks;
 
 /// An open file of a program.
 #[derive(Debug)]
@@ -19,14 +20,16 @@ pub(super) struct Handle {
     process: Process,
     file: FileId,
     id: u64,
+    is_writable: bool,
 }
 
 impl Handle {
-    pub(super) fn new(process: &Process, file: FileId, id: u64) -> Handle {
+    pub(super) fn new(process: &Process, file: FileId, id: u64, is_writable: bool) -> Handle {
         Handle {
             process: process.clone(),
             file,
             id,
+            is_writable,
         }
     }
 }
@@ -34,7 +37,9 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         let mut state = self.process.disk.lock();
-        state.locks.retain(|held| held.1 != self.id);
+        if !state.programs.close(self.id) {
+            state.unlock(self.id);
+        }
     }
 }
 
@@ -154,6 +159,11 @@ impl StorageFile for Handle {
 
     fn try_lock(&self, lock: Lock) -> io::Result<LockOutcome> {
         self.process.look(Need::Nothing, |state| {
+            let may_lock = self.is_writable || lock == Lock::Shared;
+            if state.programs.locks == Locks::Nfs && !may_lock {
+                return Err(io::Error::from_raw_os_error(EBADF));
+            }
+            state.programs.note_owner(self.id, self.process.pid);
             Ok(state.try_lock(self.file, self.id, lock))
         })
     }
@@ -162,6 +172,9 @@ impl StorageFile for Handle {
 pub(super) fn identity(inode: FileId) -> FileIdentity {
     FileIdentity { device: 0, inode }
 }
+
+/// What NFS says to who asks for a lock and may not write the file.
+const EBADF: i32 = 9;
 
 /// How many bytes a call does of those it is asked for.
 fn part(extent: Extent, len: usize) -> usize {

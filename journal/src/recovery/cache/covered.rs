@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::DamageReason;
 use crate::event::system;
 use crate::format::{FRAME_HEADER_LEN, FRAMES_OFFSET, FrameHeader, FrameSeed, RecordKind, seq_low};
 use crate::recovery::files::{HeaderFact, Naming, SegmentFile};
 use crate::recovery::part::{Claims, Notes, Part, note};
 use crate::recovery::places::Places;
 use crate::seeded::{self, Bug};
-use crate::segment::{Island, Scanned, Seen};
+use crate::segment::{Island, Scanned, Seen, Stretch};
 use crate::storage::Storage;
 
 /// One of the segment's own records, as it is in the segment.
@@ -21,6 +22,7 @@ pub(in crate::recovery) type OwnRecord = (u32, u8, Vec<u8>);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::recovery) struct Covered {
     pub(in crate::recovery) segment_len: u64,
+    /// Of one without a seal, where its frames end.
     pub(in crate::recovery) seal_offset: u64,
     pub(in crate::recovery) seal_crc: u32,
     pub(in crate::recovery) records: u64,
@@ -51,18 +53,36 @@ impl Covered {
         }
         let (claims, mut notes, first_seq) = self.told()?;
         notes.sessions = declared;
-        let island = Island {
-            offset: FRAMES_OFFSET,
-            end: segment.len,
-            first: 0,
-            last: u32::try_from(self.records.checked_sub(1)?).ok()?,
+        let is_sealed = self.is_sealed();
+        let end = if is_sealed {
+            segment.len
+        } else {
+            self.seal_offset
         };
+        let island = |last| Island {
+            offset: FRAMES_OFFSET,
+            end,
+            first: 0,
+            last,
+        };
+        let last = self.records.checked_sub(1).map(u32::try_from);
+        let last = last.transpose().ok()?;
+        let behind = (end < segment.len).then_some(Stretch {
+            offset: end,
+            end: segment.len,
+            content_end: end,
+            reason: DamageReason::ZeroRun,
+            due: self.records,
+            next: None,
+            has_unread: false,
+        });
         Some(Part {
             segment: segment.clone(),
             scanned: Scanned {
-                islands: vec![island],
-                base: Some(seq_low(first_seq)),
-                is_sealed: true,
+                islands: last.map(island).into_iter().collect(),
+                base: last.map(|_| seq_low(first_seq)),
+                stretches: behind.into_iter().collect(),
+                is_sealed,
                 padding: self.padding,
                 ..Scanned::default()
             },
@@ -95,17 +115,34 @@ impl Covered {
             };
             note(&seen, &mut claims, &mut notes)?;
         }
-        let (first_seq, last_seq) = (claims.start?, claims.seal?);
-        if first_seq.checked_add(self.records)? != last_seq + 1 {
+        if self.records == 0 {
+            return self.own.is_empty().then_some((claims, notes, 0));
+        }
+        let first_seq = claims.start?;
+        let last_seq = first_seq.checked_add(self.records)? - 1;
+        if claims.seal.is_some_and(|seal| seal != last_seq) {
             return None;
         }
         claims.witness(self.durable_seq, last_seq);
         Some((claims, notes, first_seq))
     }
 
-    /// Whether the segment ends in the very seal that the cache was made with.
+    /// Whether the segment ends in a seal; else it is one of a run that died and was recovered.
+    fn is_sealed(&self) -> bool {
+        let mut kinds = self.own.iter().map(|(_, kind, _)| *kind);
+        kinds.any(|kind| kind == RecordKind::SEAL.0)
+    }
+
+    /// Whether the segment ends in the very seal that the cache was made with, or, without one,
+    /// nothing is where the next frame would be.
     fn ends(&self, storage: &dyn Storage, segment: &SegmentFile) -> Option<bool> {
         let len = segment.len.checked_sub(self.seal_offset)?;
+        if !self.is_sealed() {
+            let mut behind = [0; FRAME_HEADER_LEN];
+            let file = storage.open(&segment.name).ok()?;
+            file.read_at(&mut behind, self.seal_offset).ok()?;
+            return Some(self.seal_offset >= FRAMES_OFFSET && behind == [0; FRAME_HEADER_LEN]);
+        }
         let mut frame = vec![0; usize::try_from(len).ok().filter(|l| *l <= SEAL_LEN_MAX)?];
         let file = storage.open(&segment.name).ok()?;
         let count = file.read_at(&mut frame, self.seal_offset).ok()?;

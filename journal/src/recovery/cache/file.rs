@@ -159,7 +159,7 @@ impl CacheFile {
             crc: body.digests_crc,
         };
         let rows = rows(body.rows, (lists_at, lists_end), digests.len, segment_len)?;
-        (body.records > 0).then_some(CacheFile {
+        Some(CacheFile {
             run,
             segment,
             covered: Covered {

@@ -33,7 +33,30 @@ use crate::storage::{Entry, Storage, StorageFile};
 /// # Errors
 /// As the system says; there is no cache then, or still the old one.
 pub(crate) fn write(storage: &dyn Storage, run: RunId, number: SegmentNumber) -> io::Result<()> {
-    let Some(pieces) = make(storage, run, number) else {
+    write_to(storage, run, number, None)
+}
+
+/// Writes the cache of a segment of a run that died without sealing it, whose end is on durable
+/// record; nothing is written if it is not flawless up to there, or anything is behind.
+///
+/// # Errors
+/// As [`write`].
+pub(crate) fn write_recovered(
+    storage: &dyn Storage,
+    run: RunId,
+    number: SegmentNumber,
+    end: u64,
+) -> io::Result<()> {
+    write_to(storage, run, number, Some(end))
+}
+
+fn write_to(
+    storage: &dyn Storage,
+    run: RunId,
+    number: SegmentNumber,
+    end: Option<u64>,
+) -> io::Result<()> {
+    let Some(pieces) = make(storage, run, number, end) else {
         return Ok(());
     };
     let name = FileName::Index(run, number);
@@ -73,10 +96,12 @@ pub(super) fn replace(
 }
 
 /// The bytes of a segment's cache, in a few pieces: together they would take the memory twice.
+/// `end` is where one of a recovered run ends without a seal.
 pub(super) fn make(
     storage: &dyn Storage,
     run: RunId,
     number: SegmentNumber,
+    end: Option<u64>,
 ) -> Option<Vec<Vec<u8>>> {
     let entry = Entry {
         name: FileName::Segment(run, number).to_string(),
@@ -95,9 +120,14 @@ pub(super) fn make(
             own.push((header.seq_low, header.kind.0, seen.payload.to_vec()));
         }
     });
-    if !may_have_cache(&part.segment) || !is_flawless(&part) {
+    let is_whole = match end {
+        None => is_flawless(&part),
+        Some(end) => is_flawless_to(&part, end),
+    };
+    if !may_have_cache(&part.segment) || !is_whole {
         return None;
     }
+    let last = end.map_or(last, |end| (end, 0));
     let covered = Covered {
         segment_len: part.segment.len,
         seal_offset: last.0,
@@ -227,20 +257,34 @@ fn is_kept(seen: &Seen<'_>) -> bool {
 
 /// Nothing but intact frames from the first to a seal at the end of the file.
 fn is_flawless(part: &Part) -> bool {
-    let scanned = &part.scanned;
-    let is_one_island = matches!(
-        scanned.islands.as_slice(),
-        [island] if island.offset == FRAMES_OFFSET
-            && island.first == 0
-            && island.end == part.segment.len
-    );
-    is_one_island
-        && scanned.is_sealed
-        && scanned.stretches.is_empty()
-        && scanned.unread.is_empty()
-        && scanned.dirty_padding.is_empty()
-        && scanned.error.is_none()
-        && part.notes.undecodable.is_empty()
-        && part.claims.start.is_some()
+    is_unbroken(part)
+        && part.scanned.frames_end() == part.segment.len
+        && part.scanned.is_sealed
+        && part.scanned.stretches.is_empty()
         && part.told_last_seq() == part.claims.seal
+}
+
+/// Nothing but intact frames from the first to this place, if there are any, and zeros behind.
+fn is_flawless_to(part: &Part, end: u64) -> bool {
+    let mut behind = part.scanned.stretches.iter();
+    (is_unbroken(part) || (part.records == 0 && is_clean(part)))
+        && part.scanned.frames_end() == end
+        && !part.scanned.is_sealed
+        && behind.all(|stretch| stretch.next.is_none() && stretch.content_end == stretch.offset)
+}
+
+/// One frame behind the other, from the first one on.
+fn is_unbroken(part: &Part) -> bool {
+    let is_one_island = matches!(
+        part.scanned.islands.as_slice(),
+        [island] if island.offset == FRAMES_OFFSET && island.first == 0
+    );
+    is_one_island && is_clean(part) && part.claims.start.is_some()
+}
+
+fn is_clean(part: &Part) -> bool {
+    part.scanned.unread.is_empty()
+        && part.scanned.dirty_padding.is_empty()
+        && part.scanned.error.is_none()
+        && part.notes.undecodable.is_empty()
 }

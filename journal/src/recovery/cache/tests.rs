@@ -156,14 +156,14 @@ fn a_cache_of_another_segment_or_of_other_bytes_is_ignored() {
 fn only_a_flawless_sealed_segment_gets_a_cache() {
     let mut open = SegmentBuilder::new(2, 1, 1, 0);
     open.raw(1, b"one").raw(1, b"two").raw(1, b"three");
-    assert!(make(&open.storage(), run(2), FIRST).is_none());
+    assert!(make(&open.storage(), run(2), FIRST, None).is_none());
     let mut bytes = open.sealed(None);
     let mut storage = MemoryStorage::default();
     storage.put(&open, bytes.clone());
-    assert!(make(&storage, run(2), FIRST).is_some());
+    assert!(make(&storage, run(2), FIRST, None).is_some());
     bytes[open.offsets[2] + 17] ^= 1;
     storage.put(&open, bytes);
-    assert!(make(&storage, run(2), FIRST).is_none());
+    assert!(make(&storage, run(2), FIRST, None).is_none());
 }
 
 #[test]

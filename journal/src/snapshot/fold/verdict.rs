@@ -77,14 +77,15 @@ fn last_activity(branches: &[Branch], roles: &[Role]) -> Option<Timestamp> {
 }
 
 fn liveness(deciding: &[&Branch]) -> Liveness {
-    let is_any = |liveness| deciding.iter().any(|one| one.facts.liveness == liveness);
-    if is_any(Liveness::Live) {
-        Liveness::Live
-    } else if is_any(Liveness::Unknown) {
-        Liveness::Unknown
-    } else {
-        Liveness::Dead
-    }
+    let is_any = |liveness: &Liveness| deciding.iter().any(|one| one.facts.liveness == *liveness);
+    // What may be alive, first.
+    let order = [
+        Liveness::Live,
+        Liveness::Unknown,
+        Liveness::Unverified,
+        Liveness::Orphaned,
+    ];
+    order.into_iter().find(is_any).unwrap_or(Liveness::Dead)
 }
 
 fn roles(branches: &[Branch]) -> Vec<Role> {

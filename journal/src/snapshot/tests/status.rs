@@ -93,7 +93,7 @@ fn unknown_liveness_counts_as_dead_and_says_so() {
     assert_eq!(snapshot.liveness(), Liveness::Unknown);
     assert_eq!(
         serde_json::to_value(&snapshot).unwrap()["liveness"],
-        "unverified"
+        "unknown"
     );
 }
 

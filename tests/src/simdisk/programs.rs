@@ -1,0 +1,187 @@
+//! Who uses a simulated disk: programs, the processes they fork, and what locks tell of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use trace_journal::format::Owner;
+use trace_journal::storage::{LockOutcome, ProcessFacts, ProcessState};
+
+use super::handle::Process;
+use super::{FileId, SimDisk, State};
+
+/// What locks are on a disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Locks {
+    /// Those of a disk of this machine.
+    #[default]
+    Own,
+    /// The file system has none.
+    None,
+    /// Those of another machine are not seen, and all that is asked for is given.
+    Blind,
+    /// On NFS: only who may write a file locks it alone.
+    Nfs,
+}
+
+/// The programs of a disk.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Programs {
+    pub(super) locks: Locks,
+    pub(super) file_system: u64,
+    boot: u32,
+    newest: u32,
+    /// Whether each was killed.
+    dead: BTreeMap<u32, Arc<AtomicBool>>,
+    /// Which program opened the file that is locked through a handle.
+    owners: BTreeMap<u64, u32>,
+    /// Handles that forked processes have, too, and those of them their program closed.
+    kept: BTreeMap<u64, Vec<u64>>,
+    closed: BTreeSet<u64>,
+    /// Files that are open, and the most that ever were.
+    open: (u64, u64),
+}
+
+impl Programs {
+    /// A program starts; gives its number.
+    pub(super) fn start(&mut self, is_dead: &Arc<AtomicBool>) -> u32 {
+        self.newest += 1;
+        self.dead.insert(self.newest, Arc::clone(is_dead));
+        self.newest
+    }
+
+    /// The machine starts anew.
+    pub(super) fn reboot(&self) -> Programs {
+        Programs {
+            locks: self.locks,
+            file_system: self.file_system,
+            boot: self.boot + 1,
+            newest: self.newest,
+            ..Programs::default()
+        }
+    }
+
+    /// All are gone.
+    pub(super) fn kill_all(&mut self) {
+        *self = Programs {
+            boot: self.boot,
+            ..self.reboot()
+        };
+    }
+
+    pub(super) fn facts(&self, pid: u32) -> ProcessFacts {
+        ProcessFacts {
+            pid,
+            started: u64::from(pid),
+            host: "simulated".to_owned(),
+            boot_id: format!("boot {}", self.boot),
+            pid_namespace: 1,
+        }
+    }
+
+    pub(super) fn state_of(&self, owner: &Owner) -> ProcessState {
+        let is_dead = self.dead.get(&owner.pid);
+        match is_dead.is_none_or(|is_dead| is_dead.load(Ordering::SeqCst)) {
+            true => ProcessState::Gone,
+            false => ProcessState::Running,
+        }
+    }
+
+    pub(super) fn note_owner(&mut self, handle: u64, pid: u32) {
+        self.owners.insert(handle, pid);
+    }
+
+    /// A program opens a file.
+    pub(super) fn open(&mut self) {
+        self.open.0 += 1;
+        self.open.1 = self.open.1.max(self.open.0);
+    }
+
+    /// A program closed a file; `true` if a process it forked has it open still.
+    pub(super) fn close(&mut self, handle: u64) -> bool {
+        self.open.0 = self.open.0.saturating_sub(1);
+        let is_kept = self.is_kept(handle);
+        if is_kept {
+            self.closed.insert(handle);
+        }
+        is_kept
+    }
+
+    fn is_kept(&self, handle: u64) -> bool {
+        self.kept.values().flatten().any(|kept| *kept == handle)
+    }
+}
+
+/// A process that a program forked; it has the program's files open, and knows nothing of them.
+#[derive(Debug)]
+pub struct Forked {
+    disk: SimDisk,
+    id: u64,
+}
+
+impl Process {
+    /// Forks a process that lives until it is dropped.
+    #[must_use]
+    pub fn fork(&self) -> Forked {
+        let mut state = self.disk.lock();
+        state.next_id += 1;
+        let id = state.next_id;
+        let owners = state.programs.owners.iter();
+        let its = owners.filter(|(_, pid)| **pid == self.pid);
+        let handles = its.map(|(handle, _)| *handle).collect();
+        state.programs.kept.insert(id, handles);
+        Forked {
+            disk: self.disk.clone(),
+            id,
+        }
+    }
+}
+
+impl Drop for Forked {
+    fn drop(&mut self) {
+        let mut state = self.disk.lock();
+        let handles = state.programs.kept.remove(&self.id).unwrap_or_default();
+        for handle in handles {
+            if !state.programs.is_kept(handle) && state.programs.closed.remove(&handle) {
+                state.unlock(handle);
+            }
+        }
+    }
+}
+
+impl SimDisk {
+    /// Says what locks are from now on.
+    pub fn set_locks(&self, locks: Locks) {
+        self.lock().programs.locks = locks;
+    }
+
+    /// How many files programs had open at once, at most.
+    #[must_use]
+    pub fn files_open_max(&self) -> u64 {
+        self.lock().programs.open.1
+    }
+
+    /// Says what statfs(2) gives for the file system from now on.
+    pub fn set_file_system(&self, number: u64) {
+        self.lock().programs.file_system = number;
+    }
+}
+
+impl State {
+    pub(super) fn unlock(&mut self, handle: u64) {
+        self.locks.retain(|held| held.1 != handle);
+    }
+
+    /// Whether somebody has the file locked alone, for who watches.
+    pub(super) fn outcome(&self, file: FileId, handle: u64, is_alone: bool) -> LockOutcome {
+        let mut others = self.locks.iter();
+        let is_contended =
+            others.any(|held| held.0 == file && held.1 != handle && (held.2 || is_alone));
+        match self.programs.locks {
+            Locks::None => LockOutcome::Unsupported,
+            Locks::Blind => LockOutcome::Held,
+            Locks::Own | Locks::Nfs if is_contended => LockOutcome::Contended,
+            Locks::Own | Locks::Nfs => LockOutcome::Held,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Promises: many-processes.
+//!
+//! What opening and listing cost as runs add up: counted in calls, never in time.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::sync::Arc;
+
+use journal_tests::counting::Ledger;
+use journal_tests::random::Random;
+use journal_tests::simdisk::{Process, SimDisk};
+use journal_tests::watched::Operation;
+use trace_journal::storage::Storage;
+use trace_journal::{Journal, UserKind, list_storage};
+
+/// Numbers of runs, each twice the one before.
+const COUNTS: [u64; 3] = [40, 80, 160];
+
+/// Files that are open at once, at most, however many runs are taken on.
+const OPEN_MAX: u64 = 100;
+
+fn open(storage: Arc<dyn Storage>) -> Journal {
+    let options = Journal::options().stepped().storage(storage);
+    options.open("/simulated").unwrap()
+}
+
+/// A disk on which so many runs died together, each with a session of its own.
+fn died_together(count: u64) -> SimDisk {
+    let disk = SimDisk::new(Random::new(count));
+    let mut journals = Vec::new();
+    for number in 0..count {
+        let journal = open(Arc::new(Process::start(&disk)));
+        let session = journal.session(format!("session {number}")).start();
+        session
+            .append_raw(UserKind::new(200).unwrap(), b"work")
+            .unwrap();
+        drop(session);
+        journal.sync().unwrap();
+        journals.push(journal);
+    }
+    let after = disk.after_kill(Random::new(count));
+    drop(journals);
+    after
+}
+
+/// What it takes of a program that starts on this disk: calls, and listings among them.
+fn calls(disk: &SimDisk, act: impl FnOnce(Arc<dyn Storage>)) -> (u64, usize) {
+    let ledger = Arc::new(Ledger::default());
+    act(ledger.watch(Arc::new(Process::start(disk))));
+    let listings = ledger.made(Operation::List).len();
+    (ledger.now(), listings)
+}
+
+fn open_and_close(storage: Arc<dyn Storage>) {
+    open(storage).close().unwrap();
+}
+
+fn list(storage: Arc<dyn Storage>) {
+    list_storage(storage).unwrap();
+}
+
+/// What is twice as much takes at most twice as many calls, and no more listings.
+fn assert_linear(what: &str, found: [(u64, usize); 3]) {
+    let [(a, first), (b, second), (c, third)] = found;
+    assert!(c - b <= (b - a) * 2 + 20, "{what}: {found:?}");
+    assert_eq!((first, first), (second, third), "{what}: {found:?}");
+}
+
+#[test]
+fn what_it_takes_to_recover_runs_grows_with_their_number() {
+    let found = COUNTS.map(|count| {
+        let disk = died_together(count);
+        let found = calls(&disk, open_and_close);
+        assert!(
+            disk.files_open_max() <= OPEN_MAX,
+            "{}",
+            disk.files_open_max()
+        );
+        found
+    });
+    assert_linear("open", found);
+}
+
+#[test]
+fn what_it_takes_to_open_beside_recovered_runs_does_not_grow() {
+    let found = COUNTS.map(|count| {
+        let disk = died_together(count);
+        calls(&disk, open_and_close);
+        calls(&disk, open_and_close)
+    });
+    assert_eq!((found[0], found[0]), (found[1], found[2]), "{found:?}");
+}
+
+#[test]
+fn what_it_takes_to_list_recovered_runs_grows_with_their_number() {
+    let found = COUNTS.map(|count| {
+        let disk = died_together(count);
+        calls(&disk, open_and_close);
+        calls(&disk, list)
+    });
+    assert_linear("list", found);
+    // As for runs that were closed: nothing but headers, caches and ends.
+    let per_run = (found[2].0 - found[1].0) / (COUNTS[2] - COUNTS[1]);
+    assert!(per_run <= CALLS_PER_LISTED, "{per_run}: {found:?}");
+}
+
+/// Calls that begin and calls that end.
+const CALLS_PER_LISTED: u64 = 2 * 16;
+
+#[test]
+fn an_oracle_of_costs_notices_what_grows_faster() {
+    let linear = [(100, 2), (200, 2), (400, 2)];
+    assert_linear("linear", linear);
+    let quadratic = [(100, 2), (400, 2), (1600, 2)];
+    let noticed = std::panic::catch_unwind(|| assert_linear("quadratic", quadratic));
+    noticed.unwrap_err();
+    let relisted = [(100, 2), (200, 4), (400, 8)];
+    let noticed = std::panic::catch_unwind(|| assert_linear("listings", relisted));
+    noticed.unwrap_err();
+}
