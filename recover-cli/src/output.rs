@@ -84,9 +84,18 @@ impl Output {
 
     /// Writes a value as JSON on one line; nothing in it is obeyed by a terminal.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Outcome<()> {
-        let text = serde_json::to_string(value)
-            .map_err(|error| Failure::CouldNot(format!("write JSON: {error}")))?;
-        self.whole_line(&escape::json(&text))
+        let mut escaped = BufWriter::new(Escaped {
+            stdout: &mut self.stdout,
+            failure: None,
+        });
+        let written = serde_json::to_writer(&mut escaped, value).map_err(io::Error::from);
+        let flushed = escaped.flush();
+        if let Some(failure) = escaped.into_parts().0.failure {
+            return Err(stdout_failure(failure));
+        }
+        let written = written.and(flushed);
+        written.map_err(|error| Failure::CouldNot(format!("write JSON: {error}")))?;
+        self.bytes(b"\n")
     }
 
     /// Writes bytes as they are.
@@ -97,6 +106,31 @@ impl Output {
     /// Hands everything over; what is still held when the process ends would be lost.
     pub(crate) fn finish(&mut self) -> Outcome<()> {
         self.stdout.flush().map_err(stdout_failure)
+    }
+}
+
+/// Makes JSON harmless on its way out, piece by piece.
+struct Escaped<'o> {
+    stdout: &'o mut BufWriter<Stdout>,
+    failure: Option<io::Error>,
+}
+
+impl Write for Escaped<'_> {
+    /// Each piece is whole text: what writes JSON does not break characters apart.
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        let text = std::str::from_utf8(piece).map_err(io::Error::other)?;
+        match self.stdout.write_all(escape::json(text).as_bytes()) {
+            Ok(()) => Ok(piece.len()),
+            Err(error) => {
+                let same = io::Error::from(error.kind());
+                self.failure.get_or_insert(error);
+                Err(same)
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

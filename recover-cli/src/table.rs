@@ -1,5 +1,6 @@
 //! Rows below each other.
 
+use crate::failure::Outcome;
 use crate::width::{columns, cut, pad};
 
 /// A column of a table.
@@ -12,20 +13,23 @@ pub(crate) struct Column {
     pub(crate) goes: Option<u8>,
 }
 
-/// Lines of at most `width` columns: two spaces between cells, numbers to the right; what the last
-/// column does not have room for is cut.
-pub(crate) fn table(columns_: &[Column], rows: &[Vec<String>], width: usize) -> Vec<String> {
-    let needed: Vec<usize> = columns_
-        .iter()
-        .enumerate()
-        .map(|(at, column)| {
-            let cells = rows.iter().map(|row| columns(&row[at]));
-            let widest = cells.max().unwrap_or(0).max(columns(column.title));
-            widest.min(COLUMN_WIDTH_MAX)
-        })
-        .collect();
-    let shown = shown(columns_, &needed, width);
+/// Prints lines of at most `width` columns: two spaces between cells, numbers to the right; what the
+/// last column does not have room for is cut. The rows are made twice, so that only one of them is
+/// there at a time.
+pub(crate) fn table<R: Iterator<Item = Vec<String>>>(
+    columns_: &[Column],
+    rows: impl Fn() -> R,
+    width: usize,
+    print: &mut dyn FnMut(&str) -> Outcome<()>,
+) -> Outcome<()> {
     let titles: Vec<String> = columns_.iter().map(|one| one.title.to_owned()).collect();
+    let mut needed = vec![0; columns_.len()];
+    for row in std::iter::once(titles.clone()).chain(rows()) {
+        for (needed, cell) in needed.iter_mut().zip(&row) {
+            *needed = columns(cell).min(COLUMN_WIDTH_MAX).max(*needed);
+        }
+    }
+    let shown = shown(columns_, &needed, width);
     let line = |row: &Vec<String>| {
         let mut line = String::new();
         for at in shown.iter().copied() {
@@ -42,7 +46,8 @@ pub(crate) fn table(columns_: &[Column], rows: &[Vec<String>], width: usize) -> 
         }
         cut(line.trim_end(), width)
     };
-    std::iter::once(&titles).chain(rows).map(line).collect()
+    let mut all = std::iter::once(titles).chain(rows());
+    all.try_for_each(|row| print(&line(&row)))
 }
 
 /// The columns that have room.
@@ -98,7 +103,16 @@ mod tests {
     fn tables_align_and_columns_go_before_the_title() {
         let row = ["a", "12", "0.5", "a title of thirty-one columns.."];
         let rows = [row.map(str::to_owned).to_vec()];
-        let shown = |width| table(&COLUMNS, &rows, width);
+        let shown = |width| {
+            let mut lines = Vec::new();
+            let mut print = |line: &str| {
+                lines.push(line.to_owned());
+                Ok(())
+            };
+            let printed = table(&COLUMNS, || rows.iter().cloned(), width, &mut print);
+            assert!(printed.is_ok());
+            lines
+        };
         let whole = [
             "ID   N  COST  TITLE",
             "a   12   0.5  a title of thirty-one columns..",

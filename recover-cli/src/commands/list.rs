@@ -4,7 +4,7 @@ use std::path::Path;
 
 use trace_journal::{Report, SessionSummary, Timestamp};
 
-use super::{explain, finish};
+use super::{explain, finish, say_believed};
 use crate::escape::one_line;
 use crate::failure::{Exit, Outcome};
 use crate::output::Output;
@@ -38,6 +38,7 @@ pub(super) fn run(dir: &Path, json: bool, output: &mut Output) -> Outcome<Exit> 
         output.json(&sessions)?;
     } else {
         print_table(&sessions, output)?;
+        say_believed(dir, &report);
     }
     finish(dir, &report, sessions.len())
 }
@@ -60,12 +61,12 @@ fn print_table(sessions: &[SessionSummary], output: &mut Output) -> Outcome<()> 
     let ids: Vec<&str> = sessions.iter().map(|session| &*session.id).collect();
     // A third of the width, but room for a short id.
     let ids = short_ids(&ids, (output.width() / 3).clamp(SHORT_ID_ROOM, usize::MAX));
-    let rows = sessions.iter().zip(ids);
-    let rows: Vec<Vec<String>> = rows.map(|(one, id)| row(one, id, is_short)).collect();
-    for line in table(&COLUMNS, &rows, output.width()) {
-        output.line(&line)?;
-    }
-    Ok(())
+    let rows = || {
+        let rows = sessions.iter().zip(&ids);
+        rows.map(|(one, id)| row(one, id.clone(), is_short))
+    };
+    let width = output.width();
+    table(&COLUMNS, rows, width, &mut |line| output.line(line))
 }
 
 /// Columns of a short id.

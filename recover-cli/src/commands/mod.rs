@@ -153,3 +153,17 @@ fn finish(dir: &Path, report: &Report, count: usize) -> Outcome<Exit> {
     }
     Ok(exit)
 }
+
+/// Says of which segments only the caches were read, and where caches told otherwise.
+fn say_believed(dir: &Path, report: &Report) {
+    if report.believed > 0 {
+        let believed = counted(report.believed, "segment", "segments");
+        let (program, dir) = (program(), argument_of(dir));
+        say(&format!(
+            "trace-recover: of {believed} the caches were believed; {program} verify {dir}"
+        ));
+    }
+    if report.contradicted {
+        say("trace-recover: caches told otherwise than their segments: everything was read");
+    }
+}

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use trace_journal::{Loss, Reader, Snapshot};
 
-use super::{finish, open, resolve};
+use super::{finish, open, resolve, say_believed};
 use crate::addresses::Addresses;
 use crate::escape::one_line;
 use crate::failure::{Exit, Outcome, could_not};
@@ -18,7 +18,9 @@ pub(super) fn run(dir: &Path, session: &str, output: &mut Output) -> Outcome<Exi
     let reader = open(dir)?;
     let id = resolve(dir, &reader, session)?;
     print(&reader, &id, output)?;
-    finish(dir, &reader.report(), 1)
+    let report = reader.report();
+    say_believed(dir, &report);
+    finish(dir, &report, 1)
 }
 
 /// Everything about the session with exactly this id.

@@ -11,7 +11,7 @@ use trace_journal::export::{self, TraceFileOptions};
 use trace_journal::{Loss, Mode, Reader, Report, Snapshot};
 
 use self::files::{Files, names};
-use super::{open_verified, resolve, say_compressed, say_unread};
+use super::{explain, open_verified, resolve, say_compressed, say_unread};
 use crate::args::{FileFormat, ModeName, RecoverArgs};
 use crate::escape::one_line;
 use crate::failure::{Exit, Outcome, could_not};
@@ -19,6 +19,9 @@ use crate::output::{Output, say, say_failure};
 use crate::text::counted;
 
 pub(super) fn run(args: &RecoverArgs, output: &mut Output) -> Outcome<Exit> {
+    if args.output.is_none() && args.sessions.is_empty() {
+        return count(args, output);
+    }
     // Strict reads everything too: the report is to say what is wrong.
     let mode = match args.mode {
         ModeName::Prefix => Mode::Prefix,
@@ -66,9 +69,22 @@ pub(super) fn run(args: &RecoverArgs, output: &mut Output) -> Outcome<Exit> {
 
 /// Reads everything and reports it.
 pub(super) fn verify(dir: &Path, json: bool, output: &mut Output) -> Outcome<Exit> {
-    let reader = open_verified(dir, Mode::Salvage)?;
-    let report = survey(&reader, &chosen(dir, &reader, &[])?, |_, _| Ok(()));
+    let report = trace_journal::verify(dir).map_err(|error| explain(dir, error))?;
     print(&report, dir, json, false, output)?;
+    Ok(Exit::of_number(report.exit_code))
+}
+
+/// The same, as far as the mode reads, and without any file that was asked for.
+fn count(args: &RecoverArgs, output: &mut Output) -> Outcome<Exit> {
+    let report = match args.mode {
+        ModeName::Prefix => trace_journal::recover(&args.dir, Mode::Prefix).map(|(_, told)| told),
+        ModeName::Salvage | ModeName::Strict => trace_journal::verify(&args.dir),
+    };
+    let report = report.map_err(|error| explain(&args.dir, error))?;
+    print(&report, &args.dir, args.json, false, output)?;
+    if args.mode == ModeName::Strict && report.loss == Loss::Damage {
+        say("trace-recover: there is damage and the mode is strict: nothing was written");
+    }
     Ok(Exit::of_number(report.exit_code))
 }
 

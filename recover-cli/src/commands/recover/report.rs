@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use trace_journal::{
-    DamagedRange, Report, SegmentReport, SegmentState, Seq, SessionReport, SessionStatus,
+    DamagedRange, Loss, Report, SegmentReport, SegmentState, Seq, SessionReport, SessionStatus,
 };
 use trace_journal::{RefusedReport, RunReport};
 
@@ -28,6 +28,9 @@ pub(super) fn print(
         if let Some(refusals) = &run.refusals {
             output.folded(&refused_line(run, refusals), 2)?;
         }
+    }
+    for session in report.sessions.iter().filter(|session| is_hit(session)) {
+        output.folded(&session_line(session), 2)?;
     }
     let (sound, odd): (Vec<_>, Vec<_>) = report.segments.iter().partition(|one| is_sound(one));
     for segment in odd {
@@ -75,13 +78,18 @@ fn is_crashed(session: &SessionReport) -> bool {
     session.status == SessionStatus::Crashed
 }
 
+fn is_hit(session: &SessionReport) -> bool {
+    session.loss == Loss::Damage
+}
+
 /// What to type next, to be pasted as it is.
 fn print_hints(report: &Report, dir: &Path, is_written: bool, output: &mut Output) -> Outcome<()> {
     let (program, dir) = (program(), argument(&dir.display().to_string()));
+    let hit = report.sessions.iter().rfind(|session| is_hit(session));
     let crashed = report.sessions.iter().rfind(|session| is_crashed(session));
     let is_read = Exit::of_number(report.exit_code) != Exit::CouldNot;
-    let hint = match (crashed, report.sessions.as_slice()) {
-        (Some(crashed), _) => format!("{program} show {dir} {}", id_argument(&crashed.id)),
+    let hint = match (hit.or(crashed), report.sessions.as_slice()) {
+        (Some(session), _) => format!("{program} show {dir} {}", id_argument(&session.id)),
         (None, []) if report.segments.is_empty() || !is_read => return Ok(()),
         (None, []) => format!("{program} cat {dir} --system"),
         (None, _) => format!("{program} list {dir}"),
@@ -120,6 +128,19 @@ fn refused_line(run: &RunReport, refusals: &RefusedReport) -> String {
         one_line(&refusals.codes.join(",")),
         refusals.first_at,
         refusals.last_at
+    )
+}
+
+/// A session that may have lost durable records.
+fn session_line(session: &SessionReport) -> String {
+    format!(
+        "session={} status={} loss={} records={} spans={} interrupted={}",
+        one_line(&session.id),
+        session.status.as_str(),
+        session.loss.as_str(),
+        session.records,
+        session.spans,
+        session.interrupted
     )
 }
 
