@@ -169,6 +169,12 @@ bugs! {
     CacheNotBound,
     /// A cache of a segment without a seal is believed though nobody says that its run is over.
     UnnamedEndBelieved,
+    /// Who verifies puts every session's snapshot together to count it.
+    EverySessionFolded,
+    /// What a cache told counts as read.
+    BelievedNotSaid,
+    /// A report does not say whose records may be lost.
+    SessionHitNotNamed,
     /// A joint cache counts a span twice that two of its segments finish.
     JointSpansTwice,
     /// Runs are put in order by the clock.

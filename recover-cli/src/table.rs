@@ -13,9 +13,9 @@ pub(crate) struct Column {
     pub(crate) goes: Option<u8>,
 }
 
-/// Prints lines of at most `width` columns: two spaces between cells, numbers to the right; what the
-/// last column does not have room for is cut. The rows are made twice, so that only one of them is
-/// there at a time.
+/// Prints lines of at most `width` columns: two spaces between cells, numbers to the right; what
+/// the last column does not have room for is cut. The rows are made twice, so that only one of them
+/// is there at a time.
 pub(crate) fn table<R: Iterator<Item = Vec<String>>>(
     columns_: &[Column],
     rows: impl Fn() -> R,

@@ -2,6 +2,8 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 /// The system's allocator, counting; a test binary takes it as its own.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +31,22 @@ pub fn usage_of<T>(work: impl FnOnce() -> T) -> (T, Usage) {
     (made, usage)
 }
 
+/// The most bytes that all threads together had more than before, while `work` runs; who measures
+/// waits for others who do, but not for others who allocate.
+pub fn peak_of_all<T>(work: impl FnOnce() -> T) -> (T, u64) {
+    static MEASURING: Mutex<()> = Mutex::new(());
+    let measuring = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = HELD_BY_ALL.load(Relaxed);
+    PEAK_OF_ALL.store(before, Relaxed);
+    let made = work();
+    let peak = PEAK_OF_ALL.load(Relaxed);
+    drop(measuring);
+    (made, peak.saturating_sub(before))
+}
+
+static HELD_BY_ALL: AtomicU64 = AtomicU64::new(0);
+static PEAK_OF_ALL: AtomicU64 = AtomicU64::new(0);
+
 thread_local! {
     static TOTAL: Cell<u64> = const { Cell::new(0) };
     static HELD: Cell<u64> = const { Cell::new(0) };
@@ -40,12 +58,15 @@ fn count(len: usize) {
     TOTAL.set(TOTAL.get().saturating_add(len));
     HELD.set(HELD.get().saturating_add(len));
     PEAK.set(PEAK.get().max(HELD.get()));
+    let held = HELD_BY_ALL.fetch_add(len, Relaxed).saturating_add(len);
+    PEAK_OF_ALL.fetch_max(held, Relaxed);
 }
 
 fn give_back(len: usize) {
     let len = u64::try_from(len).unwrap_or(u64::MAX);
     // A thread may give back what another one allocated.
     HELD.set(HELD.get().saturating_sub(len));
+    HELD_BY_ALL.fetch_sub(len, Relaxed);
 }
 
 // SAFETY: every call goes to the system's allocator as it came; counting allocates nothing, and

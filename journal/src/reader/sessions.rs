@@ -9,6 +9,7 @@ use super::places::SessionPlaces;
 use super::view::View;
 use crate::error::Result;
 use crate::event::codec;
+use crate::format::RecordKind;
 use crate::recovery::{Loss, Report};
 use crate::seq::RunId;
 use crate::snapshot::{Fold, Keeper, SessionSummary, Snapshot};
@@ -178,12 +179,24 @@ fn records<'p>(found: &[Gathered<'_>], fold: &mut Fold<'p>, keeper: &mut Keeper<
         let event = match stays(one) {
             true => {
                 let payload = kept.split_off(..one.payload.len()).unwrap_or_default();
-                codec::decode_known(kind, payload).map(|event| fold.record(seq, event))
+                codec::decode_bounded(kind, payload).map(|(event, is_cut)| {
+                    fold.record(seq, event);
+                    is_cut
+                })
             }
-            false => {
-                codec::decode_known(kind, one.payload).map(|event| fold.passing_record(seq, event))
-            }
+            // Of its data nothing is kept.
+            false if kind == RecordKind::CUSTOM => codec::skim(kind, one.payload).map(|event| {
+                fold.passing_record(seq, event);
+                false
+            }),
+            false => codec::decode_bounded(kind, one.payload).map(|(event, is_cut)| {
+                fold.passing_record(seq, event);
+                is_cut
+            }),
         };
+        if event == Some(true) {
+            fold.kept_as_bytes(seq);
+        }
         if event.is_none() {
             fold.unknown_record(seq, kind);
         }

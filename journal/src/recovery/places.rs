@@ -177,6 +177,10 @@ impl<'k> PlacesBuilder<'k> {
         if !matches!(self.keeps, Keeps::Digests(_)) {
             draft.list.push(eighth, seen.header.frame_len());
             if kind.is_of_session() {
+                if row.turns.len() < 2 {
+                    // Most have a start and an end.
+                    row.turns.reserve_exact(1);
+                }
                 row.turns.push(place);
             }
         } else if kind == RecordKind::SESSION_START

@@ -53,6 +53,8 @@ pub(super) const END_ERROR: &str = "end-error";
 pub(super) const DUPLICATE_START: &str = "duplicate-start";
 /// A span ended again.
 pub(super) const DUPLICATE_END: &str = "duplicate-end";
+/// A value with too many others in it.
+pub(super) const TOO_MANY_VALUES: &str = "too-many-values";
 /// A span without a start.
 pub(super) const MISSING_START: &str = "missing-start";
 /// The root span was ended by itself; only the session's end ends it.

@@ -58,6 +58,9 @@ SealRoomNotKept          | killed         | trace_journal | a_full_segment_has_r
 SealMiscounts            | damage         | damage        | every_zeroed
 EndReopened              | killed         | trace_journal | snapshot::tests::status
 InterruptionNotTold      | killed         | scenarios     | s3_crashed
+EverySessionFolded       | hostile        | memory        | spans_are_counted
+BelievedNotSaid          | damage         | agreement     | who_believes_a_cache
+SessionHitNotNamed       | damage         | agreement     | a_report_names
 JointSpansTwice          | killed         | trace_journal | what_two_segments_say_of
 GenerationReused         | many-processes | meanwhile     | a_dead_run_is_put
 LiveRunsNotListed        | many-processes | meanwhile     | of_two_runs_at_once

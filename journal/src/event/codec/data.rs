@@ -100,7 +100,7 @@ fn put_nested_map(payload: &mut Payload<'_>, map: &Map<'_>, left: u8) {
 pub(super) fn value<'a>(unread: &mut Unread<'a>) -> Option<Value<'a>> {
     match unread.skims() {
         true => no_value(unread).map(|()| Value::Null),
-        false => nested_value(unread, DEPTH_MAX),
+        false => bounded_value(unread, DEPTH_MAX),
     }
 }
 
@@ -108,7 +108,7 @@ pub(super) fn value<'a>(unread: &mut Unread<'a>) -> Option<Value<'a>> {
 pub(super) fn members<'a>(unread: &mut Unread<'a>) -> Option<Map<'a>> {
     match unread.skims() {
         true => no_members(unread).map(|()| Map::new()),
-        false => nested_map(unread, DEPTH_MAX - 1),
+        false => bounded_map(unread, DEPTH_MAX - 1),
     }
 }
 
@@ -126,7 +126,7 @@ pub(super) fn no_members(unread: &mut Unread<'_>) -> Option<()> {
 /// there is another value by that name which says something.
 pub(super) fn metadata<'a>(unread: &mut Unread<'a>) -> Option<Map<'a>> {
     if !unread.skims() {
-        return nested_map(unread, DEPTH_MAX - 1);
+        return bounded_map(unread, DEPTH_MAX - 1);
     }
     let mut title = None;
     {
@@ -165,11 +165,28 @@ fn brief_value<'a>(unread: &mut Unread<'a>, left: u8) -> Option<Value<'a>> {
 
 /// The members that follow, where they stand for themselves.
 pub(super) fn top_members<'a>(unread: &mut Unread<'a>) -> Option<Map<'a>> {
-    nested_map(unread, DEPTH_MAX)
+    bounded_map(unread, DEPTH_MAX)
+}
+
+/// As [`nested_value`]; a value with too many others in it is kept as the bytes that it has on the
+/// disk.
+fn bounded_value<'a>(unread: &mut Unread<'a>, left: u8) -> Option<Value<'a>> {
+    let begin = unread.place();
+    let value = nested_value(unread, left);
+    if unread.node() {
+        return value;
+    }
+    unread.go_back(begin);
+    skip_value(unread, left)?;
+    let bytes = unread.leave_whole(begin)?;
+    Some(Value::Bytes(Cow::Borrowed(bytes)))
 }
 
 /// A value inside which this many lists and maps may still open.
 fn nested_value<'a>(unread: &mut Unread<'a>, left: u8) -> Option<Value<'a>> {
+    if !unread.node() {
+        return None;
+    }
     Some(match unread.u32()? {
         tag::NULL => Value::Null,
         tag::BOOL => Value::Bool(unread.bool()?),
@@ -193,13 +210,25 @@ fn nested_list<'a>(unread: &mut Unread<'a>, left: u8) -> Option<Vec<Value<'a>>> 
     Some(values)
 }
 
+/// As [`nested_map`], of values each of which is bounded.
+fn bounded_map<'a>(unread: &mut Unread<'a>, left: u8) -> Option<Map<'a>> {
+    map_of(unread, |unread| bounded_value(unread, left))
+}
+
 /// `None` also if a name is there twice.
 fn nested_map<'a>(unread: &mut Unread<'a>, left: u8) -> Option<Map<'a>> {
+    map_of(unread, |unread| nested_value(unread, left))
+}
+
+fn map_of<'a>(
+    unread: &mut Unread<'a>,
+    value: impl Fn(&mut Unread<'a>) -> Option<Value<'a>>,
+) -> Option<Map<'a>> {
     let count = unread.count()?;
     let mut members = Vec::with_capacity(count.min(BELIEVED_MAX));
     for _ in 0..count {
         let name = MemberName::Borrowed(unread.text()?);
-        members.push((name, nested_value(unread, left)?));
+        members.push((name, value(unread)?));
     }
     Some(Map(members)).filter(|map| !map.has_duplicates())
 }

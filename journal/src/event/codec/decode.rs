@@ -45,6 +45,13 @@ pub(crate) fn decode_known(kind: RecordKind, payload: &[u8]) -> Option<Event<'_>
     decode_unread(kind, &mut Unread::new(payload))
 }
 
+/// As [`decode_known`]; also whether a value is kept as bytes that has too many others in it.
+pub(crate) fn decode_bounded(kind: RecordKind, payload: &[u8]) -> Option<(Event<'_>, bool)> {
+    let mut unread = Unread::new(payload);
+    let event = decode_unread(kind, &mut unread)?;
+    Some((event, unread.has_left_whole()))
+}
+
 /// As [`decode_known`], but for the data that an event can carry: input, output, attributes,
 /// messages, metadata besides the title, and members of its own are left out. It takes a fraction
 /// of the time, and no more memory the more data there is.

@@ -16,7 +16,7 @@ mod plain;
 mod tests;
 mod unread;
 
-pub(crate) use decode::{decode, decode_known, skim};
+pub(crate) use decode::{decode, decode_bounded, decode_known, skim};
 pub(crate) use encode::encode;
 pub(crate) use field::{numbers, put_numbers};
 pub(crate) use glance::glance;

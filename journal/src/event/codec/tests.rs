@@ -419,3 +419,40 @@ fn a_number_is_an_integer_where_it_is_one_whoever_wrote_it() {
         assert_eq!(read, number, "{float}");
     }
 }
+
+/// What is kept of a value that would take fifty times its bytes in memory.
+#[test]
+fn a_value_with_a_million_others_in_it_is_kept_as_bytes() {
+    let nulls = |count| Value::List(vec![Value::Null; count]);
+    let members = [
+        ("small", nulls(10)),
+        ("large", nulls(1_000_000)),
+        ("text", "x".into()),
+    ];
+    let (kind, bytes) = payload(&Event::custom("c", Map::from(members.clone())));
+    let (event, is_cut) = super::decode_bounded(kind, &bytes).expect("an event");
+    let Action::Custom(custom) = event.action else {
+        panic!("it is custom");
+    };
+    // The whole value, as it is on the disk.
+    assert!(
+        is_cut
+            && custom
+                .data
+                .as_bytes()
+                .is_some_and(|kept| kept.len() > 1_000_000)
+    );
+    let mut update = Event::new(Action::SessionUpdate(crate::event::SessionUpdate::default()));
+    if let Action::SessionUpdate(update) = &mut update.action {
+        update.metadata = Map::from(members);
+    }
+    let (kind, bytes) = payload(&update);
+    let (event, is_cut) = super::decode_bounded(kind, &bytes).expect("an event");
+    let Action::SessionUpdate(update) = event.action else {
+        panic!("it is an update");
+    };
+    let large = update.metadata.get("large").and_then(Value::as_bytes);
+    assert!(is_cut && large.is_some_and(|kept| kept.len() > 1_000_000));
+    assert_eq!(update.metadata.get("small"), Some(&nulls(10)));
+    assert_eq!(update.metadata.get("text"), Some(&Value::from("x")));
+}

@@ -11,9 +11,20 @@ pub(super) struct Unread<'a> {
     skims: bool,
     /// Names of members are known to be sound.
     trusts_names: bool,
+    /// How many more values may be put together.
+    nodes_left: usize,
+    /// A value was left as it is for want of these.
+    left_whole: bool,
     /// A stretch of it that is known to be text, and where that begins.
     text: &'a str,
     text_at: usize,
+}
+
+/// Where something begins in a payload, and how many values might be put together then.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    at: usize,
+    nodes_left: usize,
 }
 
 impl<'a> Unread<'a> {
@@ -23,6 +34,8 @@ impl<'a> Unread<'a> {
             at: 0,
             skims: false,
             trusts_names: false,
+            nodes_left: NODES_MAX,
+            left_whole: false,
             text: "",
             text_at: 0,
         }
@@ -38,6 +51,35 @@ impl<'a> Unread<'a> {
 
     pub(super) fn skims(&self) -> bool {
         self.skims
+    }
+
+    /// Whether one more value may be put together.
+    pub(super) fn node(&mut self) -> bool {
+        let left = self.nodes_left.checked_sub(1);
+        self.nodes_left = left.unwrap_or(0);
+        left.is_some()
+    }
+
+    /// Whether values are kept as they are that have too many in them.
+    pub(super) fn has_left_whole(&self) -> bool {
+        self.left_whole
+    }
+
+    pub(super) fn place(&self) -> Place {
+        Place {
+            at: self.at,
+            nodes_left: self.nodes_left,
+        }
+    }
+
+    pub(super) fn go_back(&mut self, to: Place) {
+        (self.at, self.nodes_left) = (to.at, to.nodes_left);
+    }
+
+    /// The bytes from a place up to here, which are kept as they are.
+    pub(super) fn leave_whole(&mut self, from: Place) -> Option<&'a [u8]> {
+        self.left_whole = true;
+        self.payload.get(from.at..self.at)
     }
 
     pub(super) fn checks_names(&self) -> bool {
@@ -195,6 +237,10 @@ fn ascii(bytes: &[u8]) -> &[u8] {
     }
     bytes.get(..len).unwrap_or_default()
 }
+
+/// Values of a record that are put together at most, those in lists and maps included: each takes
+/// several dozen bytes, and one on the disk.
+const NODES_MAX: usize = 1_000_000;
 
 /// Set in every byte of a number but the last one.
 const MORE: u8 = 0x80;

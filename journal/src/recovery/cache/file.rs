@@ -1,5 +1,8 @@
 //! The bytes of a cache.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Covered, OwnRecord, Section};
@@ -21,7 +24,6 @@ pub(in crate::recovery) struct CacheFile {
     pub(in crate::recovery) rows: Vec<SessionRow>,
     /// Where the digests are in the cache's file.
     pub(in crate::recovery) digests: Section,
-    pub(in crate::recovery) body_len: u64,
 }
 
 /// What is between the front and the lists; the digests are behind those.
@@ -44,10 +46,18 @@ struct BodyRef<'p> {
     durable_seq: u64,
     padding: u64,
     own: &'p [OwnRecord],
-    declared: Vec<(u32, &'p str)>,
+    declared: DeclaredRef<'p>,
     rows: RowsRef<'p>,
     digests_crc: u32,
     extras: Extras,
+}
+
+struct DeclaredRef<'p>(&'p BTreeMap<u32, Arc<str>>);
+
+impl Serialize for DeclaredRef<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|(index, id)| (*index, &**id)))
+    }
 }
 
 struct RowsRef<'p>(&'p [SessionRow]);
@@ -80,13 +90,12 @@ pub(super) fn encode(
 ) -> Option<Vec<Vec<u8>>> {
     let lists = part.places.lists?;
     let digests = part.places.digests?;
-    let declared = part.notes.sessions.iter();
     let body = BodyRef {
         records: covered.records,
         durable_seq: covered.durable_seq,
         padding: covered.padding,
         own: &covered.own,
-        declared: declared.map(|(index, id)| (*index, &**id)).collect(),
+        declared: DeclaredRef(&part.notes.sessions),
         rows: RowsRef(&part.places.rows),
         digests_crc: checksum(&digests),
         extras: Vec::new(),
@@ -116,6 +125,21 @@ pub(super) fn encode(
 }
 
 impl CacheFile {
+    /// Bytes of the body and of the digests, as far as the front of the file can be believed.
+    pub(in crate::recovery) fn lens(file: &dyn StorageFile) -> Option<(u64, u64)> {
+        let mut front = [0; FRONT_LEN];
+        let is_whole = file.read_at(&mut front, 0).ok()? == FRONT_LEN;
+        let body_len = u64::from(u32::from_le_bytes(*front.get(52..)?.first_chunk()?));
+        let lists_len = u64::from_le_bytes(*front.get(56..)?.first_chunk()?);
+        let before = u64::try_from(FRONT_LEN).ok()?.checked_add(body_len)?;
+        let digests_len = file
+            .len()
+            .ok()?
+            .checked_sub(before)?
+            .checked_sub(lists_len)?;
+        is_whole.then_some((body_len, digests_len))
+    }
+
     /// Reads all but the lists and digests; `None` unless everything fits.
     pub(super) fn read(file: &dyn StorageFile) -> Option<CacheFile> {
         let len = file.len().ok()?;
@@ -174,7 +198,6 @@ impl CacheFile {
             declared: body.declared,
             rows,
             digests,
-            body_len: u64::from(body_len),
         })
     }
 }

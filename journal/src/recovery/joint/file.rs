@@ -15,7 +15,6 @@ pub(super) struct JointFile {
     pub(super) body: Body,
     pub(super) digests: Section,
     pub(super) hashes: Section,
-    pub(super) body_len: u64,
 }
 
 /// What is between the front and the digests.
@@ -97,6 +96,16 @@ pub(super) fn encode(
 }
 
 impl JointFile {
+    /// Bytes of the body and of what is behind it, as far as the front of the file can be believed.
+    pub(super) fn lens(file: &dyn StorageFile) -> Option<(u64, u64)> {
+        let mut front = [0; FRONT_LEN];
+        let is_whole = file.read_at(&mut front, 0).ok()? == FRONT_LEN;
+        let body_len = u64::from(u32::from_le_bytes(field(&front, 32)?));
+        let before = u64::try_from(FRONT_LEN).ok()?.checked_add(body_len)?;
+        let behind = file.len().ok()?.checked_sub(before)?;
+        is_whole.then_some((body_len, behind))
+    }
+
     /// Reads all but the digests and hashes; `None` unless everything fits.
     pub(super) fn read(file: &dyn StorageFile) -> Option<JointFile> {
         let len = file.len().ok()?;
@@ -138,7 +147,6 @@ impl JointFile {
                 len: len.checked_sub(digests_end)?,
                 crc: body.hashes_crc,
             },
-            body_len: u64::from(body_len),
             body,
         };
         joint.is_sound().then_some(joint)

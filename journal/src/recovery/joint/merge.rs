@@ -6,7 +6,7 @@ use std::iter::Peekable;
 use super::file::{Body, End, JointFile, Row, encode};
 use crate::digest::{Digest, DigestBuilder};
 use crate::format::FileName;
-use crate::recovery::cache::{self, Covered};
+use crate::recovery::cache::{self, CacheFile, Covered};
 use crate::recovery::places::SessionRow;
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::Storage;
@@ -58,13 +58,14 @@ pub(in crate::recovery) fn make(
         let is_shorter = |len: &&u32| **len <= left && **len <= last.0 - first.0;
         let is_begun = |len: &&u32| (next - 1).is_multiple_of(**len);
         let fitting = lens.iter().rev().filter(is_shorter).filter(is_begun);
-        let mut joint = fitting.filter_map(|len| Source::of_joint(storage, run, next, *len));
-        let source = match joint.next() {
+        let left = &mut bytes_left;
+        let mut joint = fitting.filter_map(|len| Source::of_joint(storage, run, next, *len, left));
+        let joint = joint.next();
+        let source = match joint {
             Some(source) => source,
-            None => Source::of_segment(storage, run, next)?,
+            None => Source::of_segment(storage, run, next, &mut bytes_left)?,
         };
         next = next.checked_add(u32::try_from(source.segments.len()).ok()?)?;
-        bytes_left = bytes_left.checked_sub(source.bytes)?;
         sources.push(source);
     }
     merge(run, first, sources)
@@ -83,15 +84,20 @@ struct Source {
     digests: Vec<u8>,
     /// Empty, with all `hashes_len` 0, where the digests hold them.
     hashes: Vec<u8>,
-    /// About how much memory it takes.
-    bytes: u64,
 }
 
 impl Source {
-    fn of_segment(storage: &dyn Storage, run: RunId, number: u32) -> Option<Source> {
+    fn of_segment(
+        storage: &dyn Storage,
+        run: RunId,
+        number: u32,
+        bytes_left: &mut u64,
+    ) -> Option<Source> {
+        let name = FileName::Index(run, SegmentNumber(number)).to_string();
+        let lens = CacheFile::lens(&*storage.open(&name).ok()?)?;
+        take_memory(lens, bytes_left)?;
         let (cache, file) = cache::open(storage, run, SegmentNumber(number))?;
         Some(Source {
-            bytes: decoded_len(cache.body_len).saturating_add(cache.digests.len),
             digests: cache.digests.read(&*file)?,
             segments: vec![cache.covered],
             declared: cache.declared,
@@ -101,17 +107,22 @@ impl Source {
     }
 
     /// A joint cache of `len` segments from `first` on.
-    fn of_joint(storage: &dyn Storage, run: RunId, first: u32, len: u32) -> Option<Source> {
+    fn of_joint(
+        storage: &dyn Storage,
+        run: RunId,
+        first: u32,
+        len: u32,
+        bytes_left: &mut u64,
+    ) -> Option<Source> {
         let last = SegmentNumber(first.checked_add(len - 1)?);
         let first = SegmentNumber(first);
         let name = FileName::Joint(run, first, last).to_string();
         let file = storage.open(&name).ok()?;
+        take_memory(JointFile::lens(&*file)?, bytes_left)?;
         let joint = JointFile::read(&*file)?;
         let is_it = (joint.run, joint.first) == (run, first);
         let is_whole = u32::try_from(joint.body.segments.len()) == Ok(len);
-        let behind = joint.digests.len.saturating_add(joint.hashes.len);
         (is_it && is_whole).then_some(Source {
-            bytes: decoded_len(joint.body_len).saturating_add(behind),
             digests: joint.digests.read(&*file)?,
             hashes: joint.hashes.read(&*file)?,
             segments: joint.body.segments,
@@ -236,9 +247,12 @@ impl<'s> Taken<'s> {
     }
 }
 
-/// What the body of a cache takes in memory: rows and ids are several times as long there.
-fn decoded_len(body_len: u64) -> u64 {
-    body_len.saturating_mul(4)
+/// Takes about as much as a cache's body and what is behind that take in memory, where rows and
+/// ids are several times as long; `None` if there is no more.
+fn take_memory((body_len, behind): (u64, u64), bytes_left: &mut u64) -> Option<()> {
+    let bytes = body_len.checked_mul(4)?.checked_add(behind)?;
+    *bytes_left = bytes_left.checked_sub(bytes)?;
+    Some(())
 }
 
 /// Takes so many bytes from the beginning.

@@ -142,6 +142,17 @@ impl<'a> Fold<'a> {
         }
     }
 
+    /// Notes that a value of a record is kept as the bytes it has on the disk.
+    pub(crate) fn kept_as_bytes(&mut self, seq: Seq) {
+        let Some(number) = self.branches.len().checked_sub(1) else {
+            return;
+        };
+        let run = self.branches[number].facts.run;
+        let text = "a value with more than a million others in it is kept as bytes";
+        let kind = note::TOO_MANY_VALUES;
+        self.notes.add_to_run(kind, number, run, seq, text);
+    }
+
     /// Whether a fold keeps most of what events of this kind say, so that they had better stay.
     pub(crate) fn keeps(kind: RecordKind) -> bool {
         matches!(
