@@ -75,12 +75,15 @@ pub fn list_storage(storage: Arc<dyn Storage>) -> Result<(Vec<SessionSummary>, R
     Ok((list, report))
 }
 
-/// Summaries of all sessions, made by several threads if there are `many` or more; `None` if joint
-/// caches do not tell one of them.
+/// Summaries of all sessions in any order, made by several threads if there are `many` or more;
+/// `None` if joint caches do not tell one of them.
 fn summaries(view: &Arc<View>, many: usize) -> Result<Option<Vec<SessionSummary>>> {
     let is_joint = view.is_joint();
     let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::with_capacity(view.sessions.len()));
+    let made = Mutex::new(Made {
+        rows: Vec::with_capacity(view.sessions.len()),
+        untold: None,
+    });
     let work = || {
         let mut gatherer = Gatherer::default();
         loop {
@@ -88,7 +91,7 @@ fn summaries(view: &Arc<View>, many: usize) -> Result<Option<Vec<SessionSummary>
             let Some(session) = view.sessions.get(at) else {
                 return;
             };
-            let made = match of_digests(view, session, &mut gatherer) {
+            let told = match of_digests(view, session, &mut gatherer) {
                 Ok(None) if is_joint => {
                     // The others need not be made.
                     next.store(view.sessions.len(), Ordering::Relaxed);
@@ -97,14 +100,14 @@ fn summaries(view: &Arc<View>, many: usize) -> Result<Option<Vec<SessionSummary>
                 Ok(None) => of_records(view, session, &mut gatherer).map(Some),
                 told => told,
             };
-            let made = made.map(|made| {
-                made.map(|told| SessionSummary {
+            let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+            match told {
+                Ok(Some(told)) => made.rows.push(SessionSummary {
                     verified: view.is_read(session),
                     ..told
-                })
-            });
-            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-            done.push((at, made));
+                }),
+                untold => made.untold = Some(untold.map(drop)),
+            }
         }
     };
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -124,9 +127,18 @@ fn summaries(view: &Arc<View>, many: usize) -> Result<Option<Vec<SessionSummary>
         }
         work();
     });
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_unstable_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, made)| made).collect()
+    let made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match made.untold {
+        None => Ok(Some(made.rows)),
+        Some(untold) => untold.map(|()| None),
+    }
+}
+
+/// Summaries as they are made.
+struct Made {
+    rows: Vec<SessionSummary>,
+    /// One could not be made, or was not to be.
+    untold: Option<Result<()>>,
 }
 
 /// The summary by all records.

@@ -64,6 +64,9 @@ impl View {
         for at in 0..view.survey.runs.len() {
             view.add_run(at);
         }
+        if depth.is_brief() {
+            view.forget_names();
+        }
         Ok(view)
     }
 
@@ -75,6 +78,22 @@ impl View {
             run.is_some_and(|run| branch.segments(run).all(|s| s.part.is_verified))
                 || seeded::has(Bug::BelievedNotSaid)
         })
+    }
+
+    /// Lets go of what only those need who look a session up, or step through records.
+    fn forget_names(&mut self) {
+        self.by_id = BTreeMap::new();
+        self.sessions.shrink_to_fit();
+        for run in &mut self.survey.runs {
+            run.sessions = BTreeMap::new();
+            for row in run
+                .segments
+                .iter_mut()
+                .flat_map(|s| &mut s.part.places.rows)
+            {
+                row.turns = Vec::new();
+            }
+        }
     }
 
     /// This journal with every byte read.

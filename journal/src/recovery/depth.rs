@@ -17,6 +17,11 @@ pub(crate) enum Depth {
 }
 
 impl Depth {
+    /// Whether sessions are only counted.
+    pub(crate) fn is_brief(self) -> bool {
+        matches!(self, Depth::Counts | Depth::Digests | Depth::Joint)
+    }
+
     /// Whether no cache is believed.
     pub(crate) fn is_everything(self) -> bool {
         matches!(self, Depth::Everything | Depth::Counts)
