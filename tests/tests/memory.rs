@@ -128,7 +128,7 @@ fn sessions_are_counted_in_some_hundred_bytes() {
 #[test]
 fn records_and_values_are_counted_in_none() {
     let _alone = alone();
-    check("texts", 8192, (2, 24), |count| {
+    check("texts", 1 << 15, (6, 24), |count| {
         journal(|journal| {
             for number in 0..count {
                 let text = format!(r#""span":"g","channel":"output","text":"{number}""#);
