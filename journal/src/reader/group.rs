@@ -55,7 +55,10 @@ impl<'v> Group<'v> {
             };
             let told = match member.failure {
                 Some(failure) => Err(failure),
-                None => Ok(member.fold.of_records(loss)),
+                None => {
+                    let told = member.fold.of_records(loss);
+                    Ok(self.view.with_refused(session, told))
+                }
             };
             give(member.at, told);
         }

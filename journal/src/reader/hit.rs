@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use super::places::{BranchPlaces, SessionPlaces, is_terminal};
 use super::view::View;
+use crate::event::SessionStatus;
 use crate::format::RecordKind;
 use crate::recovery::{Loss, Report};
 use crate::seeded::{self, Bug};
+use crate::snapshot::SessionSummary;
+use crate::time::Timestamp;
 
 impl View {
     /// What is missing, and why.
@@ -83,6 +86,37 @@ impl View {
                 }
             }
             first_range += run.findings.iter().filter(|one| one.is_ranged()).count();
+        }
+    }
+
+    /// How many records of a session were refused, as far as can be told: what notes say that name
+    /// it, and those that do not name all sessions and were written while it was open.
+    pub(super) fn refused(
+        &self,
+        session: &SessionPlaces,
+        status: SessionStatus,
+        (started_at, ended_at): (Timestamp, Option<Timestamp>),
+    ) -> u64 {
+        // What was refused is what a crashed session would have gone on with.
+        let is_over = matches!(status, SessionStatus::Completed | SessionStatus::Error);
+        let open = (started_at, ended_at.filter(|_| is_over));
+        let refused = session.branches.iter().filter_map(|branch| {
+            let run = self.run(branch.run)?;
+            Some(run.refused.of_session(&branch.indices, open))
+        });
+        refused.fold(0, u64::saturating_add)
+    }
+
+    /// A summary with how many records of its session were refused.
+    pub(super) fn with_refused(
+        &self,
+        session: &SessionPlaces,
+        summary: SessionSummary,
+    ) -> SessionSummary {
+        let open = (summary.started_at, summary.ended_at);
+        SessionSummary {
+            refused: self.refused(session, summary.status, open),
+            ..summary
         }
     }
 }

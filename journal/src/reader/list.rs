@@ -161,7 +161,7 @@ pub(super) fn of_records(
         })?;
     }
     match is_as_told {
-        true => Ok(fold.of_records(view.loss(session))),
+        true => Ok(view.with_refused(session, fold.of_records(view.loss(session)))),
         false => snapshot(view, session, gatherer).map(|snapshot| SessionSummary::from(&snapshot)),
     }
 }
@@ -234,11 +234,8 @@ fn attempt(
         }
     }
     let (records, loss) = (view.record_count(session), view.loss(session));
-    Ok(fold.finish(records, loss).map(|mut summary| {
-        let open = (summary.started_at, summary.ended_at);
-        summary.refused = view.refused(session, summary.status, open);
-        summary
-    }))
+    let told = fold.finish(records, loss);
+    Ok(told.map(|summary| view.with_refused(session, summary)))
 }
 
 /// What a segment's records of the session come to, if that is known, and how many spans are

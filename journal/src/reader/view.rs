@@ -7,7 +7,7 @@ use super::Mode;
 use super::losses::Losses;
 use super::places::{BranchPlaces, Few, SessionPlaces, places};
 use crate::error::{Error, Result};
-use crate::event::{Action, SessionStatus, codec};
+use crate::event::{Action, codec};
 use crate::format::{FrameSeed, RecordKind};
 use crate::recovery::cache;
 use crate::recovery::survey::{Depth, Scope, Survey, survey};
@@ -18,7 +18,6 @@ use crate::seeded::{self, Bug};
 use crate::segment::{FrameReader, ReadFailure};
 use crate::seq::Seq;
 use crate::storage::{Storage, StorageFile};
-use crate::time::Timestamp;
 
 /// What was found, and how to get at the bytes.
 #[derive(Debug)]
@@ -208,24 +207,6 @@ impl View {
     /// The first sequence number prefix mode does not read.
     pub(super) fn end(&self, run: usize) -> Option<u64> {
         self.runs.get(run)?.end
-    }
-
-    /// How many records of a session were refused, as far as can be told: what notes say that name
-    /// it, and those that do not name all sessions and were written while it was open.
-    pub(super) fn refused(
-        &self,
-        session: &SessionPlaces,
-        status: SessionStatus,
-        (started_at, ended_at): (Timestamp, Option<Timestamp>),
-    ) -> u64 {
-        // What was refused is what a crashed session would have gone on with.
-        let is_over = matches!(status, SessionStatus::Completed | SessionStatus::Error);
-        let open = (started_at, ended_at.filter(|_| is_over));
-        let refused = session.branches.iter().filter_map(|branch| {
-            let run = self.run(branch.run)?;
-            Some(run.refused.of_session(&branch.indices, open))
-        });
-        refused.fold(0, u64::saturating_add)
     }
 
     pub(super) fn record_count(&self, session: &SessionPlaces) -> u64 {
