@@ -110,8 +110,9 @@ pub(crate) fn fold(text: &str, width: usize, indent: usize) -> Vec<String> {
         indent
     };
     let mut lines = Vec::new();
-    let mut line = String::new();
-    let mut words = text.split(' ').map(str::to_owned).collect::<Vec<String>>();
+    let start = text.trim_start_matches(' ');
+    let mut line = text[..text.len() - start.len()].to_owned();
+    let mut words = start.split(' ').map(str::to_owned).collect::<Vec<String>>();
     words.reverse();
     while let Some(word) = words.pop() {
         let gap = usize::from(!line.trim_start().is_empty());
@@ -183,6 +184,10 @@ mod tests {
     fn folding_loses_nothing() {
         let folded = fold("one=1 two=22 three=333 four", 14, 2);
         assert_eq!(folded, ["one=1 two=22", "  three=333", "  four"]);
+        let folded = fold("  work  one, two, three", 14, 6);
+        assert_eq!(folded, ["  work  one,", "two, three"]);
+        let folded = fold("  work  one, two, three", 19, 6);
+        assert_eq!(folded, ["  work  one, two,", "      three"]);
         let text = "日本語".repeat(20) + " end";
         let folded = fold(&text, 15, 2);
         assert!(folded.iter().all(|line| columns(line) <= 15), "{folded:?}");
