@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::format::PAYLOAD_LEN_MAX;
 use crate::journal::Journal;
 use crate::opening;
 use crate::session::Redact;
@@ -47,7 +46,8 @@ impl Options {
         self
     }
 
-    /// Largest payload that is accepted, in bytes. Default 64 MiB, at most 512 MiB - 64.
+    /// Largest payload that is accepted, in bytes. Default 64 MiB, at most 1 GiB; but no record can
+    /// be longer than 512 MiB - 64 bytes, whatever is asked for.
     pub fn record_bytes_max(mut self, bytes: u64) -> Options {
         self.settings.record_bytes_max = bytes;
         self
@@ -142,7 +142,7 @@ impl Options {
             "record_bytes_max",
             settings.record_bytes_max,
             0,
-            u64::from(PAYLOAD_LEN_MAX),
+            RECORD_LEN_MAX,
         )?;
         in_bounds("backlog_bytes_max", settings.backlog_bytes_max, 1, u64::MAX)?;
         let (name, version) = &settings.program;
@@ -170,5 +170,8 @@ fn in_bounds(option: &'static str, value: u64, min: u64, max: u64) -> Result<()>
 }
 
 const PROGRAM_LEN_MAX: u64 = 1024;
+
+/// What may be asked for, though the format holds less.
+const RECORD_LEN_MAX: u64 = 1 << 30;
 const SEGMENT_LEN_MIN: u64 = 16 << 10;
 const SEGMENT_LEN_MAX: u64 = 16 << 30;

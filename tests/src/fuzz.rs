@@ -11,6 +11,7 @@ mod event;
 mod frame;
 mod generate;
 mod header;
+mod hostile;
 mod ingest;
 mod joint;
 mod look;
@@ -26,6 +27,7 @@ use event::event;
 use frame::frame;
 pub use generate::{Generate, generate};
 use header::header;
+use hostile::hostile;
 use ingest::ingest;
 use ops::ops;
 pub use planted::{Defect, planted};
@@ -87,7 +89,7 @@ const TOTAL_FREE: u64 = 64 << 20;
 const TOTAL_FACTOR: u64 = 2048;
 
 /// All fuzz targets.
-pub static TARGETS: [Target; 6] = [
+pub static TARGETS: [Target; 7] = [
     Target {
         name: "frame",
         body: frame,
@@ -105,6 +107,12 @@ pub static TARGETS: [Target; 6] = [
         body: event,
         generate: Generate::Payloads,
         defect: Defect::PayloadCut,
+    },
+    Target {
+        name: "hostile",
+        body: hostile,
+        generate: Generate::Choices,
+        defect: Defect::ReadsDiffer,
     },
     Target {
         name: "directory",

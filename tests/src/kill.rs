@@ -28,6 +28,8 @@ pub struct Orders {
     pub segment_bytes_max: u64,
     /// Option of the journal.
     pub sync_interval_ms: u64,
+    /// The length of all records of its first thread; 0 if they are like those of the others.
+    pub large_len: u64,
     /// It writes through a mapping.
     pub is_mapped: bool,
     /// It answers before it appends: the control that the check can fail.
@@ -68,6 +70,7 @@ impl Orders {
             wait_once_in: 16,
             segment_bytes_max: 128 << 10,
             sync_interval_ms: 5,
+            large_len: 0,
             is_mapped: false,
             is_liar: false,
             kill_at: None,
@@ -83,6 +86,7 @@ impl Orders {
             self.wait_once_in,
             self.segment_bytes_max,
             self.sync_interval_ms,
+            self.large_len,
             u64::from(self.is_mapped),
             u64::from(self.is_liar),
         ];
@@ -108,6 +112,7 @@ impl Orders {
         orders.wait_once_in = number()?;
         orders.segment_bytes_max = number()?;
         orders.sync_interval_ms = number()?;
+        orders.large_len = number()?;
         orders.is_mapped = number()? == 1;
         orders.is_liar = number()? == 1;
         if let Some(call) = number() {
@@ -121,6 +126,18 @@ impl Orders {
         }
         Some(orders)
     }
+}
+
+/// The payload of all records of the first thread of a child whose records are so long: made once,
+/// so that the child does little else than append.
+#[must_use]
+pub fn large_payload(writer: u64, len: u64) -> Vec<u8> {
+    let first = Sent {
+        writer,
+        thread: 0,
+        counter: 0,
+    };
+    first.payload_of(len)
 }
 
 /// What a child answered before it ended.

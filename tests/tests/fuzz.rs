@@ -67,6 +67,11 @@ fn payloads_are_events_that_read_back_or_stay_bytes() {
 }
 
 #[test]
+fn payloads_full_of_frames_cost_no_record() {
+    batch("hostile");
+}
+
+#[test]
 fn hostile_directories_are_read_and_opened_without_harm() {
     batch("directory");
 }

@@ -160,9 +160,9 @@ impl View {
     }
 
     pub(super) fn open_file(&self, segment: &SegmentSurvey) -> Result<Arc<dyn StorageFile>> {
-        let name = &segment.part.segment.name;
-        let file = self.storage.open(name);
-        file.map_err(|error| self.io_error("open", name, error))
+        let segment = &segment.part.segment;
+        let file = segment.open(&*self.storage);
+        file.map_err(|error| self.io_error("open", &segment.name, error))
     }
 
     /// The frames of a session's records in a segment, in order. Who `reads_all` sessions has

@@ -1,5 +1,6 @@
 //! Which files of a directory are segments of which run.
 
+use super::copies::Patch;
 use crate::error::Error;
 use crate::format::{
     FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, HeaderState, SegmentHeader,
@@ -22,6 +23,8 @@ pub(crate) struct SegmentFile {
     pub(crate) naming: Naming,
     /// Where its records end at the latest, if the segment behind it says so.
     pub(crate) frames_max: u64,
+    /// What is read from other files of it, in order.
+    pub(crate) patches: Vec<Patch>,
 }
 
 /// What became of the header pages.
@@ -114,6 +117,7 @@ pub(crate) fn identify(storage: &dyn Storage, entry: &Entry) -> Found {
                     is_header_read: false,
                     naming: Naming::Own,
                     frames_max: u64::MAX,
+                    patches: Vec::new(),
                 });
             }
             let error = Error::io("read", storage.path().join(&entry.name), error);
@@ -176,6 +180,7 @@ fn look(
         is_header_read: is_read,
         naming,
         frames_max: u64::MAX,
+        patches: Vec::new(),
     }))
 }
 

@@ -229,6 +229,11 @@ impl RunSurvey {
             let reason = DamageReason::UndecodablePayload;
             self.findings.push(Finding::costless(segment, *at, reason));
         }
+        for patch in &segment.patches {
+            let at = (patch.from, patch.to - patch.from);
+            self.findings
+                .push(Finding::costless(segment, at, patch.reason));
+        }
         for contested in &part.scanned.contested {
             let at = (contested.offset, contested.end - contested.offset);
             let number = |low: u32| {

@@ -7,6 +7,7 @@ pub(crate) mod cache;
 mod claim;
 mod classes;
 mod content;
+pub(crate) mod copies;
 mod depth;
 mod ends;
 mod extents;

@@ -150,7 +150,7 @@ impl Part {
         (trust, portion): (Trust, Portion),
         visit: &mut dyn FnMut(&Seen<'_>),
     ) -> Part {
-        let file = match storage.open(&segment.name).and_then(|file| {
+        let file = match segment.open(storage).and_then(|file| {
             let len = file.len()?;
             Ok((file, len))
         }) {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::again::look_again;
 use super::apart::Allowance;
 use super::cache;
+use super::copies;
 pub(crate) use super::depth::Depth;
 use super::ends::settle;
 use super::files::{Found, Naming, SegmentFile, Stray, StrayState, identify};
@@ -244,15 +245,14 @@ impl Finds {
         }
     }
 
-    /// One file for each segment: of several copies the one with most intact frames, then the
-    /// one with the right name.
+    /// One file for each segment, which may be read from several.
     fn choose(self, storage: &dyn Storage) -> (Vec<SegmentFile>, Vec<Stray>) {
         let mut strays = self.strays;
         let mut chosen = Vec::with_capacity(self.segments.len());
         for copies in self.segments.into_values() {
-            let mut copies = rank(storage, copies).into_iter();
-            chosen.extend(copies.next());
-            strays.extend(copies.map(|copy| Stray {
+            let (best, others) = copies::join(storage, copies);
+            chosen.extend(best);
+            strays.extend(others.into_iter().map(|copy| Stray {
                 name: copy.name,
                 len: copy.len,
                 state: match copy.naming {
@@ -263,20 +263,6 @@ impl Finds {
         }
         (chosen, strays)
     }
-}
-
-fn rank(storage: &dyn Storage, copies: Vec<SegmentFile>) -> Vec<SegmentFile> {
-    if copies.len() < 2 {
-        return copies;
-    }
-    let mut ranked: Vec<(u64, bool, SegmentFile)> = Vec::with_capacity(copies.len());
-    for copy in copies {
-        let is_other = copy.naming != Naming::Own;
-        let part = Part::read(storage, copy, Trust::Final);
-        ranked.push((part.records, is_other, part.segment));
-    }
-    ranked.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-    ranked.into_iter().map(|(_, _, copy)| copy).collect()
 }
 
 /// What the records of all runs say of other runs.
@@ -313,7 +299,8 @@ fn read_all(
     let hashes = Allowance::new(HASHES_LEN_MAX);
     let read = |file: SegmentFile| {
         let trust = trust(file.run);
-        let may_use_cache = !depth.is_everything() && may_use_caches(trust);
+        let may_use_cache =
+            !depth.is_everything() && may_use_caches(trust) && file.patches.is_empty();
         let load = || cache::load(storage, &file, depth);
         if let Some(part) = may_use_cache.then(load).flatten() {
             return part;

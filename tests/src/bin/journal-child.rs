@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use journal_tests::kill::{Moment, Orders};
+use journal_tests::kill::{Moment, Orders, large_payload};
 use journal_tests::random::Random;
 use journal_tests::watched::{Call, Operation, Verdict, Watched, Watcher};
 use journal_tests::workload::Sent;
@@ -59,6 +59,7 @@ fn work(orders: &Orders) -> Result<(), Error> {
 
 fn append(journal: &Journal, orders: &Orders, thread: u8) -> Result<(), Error> {
     let mut random = Random::part(orders.writer, u64::from(thread));
+    let large = large_payload(orders.writer, orders.large_len);
     for counter in 0..orders.count {
         let sent = Sent {
             writer: orders.writer,
@@ -70,7 +71,10 @@ fn append(journal: &Journal, orders: &Orders, thread: u8) -> Result<(), Error> {
             let next = last.map_or(1, |seq| seq.get() + 1);
             answer(&format!("w {thread} {counter} {next}"));
         }
-        let seq = journal.append(sent.kind(), sent.payload())?;
+        let seq = match orders.large_len > 0 && thread == 0 {
+            true => journal.append(sent.kind(), &large)?,
+            false => journal.append(sent.kind(), sent.payload())?,
+        };
         if !orders.is_liar {
             answer(&format!("w {thread} {counter} {seq}"));
         }
