@@ -129,6 +129,20 @@ fn what_is_mounted_over_the_directory_is_left_alone() {
 }
 
 #[test]
+fn where_files_have_one_name_and_directories_no_sync_a_journal_is_written() {
+    let mut tried = Command::new("strace");
+    tried.args(["-f", "-o", "/dev/null", "true"]);
+    if tried.output().is_ok_and(|output| output.status.success()) {
+        meet("one-name", "", false);
+    } else {
+        rigs::skip(
+            "one name",
+            "strace is not installed, or not allowed to trace",
+        );
+    }
+}
+
+#[test]
 fn a_directory_removed_underneath_poisons_and_nothing_worse() {
     for (mode, _) in modes() {
         let root = tempfile::tempdir().unwrap();

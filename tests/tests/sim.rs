@@ -9,7 +9,9 @@ use std::env;
 use std::sync::Arc;
 use std::time::Duration;
 
-use journal_tests::explore::{Campaign, Case, Plan, explore, explore_case, shrink};
+use journal_tests::explore::{
+    Campaign, Case, CrashPoint, Plan, Way, explore, explore_case, shrink,
+};
 use journal_tests::oracle::Scans;
 use journal_tests::random::{Random, from_env, seed};
 use journal_tests::rigs::{self, Budget};
@@ -53,10 +55,30 @@ fn every_crash_state_after_failing_calls_keeps_every_promise() {
 
 #[test]
 fn whoever_moves_or_removes_names_makes_no_answer_a_lie() {
-    let budget = Budget::new("sim-names", Duration::from_secs(12), 6);
-    let numbers = (seed() << 32)..;
+    // Without crashes there are many in no time.
+    let nowhere = CrashPoint {
+        step: u64::MAX,
+        change: 0,
+        way: Way::Kill,
+    };
+    let budget = Budget::new("sim-names", Duration::from_secs(5), 50);
+    let cases = meddled(&budget, 400, &mut |plan| {
+        let case = Case {
+            crash: Some(nowhere),
+            ..Case::of(plan)
+        };
+        explore_case(&case).failure.and_then(|_| shrink(plan))
+    });
+    budget.done(cases, seed());
+    let budget = Budget::new("sim-names-crashes", Duration::from_secs(5), 1);
+    let cases = meddled(&budget, 64, &mut shrink);
+    budget.done(cases, seed());
+}
+
+/// Runs workloads in whose directory somebody else meddles.
+fn meddled(budget: &Budget, most: usize, run: &mut dyn FnMut(Plan) -> Option<String>) -> u64 {
     let mut cases = 0;
-    for number in numbers.take(64) {
+    for number in (seed() << 32..).take(most) {
         if budget.is_over() {
             break;
         }
@@ -64,12 +86,12 @@ fn whoever_moves_or_removes_names_makes_no_answer_a_lie() {
             has_meddlers: true,
             ..Plan::numbered(number, false)
         };
-        if let Some(wrong) = shrink(plan) {
+        if let Some(wrong) = run(plan) {
             panic!("{wrong}");
         }
         cases += 1;
     }
-    budget.done(cases, seed());
+    cases
 }
 
 #[test]

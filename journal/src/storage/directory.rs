@@ -146,6 +146,8 @@ impl Directory {
         });
         match linked {
             Err(error) if is_any(&error, &UNLINKABLE) => self.rename(from, to).or(Err(error)),
+            // Linux gives no second name to a file whose file system counts none for it.
+            Err(error) if is_any(&error, &[Errno::NOENT]) => self.rename(from, to).or(Err(error)),
             linked => linked,
         }
     }

@@ -12,7 +12,9 @@ use std::thread;
 use journal_tests::compare::compare;
 use journal_tests::plain::{Plain, varint};
 use rustix::process::{Pid, WaitOptions, waitpid};
-use trace_journal::{Error, Item, Journal, Options, Reader, Seq, UserKind, WriteMode};
+use trace_journal::{
+    Durability, Error, Item, Journal, Options, Reader, RunState, Seq, UserKind, WriteMode,
+};
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -34,6 +36,8 @@ fn main() {
         "fork" => fork(&scene),
         "elsewhere" => elsewhere(&scene),
         "mounted-over" => mounted_over(&scene),
+        "one-name" => one_name(&scene, false),
+        "one-name-traced" => one_name(&scene, true),
         _ => panic!("no such limit: {limit}"),
     }
 }
@@ -213,6 +217,41 @@ fn mounted_over(scene: &Scene) {
     journal.close().expect("the journal closes");
     call("umount", &[]);
     scene.check(&acknowledged, 0);
+}
+
+/// Files have only one name and directories are not synced, as strace has it.
+fn one_name(scene: &Scene, is_traced: bool) {
+    if !is_traced {
+        let mut traced = Command::new("strace");
+        traced.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=linkat,fsync"]);
+        traced.args(["-e", "inject=linkat:error=EPERM"]);
+        // Files are synced by other calls.
+        traced.args(["-e", "inject=fsync:error=EINVAL"]);
+        traced
+            .args(std::env::current_exe().ok())
+            .arg("one-name-traced");
+        let mode = match scene.mode {
+            WriteMode::Mapped => "mapped",
+            _ => "positioned",
+        };
+        let status = traced.arg(&scene.dir).arg(mode).status();
+        assert!(status.expect("strace").success());
+        return;
+    }
+    let options = scene.options().segment_bytes_max(64 << 10);
+    let journal = options.open(&scene.dir).expect("a journal");
+    let acknowledged = rotate(&journal);
+    let run = journal.info().run.expect("a run");
+    assert_eq!(run.durability, Durability::Unknown);
+    let reader = Reader::open(&scene.dir).expect("a reader");
+    let states = reader.report().runs.into_iter().map(|run| run.state);
+    assert_eq!(states.collect::<Vec<_>>(), [RunState::Live]);
+    journal.close().expect("the journal closes");
+    scene.check(&acknowledged, 0);
+    let names = fs::read_dir(&scene.dir).expect("a directory");
+    let mut names = names.map(|found| found.expect("an entry").path());
+    assert!(names.any(|name| name.extension().is_some_and(|end| end == "idx")));
+    assert!(!names.any(|name| name.extension().is_some_and(|end| end == "tmp")));
 }
 
 /// Appends so much that segments are left behind, and waits for it.
