@@ -17,7 +17,7 @@ use trace_journal::{Journal, UserKind, list_storage};
 const COUNTS: [u64; 3] = [40, 80, 160];
 
 /// Files that are open at once, at most, however many runs are taken on.
-const OPEN_MAX: u64 = 100;
+const OPEN_MAX: u64 = 160;
 
 fn open(storage: Arc<dyn Storage>) -> Journal {
     let options = Journal::options().stepped().storage(storage);

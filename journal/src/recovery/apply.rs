@@ -1,5 +1,8 @@
 //! Carrying out a plan: dead runs are taken on, made durable and put on record.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
 use super::cache;
 use super::claim::{Claim, remove_signs, remove_temporaries};
 use super::plan::Plan;
@@ -8,6 +11,7 @@ use super::tail::{DeadRun, survey_tail};
 use crate::error::{Error, Result};
 use crate::event::system::RunRecovered;
 use crate::format::FRAMES_OFFSET;
+use crate::own_thread::without_signals;
 use crate::seeded::{self, Bug};
 use crate::segment::Scanned;
 use crate::seq::{RunId, SegmentNumber};
@@ -61,8 +65,8 @@ pub(crate) fn recover(
     for runs in plan.unrecovered.chunks(TAKEN_AT_ONCE) {
         let (mut claims, mut records) = (Vec::new(), Vec::new());
         let mut uncached = Vec::new();
-        for run in runs {
-            match take_on(&prober, plan, *run) {
+        for taken in take_all_on(&prober, plan, runs) {
+            match taken {
                 Ok(Some((claim, record, its))) => {
                     claims.push(claim);
                     uncached.extend(its);
@@ -107,11 +111,36 @@ pub(crate) fn tidy(storage: &dyn Storage, plan: &Plan) {
     remove_temporaries(&Prober::new(storage), &plan.temporaries);
 }
 
-fn take_on(
-    prober: &Prober<'_>,
-    plan: &Plan,
-    run: RunId,
-) -> Result<Option<(Claim, RunRecovered, Vec<Uncached>)>> {
+type Taken = Result<Option<(Claim, RunRecovered, Vec<Uncached>)>>;
+
+/// Takes on several runs, at the same time if they are many: each waits for the disk, which takes
+/// hardly longer for all of them.
+fn take_all_on(prober: &Prober<'_>, plan: &Plan, runs: &[RunId]) -> Vec<Taken> {
+    let next = AtomicUsize::new(0);
+    let taken = Mutex::new(Vec::with_capacity(runs.len()));
+    let work = || {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(run) = runs.get(at) else { return };
+            let one = take_on(prober, plan, *run);
+            let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+            taken.push((at, one));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..runs.len().div_ceil(TAKEN_BY_ONE) {
+            // Without another thread this one does all the work.
+            let builder = std::thread::Builder::new();
+            let _ = without_signals(|| builder.spawn_scoped(scope, work));
+        }
+        work();
+    });
+    let mut taken = taken.into_inner().unwrap_or_else(PoisonError::into_inner);
+    taken.sort_by_key(|(at, _)| *at);
+    taken.into_iter().map(|(_, one)| one).collect()
+}
+
+fn take_on(prober: &Prober<'_>, plan: &Plan, run: RunId) -> Taken {
     let storage = prober.storage();
     let had_file = plan.locks.contains(&run);
     let Some(claim) = Claim::take(prober, run, had_file)? else {
@@ -156,6 +185,9 @@ fn take_on(
     });
     Ok(Some((claim, record, uncached.collect())))
 }
+
+/// As many runs as one thread takes on.
+const TAKEN_BY_ONE: usize = 4;
 
 /// Each has a file open for as long as it is taken on.
 const TAKEN_AT_ONCE: usize = 64;
