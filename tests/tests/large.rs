@@ -12,7 +12,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use journal_tests::kill::{Answers, Orders, large_payload, start};
+use journal_tests::kill::{Answers, KillAt, Moment, Orders, large_payload, start};
 use journal_tests::modes::modes;
 use journal_tests::random::{Random, from_env, seed};
 use journal_tests::rigs::{self, Budget};
@@ -243,10 +243,19 @@ fn kill_once(random: &mut Random, mode: WriteMode, dir: &Path) -> Result<bool, S
     orders.large_len = random.within(1 << 20, 3 << 20);
     orders.segment_bytes_max = 16 << 20;
     orders.wait_once_in = 64;
-    let mut writer = start(CHILD, &orders);
-    let bytes = random.within(100, 4_000);
-    writer.read_to(usize::try_from(bytes).unwrap());
-    let answers = writer.kill();
+    // At any time, or when half of something is copied or written.
+    let answers = if random.once_in(2) {
+        let mut writer = start(CHILD, &orders);
+        let bytes = random.within(100, 4_000);
+        writer.read_to(usize::try_from(bytes).unwrap());
+        writer.kill()
+    } else {
+        orders.kill_at = Some(KillAt {
+            call: random.within(20, 400),
+            moment: Moment::Half,
+        });
+        start(CHILD, &orders).finish()
+    };
     check(dir, &answers, orders.large_len)
 }
 
