@@ -166,3 +166,36 @@ pub(super) fn clocks(reading: ClockReading) -> Clocks {
         boot_nanoseconds: reading.boot_nanoseconds,
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::path::Path;
+
+    use crate::writer::tender::Task;
+    use crate::writer::tests::{KIND, open, stepped};
+
+    fn segments(dir: &Path) -> usize {
+        let names = std::fs::read_dir(dir).into_iter().flatten().flatten();
+        let names = names.map(|found| found.file_name());
+        names
+            .filter(|name| name.to_string_lossy().ends_with(".seg"))
+            .count()
+    }
+
+    #[test]
+    fn an_orderly_end_gives_back_the_segment_that_was_made_ahead() {
+        for is_left in [false, true] {
+            let dir = tempfile::tempdir().unwrap();
+            let core = open(dir.path(), stepped());
+            core.append(KIND, 0, b"record").unwrap();
+            core.tend(Task::Segment);
+            assert_eq!(segments(dir.path()), 2);
+            match is_left {
+                true => core.leave(None),
+                false => core.close(None),
+            }
+            .unwrap();
+            assert_eq!(segments(dir.path()), 1, "{is_left}");
+        }
+    }
+}

@@ -53,6 +53,7 @@ GroupLeftBehind          | killed         | trace_journal | nothing_is_left_of_r
 FreeEndZeroed            | killed         | trace_journal | nothing_is_written_where
 ZerosOverStored          | killed         | trace_journal | zeros_spare_what_was_writable
 ZerosBehindCut           | disk-full      | trace_journal | zeros_make_no_segment
+NextSegmentKept          | disk-full      | trace_journal | an_orderly_end_gives_back
 RoomNotClaimed           | killed         | trace_journal | zeros_spare_what_is_being
 SealRoomNotKept          | killed         | trace_journal | a_full_segment_has_room
 SealMiscounts            | damage         | damage        | every_zeroed
