@@ -16,7 +16,6 @@ NameNotChecked           | durable        | names         | a_segment_that_is_go
 NameNotChecked           | durable        | sim           | whoever_moves
 NameNotChecked           | poisoned       | limits        | a_directory_removed
 NameResolvedAnew         | durable        | names         | a_directory_that_is_moved
-NameResolvedAnew         | durable        | limits        | a_program_that_goes_elsewhere
 SyncFromNextPage         | durable        | syncs         | a_durable_answer
 SyncFromNextPage         | durable        | sim           | every_crash_state_keeps
 SyncFromNextPage         | durable        | fuzz          | operations_keep
