@@ -181,6 +181,10 @@ bugs! {
     RunsByClock,
     /// Work after the end of a session takes it up again.
     EndReopened,
+    /// A line does not tell when it came.
+    LineTimeForgotten,
+    /// The last lines of a session are not kept.
+    LinesNotKept,
     /// A span that was open in a crash does not say so.
     InterruptionNotTold,
     /// The journal's own threads take signals that are meant for the program.

@@ -261,7 +261,7 @@ impl Details<'_> {
 }
 
 /// A line of text with its tabs as spaces.
-fn text_line(line: &str) -> String {
+pub(crate) fn text_line(line: &str) -> String {
     one_line(&line.replace('\t', "    ")).into_owned()
 }
 

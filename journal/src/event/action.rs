@@ -38,6 +38,8 @@ pub enum Action<'a> {
     Crash(Crash<'a>),
     /// An event of the caller's own kind.
     Custom(Custom<'a>),
+    /// A line of a program's output, as it came.
+    Line(Line<'a>),
     /// A record of a kind this library does not know, or whose payload it cannot decode.
     Unknown {
         /// The record's kind number.
@@ -247,6 +249,13 @@ pub struct Crash<'a> {
     pub reason: Option<Cow<'a, str>>,
     /// Where in the program.
     pub location: Option<Cow<'a, str>>,
+}
+
+/// A line of a program's output, as it came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// Any bytes; those of a line without its newline.
+    pub bytes: Cow<'a, [u8]>,
 }
 
 /// An event of the caller's own kind.

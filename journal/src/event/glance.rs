@@ -86,7 +86,7 @@ impl Event<'_> {
             Action::Text(text) => Told::mention(Some(SpanKey::of(&text.span))),
             Action::Log(log) => Told::mention(log.span.as_deref().map(SpanKey::of)),
             Action::Link(link) => Told::mention(link.span.as_deref().map(SpanKey::of)),
-            Action::Counter(_) | Action::Custom(_) => Told::Nothing,
+            Action::Counter(_) | Action::Custom(_) | Action::Line(_) => Told::Nothing,
         };
         Some(Glance {
             at: self.activity_at(),

@@ -24,8 +24,8 @@ pub(crate) mod system;
 mod value;
 
 pub use action::{
-    Action, Counter, Crash, Custom, Link, Log, Model, SessionEnd, SessionStart, SessionUpdate,
-    SpanEnd, SpanFields, SpanStart, SpanUpdate, Text, Tokens,
+    Action, Counter, Crash, Custom, Line, Link, Log, Model, SessionEnd, SessionStart,
+    SessionUpdate, SpanEnd, SpanFields, SpanStart, SpanUpdate, Text, Tokens,
 };
 pub use convert::ToValue;
 pub(crate) use decimal::{Decimal, DecimalSum};
@@ -80,6 +80,14 @@ impl<'a> Event<'a> {
         Event::new(Action::Custom(Custom {
             name: name.into(),
             data: data.into(),
+        }))
+    }
+
+    /// A line of a program's output, without its newline.
+    #[must_use]
+    pub fn line(bytes: impl Into<Cow<'a, [u8]>>) -> Event<'a> {
+        Event::new(Action::Line(Line {
+            bytes: bytes.into(),
         }))
     }
 

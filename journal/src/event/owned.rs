@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::{
-    Action, Channel, Counter, Crash, Custom, Event, Link, Log, Model, SessionEnd, SessionStart,
-    SessionUpdate, SpanEnd, SpanFields, SpanStart, SpanUpdate, Text, Value,
+    Action, Channel, Counter, Crash, Custom, Event, Line, Link, Log, Model, SessionEnd,
+    SessionStart, SessionUpdate, SpanEnd, SpanFields, SpanStart, SpanUpdate, Text, Value,
 };
 
 impl Event<'_> {
@@ -69,6 +69,9 @@ impl Action<'_> {
             Action::Custom(custom) => Action::Custom(Custom {
                 name: owned(custom.name),
                 data: custom.data.into_owned(),
+            }),
+            Action::Line(line) => Action::Line(Line {
+                bytes: Cow::Owned(line.bytes.into_owned()),
             }),
             Action::Unknown { kind, payload } => Action::Unknown { kind, payload },
         }

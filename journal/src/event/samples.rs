@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::{
-    Action, Channel, Counter, Crash, Custom, Event, Kind, Level, Link, Log, Map, Model, Number,
-    OtlpKind, SessionEnd, SessionStart, SessionStatus, SessionUpdate, SpanEnd, SpanFields,
+    Action, Channel, Counter, Crash, Custom, Event, Kind, Level, Line, Link, Log, Map, Model,
+    Number, OtlpKind, SessionEnd, SessionStart, SessionStatus, SessionUpdate, SpanEnd, SpanFields,
     SpanStart, SpanUpdate, Status, Text, Tokens, Value,
 };
 use crate::seq::{Address, Generation, RunId, Seq};
@@ -74,6 +74,7 @@ pub(crate) fn bare() -> Vec<Event<'static>> {
             name: "c".into(),
             data: Value::Null,
         }),
+        Action::Line(Line::default()),
     ];
     let events = actions.into_iter();
     events

@@ -29,7 +29,8 @@ impl RecordKind {
     pub(crate) const LINK: RecordKind = RecordKind(25);
     pub(crate) const COUNTER: RecordKind = RecordKind(26);
     pub(crate) const CUSTOM: RecordKind = RecordKind(27);
-    // 28 (blob) and 29 (rewind) are reserved.
+    // 28 is free, 29 (rewind) and 30 (json) are reserved.
+    pub(crate) const LINE: RecordKind = RecordKind(31);
 
     /// Whether the caller chose this kind, and so wrote the payload.
     #[must_use]
@@ -75,9 +76,6 @@ pub struct UserKind(u8);
 
 impl UserKind {
     const FIRST: u8 = 128;
-
-    /// The kind `trace-recover ingest --from lines` gives each line.
-    pub const LINE: UserKind = UserKind(UserKind::FIRST);
 
     /// The caller's kind of this number.
     ///

@@ -374,7 +374,9 @@ fn redaction_sees_the_event_before_it_is_encoded() {
     assert_eq!(*memory.refused.lock().unwrap(), ["invalid-event"]);
     session.append(&Event::custom("c", 1)).unwrap();
     assert_eq!(memory.last().session.as_deref(), Some("elsewhere"));
-    session.append_raw(UserKind::LINE, b"raw").unwrap();
+    session
+        .append_raw(UserKind::new(128).unwrap(), b"raw")
+        .unwrap();
     assert!(matches!(
         memory.last().action,
         Action::Unknown { kind: 128, .. }

@@ -15,7 +15,7 @@ const SCHEMA: &str = "trace-journal/snapshot/1";
 
 impl Serialize for Snapshot {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut json = serializer.serialize_struct("Snapshot", 18)?;
+        let mut json = serializer.serialize_struct("Snapshot", 19)?;
         json.serialize_field("schema", SCHEMA)?;
         json.serialize_field("id", &self.id)?;
         json.serialize_field("trace_id", &self.trace_id)?;
@@ -28,6 +28,7 @@ impl Serialize for Snapshot {
         json.serialize_field("metadata", &self.metadata)?;
         json.serialize_field("spans", self.spans())?;
         json.serialize_field("counters", &self.counters)?;
+        json.serialize_field("lines", &self.lines)?;
         json.serialize_field("totals", &self.totals)?;
         json.serialize_field("runs", &self.runs)?;
         json.serialize_field("notes", &self.notes)?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::children::{Children, Walk};
 use super::home::{Home, Spans};
+use super::lines::Lines;
 use super::note::Note;
 use super::span::SpanSnapshot;
 use super::totals::Totals;
@@ -37,6 +38,7 @@ pub struct Snapshot {
     pub(super) notes: Vec<Note>,
     pub(super) loss: Loss,
     pub(super) refused: u64,
+    pub(super) lines: Lines,
 }
 
 impl Snapshot {
@@ -198,6 +200,12 @@ impl Snapshot {
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused
+    }
+
+    /// Its lines, where a program's output was put into it.
+    #[must_use]
+    pub fn lines(&self) -> &Lines {
+        &self.lines
     }
 
     pub(crate) fn set_refused(&mut self, refused: u64) {

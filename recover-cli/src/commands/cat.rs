@@ -79,7 +79,13 @@ impl Cat<'_> {
                 self.output.bytes(&record.payload)?;
                 self.output.bytes(b"\n")
             }
-            CatFormat::Raw => Ok(()),
+            CatFormat::Raw => match record.event().action {
+                Action::Line(line) => {
+                    self.output.bytes(&line.bytes)?;
+                    self.output.bytes(b"\n")
+                }
+                _ => Ok(()),
+            },
         }
     }
 
@@ -126,6 +132,7 @@ fn text(place: &str, record: &Record) -> String {
                 String::from_utf8_lossy(&record.payload)
             )
         }
+        (Action::Line(line), None) => format!("line  {}", String::from_utf8_lossy(&line.bytes)),
         _ => typed(&event),
     };
     one_line(&format!("{place}  {at}  {session}  {what}")).into_owned()

@@ -10,7 +10,9 @@ use crate::escape::one_line;
 use crate::failure::{Exit, Outcome, could_not};
 use crate::output::Output;
 use crate::quote::id_heading;
-use crate::render::{label, span_details, span_line, status_style, status_word, whole_label};
+use crate::render::{
+    label, span_details, span_line, status_style, status_word, text_line, whole_label,
+};
 use crate::text::{amount, cost, counted, duration, grouped};
 use crate::tree;
 
@@ -29,6 +31,7 @@ pub(super) fn print(reader: &Reader, id: &str, output: &mut Output) -> Outcome<(
     print_head(&snapshot, output)?;
     output.line("")?;
     print_tree(&snapshot, output)?;
+    print_lines(&snapshot, output)?;
     print_notes(&snapshot, &Addresses::of(&reader.report()), output)
 }
 
@@ -102,6 +105,28 @@ fn print_tree(snapshot: &Snapshot, output: &mut Output) -> Outcome<()> {
     for (span, lines) in spans.into_iter().zip(tree::draw(&depths, output.width())) {
         output.line(&span_line(span, &lines.node, output))?;
         span_details(span, &lines.below, output)?;
+    }
+    Ok(())
+}
+
+/// The last lines of a program's output, as they came.
+fn print_lines(snapshot: &Snapshot, output: &mut Output) -> Outcome<()> {
+    let lines = snapshot.lines();
+    if lines.count == 0 {
+        return Ok(());
+    }
+    let last = u64::try_from(lines.last.len()).unwrap_or(u64::MAX);
+    let before = lines.count.saturating_sub(last);
+    output.line("")?;
+    if before > 0 {
+        let before = counted(before, "line", "lines");
+        output.folded(
+            &format!("… after {before}: `cat --format raw` prints all"),
+            2,
+        )?;
+    }
+    for line in &lines.last {
+        output.line(&text_line(&line.text()))?;
     }
     Ok(())
 }

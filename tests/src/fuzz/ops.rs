@@ -141,7 +141,8 @@ impl World {
         let Some(writer) = self.open(who) else {
             return;
         };
-        let appended = writer.journal.append(UserKind::LINE, &payload);
+        let kind = UserKind::new(128).expect("a caller's kind");
+        let appended = writer.journal.append(kind, &payload);
         let seq = appended.expect("memory does not fail");
         let run = writer.run;
         let told = self.told.entry(run).or_default();

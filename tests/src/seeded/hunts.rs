@@ -56,6 +56,8 @@ NextSegmentKept          | disk-full      | trace_journal | an_orderly_end_gives
 RoomNotClaimed           | killed         | trace_journal | zeros_spare_what_is_being
 SealRoomNotKept          | killed         | trace_journal | a_full_segment_has_room
 SealMiscounts            | damage         | damage        | every_zeroed
+LineTimeForgotten        | killed         | lines         | lines_have_a_time
+LinesNotKept             | killed         | lines         | lines_have_a_time
 EndReopened              | killed         | trace_journal | snapshot::tests::status
 InterruptionNotTold      | killed         | scenarios     | s3_crashed
 EverySessionFolded       | hostile        | memory        | spans_are_counted

@@ -11,9 +11,9 @@ use super::extra_tag;
 use super::field::{Extras, extras, id, no_extras, number, time};
 use super::unread::Unread;
 use crate::event::{
-    Action, Channel, Counter, Crash, Custom, Event, Kind, Level, Link, Log, Map, Model, OtlpKind,
-    SessionEnd, SessionStart, SessionStatus, SessionUpdate, SpanEnd, SpanFields, SpanStart,
-    SpanUpdate, Status, Text, Tokens,
+    Action, Channel, Counter, Crash, Custom, Event, Kind, Level, Line, Link, Log, Map, Model,
+    OtlpKind, SessionEnd, SessionStart, SessionStatus, SessionUpdate, SpanEnd, SpanFields,
+    SpanStart, SpanUpdate, Status, Text, Tokens,
 };
 use crate::format::RecordKind;
 use crate::seq::{Address, Generation, RunId, Seq};
@@ -74,6 +74,7 @@ fn decode_unread<'a>(kind: RecordKind, unread: &mut Unread<'a>) -> Option<Event<
         RecordKind::COUNTER => counter(unread),
         RecordKind::CUSTOM => custom(unread),
         RecordKind::CRASH_NOTE => crash_note(unread),
+        RecordKind::LINE => line(unread),
         _ => None,
     }
 }
@@ -199,6 +200,12 @@ fn custom<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
         data: value(unread)?,
     };
     event(unread, at, Action::Custom(custom))
+}
+
+fn line<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {
+    let at = unread.maybe(time)?;
+    let bytes = Cow::Borrowed(unread.bytes()?);
+    event(unread, at, Action::Line(Line { bytes }))
 }
 
 fn crash_note<'a>(unread: &mut Unread<'a>) -> Option<Event<'a>> {

@@ -10,7 +10,7 @@ use super::field::{put_id, put_number, put_time};
 use super::payload::Payload;
 use crate::error::{Error, Result};
 use crate::event::{
-    Action, Counter, Crash, Custom, Event, Link, Log, Model, SessionEnd, SessionStart,
+    Action, Counter, Crash, Custom, Event, Line, Link, Log, Model, SessionEnd, SessionStart,
     SessionStatus, SessionUpdate, SpanEnd, SpanFields, SpanStart, SpanUpdate, Status, Text, Tokens,
 };
 use crate::format::RecordKind;
@@ -47,6 +47,7 @@ fn encode_action(event: &Event<'_>, out: &mut Vec<u8>) -> Result<RecordKind> {
         Action::Counter(count) => counter(to, at, count),
         Action::Crash(crash) => crash_note(to, at, crash),
         Action::Custom(own) => custom(to, at, own),
+        Action::Line(own) => line(to, at, own),
         Action::Unknown { kind, payload } => return unknown(to, *kind, payload),
     };
     extras(&mut payload, event)?;
@@ -194,6 +195,12 @@ fn custom(to: &mut Payload<'_>, at: Option<Timestamp>, custom: &Custom<'_>) -> R
     to.text(&custom.name);
     put_value(to, &custom.data);
     RecordKind::CUSTOM
+}
+
+fn line(to: &mut Payload<'_>, at: Option<Timestamp>, line: &Line<'_>) -> RecordKind {
+    to.maybe(at, put_time);
+    to.bytes(&line.bytes);
+    RecordKind::LINE
 }
 
 fn unknown(to: &mut Payload<'_>, kind: u8, payload: &[u8]) -> Result<RecordKind> {

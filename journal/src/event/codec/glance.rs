@@ -28,6 +28,7 @@ pub(crate) fn glance(kind: RecordKind, payload: &[u8]) -> Option<Glance<'_>> {
         RecordKind::LINK => (None, link(unread)?),
         RecordKind::COUNTER => (None, counter(unread)?),
         RecordKind::CUSTOM => (None, custom(unread)?),
+        RecordKind::LINE => (None, line(unread)?),
         _ => return None,
     };
     no_extras(unread)?;
@@ -105,6 +106,11 @@ fn counter<'a>(unread: &mut Unread<'a>) -> Option<Told<'a>> {
 fn custom<'a>(unread: &mut Unread<'a>) -> Option<Told<'a>> {
     unread.text()?;
     no_value(unread)?;
+    Some(Told::Nothing)
+}
+
+fn line<'a>(unread: &mut Unread<'a>) -> Option<Told<'a>> {
+    unread.bytes()?;
     Some(Told::Nothing)
 }
 

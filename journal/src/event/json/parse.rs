@@ -10,7 +10,7 @@ use super::members::Members;
 use super::syntax::parse_object;
 use crate::error::{Error, Result};
 use crate::event::{
-    Action, Channel, Counter, Crash, Custom, Event, Level, Link, Log, Map, SessionEnd,
+    Action, Channel, Counter, Crash, Custom, Event, Level, Line, Link, Log, Map, SessionEnd,
     SessionStart, SessionStatus, SessionUpdate, Text, Value,
 };
 use crate::format::RecordKind;
@@ -118,9 +118,23 @@ fn parse_action<'a>(
             name: members.text("name")?.ok_or_else(|| missing("name"))?,
             data: members.take("data").unwrap_or_default(),
         }),
+        "line" => Action::Line(line(members)?),
         "unknown" => unknown(members)?,
         _ => return Ok(None),
     }))
+}
+
+/// A line is a text, or bytes that are none.
+fn line<'a>(members: &mut Members<'a>) -> Result<Line<'a>> {
+    let bytes = match &mut members.take("line").ok_or_else(|| missing("line"))? {
+        Value::String(text) => match std::mem::take(text) {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        },
+        Value::Bytes(bytes) => std::mem::take(bytes),
+        _ => return Err(invalid("\"line\" is no text and no bytes".to_owned())),
+    };
+    Ok(Line { bytes })
 }
 
 /// Without a status, an error says it.

@@ -1,5 +1,7 @@
 //! From an event to its JSON form.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -79,6 +81,7 @@ fn type_name(action: &Action<'_>) -> &'static str {
         Action::Counter(_) => "counter",
         Action::Crash(_) => "crash",
         Action::Custom(_) => "custom",
+        Action::Line(_) => "line",
         Action::Unknown { .. } => "unknown",
     }
 }
@@ -141,6 +144,7 @@ fn known_members(action: &Action<'_>) -> &'static [&'static [&'static str]] {
         Action::Counter(_) => &[&["name", "value", "unit", "span"]],
         Action::Crash(_) => &[&["reason", "location"]],
         Action::Custom(_) => &[&["name", "data"]],
+        Action::Line(_) => &[&["line"]],
         Action::Unknown { .. } => &[&["kind", "data"]],
     }
 }
@@ -242,6 +246,10 @@ impl<M: SerializeMap> Object<M> {
                 self.put("name", &custom.name)?;
                 self.put("data", &custom.data)
             }
+            Action::Line(line) => match str::from_utf8(&line.bytes) {
+                Ok(text) => self.put("line", text),
+                Err(_) => self.put("line", &Value::Bytes(Cow::Borrowed(&line.bytes))),
+            },
             Action::Unknown { kind, payload } => {
                 self.put("kind", kind)?;
                 self.put(

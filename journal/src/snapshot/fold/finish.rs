@@ -71,6 +71,7 @@ pub(super) fn finish(mut fold: Fold<'_>, loss: Loss) -> (Snapshot, Vec<SpanSnaps
         notes: fold.notes.finish(),
         loss,
         refused: 0,
+        lines: session.lines,
     };
     (snapshot, spans)
 }

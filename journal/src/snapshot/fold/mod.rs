@@ -216,6 +216,7 @@ impl<'a> Fold<'a> {
             | Action::Text(_)
             | Action::Counter(_)
             | Action::Unknown { .. }
+            | Action::Line(_)
             | Action::Custom(_) => self.passing_action(action, place),
         }
     }
@@ -231,6 +232,7 @@ impl<'a> Fold<'a> {
             Action::Unknown { kind, .. } => {
                 self.branches[place.branch].saw_unknown(kind, place.seq);
             }
+            Action::Line(line) => self.session.lines.add(place.at, &line.bytes),
             Action::Custom(_) => {}
             Action::SpanStart(_)
             | Action::SpanUpdate(_)

@@ -7,6 +7,7 @@ use super::merge::merge_text;
 use super::named::Named;
 use super::{Fold, Place};
 use crate::event::{Counter, Crash, SessionEnd, SessionStart, SessionStatus, SessionUpdate, Value};
+use crate::snapshot::lines::Lines;
 use crate::snapshot::note;
 use crate::snapshot::session::CounterSnapshot;
 use crate::time::Timestamp;
@@ -21,6 +22,7 @@ pub(super) struct SessionDraft {
     pub(super) name: Option<Cow<'static, str>>,
     pub(super) parent_session: Option<Cow<'static, str>>,
     pub(super) metadata: Named<'static, Value<'static>>,
+    pub(super) lines: Lines,
     /// By name and span.
     pub(super) counters: Named<'static, CounterSnapshot>,
 }
@@ -38,6 +40,7 @@ impl SessionDraft {
             name: None,
             parent_session: None,
             metadata: Named::default(),
+            lines: Lines::default(),
             counters: Named::default(),
         }
     }

@@ -274,7 +274,7 @@ fn raw_records_are_work() {
     let mut fold = Fold::new("");
     let facts = killed(1, "").facts;
     fold.begin_branch(facts.clone().into());
-    fold.raw_record(Seq::FIRST, crate::format::UserKind::LINE.into(), 10);
+    fold.raw_record(Seq::FIRST, crate::format::RecordKind(128), 10);
     let snapshot = fold.finish(Loss::Tail);
     assert_eq!((snapshot.id(), snapshot.totals().records), ("unknown", 1));
     assert_eq!(snapshot.status(), SessionStatus::Crashed);

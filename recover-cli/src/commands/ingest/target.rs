@@ -1,6 +1,6 @@
 //! Where lines become records.
 
-use trace_journal::{Error, Journal, JsonLine, Seq, Session, UserKind};
+use trace_journal::{Error, Event, Journal, JsonLine, Seq, Session};
 
 use super::words::Words;
 use crate::args::{IngestArgs, LineForm};
@@ -35,7 +35,7 @@ impl<'a> Target<'a> {
             line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
         }
         match self {
-            Target::Lines(session) => session.append_raw(UserKind::LINE, line).map(Some),
+            Target::Lines(session) => session.append(&Event::line(line)).map(Some),
             Target::Events { .. } if line.trim_ascii().is_empty() => Ok(None),
             Target::Events { journal, session } => {
                 let line = JsonLine::parse(line, *session)?;

@@ -236,6 +236,15 @@ pub(super) struct Custom<'a> {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Line<'a> {
+    pub(super) at: Option<At>,
+    #[serde(with = "serde_bytes")]
+    pub(super) bytes: &'a [u8],
+    #[serde(borrow)]
+    pub(super) extras: Extras<'a>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct CrashNote<'a> {
     pub(super) at: Option<At>,
     pub(super) reason: Option<&'a str>,

@@ -9,7 +9,7 @@ use super::data::TopMembers;
 use super::field::{At, Extras};
 use crate::event::codec::decode::with_extras;
 use crate::event::{
-    Action, Channel, Counter, Crash, Custom, Event, Kind, Level, Link, Log, Model, OtlpKind,
+    Action, Channel, Counter, Crash, Custom, Event, Kind, Level, Line, Link, Log, Model, OtlpKind,
     SessionEnd, SessionStart, SessionStatus, SessionUpdate, SpanEnd, SpanFields, SpanStart,
     SpanUpdate, Status, Text, Tokens,
 };
@@ -33,6 +33,7 @@ pub(crate) fn decode_known(kind: RecordKind, payload: &[u8]) -> Option<Event<'_>
         RecordKind::COUNTER => decode_counter(payload),
         RecordKind::CUSTOM => decode_custom(payload),
         RecordKind::CRASH_NOTE => decode_crash(payload),
+        RecordKind::LINE => decode_line(payload),
         _ => None,
     }
 }
@@ -160,6 +161,14 @@ fn decode_custom(payload: &[u8]) -> Option<Event<'_>> {
     let action = Action::Custom(Custom {
         name: Cow::Borrowed(body.name),
         data: body.data.0.into_owned(),
+    });
+    event(action, body.at, body.extras)
+}
+
+fn decode_line(payload: &[u8]) -> Option<Event<'_>> {
+    let body: body::Line<'_> = take(payload)?;
+    let action = Action::Line(Line {
+        bytes: Cow::Borrowed(body.bytes),
     });
     event(action, body.at, body.extras)
 }

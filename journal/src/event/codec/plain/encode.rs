@@ -68,6 +68,10 @@ pub(crate) fn encode(event: &Event<'_>) -> Option<(RecordKind, Vec<u8>)> {
             let body = to_body::custom(event, custom, extras);
             (RecordKind::CUSTOM, bytes(&body))
         }
+        Action::Line(line) => {
+            let body = to_body::line(event, line, extras);
+            (RecordKind::LINE, bytes(&body))
+        }
         Action::Unknown { kind, payload } => {
             let kind = RecordKind(*kind);
             let is_own = kind.0 == 0 || kind.is_system();

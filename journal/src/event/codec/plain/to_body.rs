@@ -6,8 +6,9 @@ use super::body;
 use super::data::{Data, Members};
 use super::field::{At, Count, Extras, Id};
 use crate::event::{
-    Counter, Crash, Custom, Event, Link, Log, Map, Model, SessionEnd, SessionStart, SessionStatus,
-    SessionUpdate, SpanEnd, SpanFields, SpanStart, SpanUpdate, Status, Text, Tokens, Value,
+    Counter, Crash, Custom, Event, Line, Link, Log, Map, Model, SessionEnd, SessionStart,
+    SessionStatus, SessionUpdate, SpanEnd, SpanFields, SpanStart, SpanUpdate, Status, Text, Tokens,
+    Value,
 };
 use crate::time::Timestamp;
 
@@ -195,6 +196,18 @@ pub(super) fn custom<'e>(
         at: time(event.at),
         name: &custom.name,
         data: data(&custom.data),
+        extras,
+    }
+}
+
+pub(super) fn line<'e>(
+    event: &'e Event<'_>,
+    line: &'e Line<'_>,
+    extras: Extras<'e>,
+) -> body::Line<'e> {
+    body::Line {
+        at: time(event.at),
+        bytes: &line.bytes,
         extras,
     }
 }
