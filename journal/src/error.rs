@@ -237,6 +237,9 @@ pub enum DamageReason {
     /// The bytes could not be read.
     #[error("read error")]
     IoError,
+    /// What has the name of a segment is no file.
+    #[error("not a file")]
+    NoFile,
 }
 
 impl DamageReason {
@@ -255,6 +258,7 @@ impl DamageReason {
             DamageReason::UndecodablePayload => "undecodable-payload",
             DamageReason::Contested => "contested",
             DamageReason::IoError => "io-error",
+            DamageReason::NoFile => "not-a-file",
         }
     }
 }

@@ -157,6 +157,12 @@ bugs! {
     WitnessOfTheFuture,
     /// Segments of a newer version are passed over, and their run is judged and claimed without.
     NewerRunClaimed,
+    /// A symbolic link with the name of a segment is passed over.
+    SymlinkPassedOver,
+    /// What may not be read counts as damaged.
+    UnreadableTakenForDamage,
+    /// What caches say of segments that are gone or were cut counts for nothing.
+    LostEndNotSeen,
     /// The last durable record does not count as durable.
     LastDurableForgotten,
     /// Retention explains damaged bytes.

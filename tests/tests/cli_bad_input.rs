@@ -486,7 +486,18 @@ fn an_unreadable_file_is_named_and_the_rest_is_reported() {
         sessions.iter().any(|session| session["id"] == "t"),
         "{report}"
     );
+    assert_eq!(
+        (&report["loss"], &report["ranges"]),
+        (&json!("none"), &json!([]))
+    );
+    assert_eq!(report["segments"][0]["state"], "unreadable");
     let ran = user.run("recover", dir.path(), &[]).code(1);
+    assert_eq!(
+        ran.stderr.matches("sudo -u root").count(),
+        1,
+        "{}",
+        ran.stderr
+    );
     let name = unreadable.file_name().unwrap().to_str().unwrap();
     assert!(ran.stderr.contains("ermission denied"), "{}", ran.stderr);
     assert!(

@@ -354,7 +354,8 @@ impl View {
 fn prefix_end(run: &RunSurvey) -> Option<u64> {
     let missing = run.findings.iter().filter_map(|finding| finding.missing);
     let missing = missing.filter(|missing| missing.fate != Fate::Retired);
-    missing.map(|missing| missing.first).min()
+    let unread = run.unread_from;
+    missing.map(|missing| missing.first).chain(unread).min()
 }
 
 fn facts(run: &RunSurvey, end: Option<u64>) -> RunFacts {

@@ -26,6 +26,8 @@ pub struct ByteClasses {
     pub unsearched: u64,
     /// Files that are not read as segments.
     pub foreign: u64,
+    /// What may not be read.
+    pub unreadable: u64,
 }
 
 impl ByteClasses {
@@ -33,6 +35,14 @@ impl ByteClasses {
     pub(crate) fn foreign(len: u64) -> ByteClasses {
         ByteClasses {
             foreign: len,
+            ..ByteClasses::default()
+        }
+    }
+
+    /// A file that may not be read.
+    pub(crate) fn unreadable(len: u64) -> ByteClasses {
+        ByteClasses {
+            unreadable: len,
             ..ByteClasses::default()
         }
     }
@@ -82,7 +92,7 @@ impl ByteClasses {
     #[must_use]
     pub fn sum(&self) -> u64 {
         let known = self.header + self.frame + self.padding + self.zero;
-        known + self.torn + self.damaged + self.unsearched + self.foreign
+        known + self.torn + self.damaged + self.unsearched + self.foreign + self.unreadable
     }
 
     fn add_header(&mut self, header: HeaderFact, is_torn: bool, len: u64) {

@@ -35,7 +35,7 @@ impl Range {
 impl Fates {
     pub(super) fn of(witness: &Witness) -> Fates {
         let mut turns = Turns::default();
-        turns.durable(0, witness.in_band, 1);
+        turns.durable(0, witness.in_band.max(witness.beside), 1);
         for recovered in &witness.recovered {
             let last = recovered.last_seq;
             turns.durable(0, last, 1);
@@ -175,6 +175,7 @@ mod tests {
     fn witness() -> Witness {
         Witness {
             in_band: 10,
+            beside: 0,
             recovered: vec![recovered(30, &[(15, 20)])],
             retired: vec![(1, 4)],
         }
@@ -201,7 +202,8 @@ mod tests {
     #[test]
     fn fates_are_what_the_witnesses_say_number_by_number() {
         let witness = Witness {
-            in_band: 3,
+            in_band: 2,
+            beside: 3,
             recovered: vec![
                 recovered(30, &[(22, 25), (5, 9), (8, 12), (9, 7), (29, u64::MAX)]),
                 recovered(24, &[(1, 5), (7, 23)]),
@@ -216,7 +218,7 @@ mod tests {
             };
             let fate = if witness.retired.iter().any(|range| is_in(seq, range)) {
                 Fate::Retired
-            } else if seq <= witness.in_band || witness.recovered.iter().any(was_there) {
+            } else if seq <= witness.beside || witness.recovered.iter().any(was_there) {
                 Fate::Durable
             } else {
                 Fate::Unwitnessed

@@ -1,12 +1,16 @@
 //! Which files of a directory are segments of which run.
 
+use std::io::ErrorKind;
+
 use super::copies::Patch;
-use crate::error::Error;
+use super::run::SegmentState;
+use crate::error::{DamageReason, Error};
 use crate::format::{
     FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, HeaderState, SegmentHeader,
 };
+use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
-use crate::storage::{Entry, Storage, StorageFile};
+use crate::storage::{Entry, NameKind, Storage, StorageFile};
 
 /// A file that is, or is named like, a segment. It is not kept open: there may be thousands.
 #[derive(Clone, Debug)]
@@ -25,6 +29,10 @@ pub(crate) struct SegmentFile {
     pub(crate) frames_max: u64,
     /// What is read from other files of it, in order.
     pub(crate) patches: Vec<Patch>,
+    /// Where it leads, if it is a symbolic link.
+    pub(crate) link: Option<String>,
+    /// Why nobody here may read it, which says nothing of what is in it.
+    pub(crate) barred: Option<String>,
 }
 
 /// What became of the header pages.
@@ -73,6 +81,35 @@ pub(crate) enum StrayState {
     Unsupported(Unsupported),
     /// The system would not let us.
     Unreadable(Error),
+    /// It cannot be a segment, whose name it has: what it is.
+    NoFile(String),
+}
+
+impl StrayState {
+    /// What a report says of it: its state, what is wrong, and why it was not read.
+    pub(crate) fn told(&self) -> (SegmentState, Option<DamageReason>, Option<String>) {
+        let (state, reason) = match self {
+            StrayState::Foreign | StrayState::Copy => (SegmentState::Foreign, None),
+            StrayState::MisnamedCopy => (SegmentState::Foreign, Some(DamageReason::BadHeader)),
+            StrayState::Unsupported(_) => {
+                let reason = DamageReason::UnknownVersion;
+                (SegmentState::Unsupported, Some(reason))
+            }
+            StrayState::Unreadable(Error::Io { source, .. })
+                if source.kind() == ErrorKind::PermissionDenied =>
+            {
+                (SegmentState::Unreadable, None)
+            }
+            StrayState::Unreadable(_) => (SegmentState::Damaged, Some(DamageReason::IoError)),
+            StrayState::NoFile(_) => (SegmentState::Damaged, Some(DamageReason::NoFile)),
+        };
+        let failure = match self {
+            StrayState::Unreadable(error) => Some(error.to_string()),
+            StrayState::NoFile(what) => Some(format!("it is {what}")),
+            _ => None,
+        };
+        (state, reason, failure)
+    }
 }
 
 /// What a later version of the library wrote.
@@ -94,36 +131,91 @@ pub(crate) enum Found {
 
 /// Looks at one entry of the directory.
 pub(crate) fn identify(storage: &dyn Storage, entry: &Entry) -> Found {
-    if !entry.is_file {
-        return Found::Other;
-    }
     let named = match FileName::parse(&entry.name) {
         Some(FileName::Segment(run, number)) => Some((run, number)),
         Some(_) => return Found::Other,
         None => None,
     };
-    match look(storage, entry, named) {
+    let is_passed_over = named.is_none() || seeded::has(Bug::SymlinkPassedOver);
+    if !entry.is_file && is_passed_over {
+        return Found::Other;
+    }
+    let looked = match entry.is_file {
+        true => look(storage, entry, named),
+        false => look_at_other(storage, entry, named),
+    };
+    match looked {
         Ok(found) => found,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Found::Other,
+        Err(error) if error.kind() == ErrorKind::NotFound => Found::Other,
         Err(error) => {
-            if let Some((run, number)) = named {
-                return Found::Segment(SegmentFile {
-                    name: entry.name.clone(),
-                    len: entry.len,
-                    run,
-                    number,
-                    header: HeaderFact::Unread,
-                    told_len: None,
-                    is_header_read: false,
-                    naming: Naming::Own,
-                    frames_max: u64::MAX,
-                    patches: Vec::new(),
-                });
+            if let Some(named) = named {
+                let barred = barred(&error);
+                return Found::Segment(unread(entry, named, barred));
             }
             let error = Error::io("read", storage.path().join(&entry.name), error);
             stray(entry, entry.len, StrayState::Unreadable(error))
         }
     }
+}
+
+/// Looks at what is no regular file but has the name of a segment.
+fn look_at_other(
+    storage: &dyn Storage,
+    entry: &Entry,
+    named: Option<(RunId, SegmentNumber)>,
+) -> std::io::Result<Found> {
+    let facts = storage.facts(&entry.name)?;
+    let what = |what: &str| match &facts.link {
+        Some(link) => format!("a symbolic link to {link}, which is {what}"),
+        None => what.to_owned(),
+    };
+    let no_file = |kind| Ok(stray(entry, 0, StrayState::NoFile(what(kind))));
+    match (facts.kind, named) {
+        (NameKind::File, _) => look(storage, entry, named).map(|found| match found {
+            Found::Segment(file) => Found::Segment(SegmentFile {
+                link: facts.link.clone(),
+                ..file
+            }),
+            other => other,
+        }),
+        (NameKind::Nothing, Some(named)) => {
+            let barred = Some(what("not there"));
+            Ok(Found::Segment(unread(entry, named, barred)))
+        }
+        (NameKind::Nothing, None) => Ok(Found::Other),
+        (NameKind::Directory, _) => no_file("a directory"),
+        (NameKind::Fifo, _) => no_file("a named pipe"),
+        (NameKind::Socket, _) => no_file("a socket"),
+        (NameKind::Device, _) => no_file("a device"),
+    }
+}
+
+/// A segment of which nothing is known but its name.
+fn unread(
+    entry: &Entry,
+    (run, number): (RunId, SegmentNumber),
+    barred: Option<String>,
+) -> SegmentFile {
+    SegmentFile {
+        name: entry.name.clone(),
+        len: entry.len,
+        run,
+        number,
+        header: HeaderFact::Unread,
+        told_len: None,
+        is_header_read: false,
+        naming: Naming::Own,
+        frames_max: u64::MAX,
+        patches: Vec::new(),
+        link: None,
+        barred,
+    }
+}
+
+/// Why a file may not be read, if somebody else might: the system refused it, not the disk.
+pub(super) fn barred(error: &std::io::Error) -> Option<String> {
+    let is_refused = error.kind() == ErrorKind::PermissionDenied;
+    (is_refused && !seeded::has(Bug::UnreadableTakenForDamage)).then(|| error.to_string())
 }
 
 fn look(
@@ -181,6 +273,8 @@ fn look(
         naming,
         frames_max: u64::MAX,
         patches: Vec::new(),
+        link: None,
+        barred: None,
     }))
 }
 

@@ -1,6 +1,6 @@
 //! Judges every place of a run that holds no intact frames though it might.
 
-use super::files::{HeaderFact, Naming};
+use super::files::{HeaderFact, Naming, SegmentFile};
 use super::finding::{Finding, MissingRange};
 use super::part::Part;
 use super::run::{Due, RunSurvey};
@@ -41,6 +41,20 @@ impl RunSurvey {
                 verdict,
             });
         }
+    }
+
+    /// Misses a segment beside one that may not be read: which numbers it had is not known.
+    pub(super) fn miss_unnumbered(&mut self, due: Due) {
+        self.findings.push(Finding {
+            file: FileName::Segment(self.run, due.segment).to_string(),
+            segment: due.segment,
+            offset: 0,
+            len: 0,
+            reason: DamageReason::MissingSegment,
+            missing: None,
+            contested: None,
+            verdict: Verdict::Damage,
+        });
     }
 
     /// The first record there should be is not the first one there is, though nothing is in front
@@ -120,12 +134,12 @@ impl RunSurvey {
     }
 
     /// Judges what is behind the last intact frame; `missing` are the sequence number due there
-    /// and the first one known not to be missing.
+    /// and the first one known not to be missing. A seal before the segment may have named it.
     pub(super) fn judge_end(
         &mut self,
         part: &Part,
         missing: (u64, u64),
-        is_followed: bool,
+        (is_named, is_followed): (bool, bool),
     ) -> Verdict {
         let (due, given_out) = missing;
         let segment = &part.segment;
@@ -133,7 +147,8 @@ impl RunSurvey {
         let sight = EndSight {
             is_sealed: part.scanned.is_sealed,
             has_frames: part.records > 0,
-            is_cut: segment.told_len.is_some_and(|told| segment.len < told),
+            is_cut: is_cut(segment),
+            is_hollow: is_named && !has_page(segment.header),
             is_live: self.is_live(),
             is_followed,
             behind: bytes_of(tail),
@@ -147,6 +162,7 @@ impl RunSurvey {
         };
         let (offset, len) = tail.map_or((segment.len, 0), tail_extent);
         let reason = match tail {
+            _ if sight.is_hollow && !sight.is_cut => DamageReason::BadHeader,
             Some(_) if sight.is_cut && sight.behind == Bytes::Zeros => DamageReason::ShortFrame,
             Some(tail) => tail.reason,
             None => DamageReason::ShortFrame,
@@ -253,6 +269,23 @@ impl RunSurvey {
             self.findings
                 .push(Finding::costless(segment, at, unread.reason));
         }
+    }
+}
+
+/// Whether somebody else has cut the file: it has its whole length before anything is written to
+/// it, and no less until a seal ends it.
+fn is_cut(segment: &SegmentFile) -> bool {
+    match segment.told_len {
+        Some(told) => segment.len < told,
+        None => segment.header == HeaderFact::Broken && segment.len < FRAMES_OFFSET,
+    }
+}
+
+fn has_page(header: HeaderFact) -> bool {
+    match header {
+        // What could not be read may be there.
+        HeaderFact::Intact | HeaderFact::OnePage(_) | HeaderFact::Unread => true,
+        HeaderFact::Broken | HeaderFact::Zeros => false,
     }
 }
 

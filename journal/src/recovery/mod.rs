@@ -3,6 +3,7 @@
 mod again;
 mod apart;
 pub(crate) mod apply;
+mod beside;
 pub(crate) mod cache;
 mod claim;
 mod classes;

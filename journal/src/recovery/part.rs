@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::apart::Allowance;
-use super::files::{HeaderFact, SegmentFile};
+use super::files::{HeaderFact, SegmentFile, barred};
 use super::places::{Keeps, Places, PlacesBuilder};
 use super::probe::owner_of;
 use super::refusals::Refusals;
@@ -158,7 +158,10 @@ impl Part {
                 segment.len = len;
                 file
             }
-            Err(error) => return Part::unread(segment, error),
+            Err(error) => {
+                segment.barred = segment.barred.or_else(|| barred(&error));
+                return Part::unread(segment, error);
+            }
         };
         if trust == Trust::DiskOnly && !seeded::has(Bug::PoisonedCacheBelieved) {
             // Best effort: without it, cached bytes may be shown that a failed sync left behind.

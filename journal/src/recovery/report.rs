@@ -104,6 +104,9 @@ pub struct SegmentReport {
     /// Why it could not be read, or not to its end, in the system's words.
     #[serde(skip)]
     pub failure: Option<String>,
+    /// Where it leads, if it is a symbolic link. Serialised only then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
 }
 
 /// A place that is not as it should be.
@@ -326,15 +329,7 @@ impl Report {
     }
 
     fn add_stray(&mut self, stray: &Stray) {
-        let (state, reason) = match &stray.state {
-            StrayState::Foreign | StrayState::Copy => (SegmentState::Foreign, None),
-            StrayState::MisnamedCopy => (SegmentState::Foreign, Some(DamageReason::BadHeader)),
-            StrayState::Unsupported(_) => (
-                SegmentState::Unsupported,
-                Some(DamageReason::UnknownVersion),
-            ),
-            StrayState::Unreadable(_) => (SegmentState::Damaged, Some(DamageReason::IoError)),
-        };
+        let (state, reason, failure) = stray.state.told();
         if let Some(reason) = reason
             && state != SegmentState::Unsupported
         {
@@ -366,10 +361,8 @@ impl Report {
             },
             bytes: ByteClasses::foreign(stray.len),
             reason,
-            failure: match &stray.state {
-                StrayState::Unreadable(error) => Some(error.to_string()),
-                _ => None,
-            },
+            failure,
+            link: None,
         });
     }
 }
@@ -394,6 +387,10 @@ fn segment_report(segment: &SegmentSurvey, reason: Option<DamageReason>) -> Segm
         version: None,
         bytes: segment.classes,
         reason,
-        failure: scanned.error.as_ref().map(ToString::to_string),
+        failure: match &part.segment.barred {
+            Some(why) => Some(why.clone()),
+            None => scanned.error.as_ref().map(ToString::to_string),
+        },
+        link: part.segment.link.clone(),
     }
 }

@@ -9,10 +9,10 @@ use super::fates::Fates;
 use super::files::Unsupported;
 use super::finding::{Finding, MissingRange};
 use super::numbering::number;
-use super::part::{Opened, Part};
+use super::part::{Opened, Part, Recovered};
 use super::refusals::Refusals;
 use super::verdict::Verdict;
-use super::witness::Witness;
+use super::witness::{Fate, Witness};
 use crate::error::DamageReason;
 use crate::event::system::{Clocks, RunRecovered};
 use crate::format::{FRAMES_OFFSET, seq_from};
@@ -39,6 +39,8 @@ pub(crate) struct RunSurvey {
     pub(crate) last_seq: Option<Seq>,
     /// In order of their place.
     pub(crate) findings: Vec<Finding>,
+    /// The lowest number that may be in a segment that may not be read.
+    pub(crate) unread_from: Option<u64>,
     /// Only a later version of the library reads it, so nothing else is known of it.
     pub(crate) unsupported: Option<Unsupported>,
 }
@@ -71,6 +73,8 @@ pub enum SegmentState {
     Foreign,
     /// Only a later version of the library reads it, or the run it is of.
     Unsupported,
+    /// It may not be read by this user, or is on a disk that is not there.
+    Unreadable,
 }
 
 impl SegmentState {
@@ -85,6 +89,7 @@ impl SegmentState {
             SegmentState::Empty => "empty",
             SegmentState::Foreign => "foreign",
             SegmentState::Unsupported => "unsupported",
+            SegmentState::Unreadable => "unreadable",
         }
     }
 }
@@ -131,18 +136,24 @@ impl RunSurvey {
             witness,
             last_seq: None,
             findings: Vec::new(),
+            unread_from: None,
             unsupported: None,
         };
         let mut due = Due {
             seq: begin.0,
             segment: begin.1,
             is_promised: false,
+            is_unread: false,
         };
         let follows: Vec<_> = parts
             .iter()
             .zip(&firsts)
             .skip(1)
-            .map(|(part, first)| Some((part.segment.number, *first)))
+            .map(|(part, first)| {
+                // What may not be read does not say where it begins.
+                let is_barred = part.segment.barred.is_some();
+                Some((part.segment.number, if is_barred { 0 } else { *first }))
+            })
             .chain([None])
             .collect();
         for ((part, first_seq), next) in parts.into_iter().zip(firsts).zip(follows) {
@@ -177,7 +188,12 @@ impl RunSurvey {
 
     /// What a later run writes down after it has synced them; when, is for that one to say.
     pub(crate) fn to_record(&self) -> RunRecovered {
+        // What only files beside the segments prove durable must be proved by this record then.
+        let is_proved = |missing: &MissingRange| {
+            missing.fate == Fate::Durable && missing.first > self.witness.in_band
+        };
         let missing = self.findings.iter().filter_map(|finding| finding.missing);
+        let missing = missing.filter(|missing| !is_proved(missing));
         let missing = missing.filter_map(|missing| Some((missing.first, missing.last?)));
         let newest = self.segments.last().map(|segment| &segment.part);
         RunRecovered {
@@ -185,7 +201,7 @@ impl RunSurvey {
             random: self.run.random,
             end_segment: newest.map_or(0, |part| part.segment.number.0),
             end_offset: newest.map_or(0, |part| part.scanned.frames_end()),
-            last_seq: self.last_seq.map_or(0, Seq::get),
+            last_seq: self.last_seq.map_or(0, Seq::get).max(self.witness.beside),
             missing: missing.collect(),
             clocks: Clocks::default(),
             extras: Vec::new(),
@@ -205,9 +221,15 @@ impl RunSurvey {
         next: Option<(SegmentNumber, u64)>,
     ) -> Due {
         let number = part.segment.number;
-        if number > due.segment && !seeded::has(Bug::MissingSegmentPassedOver) {
+        let is_barred = part.segment.barred.is_some();
+        if number > due.segment && (is_barred || due.is_unread) {
+            self.miss_unnumbered(due);
+        } else if number > due.segment && !seeded::has(Bug::MissingSegmentPassedOver) {
             let last = (first_seq > due.seq).then(|| first_seq - 1);
             self.miss_segment(due, last);
+        }
+        if is_barred {
+            return self.add_barred(part, first_seq, due);
         }
         if number == due.segment && first_seq > due.seq && self.segments.is_empty() {
             self.miss_beginning(&part, (due.seq, first_seq - 1));
@@ -232,10 +254,13 @@ impl RunSurvey {
         let given_out = match (follower, next) {
             (Some((_, first)), _) => first,
             (None, Some(_)) => due_seq,
+            // What comes behind its seal is missing from the segment that this one names.
+            (None, None) if part.claims.next_segment.is_some() => due_seq,
             (None, None) => self.witness.highest().saturating_add(1),
         };
         let given_out = given_out.max(due_seq);
-        verdicts.push(self.judge_end(&part, (due_seq, given_out), follower.is_some()));
+        let neighbours = (due.is_promised && number == due.segment, follower.is_some());
+        verdicts.push(self.judge_end(&part, (due_seq, given_out), neighbours));
         self.judge_details(&part, first_seq);
         self.take_notes(&mut part, first_seq);
         let classes = ByteClasses::of(&part, is_header_torn, &verdicts);
@@ -255,16 +280,40 @@ impl RunSurvey {
             seq: given_out,
             segment: number.next(),
             is_promised,
+            is_unread: false,
+        }
+    }
+
+    /// Adds a segment that may not be read: what it holds is neither there nor missing.
+    fn add_barred(&mut self, part: Part, first_seq: u64, due: Due) -> Due {
+        self.unread_from = self.unread_from.or(Some(due.seq));
+        let segment = part.segment.number.next();
+        self.segments.push(SegmentSurvey {
+            first_seq,
+            classes: ByteClasses::unreadable(part.segment.len),
+            state: SegmentState::Unreadable,
+            part,
+        });
+        Due {
+            segment,
+            is_promised: false,
+            is_unread: true,
+            ..due
         }
     }
 
     /// Judges what should come behind the newest segment there is.
     fn end(&mut self, due: Due) {
         let highest = self.witness.highest();
-        if self.segments.is_empty() && highest > 0 {
+        let is_due = self.segments.is_empty() || due.is_promised;
+        if is_due && highest >= due.seq {
             self.miss_segment(due, Some(highest));
         } else if due.is_promised && !self.liveness.may_be_alive() {
-            self.miss_segment(due, None);
+            // Whoever recovered the run saw it, and that there was nothing in it.
+            let saw = |r: &Recovered| r.end.0 >= due.segment.0 && r.last_seq < due.seq;
+            if !self.witness.recovered.iter().any(saw) {
+                self.miss_segment(due, None);
+            }
         }
     }
 
@@ -333,6 +382,8 @@ pub(super) struct Due {
     pub(super) segment: SegmentNumber,
     /// A seal says that there is such a segment.
     is_promised: bool,
+    /// What is in front of it may not be read, so that its number may be larger.
+    is_unread: bool,
 }
 
 /// The highest sequence number the records of a run prove durable.

@@ -1,12 +1,13 @@
 //! What a storage that fails, or tells little, means for recovery.
 
+use super::Loss;
 use super::apply::recover;
 use super::plan::plan;
 use super::report::{Report, RunState};
 use super::run::SegmentState;
 use super::survey::{Depth, Scope, Survey, survey};
 use super::testing::{MemoryStorage, SegmentBuilder, run, segment_name};
-use crate::error::{DamageReason, Error};
+use crate::error::Error;
 use crate::event::system::{Retired, RunRecovered};
 use crate::format::RecordKind;
 
@@ -86,7 +87,7 @@ fn a_dead_run_that_cannot_be_taken_on_is_left_and_keeps_no_journal_from_being_op
 }
 
 #[test]
-fn files_that_cannot_be_opened_are_damage_of_their_whole_length() {
+fn files_that_may_not_be_read_are_no_damage() {
     let mut storage = small(1).storage();
     storage.files.insert("notes.txt".to_owned(), vec![7; 9]);
     storage.unopenable.insert(segment_name(1, 1));
@@ -96,13 +97,14 @@ fn files_that_cannot_be_opened_are_damage_of_their_whole_length() {
     let report = Report::new(&survey);
     assert_eq!(report.counts.recovered, 0);
     assert_eq!(report.exit_code, 1);
+    assert_eq!(report.loss, Loss::None);
+    assert!(report.ranges.is_empty(), "{:?}", report.ranges);
     for (file, size) in [(segment_name(1, 1), 16 << 10), ("notes.txt".to_owned(), 9)] {
         let found = report.segments.iter().find(|found| found.file == file);
         let found = found.unwrap();
         assert_eq!((found.size, found.bytes.sum()), (size, size), "{file}");
-        assert_eq!(found.state, SegmentState::Damaged, "{file}");
-        let range = report.ranges.iter().find(|range| range.file == file);
-        assert_eq!(range.unwrap().reason, DamageReason::IoError, "{file}");
+        assert_eq!(found.state, SegmentState::Unreadable, "{file}");
+        assert!(found.failure.is_some(), "{file}");
     }
 }
 
@@ -123,6 +125,7 @@ fn folders_copies_and_newer_files_are_told_apart() {
     let states: Vec<(&str, &str)> = states.map(|(file, state)| (file, state.as_str())).collect();
     let expected = [
         (&*segment_name(1, 1), "active"),
+        (&*segment_name(1, 2), "damaged"),
         (&*segment_name(3, 1), "unsupported"),
         ("copy of it", "foreign"),
     ];

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::again::look_again;
 use super::apart::Allowance;
+use super::beside::Beside;
 use super::cache;
 use super::copies;
 pub(crate) use super::depth::Depth;
@@ -19,7 +20,7 @@ use super::part::{Part, Trust};
 use super::probe::Prober;
 use super::run::RunSurvey;
 use super::verdict::Verdict;
-use super::witness::Witness;
+use super::witness::witnesses;
 use super::{Liveness, Loss};
 use crate::error::{Error, Result};
 use crate::format::FileName;
@@ -59,6 +60,8 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
         Depth::Joint => joint::Names::of(&entries),
         _ => joint::Names::default(),
     };
+    let is_over = |run| matches!(liveness.get(&run), Some(Some(l)) if !l.may_be_alive());
+    let beside = Beside::of(storage, &entries, &is_over);
     for entry in entries {
         if scope.has_entry(&entry) {
             finds.add(identify(storage, &entry));
@@ -85,6 +88,7 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
     for run in liveness.keys().chain(unsupported.keys()) {
         parts.entry(*run).or_default();
     }
+    beside.add_runs(storage, &|run| scope.has_run(run), &mut parts);
     let mut witnesses = witnesses(parts.values().flatten());
     read_unnamed(storage, &mut parts, &witnesses, (&trust, depth));
     if matches!(scope, Scope::All) {
@@ -100,7 +104,8 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
             runs.push(RunSurvey::unsupported(run, known, *unsupported));
             continue;
         }
-        let witness = witnesses.remove(&run).unwrap_or_default();
+        let mut witness = witnesses.remove(&run).unwrap_or_default();
+        witness.beside = beside.highest(storage, run, &parts);
         let mut found = RunSurvey::assemble(run, known, parts, witness.clone(), None);
         if liveness.is_none() && matches!(scope, Scope::All) && found.is_open() {
             let owner = found.opened.as_ref().map(|opened| &opened.owner);
@@ -130,7 +135,7 @@ impl Survey {
 
     /// Whether anything that no crash explains was found.
     pub(crate) fn is_damaged(&self) -> bool {
-        self.runs.iter().any(RunSurvey::is_damaged) || self.has_misnamed_copy()
+        self.runs.iter().any(RunSurvey::is_damaged) || self.has_bad_stray()
     }
 
     /// Whether anything is lost that was never seen durable.
@@ -148,9 +153,9 @@ impl Survey {
         }
     }
 
-    fn has_misnamed_copy(&self) -> bool {
+    fn has_bad_stray(&self) -> bool {
         let mut states = self.strays.iter().map(|stray| &stray.state);
-        states.any(|state| matches!(state, StrayState::MisnamedCopy))
+        states.any(|state| matches!(state, StrayState::MisnamedCopy | StrayState::NoFile(_)))
     }
 }
 
@@ -263,25 +268,6 @@ impl Finds {
         }
         (chosen, strays)
     }
-}
-
-/// What the records of all runs say of other runs.
-fn witnesses<'a>(parts: impl Iterator<Item = &'a Part>) -> BTreeMap<RunId, Witness> {
-    let mut witnesses = BTreeMap::<RunId, Witness>::new();
-    for part in parts {
-        for recovered in &part.notes.recovered {
-            // Only a later run can have recovered it.
-            if recovered.run.generation < part.segment.run.generation {
-                let witness = witnesses.entry(recovered.run).or_default();
-                witness.recovered.push(recovered.clone());
-            }
-        }
-        for (run, first, last) in &part.notes.retired {
-            let witness = witnesses.entry(*run).or_default();
-            witness.retired.push((*first, *last));
-        }
-    }
-    witnesses
 }
 
 /// What a failed sync left behind is read from the disk in any case.

@@ -94,8 +94,8 @@ fn a_file_cut_anywhere_keeps_everything_before_the_cut() {
         let found = usize::try_from(records(&run)).unwrap();
         // A frame whose last bytes are zeros is still whole without them.
         assert!(found == whole || found == whole + 1, "cut at {cut}");
-        if found > 0 {
-            assert_eq!(verdicts(&run), [Verdict::Damage], "cut at {cut}");
+        if cut > 0 {
+            assert!(run.is_damaged(), "cut at {cut}");
             assert_eq!(run.segments[0].state, SegmentState::Damaged);
         }
     }

@@ -9,6 +9,7 @@
 //! end ends, zeros say, cached or not: what is taken for zeros is not put on record as being there.
 
 use super::Liveness;
+use super::beside::noted;
 use super::content::content_end;
 use super::ends::settle;
 use super::files::{Found, Naming, SegmentFile, identify};
@@ -50,7 +51,10 @@ pub(super) fn survey_tail(storage: &dyn Storage, dead: &DeadRun) -> Result<Optio
         return survey_whole(storage, run);
     };
     let parts = settle(storage, parts, &|_| Trust::Final);
-    let witness = Witness::default();
+    let witness = Witness {
+        beside: dead.place.map_or(0, |place| noted(&parts, place)),
+        ..Witness::default()
+    };
     let found = RunSurvey::assemble_from(begin, run, Liveness::Dead, parts, witness, None);
     Ok(Some(found))
 }

@@ -14,8 +14,8 @@ use crate::format::{
 };
 use crate::seq::{Generation, RunId, SegmentNumber};
 use crate::storage::{
-    ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, ProcessFacts,
-    Storage, StorageFile,
+    ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, NameFacts,
+    NameKind, ProcessFacts, Storage, StorageFile,
 };
 
 /// Files by name.
@@ -58,6 +58,16 @@ impl Storage for MemoryStorage {
             is_file: !self.folders.contains(name),
         });
         Ok(entries.collect())
+    }
+
+    fn facts(&self, name: &str) -> io::Result<NameFacts> {
+        Ok(NameFacts {
+            kind: match self.folders.contains(name) {
+                true => NameKind::Directory,
+                false => NameKind::File,
+            },
+            ..NameFacts::default()
+        })
     }
 
     fn create(&self, _: &str) -> io::Result<Arc<dyn StorageFile>> {

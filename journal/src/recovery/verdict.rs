@@ -25,8 +25,10 @@ pub(crate) struct EndSight {
     pub(crate) is_sealed: bool,
     /// There is an intact frame at all.
     pub(crate) has_frames: bool,
-    /// The file is shorter than its header says.
+    /// The file is shorter than its header says, or too short for the header it has a part of.
     pub(crate) is_cut: bool,
+    /// The seal before it names it, yet it has no intact header page.
+    pub(crate) is_hollow: bool,
     /// The process of the run is there.
     pub(crate) is_live: bool,
     /// The next segment is there.
@@ -128,8 +130,18 @@ const END_ROWS: &[Row<EndSight>] = &[
     },
     Row {
         how: "died while the segment was being prepared, or it was never used",
-        fits: EndSight::is_unused,
+        fits: |s| s.is_unused() && (s.is_live || !s.is_cut && !s.is_hollow),
         verdict: Verdict::Sound,
+    },
+    Row {
+        how: "cut by somebody else, though unused: space is taken before the header is written",
+        fits: |s| s.is_unused() && s.is_cut && !s.is_live,
+        verdict: Verdict::Damage,
+    },
+    Row {
+        how: "emptied by somebody else: its header was durable before a seal could name it",
+        fits: |s| s.is_unused() && s.is_hollow && !s.is_cut && !s.is_live,
+        verdict: Verdict::Damage,
     },
     Row {
         how: "cut by somebody else: the owner cuts only behind a seal",
@@ -284,7 +296,7 @@ mod tests {
 
     fn end_sights() -> Vec<EndSight> {
         let mut sights = Vec::new();
-        for bits in 0..32 {
+        for bits in 0..64 {
             for behind in BYTES {
                 for missing in MISSING {
                     sights.push(EndSight {
@@ -293,6 +305,7 @@ mod tests {
                         is_cut: bits & 4 != 0,
                         is_live: bits & 8 != 0,
                         is_followed: bits & 16 != 0,
+                        is_hollow: bits & 32 != 0,
                         behind,
                         missing,
                     });
@@ -346,6 +359,18 @@ mod tests {
         for sight in gap_sights() {
             let is_durable = sight.missing == Missing::Durable;
             assert!(!is_durable || gap_verdict(sight) == Verdict::Damage);
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_run_that_was_cut_or_emptied_is_never_sound() {
+        let sights = end_sights().into_iter();
+        let is_lost = |s: &EndSight| !s.is_live && !s.is_sealed && s.behind == Bytes::Zeros;
+        for sight in sights.filter(|s| is_lost(s) && s.missing == Missing::None) {
+            let is_emptied = sight.is_hollow && !sight.has_frames;
+            if sight.is_cut || is_emptied {
+                assert_eq!(end_verdict(sight), Verdict::Damage, "{sight:?}");
+            }
         }
     }
 

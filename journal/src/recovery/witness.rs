@@ -1,6 +1,9 @@
 //! What proves that sequence numbers were durable, and the fate of those that are missing.
 
-use super::part::Recovered;
+use std::collections::BTreeMap;
+
+use super::part::{Part, Recovered};
+use crate::seq::RunId;
 
 /// What became of a missing sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +21,8 @@ pub enum Fate {
 pub(crate) struct Witness {
     /// The highest sequence number a record of the run itself proves durable, 0 for none.
     pub(crate) in_band: u64,
+    /// The highest one that files beside its segments prove durable, 0 for none.
+    pub(crate) beside: u64,
     /// What later runs found when they recovered it.
     pub(crate) recovered: Vec<Recovered>,
     /// What retention removed, first and last of each range.
@@ -28,7 +33,8 @@ impl Witness {
     /// The highest sequence number known to have been durable, 0 for none.
     pub(crate) fn durable(&self) -> u64 {
         let recovered = self.recovered.iter().map(|r| r.last_seq);
-        recovered.max().unwrap_or(0).max(self.in_band)
+        let in_files = self.in_band.max(self.beside);
+        recovered.max().unwrap_or(0).max(in_files)
     }
 
     /// The highest sequence number known to have been given out and then removed or made durable.
@@ -36,4 +42,23 @@ impl Witness {
         let retired = self.retired.iter().map(|(_, last)| *last);
         retired.max().unwrap_or(0).max(self.durable())
     }
+}
+
+/// What the records of all runs say of other runs.
+pub(super) fn witnesses<'a>(parts: impl Iterator<Item = &'a Part>) -> BTreeMap<RunId, Witness> {
+    let mut witnesses = BTreeMap::<RunId, Witness>::new();
+    for part in parts {
+        for recovered in &part.notes.recovered {
+            // Only a later run can have recovered it.
+            if recovered.run.generation < part.segment.run.generation {
+                let witness = witnesses.entry(recovered.run).or_default();
+                witness.recovered.push(recovered.clone());
+            }
+        }
+        for (run, first, last) in &part.notes.retired {
+            let witness = witnesses.entry(*run).or_default();
+            witness.retired.push((*first, *last));
+        }
+    }
+    witnesses
 }

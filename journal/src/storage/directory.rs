@@ -7,10 +7,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, RenameFlags, Stat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, RenameFlags, Stat};
 use rustix::io::Errno;
 
-use super::{Entry, FileIdentity, FileSystem, retry};
+use super::{Entry, FileIdentity, FileSystem, NameFacts, NameKind, retry};
 
 /// A directory that is held open.
 #[derive(Debug)]
@@ -105,11 +105,33 @@ impl Directory {
                 Ok(facts) => entries.push(entry(name, &facts)),
                 // The name vanished meanwhile.
                 Err(Errno::NOENT) => {}
-                Err(error) => return Err(error.into()),
+                // Whoever opens it is told why it cannot be looked at; that hides no other.
+                Err(_) => entries.push(Entry {
+                    name: name.to_string_lossy().into_owned(),
+                    len: 0,
+                    is_file: false,
+                }),
             }
             Ok(())
         })?;
         Ok(entries)
+    }
+
+    /// What is under a name, which is not opened: that may change what it is.
+    pub(super) fn facts(&self, name: &str) -> io::Result<NameFacts> {
+        let own = rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        if !FileType::from_raw_mode(own.st_mode).is_symlink() {
+            let (link, kind) = (None, kind(&own));
+            return Ok(NameFacts { link, kind });
+        }
+        let link = rustix::fs::readlinkat(&self.dir, name, Vec::new())?;
+        let link = Some(link.to_string_lossy().into_owned());
+        let kind = match rustix::fs::statat(&self.dir, name, AtFlags::empty()) {
+            Ok(facts) => kind(&facts),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => NameKind::Nothing,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(NameFacts { link, kind })
     }
 
     /// The names of all entries.
@@ -252,8 +274,18 @@ pub(super) fn identity(facts: &Stat) -> FileIdentity {
     }
 }
 
+fn kind(facts: &Stat) -> NameKind {
+    match FileType::from_raw_mode(facts.st_mode) {
+        FileType::RegularFile => NameKind::File,
+        FileType::Directory => NameKind::Directory,
+        FileType::Fifo => NameKind::Fifo,
+        FileType::Socket => NameKind::Socket,
+        _ => NameKind::Device,
+    }
+}
+
 fn entry(name: &std::ffi::CStr, facts: &Stat) -> Entry {
-    let is_file = rustix::fs::FileType::from_raw_mode(facts.st_mode).is_file();
+    let is_file = FileType::from_raw_mode(facts.st_mode).is_file();
     let len = u64::try_from(facts.st_size).unwrap_or(0);
     Entry {
         name: name.to_string_lossy().into_owned(),

@@ -13,7 +13,9 @@ use rustix::io::{Errno, ReadWriteFlags};
 
 use super::directory::{Directory, identity, is_any};
 use super::map::{AddressSpace, ForkGuard, MappedFile};
-use super::{ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome};
+use super::{
+    ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, NameFacts,
+};
 use super::{ProcessFacts, ProcessState, Region, Storage, StorageFile, limit, process};
 use super::{read_whole, retry, write_whole};
 use crate::format::Owner;
@@ -83,6 +85,10 @@ impl Storage for DiskStorage {
 
     fn list(&self) -> io::Result<Vec<Entry>> {
         self.dir.list()
+    }
+
+    fn facts(&self, name: &str) -> io::Result<NameFacts> {
+        self.dir.facts(name)
     }
 
     fn names(&self) -> io::Result<Vec<String>> {

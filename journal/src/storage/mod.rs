@@ -30,6 +30,12 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// All entries of the directory, in any order.
     fn list(&self) -> io::Result<Vec<Entry>>;
 
+    /// What is under a name, without opening it: a regular file, unless the storage knows others.
+    fn facts(&self, name: &str) -> io::Result<NameFacts> {
+        let _ = name;
+        Ok(NameFacts::default())
+    }
+
     /// The names of all entries, in any order, without a look at each of them.
     fn names(&self) -> io::Result<Vec<String>> {
         Ok(self.list()?.into_iter().map(|entry| entry.name).collect())
@@ -246,6 +252,33 @@ pub struct FileIdentity {
     pub device: u64,
     /// Its number there.
     pub inode: u64,
+}
+
+/// What is under a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NameFacts {
+    /// Where it leads, if it is a symbolic link.
+    pub link: Option<String>,
+    /// What it is, or what the link leads to.
+    pub kind: NameKind,
+}
+
+/// Kinds of what names stand for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NameKind {
+    /// A regular file.
+    #[default]
+    File,
+    /// A directory.
+    Directory,
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A device.
+    Device,
+    /// Nothing: a symbolic link that leads nowhere.
+    Nothing,
 }
 
 /// How a file is locked.

@@ -65,6 +65,12 @@ pub(super) fn say_unread(dir: &Path, report: &Report) {
             say(&advice);
         }
     }
+    for segment in &report.segments {
+        if let Some(link) = &segment.link {
+            let (file, link) = (one_line(&segment.file), one_line(link));
+            say(&format!("trace-recover: {file}: a symbolic link to {link}"));
+        }
+    }
     say_unsupported(report);
 }
 

@@ -94,6 +94,9 @@ UnnamedEndBelieved       | damage         | trace_journal | a_recovered_run_is_t
 CacheNotBound            | damage         | trace_journal | recovery::joint
 RetiredMissed            | damage         | trace_journal | recovery::fates
 NewerRunClaimed          | hands-off      | versions      | runs_of_a_newer_version
+LostEndNotSeen           | damage         | lost_end      | a_closed_run_that_was
+UnreadableTakenForDamage | damage         | trace_journal | files_that_may_not_be_read
+SymlinkPassedOver        | damage         | strange_files | a_segment_that_was_moved
 WitnessOfTheFuture       | hostile        | trace_journal | a_witness_of_records
 WitnessOfTheFuture       | hostile        | trace_journal | recovery::tail
 SearchesTooLong          | hostile        | trace_journal | searching_costs

@@ -94,6 +94,12 @@ impl Covered {
         })
     }
 
+    /// The number of the segment's last record.
+    pub(in crate::recovery) fn last_seq(&self) -> Option<u64> {
+        let (_, _, first_seq) = self.told()?;
+        first_seq.checked_add(self.records.checked_sub(1)?)
+    }
+
     /// What the segment's own records say, and its first sequence number.
     fn told(&self) -> Option<(Claims, Notes, u64)> {
         let mut claims = Claims::default();

@@ -164,6 +164,23 @@ fn load(
     Some(parts)
 }
 
+/// The number of the last record of one of the segments that a joint cache tells of.
+pub(super) fn last_seq(
+    storage: &dyn Storage,
+    run: RunId,
+    (first, last): (SegmentNumber, SegmentNumber),
+    number: u32,
+) -> Option<u64> {
+    let name = FileName::Joint(run, first, last).to_string();
+    let joint = JointFile::read(&*storage.open(&name).ok()?)?;
+    let count = u64::try_from(joint.body.segments.len()).ok()?;
+    let is_its_own = (joint.run, joint.first) == (run, first);
+    let is_due = is_its_own && u64::from(last.0 - first.0) + 1 == count;
+    let at = usize::try_from(number.checked_sub(first.0)?).ok()?;
+    let segment = joint.body.segments.get(at).filter(|_| is_due);
+    segment?.last_seq()
+}
+
 /// The rows of a joint cache; `None` if a session in it has no id there.
 fn places(joint: &JointFile, name: String, digests: Vec<u8>) -> Option<Places> {
     let mut rows = Vec::with_capacity(joint.body.rows.len());

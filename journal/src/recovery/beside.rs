@@ -1,0 +1,100 @@
+//! What files beside segments prove that are gone, or are not what they were.
+//!
+//! A cache is written when all of its segment, and all in front of it, is durable, and a place is
+//! noted in a `.run` file when it is: what they say of a number was true then, whatever became of
+//! the segments since.
+
+use std::collections::BTreeMap;
+
+use super::part::Part;
+use super::probe::run_text;
+use super::{cache, joint};
+use crate::format::{DurablePlace, FileName};
+use crate::seeded::{self, Bug};
+use crate::seq::{RunId, SegmentNumber};
+use crate::storage::{Entry, Storage};
+
+/// The files of a directory that are beside segments.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// The first and the last segment of each cache.
+    caches: BTreeMap<RunId, Vec<(SegmentNumber, SegmentNumber)>>,
+    /// What `.run` files of dead runs say.
+    noted: BTreeMap<RunId, DurablePlace>,
+}
+
+impl Beside {
+    /// To be read before the segments are; `is_dead` says whether nobody writes a run any more.
+    pub(super) fn of(
+        storage: &dyn Storage,
+        entries: &[Entry],
+        is_dead: &dyn Fn(RunId) -> bool,
+    ) -> Beside {
+        let mut beside = Beside::default();
+        for entry in entries {
+            let (run, range) = match FileName::parse(&entry.name) {
+                Some(FileName::Index(run, number)) => (run, (number, number)),
+                Some(FileName::Joint(run, first, last)) => (run, (first, last)),
+                Some(FileName::Run(run)) if is_dead(run) => {
+                    let place = run_text(storage, run).and_then(|text| text.durable);
+                    beside.noted.extend(place.map(|place| (run, place)));
+                    continue;
+                }
+                _ => continue,
+            };
+            beside.caches.entry(run).or_default().push(range);
+        }
+        beside
+    }
+
+    /// Adds runs of which nothing is left but caches.
+    pub(super) fn add_runs(
+        &self,
+        storage: &dyn Storage,
+        is_looked_at: &dyn Fn(RunId) -> bool,
+        parts: &mut BTreeMap<RunId, Vec<Part>>,
+    ) {
+        for run in self.caches.keys().filter(|run| is_looked_at(**run)) {
+            if !parts.contains_key(run) && self.highest(storage, *run, &[]) > 0 {
+                parts.insert(*run, Vec::new());
+            }
+        }
+    }
+
+    /// The highest number of a run that these files prove durable and its segments may not, 0 for
+    /// none; `parts` are the run's, in order.
+    pub(super) fn highest(&self, storage: &dyn Storage, run: RunId, parts: &[Part]) -> u64 {
+        if seeded::has(Bug::LostEndNotSeen) {
+            return 0;
+        }
+        let part_of = |number: u32| {
+            let at = parts.binary_search_by_key(&number, |part| part.segment.number.0);
+            at.ok().and_then(|at| parts.get(at))
+        };
+        let is_whole = |part: &Part| part.scanned.is_sealed || !part.is_verified;
+        let proved = |(first, last): &(SegmentNumber, SegmentNumber)| {
+            // Of the last one that is not whole: those behind it say more, if it must be asked.
+            let mut numbers = (first.0..=last.0).rev();
+            let lost = numbers.find(|number| !part_of(*number).is_some_and(is_whole))?;
+            let seq = match first == last {
+                true => cache::open(storage, run, *first)?.0.covered.last_seq(),
+                false => joint::last_seq(storage, run, (*first, *last), lost),
+            };
+            // What is there needs no proof.
+            let there = part_of(lost).and_then(Part::told_last_seq);
+            seq.filter(|seq| there.is_none_or(|there| there < *seq))
+        };
+        let ranges = self.caches.get(&run).into_iter().flatten();
+        let noted = self.noted.get(&run).map(|place| noted(parts, *place));
+        ranges.filter_map(proved).chain(noted).max().unwrap_or(0)
+    }
+}
+
+/// The number that a noted place proves durable, if the end of its segment is lost; 0 where that
+/// shows by itself what is there and what is not.
+pub(super) fn noted(parts: &[Part], place: DurablePlace) -> u64 {
+    let at = parts.binary_search_by_key(&place.segment, |part| part.segment.number);
+    let part = at.ok().and_then(|at| parts.get(at));
+    let is_reached = part.is_some_and(|part| part.scanned.frames_end() > place.offset);
+    if is_reached { 0 } else { place.seq }
+}

@@ -1,0 +1,283 @@
+//! Promises: damage.
+//!
+//! A closed run whose files lost bytes or names at the end is never told as whole, and what was
+//! durable in them is missed by its number.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use journal_tests::random::{Random, from_env};
+use journal_tests::rigs::{self, Budget};
+use journal_tests::simdisk::{Image, Process, SimDisk};
+use trace_journal::format::FileName;
+use trace_journal::{Item, Journal, Loss, Mode, Reader, RunId, UserKind};
+
+type Files = BTreeMap<String, Image>;
+
+/// The files of a run of so many records; closed, or killed when all of them were durable.
+fn run_of(records: usize, is_closed: bool) -> Files {
+    let disk = SimDisk::new(Random::new(1));
+    let process = Process::start(&disk);
+    let options = Journal::options().stepped().segment_bytes_max(16 << 10);
+    let journal = options
+        .storage(Arc::new(process.clone()))
+        .open("journal")
+        .unwrap();
+    let kind = UserKind::new(200).unwrap();
+    for _ in 0..records {
+        journal.append(kind, [7; 1000]).unwrap();
+    }
+    journal.sync().unwrap();
+    match is_closed {
+        true => journal.close().unwrap(),
+        false => process.kill(),
+    }
+    disk.images()
+}
+
+fn segments(files: &Files) -> Vec<String> {
+    let is_segment = |name: &&String| name.ends_with(".seg");
+    files.keys().filter(is_segment).cloned().collect()
+}
+
+/// The run's one run, as it is read.
+#[derive(Debug)]
+struct Told {
+    loss: Loss,
+    given: BTreeSet<u64>,
+    missing: BTreeSet<u64>,
+    /// Some of the missing ones are not known to have been durable, or not how many there are.
+    is_vague: bool,
+}
+
+fn told(disk: &SimDisk, run: RunId) -> Told {
+    let reader = Reader::of_storage(Arc::new(Process::start(disk)), Mode::Salvage).unwrap();
+    let report = reader.report();
+    let mut told = Told {
+        loss: report.loss,
+        given: BTreeSet::new(),
+        missing: BTreeSet::new(),
+        is_vague: false,
+    };
+    for item in reader.records() {
+        if let Item::Record(record) = item.unwrap()
+            && record.run == run
+        {
+            told.given.insert(record.seq.get());
+        }
+    }
+    let its = report.ranges.iter();
+    for range in its.filter(|range| range.file.starts_with(&run.to_string())) {
+        match (range.first_missing, range.last_missing) {
+            (Some(first), Some(last)) if range.durable => {
+                told.missing.extend(first.get()..=last.get());
+            }
+            (Some(_), _) => told.is_vague = true,
+            (None, _) => {}
+        }
+    }
+    told
+}
+
+fn run_in(files: &Files) -> RunId {
+    let names = files.keys().filter_map(|name| FileName::parse(name));
+    names.map(FileName::run).next().unwrap()
+}
+
+/// Checks that a loss is told, before and after the journal is opened again; with caches, to the
+/// number.
+fn check(sound: &Files, lost: &Files, is_exact: bool, at: &str) {
+    let run = run_in(sound);
+    let all = told(&SimDisk::of(sound.clone(), Random::new(2)), run).given;
+    let disk = SimDisk::of(lost.clone(), Random::new(3));
+    for moment in ["before", "after opening"] {
+        let told = told(&disk, run);
+        assert_eq!(told.loss, Loss::Damage, "{at}, {moment}: {told:?}");
+        assert!(told.given.is_subset(&all), "{at}, {moment}: {told:?}");
+        assert!(
+            told.given.is_disjoint(&told.missing),
+            "{at}, {moment}: {told:?}"
+        );
+        if is_exact {
+            let known: BTreeSet<u64> = told.given.union(&told.missing).copied().collect();
+            assert!(known == all && !told.is_vague, "{at}, {moment}: {told:?}");
+        }
+        let options = Journal::options().stepped();
+        let next = options.storage(Arc::new(Process::start(&disk)));
+        next.open("journal").unwrap().close().unwrap();
+    }
+}
+
+fn cut(files: &mut Files, name: &str, len: usize) {
+    let bytes = files[name].bytes()[..len].to_vec();
+    files.insert(name.to_owned(), Image::new(bytes));
+}
+
+/// Lengths at which the rules change, and some between them; zeros behind them cost nothing.
+fn lengths(image: &Image) -> Vec<usize> {
+    let bytes = image.bytes();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    let fixed = [0, 1, 100, 4095, 4096, 5000, 8191, 8192, 8193, 9000];
+    let places = fixed.into_iter().chain([end - 40, end - 8, end - 1]);
+    places.filter(|place| *place < end).collect()
+}
+
+#[test]
+fn a_closed_run_that_was_cut_at_its_end_is_damaged_to_the_number() {
+    let mut cases = 0;
+    let begun = Instant::now();
+    for records in [3, 30, 200] {
+        let sound = run_of(records, true);
+        let last = segments(&sound).pop().unwrap();
+        for len in lengths(&sound[&last]) {
+            let mut lost = sound.clone();
+            cut(&mut lost, &last, len);
+            check(
+                &sound,
+                &lost,
+                true,
+                &format!("{records} records cut at {len}"),
+            );
+            cases += 1;
+        }
+        // The same length, but its end is zeros.
+        for from in [0, 8192, 8300] {
+            let mut bytes = sound[&last].bytes().to_vec();
+            bytes[from..].fill(0);
+            let mut lost = sound.clone();
+            lost.insert(last.clone(), Image::new(bytes));
+            check(
+                &sound,
+                &lost,
+                true,
+                &format!("{records} records, zeros from {from}"),
+            );
+            cases += 1;
+        }
+        let names = segments(&sound);
+        for count in 1..=names.len() {
+            let mut lost = sound.clone();
+            lost.retain(|name, _| !names[names.len() - count..].contains(name));
+            check(
+                &sound,
+                &lost,
+                true,
+                &format!("{records} records, {count} segments gone"),
+            );
+            cases += 1;
+        }
+    }
+    rigs::counted("lost_end", cases, 1, begun.elapsed());
+}
+
+#[test]
+fn without_caches_a_lost_end_is_damage_too() {
+    for records in [30, 200] {
+        let mut sound = run_of(records, true);
+        sound.retain(|name, _| !name.ends_with(".idx"));
+        let last = segments(&sound).pop().unwrap();
+        for len in lengths(&sound[&last]) {
+            let mut lost = sound.clone();
+            cut(&mut lost, &last, len);
+            check(
+                &sound,
+                &lost,
+                false,
+                &format!("{records} records cut at {len}"),
+            );
+        }
+        let mut lost = sound.clone();
+        lost.remove(&last);
+        check(
+            &sound,
+            &lost,
+            false,
+            &format!("{records} records, the last segment gone"),
+        );
+    }
+    // Of a run of one segment, an empty file is what an interrupted opening leaves too.
+    let mut sound = run_of(3, true);
+    sound.retain(|name, _| !name.ends_with(".idx"));
+    let last = segments(&sound).pop().unwrap();
+    for len in lengths(&sound[&last]).into_iter().filter(|len| *len > 0) {
+        let mut lost = sound.clone();
+        cut(&mut lost, &last, len);
+        check(&sound, &lost, false, &format!("one segment cut at {len}"));
+    }
+}
+
+#[test]
+fn a_live_segment_that_was_cut_before_its_process_died_is_damage() {
+    for records in [3, 30] {
+        let sound = run_of(records, false);
+        let last = segments(&sound).into_iter().rfind(|name| {
+            let bytes = sound[name].bytes();
+            bytes[8192..].iter().any(|byte| *byte != 0)
+        });
+        let last = last.unwrap();
+        for len in lengths(&sound[&last]) {
+            let mut lost = sound.clone();
+            cut(&mut lost, &last, len);
+            check(
+                &sound,
+                &lost,
+                false,
+                &format!("{records} records cut at {len}"),
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_is_missed_of_a_run_that_lost_nothing() {
+    for records in [0, 3, 30, 200] {
+        for is_closed in [false, true] {
+            let sound = run_of(records, is_closed);
+            let disk = SimDisk::of(sound.clone(), Random::new(4));
+            let told = told(&disk, run_in(&sound));
+            assert_eq!(told.loss, Loss::None, "{records} {is_closed}: {told:?}");
+        }
+    }
+}
+
+#[test]
+fn whatever_a_closed_run_lost_is_told() {
+    let seed = from_env("JOURNAL_LOST_END_SEED", 1);
+    let mut random = Random::new(seed);
+    let budget = Budget::new("lost_end_random", Duration::from_secs(6), 50);
+    let sounds = [3, 30, 90].map(|records| run_of(records, true));
+    let mut cases = 0;
+    while cases < 400 && !budget.is_over() {
+        let sound = random.pick(&sounds).unwrap();
+        let mut lost = sound.clone();
+        let mut done = Vec::new();
+        for _ in 0..random.within(1, 3) {
+            let names = segments(&lost);
+            let Some(name) = random.pick(&names).cloned() else {
+                break;
+            };
+            let len = u64::try_from(lost[&name].len()).unwrap();
+            if len == 0 || random.once_in(3) {
+                lost.remove(&name);
+                done.push(format!("{name} gone"));
+            } else {
+                let kept = lost[&name].bytes().iter().rposition(|byte| *byte != 0);
+                let len = u64::try_from(kept.unwrap_or(0) + 1).unwrap();
+                let to = usize::try_from(random.below(len)).unwrap();
+                cut(&mut lost, &name, to);
+                done.push(format!("{name} cut at {to}"));
+            }
+        }
+        check(
+            sound,
+            &lost,
+            true,
+            &format!("seed {seed}, case {cases}: {done:?}"),
+        );
+        cases += 1;
+    }
+    budget.done(cases, seed);
+}
