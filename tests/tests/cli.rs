@@ -427,8 +427,8 @@ fn the_report_as_json_has_exactly_these_members() {
     assert_eq!(
         report["sessions"],
         json!([{
-            "id": "s", "status": "crashed", "interrupted": 3, "loss": "none", "records": 7,
-            "spans": 4, "refused": 0,
+            "id": "s", "status": "crashed", "interrupted": 3, "loss": "none", "records": 5,
+            "spans": 3, "refused": 0,
         }])
     );
     assert_eq!(report["exit_code"], 0);

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use trace_journal::Timestamp;
-use trace_journal::format::FRAMES_OFFSET;
+use trace_journal::format::{FRAMES_OFFSET, released};
 use trace_journal::storage::{
     ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, ProcessFacts,
     Region, Storage, StorageFile,
@@ -127,7 +127,15 @@ impl Memory {
     #[must_use]
     pub(super) fn after_kill(&self, seed: u64) -> Memory {
         let after = Memory::new(seed);
-        for (name, bytes) in self.files() {
+        for (name, mut bytes) in self.files() {
+            if name.ends_with(".run") {
+                // What owned them is over, and this process is not.
+                let (text, at) = released();
+                let at = usize::try_from(at).expect("offsets fit");
+                if let Some(place) = bytes.get_mut(at..at + text.len()) {
+                    place.copy_from_slice(text.as_bytes());
+                }
+            }
             after.put(&name, bytes);
         }
         after
