@@ -155,7 +155,7 @@ fn records_and_values_are_counted_in_none() {
             assert!(session.set("big", nulls(count)).seq().is_some());
         })
     });
-    check("members", 1 << 15, (24, 24), |count| {
+    check("members", 1 << 15, (36, 36), |count| {
         let member = |number| (format!("{number:x}"), Value::Null);
         journal(|journal| {
             let members: trace_journal::Map<'_> = (0..count).map(member).collect();

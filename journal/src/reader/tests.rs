@@ -136,6 +136,8 @@ fn the_report_has_the_documented_shape() {
         "counts": {"recovered": 14, "lost_durable": 1, "lost_unwitnessed": 0, "retired": 0,
             "refused": 0},
         "tail_bytes": 0,
+        "believed": 0,
+        "contradicted": false,
         "segments": [
             {"file": file(1), "size": 8464, "ok_up_to": 8320, "records": 10, "first_seq": 1,
              "last_seq": 11, "state": "damaged"},
@@ -144,7 +146,8 @@ fn the_report_has_the_documented_shape() {
         ],
         "ranges": [
             {"file": file(1), "offset": 8320, "len": 24, "reason": "zero-run",
-             "first_missing": 6, "last_missing": 6, "durable": true},
+             "first_missing": 6, "last_missing": 6, "durable": true,
+             "sessions": ["a", "b", "unknown-00000001-000000000000abc1-3"]},
         ],
         "runs": [
             {"run": "00000001-000000000000abc1", "generation": 1, "state": "crashed",

@@ -129,12 +129,10 @@ impl Memory {
         let after = Memory::new(seed);
         for (name, mut bytes) in self.files() {
             if name.ends_with(".run") {
-                // What owned them is over, and this process is not.
+                // What owned it is over, and this process is not.
                 let (text, at) = released();
-                let at = usize::try_from(at).expect("offsets fit");
-                if let Some(place) = bytes.get_mut(at..at + text.len()) {
-                    place.copy_from_slice(text.as_bytes());
-                }
+                let behind = bytes.iter_mut().skip(at.try_into().expect("offsets fit"));
+                behind.zip(text.bytes()).for_each(|(to, from)| *to = from);
             }
             after.put(&name, bytes);
         }
