@@ -237,7 +237,7 @@ impl View {
         let survey = &self.survey;
         if survey.runs.iter().all(|run| run.segments.is_empty()) {
             let mut has_foreign = false;
-            let is_reported = self.depth == Depth::Everything && self.mode == Mode::Salvage;
+            let is_reported = self.depth.is_everything() && self.mode == Mode::Salvage;
             for stray in &survey.strays {
                 match &stray.state {
                     // Who reads everything gets a report that says so.

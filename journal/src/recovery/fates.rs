@@ -176,6 +176,7 @@ mod tests {
         Witness {
             in_band: 10,
             beside: 0,
+            is_unlocked: false,
             recovered: vec![recovered(30, &[(15, 20)])],
             retired: vec![(1, 4)],
         }
@@ -204,6 +205,7 @@ mod tests {
         let witness = Witness {
             in_band: 2,
             beside: 3,
+            is_unlocked: false,
             recovered: vec![
                 recovered(30, &[(22, 25), (5, 9), (8, 12), (9, 7), (29, u64::MAX)]),
                 recovered(24, &[(1, 5), (7, 23)]),

@@ -106,6 +106,7 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
         }
         let mut witness = witnesses.remove(&run).unwrap_or_default();
         witness.beside = beside.highest(storage, run, &parts);
+        witness.is_unlocked = liveness.is_none();
         let mut found = RunSurvey::assemble(run, known, parts, witness.clone(), None);
         if liveness.is_none() && matches!(scope, Scope::All) && found.is_open() {
             let owner = found.opened.as_ref().map(|opened| &opened.owner);
