@@ -313,18 +313,26 @@ fn kill_recovery(mut scene: Scene) -> u64 {
     unreachable!("a recovery without end")
 }
 
-/// What later runs put on record about a run that died.
-fn recovered(plain: &Plain, dead: RunId) -> Vec<Vec<u8>> {
+/// What later runs put on record about a run that died, but for the time when they did.
+fn recovered(plain: &Plain, dead: RunId) -> Vec<Vec<u64>> {
     let records = plain.runs.values().flat_map(|records| records.values());
     let records = records.filter(|record| record.kind == RUN_RECOVERED);
-    let is_about = |payload: &Vec<u8>| {
-        let mut rest = payload.as_slice();
-        varint(&mut rest) == Some(u64::from(dead.generation.0))
-            && varint(&mut rest) == Some(dead.random)
+    let said = |payload: &[u8]| {
+        let mut rest = payload;
+        let mut numbers = |count: u64| -> Vec<u64> {
+            let numbers = (0..count).map(|_| varint(&mut rest));
+            numbers.collect::<Option<_>>().expect("the record is whole")
+        };
+        // Of which run, where it ended, and the ranges that are missing.
+        let mut said = numbers(6);
+        let ranges = said.last().copied().unwrap_or(0);
+        said.extend(numbers(2 * ranges));
+        said
     };
+    let about = [u64::from(dead.generation.0), dead.random];
     records
-        .map(|r| r.payload.clone())
-        .filter(is_about)
+        .map(|record| said(&record.payload))
+        .filter(|said| said.starts_with(&about))
         .collect()
 }
 

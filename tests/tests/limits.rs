@@ -91,7 +91,7 @@ fn a_full_disk_refuses_typed_and_works_again_when_there_is_room() {
 fn a_read_only_directory_refuses_writers_and_serves_readers() {
     if can_mount("read-only directory") {
         let write = "mount -t tmpfs -o size=5m tmpfs \"$1\"
-            \"$3\" \"$1/journal\" 1 1 3 1 65536 5 0 0 > \"$1/answers\"
+            \"$3\" \"$1/journal\" 1 1 3 1 65536 5 0 0 0 > \"$1/answers\"
             grep -q c \"$1/answers\"
             mount -o remount,ro \"$1\"";
         // The child that writes it is beside the one that meets the limit.

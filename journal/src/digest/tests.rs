@@ -33,6 +33,7 @@ fn add(builder: &mut DigestBuilder, kind: RecordKind, len: usize, payload: &[u8]
         header: &header,
         payload,
         is_found: false,
+        is_doubted: false,
     });
 }
 

@@ -278,9 +278,11 @@ pub(in crate::recovery) fn note(
         RecordKind::SEAL => {
             let seal: Seal = system::decode(payload)?;
             let own = own_seq(seal.last_seq, seq_low)?;
-            claims.seal = Some(own);
-            claims.next_segment = seal.next_segment;
             claims.witness(seal.durable_seq, own);
+            if !seen.is_doubted {
+                claims.seal = Some(own);
+                claims.next_segment = seal.next_segment;
+            }
         }
         RecordKind::RUN_CLOSE => {
             let close: RunClose<'_> = system::decode(payload)?;

@@ -130,7 +130,7 @@ const END_ROWS: &[Row<EndSight>] = &[
     },
     Row {
         how: "died while the segment was being prepared, or it was never used",
-        fits: |s| s.is_unused() && (s.is_live || !s.is_cut && !s.is_hollow),
+        fits: |s| s.is_unused() && (s.is_live || !s.is_cut && !s.is_emptied()),
         verdict: Verdict::Sound,
     },
     Row {
@@ -140,7 +140,7 @@ const END_ROWS: &[Row<EndSight>] = &[
     },
     Row {
         how: "emptied by somebody else: its header was durable before a seal could name it",
-        fits: |s| s.is_unused() && s.is_hollow && !s.is_cut && !s.is_live,
+        fits: |s| s.is_unused() && s.is_emptied() && !s.is_cut && !s.is_live,
         verdict: Verdict::Damage,
     },
     Row {
@@ -210,6 +210,11 @@ impl EndSight {
     /// The next segment begins with the very number that is due here.
     fn goes_on(&self) -> bool {
         self.is_followed && !self.is_missing()
+    }
+
+    /// It was whole once. One that could not be made is stepped over: the next one takes its place.
+    fn is_emptied(&self) -> bool {
+        self.is_hollow && !self.goes_on()
     }
 
     /// Nothing is known to come behind it.
@@ -367,7 +372,7 @@ mod tests {
         let sights = end_sights().into_iter();
         let is_lost = |s: &EndSight| !s.is_live && !s.is_sealed && s.behind == Bytes::Zeros;
         for sight in sights.filter(|s| is_lost(s) && s.missing == Missing::None) {
-            let is_emptied = sight.is_hollow && !sight.has_frames;
+            let is_emptied = sight.is_hollow && !sight.has_frames && !sight.is_followed;
             if sight.is_cut || is_emptied {
                 assert_eq!(end_verdict(sight), Verdict::Damage, "{sight:?}");
             }

@@ -80,6 +80,7 @@ impl Held<'_> {
             header: &self.header,
             payload: if is_own { &[] } else { self.payload },
             is_found: false,
+            is_doubted: false,
         });
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) payload: &'a [u8],
     /// No frame or header in front of it led there: a search did.
     pub(crate) is_found: bool,
+    /// A `Seal` that was found, but ends nothing: what is behind it is not what follows an end.
+    pub(crate) is_doubted: bool,
 }
 
 /// Walks the frames of `file` from its header pages to its end, and shows those that say anything
@@ -168,12 +170,11 @@ impl Scanner<'_> {
         let walked = match self.found_end {
             None => walk_frames(rest, due, how, visit),
             Some(_) => walk_frames(rest, due, how, &mut |seen| {
-                if ending.counts(seen) {
-                    visit(&Seen {
-                        is_found: true,
-                        ..*seen
-                    });
-                }
+                visit(&Seen {
+                    is_found: true,
+                    is_doubted: ending.doubts(seen),
+                    ..*seen
+                });
             }),
         };
         island.end = walked.due.offset;
@@ -292,10 +293,12 @@ impl Scanner<'_> {
             header,
             payload: &payload,
             is_found: self.found_end.is_some(),
+            is_doubted: false,
         };
-        if ending.counts(&seen) {
-            (self.visit)(&seen);
-        }
+        (self.visit)(&Seen {
+            is_doubted: ending.doubts(&seen),
+            ..seen
+        });
         due
     }
 
@@ -368,9 +371,9 @@ impl Ending {
         self.found_end.is_none_or(is_followed_by_zeros) || self.frames_max == offset
     }
 
-    /// Whether what a frame says is to be believed.
-    fn counts(self, seen: &Seen<'_>) -> bool {
-        !is_seal(seen.header) || self.is_end(seen.offset + seen.header.frame_len())
+    /// Whether it is a `Seal` that ends nothing.
+    fn doubts(self, seen: &Seen<'_>) -> bool {
+        is_seal(seen.header) && !self.is_end(seen.offset + seen.header.frame_len())
     }
 }
 

@@ -22,9 +22,11 @@ fn found(file: &dyn StorageFile, input: ScanInput) -> (Vec<At>, Scanned) {
         ..Portion::WHOLE
     };
     let scanned = scan(file, ScanInput { portion, ..input }, &mut |seen| {
-        found.push((seen.offset, seen.header.seq_low));
+        // Seals that do not end the segment are only half believed.
+        if !seen.is_doubted {
+            found.push((seen.offset, seen.header.seq_low));
+        }
     });
-    // Seals that do not end the segment are not shown.
     (found, scanned)
 }
 

@@ -57,12 +57,7 @@ impl AddressSpace {
                 return Ok(free.swap_remove(place));
             }
         }
-        let size = usize::try_from(len).map_err(io::Error::other)?;
-        // SAFETY: the kernel chooses the place, so no memory in use is replaced.
-        let base =
-            unsafe { mmap_anonymous(std::ptr::null_mut(), size, ProtFlags::empty(), NOTHING)? };
-        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Arc::new(Range { base, len }))
+        Ok(Arc::new(Range::reserve(len)?))
     }
 
     fn give_back(&self, range: &Arc<Range>) {
@@ -72,6 +67,26 @@ impl AddressSpace {
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Range>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Range {
+    /// Takes a new range out of the process's address space.
+    fn reserve(len: u64) -> io::Result<Range> {
+        let size = usize::try_from(len).map_err(io::Error::other)?;
+        // SAFETY: the kernel chooses the place, so no memory in use is replaced.
+        let base =
+            unsafe { mmap_anonymous(std::ptr::null_mut(), size, ProtFlags::empty(), NOTHING)? };
+        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Range { base, len })
+    }
+}
+
+/// Whether so much address space is left to the process, as its limit counts it.
+///
+/// # Errors
+/// `OutOfMemory` if it is not.
+pub(crate) fn has_address_space(len: u64) -> io::Result<()> {
+    Range::reserve(len).map(drop)
 }
 
 impl Drop for Range {

@@ -11,6 +11,7 @@ mod process;
 mod whole;
 
 pub use disk::DiskStorage;
+pub(crate) use map::has_address_space;
 #[doc(hidden)]
 pub use whole::{read_whole, retry, write_whole};
 

@@ -172,7 +172,9 @@ impl Scene {
         drop(journal);
         let journal = self.options().open(&self.dir).expect("a journal to open");
         let recovered = journal.recovery().runs().len();
-        assert_eq!(recovered, usize::from(closed.is_err()));
+        // That its owner let go of it could perhaps not be written either; then it is left alone as
+        // long as this process lives.
+        assert!(recovered <= usize::from(closed.is_err()));
         journal.close().expect("a journal to close");
         self.check();
     }

@@ -118,6 +118,7 @@ impl Covered {
                 header: &header,
                 payload,
                 is_found: false,
+                is_doubted: false,
             };
             note(&seen, &mut claims, &mut notes)?;
         }
