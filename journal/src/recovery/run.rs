@@ -176,8 +176,7 @@ impl RunSurvey {
 
     /// Whether anything no crash explains was found.
     pub(crate) fn is_damaged(&self) -> bool {
-        let verdicts = self.findings.iter().map(|finding| finding.verdict);
-        verdicts.into_iter().any(|v| v == Verdict::Damage)
+        self.findings.iter().any(|f| f.verdict == Verdict::Damage)
     }
 
     /// Whether nothing says that it is over: neither it itself nor a later run.
@@ -235,8 +234,7 @@ impl RunSurvey {
             self.miss_beginning(&part, (due.seq, first_seq - 1));
         }
         if first_seq < due.seq {
-            let at = (FRAMES_OFFSET, 0);
-            let reason = DamageReason::SeqGap;
+            let (at, reason) = ((FRAMES_OFFSET, 0), DamageReason::SeqGap);
             let finding = Finding::costless(&part.segment, at, reason);
             self.findings.push(finding);
         }
@@ -251,12 +249,14 @@ impl RunSurvey {
         }
         let due_seq = first_seq + part.scanned.last().map_or(0, |last| u64::from(last) + 1);
         let follower = next.filter(|(next, _)| *next == number.next());
+        // Nothing tells how many are in what may not be read.
+        let is_unread = due.is_unread && part.records == 0;
+        let names_next = part.claims.next_segment.is_some();
         let given_out = match (follower, next) {
-            (Some((_, first)), _) => first,
-            (None, Some(_)) => due_seq,
+            (Some((_, first)), _) if !is_unread => first,
             // What comes behind its seal is missing from the segment that this one names.
-            (None, None) if part.claims.next_segment.is_some() => due_seq,
-            (None, None) => self.witness.highest().saturating_add(1),
+            (None, None) if !is_unread && !names_next => self.witness.highest().saturating_add(1),
+            _ => due_seq,
         };
         let given_out = given_out.max(due_seq);
         let neighbours = (due.is_promised && number == due.segment, follower.is_some());
@@ -265,7 +265,6 @@ impl RunSurvey {
         self.take_notes(&mut part, first_seq);
         let classes = ByteClasses::of(&part, is_header_torn, &verdicts);
         let state = self.state(&part, found_before);
-        let is_promised = part.claims.next_segment.is_some();
         if part.records > 0 {
             let last = Seq::new(due_seq - 1);
             self.last_seq = self.last_seq.max(last);
@@ -279,8 +278,8 @@ impl RunSurvey {
         Due {
             seq: given_out,
             segment: number.next(),
-            is_promised,
-            is_unread: false,
+            is_promised: names_next,
+            is_unread,
         }
     }
 

@@ -9,7 +9,7 @@ use super::survey::{Depth, Scope, Survey, survey};
 use super::testing::{MemoryStorage, SegmentBuilder, run, segment_name};
 use crate::error::Error;
 use crate::event::system::{Retired, RunRecovered};
-use crate::format::RecordKind;
+use crate::format::{FRAMES_OFFSET, RecordKind};
 
 fn small(generation: u32) -> SegmentBuilder {
     let mut builder = SegmentBuilder::new(generation, 1, 1, 0);
@@ -105,6 +105,44 @@ fn files_that_may_not_be_read_are_no_damage() {
         assert_eq!((found.size, found.bytes.sum()), (size, size), "{file}");
         assert_eq!(found.state, SegmentState::Unreadable, "{file}");
         assert!(found.failure.is_some(), "{file}");
+    }
+}
+
+/// What is in a segment that may not be read is not missing from the one behind it.
+#[test]
+fn a_segment_without_records_behind_one_that_may_not_be_read_is_no_damage() {
+    let mut second = SegmentBuilder::new(1, 2, 5, 0);
+    second.raw(0, b"6").raw(0, b"7");
+    let blank = {
+        let mut file = SegmentBuilder::new(1, 3, 9, 0).file();
+        file[usize::try_from(FRAMES_OFFSET).unwrap()..].fill(0);
+        file
+    };
+    for follows in [false, true] {
+        let mut storage = MemoryStorage::default();
+        let mut first = SegmentBuilder::new(1, 1, 1, 0);
+        first.raw(0, b"2").raw(0, b"3");
+        storage.put(&first, first.sealed(Some(2)));
+        storage.put(&second, second.sealed(Some(3)));
+        storage.put(&SegmentBuilder::new(1, 3, 9, 0), blank.clone());
+        if follows {
+            let mut fourth = SegmentBuilder::new(1, 4, 9, 0);
+            fourth.raw(0, b"10");
+            storage.put(&fourth, fourth.file());
+        }
+        // A later run says that the run had eight records.
+        let mut later = SegmentBuilder::new(2, 1, 1, 0);
+        later.recovered(1, 8);
+        storage.put(&later, later.file());
+        storage.unopenable.insert(segment_name(1, 2));
+        let report = report(&storage);
+        assert_eq!(report.loss, Loss::None, "{:?}", report.ranges);
+        assert!(report.ranges.is_empty(), "{:?}", report.ranges);
+        let blank = report
+            .segments
+            .iter()
+            .find(|s| s.file == segment_name(1, 3));
+        assert_eq!(blank.unwrap().state, SegmentState::Empty);
     }
 }
 
