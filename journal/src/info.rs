@@ -31,7 +31,7 @@ pub struct RunInfo {
     pub write_mode: WriteMode,
     /// The last record written.
     pub written: Option<Seq>,
-    /// The last record known durable.
+    /// The last record known durable; none is in a file system in memory.
     pub durable: Option<Seq>,
     /// Bytes written and not yet durable.
     pub backlog_bytes: u64,

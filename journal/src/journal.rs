@@ -158,7 +158,7 @@ impl Journal {
         self.door.slot.sync()
     }
 
-    /// The last record known durable; `None` if none is.
+    /// The last record known durable; `None` if none is, as in a file system in memory.
     #[must_use]
     pub fn durable(&self) -> Option<Seq> {
         self.door.slot.durable()

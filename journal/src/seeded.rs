@@ -209,6 +209,8 @@ bugs! {
     IntervalOverflows,
     /// Wakers are called by whoever ran the sync, and may panic there.
     WakerInsideLock,
+    /// What was synced in a file system in memory is called durable.
+    TmpfsCalledDurable,
 }
 
 /// The wrong value in a library that has this bug, else the right one.

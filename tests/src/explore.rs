@@ -38,6 +38,8 @@ pub struct Plan {
     pub has_faults: bool,
     /// Somebody else moves and removes what the journal has.
     pub has_meddlers: bool,
+    /// The disk is a file system in memory, where power is not lost: nothing would be left.
+    pub is_in_memory: bool,
     /// The disk breaks its word.
     pub bug: Option<Bug>,
 }
@@ -54,6 +56,7 @@ impl Plan {
             },
             has_faults,
             has_meddlers: false,
+            is_in_memory: false,
             bug: None,
         }
     }

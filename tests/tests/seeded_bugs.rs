@@ -32,6 +32,7 @@ fn hunt(bug: Bug, has_faults: bool) -> Option<(u64, String)> {
             },
             has_faults,
             has_meddlers: bug == Bug::NameResolvedAnew,
+            is_in_memory: false,
             bug: None,
         };
         let outcome = explore(Plan {

@@ -46,6 +46,11 @@ impl RecordKind {
         )
     }
 
+    /// Whether it is kept for notes of later versions about the journal.
+    pub(crate) fn is_to_come(self) -> bool {
+        matches!(self.0, 96..=119)
+    }
+
     /// What one of the library's own notes about the journal is called; `None` for any other kind.
     #[must_use]
     pub fn system_name(self) -> Option<&'static str> {

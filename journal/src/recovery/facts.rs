@@ -48,7 +48,7 @@ pub enum Loss {
     None,
     /// Only an end that was never seen durable.
     Tail,
-    /// Anything durable was lost or damaged.
+    /// Anything durable, or in a file system in memory written, was lost or damaged.
     Damage,
 }
 

@@ -12,6 +12,7 @@ pub(super) struct Fates {
     /// How often an answer may still be split. Gaps that share no number split it once for each
     /// of the ranges; only forged numbers make more of it.
     splits_left: usize,
+    is_in_memory: bool,
 }
 
 /// Numbers from one on, up to the next range.
@@ -54,6 +55,7 @@ impl Fates {
         Fates {
             splits_left: ranges.len(),
             ranges,
+            is_in_memory: witness.is_in_memory,
         }
     }
 
@@ -74,7 +76,10 @@ impl Fates {
             if from > last || (at > 0 && self.splits_left == 0) {
                 break;
             }
-            let fate = range.fate(may_be_retired);
+            let fate = match range.fate(may_be_retired) {
+                Fate::Durable if self.is_in_memory => Fate::Written,
+                fate => fate,
+            };
             if let Some(before) = split.last_mut() {
                 self.splits_left -= 1;
                 if before.2 == fate {
@@ -179,6 +184,7 @@ mod tests {
             is_unlocked: false,
             recovered: vec![recovered(30, &[(15, 20)])],
             retired: vec![(1, 4)],
+            is_in_memory: false,
         }
     }
 
@@ -201,6 +207,17 @@ mod tests {
     }
 
     #[test]
+    fn what_was_in_memory_had_been_written() {
+        let witness = Witness {
+            is_in_memory: true,
+            ..witness()
+        };
+        assert_eq!((witness.durable(), witness.highest()), (0, 30));
+        let expected = vec![(4, 4, Fate::Retired), (5, 5, Fate::Written)];
+        assert_eq!(Fates::of(&witness).split(4, 5, true), expected);
+    }
+
+    #[test]
     fn fates_are_what_the_witnesses_say_number_by_number() {
         let witness = Witness {
             in_band: 2,
@@ -212,6 +229,7 @@ mod tests {
                 recovered(0, &[(0, 50)]),
             ],
             retired: vec![(11, 12), (12, 13), (40, 39), (60, u64::MAX)],
+            is_in_memory: false,
         };
         let is_in = |seq: u64, range: &(u64, u64)| (range.0..=range.1).contains(&seq);
         for seq in 1..100 {

@@ -23,6 +23,7 @@ impl RunSurvey {
         for (first, last, fate) in missing {
             let verdict = gap_verdict(GapSight {
                 is_live: self.is_live(),
+                is_half_done: false,
                 between: Between::NoFile,
                 missing: fate.into(),
             });
@@ -109,6 +110,7 @@ impl RunSurvey {
         let bytes = bytes_of(Some(stretch));
         let sight = GapSight {
             is_live: self.is_live(),
+            is_half_done: self.is_half_done(Some(stretch)),
             between: Between::These(bytes),
             missing: Missing::None,
         };
@@ -151,6 +153,7 @@ impl RunSurvey {
             is_hollow: is_named && !has_page(segment.header),
             is_live: self.is_live(),
             is_followed,
+            is_half_done: self.is_half_done(tail),
             behind: bytes_of(tail),
             missing: Missing::None,
         };
@@ -193,6 +196,13 @@ impl RunSurvey {
             });
         }
         verdict
+    }
+
+    /// In memory nothing but the end of its process leaves an append unfinished, and that takes
+    /// nothing else away.
+    fn is_half_done(&self, place: Option<&Stretch>) -> bool {
+        let is_blank = bytes_of(place) == Bytes::Zeros;
+        self.witness.is_in_memory && (is_blank || place.is_some_and(|s| s.is_unfinished))
     }
 
     /// One finding for each fate among the missing numbers; gives the worst verdict.

@@ -245,7 +245,7 @@ pub(in crate::recovery) fn note(
 ) -> Option<()> {
     let seq_low = seen.header.seq_low;
     let payload = seen.payload;
-    if seen.header.is_later() {
+    if seen.header.is_later() || seen.header.kind.is_to_come() {
         notes.later_kinds += 1;
         return Some(());
     }

@@ -38,6 +38,9 @@ pub struct Report {
     pub believed: u64,
     /// Caches that were believed at first told otherwise, so that everything was read.
     pub contradicted: bool,
+    /// Records of kinds that only a later version knows. Serialised only where there are any.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub later_kinds: u64,
     /// Every file that is, or might be, a segment.
     pub segments: Vec<SegmentReport>,
     /// Every place that is not as it should be.
@@ -126,7 +129,7 @@ pub struct DamagedRange {
     pub first_missing: Option<Seq>,
     /// Last one; `None` also if it is not known how many were given out.
     pub last_missing: Option<Seq>,
-    /// Whether a witness proves that the missing records were durable.
+    /// Whether a witness proves that the missing records were durable: in memory none ever was.
     pub durable: bool,
     /// First and last number of valid frames that are no records, for others behind them
     /// contradict them. Serialised only where there are any.
@@ -155,7 +158,7 @@ pub struct RunReport {
     /// The format version it is of, if it is `unsupported` for that. Serialised only then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
-    /// The last sequence number known to have been durable.
+    /// The last sequence number known to have been durable; none is in a file system in memory.
     pub durable_seq: Option<Seq>,
     /// The last one of an intact record.
     pub last_seq: Option<Seq>,
@@ -214,6 +217,7 @@ impl Report {
             tail_bytes: 0,
             believed: 0,
             contradicted: false,
+            later_kinds: 0,
             segments: Vec::new(),
             ranges: Vec::new(),
             runs: Vec::new(),
@@ -276,6 +280,7 @@ impl Report {
         }
         for segment in &run.segments {
             self.counts.recovered += segment.part.records;
+            self.later_kinds += segment.part.notes.later_kinds;
             self.believed += u64::from(!segment.part.is_verified);
             let reason = reasons.get(&segment.part.segment.number).copied();
             self.segments.push(segment_report(segment, reason));
@@ -294,7 +299,7 @@ impl Report {
         {
             let count = match missing.fate {
                 Fate::Durable => &mut self.counts.lost_durable,
-                Fate::Unwitnessed => &mut self.counts.lost_unwitnessed,
+                Fate::Written | Fate::Unwitnessed => &mut self.counts.lost_unwitnessed,
                 Fate::Retired => &mut self.counts.retired,
             };
             *count = count.saturating_add((last - missing.first).saturating_add(1));
@@ -308,8 +313,7 @@ impl Report {
         // Bytes past the end of a file count as zeros, so a frame may end behind it.
         let segments = &run.segments;
         let at = segments.binary_search_by_key(&finding.segment, |s| s.part.segment.number);
-        let file = at.ok().and_then(|at| segments.get(at));
-        let file = file.map(|segment| &segment.part.segment);
+        let file = at.ok().and_then(|at| Some(&segments.get(at)?.part.segment));
         let len_max = file.map_or(finding.len, |s| s.len.saturating_sub(finding.offset));
         self.ranges.push(DamagedRange {
             file: finding.file.clone(),

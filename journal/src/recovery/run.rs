@@ -12,7 +12,7 @@ use super::numbering::number;
 use super::part::{Opened, Part, Recovered};
 use super::refusals::Refusals;
 use super::verdict::Verdict;
-use super::witness::{Fate, Witness};
+use super::witness::Witness;
 use crate::error::DamageReason;
 use crate::event::system::{Clocks, RunRecovered};
 use crate::format::{FRAMES_OFFSET, seq_from};
@@ -122,6 +122,7 @@ impl RunSurvey {
     ) -> RunSurvey {
         parts.sort_by_key(|part| part.segment.number);
         let firsts = number(&mut parts, begin);
+        witness.note_place(&parts);
         witness.in_band = in_band(&parts, &firsts).min(in_band_max.unwrap_or(u64::MAX));
         let mut survey = RunSurvey {
             run,
@@ -189,7 +190,7 @@ impl RunSurvey {
     pub(crate) fn to_record(&self) -> RunRecovered {
         // What only files beside the segments prove durable must be proved by this record then.
         let is_proved = |missing: &MissingRange| {
-            missing.fate == Fate::Durable && missing.first > self.witness.in_band
+            missing.fate.is_proved() && missing.first > self.witness.in_band
         };
         let missing = self.findings.iter().filter_map(|finding| finding.missing);
         let missing = missing.filter(|missing| !is_proved(missing));

@@ -27,7 +27,7 @@ use crate::format::FileName;
 use crate::own_thread::without_signals;
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
-use crate::storage::{Entry, Storage};
+use crate::storage::{Entry, FileSystem, Storage};
 
 /// Which runs to look at.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +97,7 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
         }
     }
     let mut runs = Vec::with_capacity(parts.len());
+    let is_in_memory = FileSystem::is_memory(storage.file_system_type());
     for (run, parts) in parts {
         let liveness = liveness.get(&run).copied().flatten();
         let known = liveness.unwrap_or(Liveness::Dead);
@@ -107,10 +108,10 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
         let mut witness = witnesses.remove(&run).unwrap_or_default();
         witness.beside = beside.highest(storage, run, &parts);
         witness.is_unlocked = liveness.is_none();
+        witness.is_in_memory = is_in_memory;
         let mut found = RunSurvey::assemble(run, known, parts, witness.clone(), None);
         if liveness.is_none() && matches!(scope, Scope::All) && found.is_open() {
-            let owner = found.opened.as_ref().map(|opened| &opened.owner);
-            found.liveness = prober.without_file(owner);
+            found.liveness = prober.without_file(found.opened.as_ref().map(|o| &o.owner));
         }
         runs.push(look_again(storage, found, witness));
     }

@@ -8,7 +8,7 @@ use super::witness::Fate;
 pub(crate) enum Verdict {
     /// As it should be.
     Sound,
-    /// Its owner is still writing there.
+    /// Its owner is still writing there, or died while it did and lost nothing else.
     InFlight,
     /// A crash explains it, and nothing lost there was ever seen durable.
     Torn,
@@ -33,6 +33,8 @@ pub(crate) struct EndSight {
     pub(crate) is_live: bool,
     /// The next segment is there.
     pub(crate) is_followed: bool,
+    /// In a file system in memory, an append that was not finished explains what is there.
+    pub(crate) is_half_done: bool,
     /// What is behind the last intact frame.
     pub(crate) behind: Bytes,
     /// The worst fate of the numbers known to be missing there.
@@ -43,6 +45,8 @@ pub(crate) struct EndSight {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GapSight {
     pub(crate) is_live: bool,
+    /// As in an [`EndSight`].
+    pub(crate) is_half_done: bool,
     /// What is between them.
     pub(crate) between: Between,
     /// The fate of the missing numbers.
@@ -72,13 +76,14 @@ pub(crate) enum Missing {
     None,
     Retired,
     Unwitnessed,
+    /// Proved durable, or in memory written.
     Durable,
 }
 
 impl From<Fate> for Missing {
     fn from(fate: Fate) -> Missing {
         match fate {
-            Fate::Durable => Missing::Durable,
+            Fate::Durable | Fate::Written => Missing::Durable,
             Fate::Retired => Missing::Retired,
             Fate::Unwitnessed => Missing::Unwitnessed,
         }
@@ -176,13 +181,18 @@ const END_ROWS: &[Row<EndSight>] = &[
     },
     Row {
         how: "the process died inside an append, or power failed before a sync",
-        fits: |s| s.is_still() && s.behind == Bytes::NotZeros && s.is_last(),
+        fits: |s| s.is_inside() && !s.is_half_done,
         verdict: Verdict::Torn,
     },
     Row {
         how: "power failed before a sync, but records of the next segment reached the disk",
-        fits: |s| s.is_still() && s.behind != Bytes::Unread && s.is_missing(),
+        fits: |s| s.is_overtaken() && !s.is_half_done,
         verdict: Verdict::Torn,
+    },
+    Row {
+        how: "the process died inside an append, where a power failure would have left nothing",
+        fits: |s| (s.is_inside() || s.is_overtaken()) && s.is_half_done,
+        verdict: Verdict::InFlight,
     },
 ];
 
@@ -205,6 +215,16 @@ impl EndSight {
     /// Open, of its full length, its owner gone.
     fn is_still(&self) -> bool {
         self.is_open() && !self.is_cut && !self.is_live
+    }
+
+    /// Something was written behind the last frame, and nothing more.
+    fn is_inside(&self) -> bool {
+        self.is_still() && self.behind == Bytes::NotZeros && self.is_last()
+    }
+
+    /// Records behind it are there.
+    fn is_overtaken(&self) -> bool {
+        self.is_still() && self.behind != Bytes::Unread && self.is_missing()
     }
 
     /// The next segment begins with the very number that is due here.
@@ -265,8 +285,13 @@ const GAP_ROWS: &[Row<GapSight>] = &[
         verdict: Verdict::InFlight,
     },
     Row {
+        how: "the process died inside an append, and another thread's behind it was finished",
+        fits: |s| !s.is_live && s.is_unsynced() && s.is_half_done,
+        verdict: Verdict::InFlight,
+    },
+    Row {
         how: "un-synced records reach the disk in any order",
-        fits: |s| !s.is_live && s.is_unsynced(),
+        fits: |s| !s.is_live && s.is_unsynced() && !s.is_half_done,
         verdict: Verdict::Torn,
     },
 ];
@@ -283,6 +308,7 @@ mod tests {
     use super::*;
 
     const BYTES: [Bytes; 3] = [Bytes::Zeros, Bytes::NotZeros, Bytes::Unread];
+    const BOOLS: [u8; 4] = [0, 1, 2, 3];
     const MISSING: [Missing; 4] = [
         Missing::None,
         Missing::Retired,
@@ -301,7 +327,7 @@ mod tests {
 
     fn end_sights() -> Vec<EndSight> {
         let mut sights = Vec::new();
-        for bits in 0..64 {
+        for bits in 0..128 {
             for behind in BYTES {
                 for missing in MISSING {
                     sights.push(EndSight {
@@ -311,6 +337,7 @@ mod tests {
                         is_live: bits & 8 != 0,
                         is_followed: bits & 16 != 0,
                         is_hollow: bits & 32 != 0,
+                        is_half_done: bits & 64 != 0,
                         behind,
                         missing,
                     });
@@ -325,9 +352,10 @@ mod tests {
         let betweens = BYTES.map(Between::These);
         for between in betweens.into_iter().chain([Between::NoFile]) {
             for missing in MISSING {
-                for is_live in [false, true] {
+                for (is_live, is_half_done) in BOOLS.map(|b| (b & 1 != 0, b & 2 != 0)) {
                     sights.push(GapSight {
                         is_live,
+                        is_half_done,
                         between,
                         missing,
                     });

@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::part::{Part, Recovered};
+use crate::seeded::{self, Bug};
 use crate::seq::RunId;
+use crate::storage::FileSystem;
 
 /// What became of a missing sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fate {
     /// A witness proves that its record was durable: it was lost to damage.
     Durable,
+    /// A witness proves that its record had been written, in a file system in memory, where nothing
+    /// is durable: it was lost to damage.
+    Written,
     /// Retention removed its record, and a record says so.
     Retired,
     /// Nothing proves that its record was durable: a crash can explain the loss.
@@ -29,11 +34,38 @@ pub(crate) struct Witness {
     pub(crate) recovered: Vec<Recovered>,
     /// What retention removed, first and last of each range.
     pub(crate) retired: Vec<(u64, u64)>,
+    /// The run was written in a file system in memory: what else would be proved durable is
+    /// proved to have been written, and power loss leaves nothing.
+    pub(crate) is_in_memory: bool,
+}
+
+impl Fate {
+    /// Whether a witness proves that the record was there.
+    pub(crate) fn is_proved(self) -> bool {
+        matches!(self, Fate::Durable | Fate::Written)
+    }
 }
 
 impl Witness {
+    /// Takes from the run itself, if it tells, where it was written; else it was where it is now.
+    pub(super) fn note_place(&mut self, parts: &[Part]) {
+        let opened = parts.iter().find_map(|part| part.notes.open.as_ref());
+        if let Some(opened) = opened {
+            self.is_in_memory = FileSystem::is_memory(opened.owner.file_system);
+        }
+        self.is_in_memory &= !seeded::has(Bug::TmpfsCalledDurable);
+    }
+
     /// The highest sequence number known to have been durable, 0 for none.
     pub(crate) fn durable(&self) -> u64 {
+        match self.is_in_memory {
+            true => 0,
+            false => self.proved(),
+        }
+    }
+
+    /// The highest one known to have been there: durable, or in memory written.
+    fn proved(&self) -> u64 {
         let recovered = self.recovered.iter().map(|r| r.last_seq);
         let in_files = self.in_band.max(self.beside);
         recovered.max().unwrap_or(0).max(in_files)
@@ -42,7 +74,7 @@ impl Witness {
     /// The highest sequence number known to have been given out and then removed or made durable.
     pub(crate) fn highest(&self) -> u64 {
         let retired = self.retired.iter().map(|(_, last)| *last);
-        retired.max().unwrap_or(0).max(self.durable())
+        retired.max().unwrap_or(0).max(self.proved())
     }
 }
 

@@ -69,6 +69,18 @@ impl Scanner<'_> {
         }
     }
 
+    /// Whether all that is sure of the frame at this place is that it was begun, if that.
+    pub(super) fn is_unfinished(&mut self, offset: u64, content_end: u64) -> bool {
+        let mut header = [0; FRAME_HEADER_LEN];
+        let len = u64::try_from(header.len()).unwrap_or(0);
+        if content_end <= offset + len {
+            return true;
+        }
+        let read = self.window.fill(&mut header, offset);
+        let is_begun = |header: HopHeader| header.is_begun(self.input.seed, offset);
+        read.is_ok() && HopHeader::decode(header).is_none_or(is_begun)
+    }
+
     /// The header at this place, if it has the number due.
     fn hop_header(&mut self, due: Due) -> Option<HopHeader> {
         let bytes = self.window.at(due.offset, FRAME_HEADER_LEN).ok()?;

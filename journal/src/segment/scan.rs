@@ -338,6 +338,7 @@ impl Scanner<'_> {
             end: bad.to.min(end),
             reason: DamageReason::IoError,
         }));
+        let is_unfinished = self.is_unfinished(due.offset, content_end.min(end));
         self.scanned.stretches.push(Stretch {
             offset: due.offset,
             end,
@@ -346,6 +347,7 @@ impl Scanner<'_> {
             due: due.relative,
             next: next.map(|next| u32::try_from(next.relative).unwrap_or(u32::MAX)),
             has_unread: self.scanned.unread.len() > before,
+            is_unfinished,
         });
     }
 }

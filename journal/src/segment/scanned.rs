@@ -54,6 +54,8 @@ pub(crate) struct Stretch {
     pub(crate) next: Option<u32>,
     /// Part of it could not be, or was not, read.
     pub(crate) has_unread: bool,
+    /// It begins where the header of a frame is not there, or says that it was only begun.
+    pub(crate) is_unfinished: bool,
 }
 
 /// Valid frames that are no records, for frames behind them say otherwise; perhaps with other bytes
@@ -90,6 +92,7 @@ impl Scanned {
                 due: 0,
                 next: None,
                 has_unread: true,
+                is_unfinished: false,
             }],
             unread: vec![Unread {
                 offset: FRAMES_OFFSET,

@@ -61,6 +61,11 @@ impl<'a> Window<'a> {
         self.bytes = bytes;
     }
 
+    /// Reads bytes past the window, which stays where it is.
+    pub(super) fn fill(&mut self, bytes: &mut [u8], offset: u64) -> Result<(), Unreadable> {
+        self.source.fill(bytes, offset)
+    }
+
     /// `want` bytes at `offset`, and whatever more of the file the window holds behind them.
     pub(super) fn at(&mut self, offset: u64, want: usize) -> Result<&[u8], Unreadable> {
         if !self.covers(offset, want) {

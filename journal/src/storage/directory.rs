@@ -253,14 +253,11 @@ impl Directory {
     /// Tells the file system by the magic number statfs gives:
     /// <https://man7.org/linux/man-pages/man2/statfs.2.html>.
     pub(super) fn file_system(&self) -> FileSystem {
-        let Ok(facts) = rustix::fs::fstatfs(&self.dir) else {
-            return FileSystem::Other;
-        };
-        match i128::from(facts.f_type) {
+        match self.file_system_type() {
             0xEF53 => FileSystem::Ext4,
             0x5846_5342 => FileSystem::Xfs,
             0x9123_683E => FileSystem::Btrfs,
-            0x0102_1994 | 0x8584_58F6 => FileSystem::Memory,
+            number if FileSystem::is_memory(number) => FileSystem::Memory,
             _ => FileSystem::Other,
         }
     }

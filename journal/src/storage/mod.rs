@@ -318,6 +318,16 @@ pub enum FileSystem {
     Other,
 }
 
+impl FileSystem {
+    /// Whether this number of statfs(2) is that of one in memory.
+    pub(crate) fn is_memory(number: u64) -> bool {
+        matches!(number, TMPFS | RAMFS)
+    }
+}
+
+const TMPFS: u64 = 0x0102_1994;
+const RAMFS: u64 = 0x8584_58F6;
+
 /// What a successful sync is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -27,7 +27,7 @@ impl Core {
         CoreFacts {
             run: self.run,
             written: Seq::new(self.written()),
-            durable: Seq::new(self.watermark.durable()),
+            durable: self.durable_here(),
             backlog_bytes: self.backlog_bytes(),
             segment: self.controls.active().number,
             is_stuck: self.check_process().is_ok() && lock(&self.stuck).is_long(Instant::now()),

@@ -203,7 +203,7 @@ impl Slot {
 
     pub(crate) fn durable(&self) -> Option<Seq> {
         let (core, opening) = self.current().ok()?;
-        Some(core.durable()?.in_opening(opening))
+        Some(core.durable_here()?.in_opening(opening))
     }
 
     /// What is settled about a number of a run that failed.

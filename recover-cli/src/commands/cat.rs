@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use trace_journal::event::Action;
-use trace_journal::{Error, Event, Gap, Item, Record, Records};
+use trace_journal::{Error, Event, Fate, Gap, Item, Record, Records};
 
 use super::{finish, open, resolve};
 use crate::addresses::Addresses;
@@ -157,10 +157,10 @@ fn words(run: &str, gap: &Gap) -> String {
     let last = gap
         .last
         .map_or_else(|| "?".to_owned(), |last| last.to_string());
-    let durable = if gap.is_durable() {
-        "durable"
-    } else {
-        "never seen durable"
+    let durable = match gap.fate {
+        Fate::Durable => "durable",
+        Fate::Written => "written, in memory",
+        _ => "never seen durable",
     };
     let reason = gap.reason.code();
     format!("{run}:{}..{last}  missing, {durable}: {reason}", gap.first)

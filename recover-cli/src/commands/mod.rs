@@ -137,10 +137,11 @@ fn finish(dir: &Path, report: &Report, count: usize) -> Outcome<Exit> {
         ));
     }
     if exit == Exit::Lost && report.loss == Loss::Damage {
-        let (program, lost) = (program(), report.counts.lost_durable);
-        let lost = match lost {
-            0 => "records may be lost".to_owned(),
-            lost => counted(lost, "durable record lost", "durable records lost"),
+        let program = program();
+        let lost = match (report.counts.lost_durable, report.counts.lost_unwitnessed) {
+            (0, 0) => "records may be lost".to_owned(),
+            (0, lost) => counted(lost, "record lost", "records lost"),
+            (lost, _) => counted(lost, "durable record lost", "durable records lost"),
         };
         let at = shown(dir);
         say(&format!(

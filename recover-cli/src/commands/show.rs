@@ -96,7 +96,7 @@ fn lost(snapshot: &Snapshot) -> Option<&'static str> {
         Loss::None if snapshot.refused() > 0 => None,
         Loss::None => Some("nothing"),
         Loss::Tail => Some("at most an end that was never seen durable"),
-        Loss::Damage => Some("DURABLE RECORDS OR PARTS OF THEM: see the report of `recover`"),
+        Loss::Damage => Some("RECORDS OR PARTS OF THEM: see the report of `recover`"),
     }
 }
 

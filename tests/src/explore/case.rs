@@ -108,6 +108,7 @@ impl fmt::Display for Case {
             _ => "positioned",
         };
         let faults = match (self.plan.has_meddlers, self.plan.has_faults) {
+            _ if self.plan.is_in_memory => "memory",
             (true, _) => "meddled",
             (false, true) => "faults",
             (false, false) => "none",
@@ -146,11 +147,13 @@ impl FromStr for Case {
             },
             has_faults: false,
             has_meddlers: false,
+            is_in_memory: false,
             bug: None,
         });
         let others = parts.next().ok_or_else(wrong)?;
         case.plan.has_faults = others == "faults";
         case.plan.has_meddlers = others == "meddled";
+        case.plan.is_in_memory = others == "memory";
         for part in parts {
             match part.split_once('=').ok_or_else(wrong)? {
                 ("steps", steps) => {
@@ -191,6 +194,7 @@ mod tests {
             "4294967349/positioned/none/steps=0,3,9",
             "7/mapped/none/steps=1/crash=1.12.torn",
             "7/positioned/meddled",
+            "7/mapped/memory",
         ] {
             assert_eq!(text.parse::<Case>().unwrap().to_string(), text);
         }

@@ -180,7 +180,8 @@ impl Explorer {
         let promised = oracle.key();
         for way in Way::ALL {
             let at = CrashPoint { step, change, way };
-            if self.only.is_some_and(|only| only != at) {
+            let is_elsewhere = self.plan.is_in_memory && way != Way::Kill;
+            if is_elsewhere || self.only.is_some_and(|only| only != at) {
                 continue;
             }
             lock(&self.place).point = Some(at);
@@ -236,6 +237,9 @@ impl Explorer {
         }
         let shown = self.shown(disk, key)?;
         oracle.check(&shown, end)?;
+        if self.plan.is_in_memory && end == End::Kill {
+            shown.is_of_memory()?;
+        }
         let mut tally = lock(&self.tally);
         let count = tally.of(way);
         count.distinct += 1;

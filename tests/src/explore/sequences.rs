@@ -132,6 +132,7 @@ impl Sequence {
             mode: self.mode,
             has_faults: false,
             has_meddlers: false,
+            is_in_memory: false,
             bug: None,
         };
         let steps = self.steps();

@@ -11,7 +11,7 @@ use super::case::Way;
 use super::crash::{Explorer, open};
 use crate::oracle::Truth;
 use crate::random::Random;
-use crate::simdisk::{Faults, Image, Process, SimDisk, Style};
+use crate::simdisk::{Faults, Image, Process, SimDisk, Style, TMPFS};
 use crate::workload::Sent;
 
 /// A program with a journal.
@@ -42,6 +42,9 @@ impl<'e> Workload<'e> {
     pub(super) fn new(explorer: &'e Arc<Explorer>) -> Workload<'e> {
         let disk = SimDisk::new(Random::part(explorer.plan.seed, 3));
         disk.set_bug(explorer.plan.bug);
+        if explorer.plan.is_in_memory {
+            disk.set_file_system(TMPFS);
+        }
         let mut workload = Workload {
             explorer,
             watched: disk.clone(),
@@ -73,6 +76,10 @@ impl<'e> Workload<'e> {
                 self.explorer.crash(&program.disk);
             }
             self.explorer.crash(&self.disk);
+            let is_durable = |program: &Program| program.journal.durable().is_some();
+            if self.explorer.plan.is_in_memory && self.programs.iter().any(is_durable) {
+                done = Err("in memory a journal calls records durable".to_owned());
+            }
             if let Some(foul) = self.disk.foul() {
                 done = done.and(Err(foul));
             }
@@ -93,6 +100,7 @@ impl<'e> Workload<'e> {
                 self.disk.set_faults(faults);
                 return Ok(());
             }
+            Act::PowerLoss(_) if self.explorer.plan.is_in_memory => return Ok(()),
             Act::PowerLoss(style) => return self.power_loss(style),
             Act::Read => return self.read(),
             Act::Start if self.programs.len() < 2 => return self.start(),

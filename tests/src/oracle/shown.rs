@@ -20,6 +20,8 @@ pub struct Shown {
     pub missing: u64,
     /// Missing records that are reported to have been durable.
     pub lost_durable: u64,
+    /// Something is said to be, or to have been, durable.
+    pub says_durable: bool,
     /// The report, in short.
     pub said: String,
     /// A sync had failed before.
@@ -45,11 +47,38 @@ impl Shown {
             loss: report.loss,
             missing: report.missing(),
             lost_durable: report.counts.lost_durable,
+            says_durable: says_durable(&report, &items),
             said: short(&report),
             has_failed_sync: disk.has_failed_sync(),
             plain,
         })
     }
+
+    /// Checks what a kill leaves in memory: nothing reads as if it were missing, and nothing was
+    /// ever durable.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn is_of_memory(&self) -> Result<(), String> {
+        if self.says_durable {
+            return Err(format!(
+                "in memory something is called durable: {}",
+                self.said
+            ));
+        }
+        match self.loss {
+            Loss::None => Ok(()),
+            loss => Err(format!("in memory a kill reads as {loss:?}: {}", self.said)),
+        }
+    }
+}
+
+fn says_durable(report: &Report, items: &[Item]) -> bool {
+    let is_durable = |item: &Item| matches!(item, Item::Gap(gap) if gap.is_durable());
+    report.counts.lost_durable > 0
+        || report.ranges.iter().any(|range| range.durable)
+        || report.runs.iter().any(|run| run.durable_seq.is_some())
+        || items.iter().any(is_durable)
 }
 
 /// Segments that were read before: of most crash states, most segments are the same.

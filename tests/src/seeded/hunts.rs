@@ -111,5 +111,7 @@ MapFailureEndsRun        | polite         | setbacks      | a_segment_that_canno
 FailuresWithoutPause     | polite         | setbacks      | a_segment_that_cannot_be_made
 FailedOpeningLeft        | polite         | setbacks      | an_opening_that_fails
 CutNotNoticed            | durable        | setbacks      | a_live_segment
+TmpfsCalledDurable       | durable        | in_memory     | a_record_that_had
+TmpfsCalledDurable       | durable        | in_memory     | every_kill_in_memory
 WakerInsideLock          | polite         | user_code     | a_waker_that_panics
 ";

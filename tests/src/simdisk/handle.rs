@@ -17,6 +17,7 @@ use super::calls::size;
 use super::fault::{Bug, Need};
 use super::folder::Names;
 use super::opened::{Handle, identity};
+use super::programs::TMPFS;
 use super::{FileId, SimDisk, State};
 
 /// A program that uses the disk.
@@ -286,7 +287,10 @@ impl Storage for Process {
     }
 
     fn durability(&self) -> Durability {
-        Durability::Disk
+        match self.disk.lock().programs.file_system {
+            TMPFS => Durability::None,
+            _ => Durability::Disk,
+        }
     }
 
     fn clocks(&self) -> ClockReading {

@@ -17,7 +17,7 @@ pub use file::{SECTOR, Style};
 pub use folder::Deed;
 pub use handle::Process;
 pub use image::Image;
-pub use programs::{Forked, Locks};
+pub use programs::{Forked, Locks, TMPFS};
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -24,6 +24,9 @@ pub enum Locks {
     Nfs,
 }
 
+/// The number by which tmpfs is known.
+pub const TMPFS: u64 = 0x0102_1994;
+
 /// The programs of a disk.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Programs {

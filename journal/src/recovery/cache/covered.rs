@@ -75,6 +75,7 @@ impl Covered {
             due: self.records,
             next: None,
             has_unread: false,
+            is_unfinished: true,
         });
         Some(Part {
             segment: segment.clone(),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use trace_journal::{Error, Journal, RunId, Seq};
+use trace_journal::{Durability, Error, Journal, RunId, Seq};
 
 use super::open::Opened;
 use super::words::Words;
@@ -121,7 +121,7 @@ impl Counts {
     pub(super) fn summary(&self, dir: &Path, are_durable: bool) -> String {
         let taken = counted(self.taken, "line", "lines");
         let what = if are_durable {
-            "durable"
+            self.kept()
         } else {
             "NOT known to be durable"
         };
@@ -131,6 +131,14 @@ impl Counts {
             one_line(&dir),
             self.refused
         )
+    }
+
+    /// What the lines are that were taken.
+    pub(super) fn kept(&self) -> &'static str {
+        match self.journal.info().run.map(|run| run.durability) {
+            Some(Durability::None) => "written, in memory",
+            _ => "durable",
+        }
     }
 
     /// What may help where lines were refused.

@@ -69,7 +69,8 @@ fn ingest(args: &IngestArgs, words: &Words) -> Outcome<Exit> {
     if let Err(error) = ended.and(closed) {
         let error = error.to_string();
         words.say(&format!(
-            "trace-recover: all that was taken is durable, but its end is not on record: {}",
+            "trace-recover: all that was taken is {}, but its end is not on record: {}",
+            counts.kept(),
             one_line(&error)
         ));
         return Ok(signals.exit().unwrap_or(Exit::Lost));

@@ -83,15 +83,14 @@ impl Opened {
     /// On some file systems "durable" means little: it is said, not left to be found out.
     fn say_durability(&self, dir: &Path, words: &Words) {
         let what = match self.journal.info().run.map(|run| run.durability) {
-            Some(Durability::None) => "is in memory: nothing in it survives",
-            Some(Durability::Unknown) => "may be on a network: who knows what survives",
+            Some(Durability::None) => {
+                "is in memory: nothing in it survives power loss, or is ever durable"
+            }
+            Some(Durability::Unknown) => "may be on a network: who knows what survives power loss",
             _ => return,
         };
         let dir = dir.display().to_string();
-        words.say(&format!(
-            "trace-recover: {} {what} power loss",
-            one_line(&dir)
-        ));
+        words.say(&format!("trace-recover: {} {what}", one_line(&dir)));
     }
 
     /// Which runs died before, and which sessions crashed with them.

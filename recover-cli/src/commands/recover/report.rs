@@ -21,6 +21,14 @@ pub(super) fn print(
     output: &mut Output,
 ) -> Outcome<()> {
     output.folded(&verdict(report), 2)?;
+    if report.later_kinds > 0 {
+        let records = counted(report.later_kinds, "record is", "records are");
+        let words = format!(
+            "later-kinds={}: {records} for a later version to read",
+            report.later_kinds
+        );
+        output.folded(&words, 2)?;
+    }
     for range in &report.ranges {
         output.folded(&range_line(range), 2)?;
     }
@@ -150,12 +158,16 @@ fn range_line(range: &DamagedRange) -> String {
         Some(first) => format!("{first}..{}", number(range.last_missing)),
         None => "none".to_owned(),
     };
+    let contested = range
+        .contested
+        .map(|(first, last)| format!(" contested={first}..{last}"));
     format!(
-        "range={} offset={} len={} reason={} missing={missing} durable={}",
+        "range={} offset={} len={} reason={} missing={missing} durable={}{}",
         one_line(&range.file),
         range.offset,
         range.len,
         range.reason.code(),
-        range.durable
+        range.durable,
+        contested.unwrap_or_default()
     )
 }
