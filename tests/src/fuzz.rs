@@ -20,6 +20,8 @@ mod ops;
 mod planted;
 mod pool;
 mod swell;
+#[cfg(test)]
+mod told;
 
 pub use cache::crc;
 use directory::directory;
