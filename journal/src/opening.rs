@@ -122,7 +122,7 @@ fn open_run(
         settings,
         errors: Arc::clone(&errors),
         generation,
-        dead_runs: plan.dead.clone(),
+        known: plan.known.clone(),
         unverified: plan.unverified.clone(),
         recovers: !plan.unrecovered.is_empty(),
     }

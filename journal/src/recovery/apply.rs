@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use super::cache;
 use super::claim::{Claim, remove_signs, remove_temporaries};
 use super::plan::Plan;
-use super::probe::{Prober, run_text};
+use super::probe::Prober;
 use super::tail::{DeadRun, survey_tail};
 use crate::error::{Error, Result};
 use crate::event::system::RunRecovered;
@@ -143,13 +143,13 @@ fn take_all_on(prober: &Prober<'_>, plan: &Plan, runs: &[RunId]) -> Vec<Taken> {
 fn take_on(prober: &Prober<'_>, plan: &Plan, run: RunId) -> Taken {
     let storage = prober.storage();
     let had_file = plan.locks.contains(&run);
-    let Some(claim) = Claim::take(prober, run, had_file)? else {
+    let Some((claim, text)) = Claim::take(prober, run, had_file)? else {
         return Ok(None);
     };
     let dead = DeadRun {
         run,
         segments: plan.segments.get(&run).cloned().unwrap_or_default(),
-        place: run_text(storage, run).and_then(|text| text.durable),
+        place: text.and_then(|text| text.durable),
     };
     let found = match survey_tail(storage, &dead) {
         Ok(Some(found)) => found,
@@ -172,12 +172,15 @@ fn take_on(prober: &Prober<'_>, plan: &Plan, run: RunId) -> Taken {
             .segments
             .iter()
             .find(|read| read.part.segment.number == *number);
-        let scanned = read.map(|read| &read.part.scanned);
-        let end = scanned
-            .filter(|scanned| !scanned.is_sealed)
-            .map(Scanned::frames_end);
-        let is_cached = end.is_none() && plan.cached.contains(&(run, *number));
-        (!is_cached).then_some(Uncached {
+        let unsealed = read
+            .map(|read| &read.part.scanned)
+            .filter(|scanned| !scanned.is_sealed);
+        let end = unsealed.map(Scanned::frames_end);
+        let may_have_one = match unsealed {
+            Some(scanned) => !scanned.has_content_behind(),
+            None => !plan.cached.contains(&(run, *number)),
+        };
+        may_have_one.then_some(Uncached {
             run,
             number: *number,
             end,

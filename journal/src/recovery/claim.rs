@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Liveness;
 use super::probe::Prober;
 use crate::error::{Error, Result};
-use crate::format::FileName;
+use crate::format::{FileName, RunText};
 use crate::seeded::{self, Bug};
 use crate::seq::RunId;
 use crate::storage::{Lock, LockOutcome, Storage, StorageFile};
@@ -24,8 +24,13 @@ pub(crate) struct Claim {
 
 impl Claim {
     /// Takes the run on, which `had_file` if it had a `.run` file; `None` if it is not dead, or
-    /// somebody else has taken it on or has already recovered it, or locks do not work here.
-    pub(crate) fn take(prober: &Prober<'_>, run: RunId, had_file: bool) -> Result<Option<Claim>> {
+    /// somebody else has taken it on or has already recovered it, or locks do not work here. Gives
+    /// what its `.run` file says, too.
+    pub(crate) fn take(
+        prober: &Prober<'_>,
+        run: RunId,
+        had_file: bool,
+    ) -> Result<Option<(Claim, Option<RunText>)>> {
         let storage = prober.storage();
         let own = seeded::either(
             Bug::ClaimLooksLive,
@@ -39,16 +44,14 @@ impl Claim {
             return Ok(None);
         };
         let claim = Claim { run, _file: file };
-        let is_open = match prober.probe(run) {
-            Some(liveness) => liveness == Liveness::Dead,
+        match prober.probe_and_read(run) {
+            Some((Liveness::Dead, text)) => return Ok(Some((claim, text))),
             // Whoever recovered it has removed its file before the claim's.
-            None => !had_file || seeded::has(Bug::ClaimedTwice),
-        };
-        if !is_open {
-            claim.withdraw(storage);
-            return Ok(None);
+            None if !had_file || seeded::has(Bug::ClaimedTwice) => return Ok(Some((claim, None))),
+            _ => {}
         }
-        Ok(Some(claim))
+        claim.withdraw(storage);
+        Ok(None)
     }
 
     /// Keeps others from taking the run on, as its owner; `None` if somebody has.
@@ -170,12 +173,12 @@ mod tests {
         Storage::create(&storage, &FileName::Run(RUN).to_string()).unwrap();
         let prober = Prober::new(&storage);
         let take = || Claim::take(&prober, RUN, true).unwrap();
-        let claim = take().unwrap();
+        let (claim, _) = take().unwrap();
         assert!(take().is_none());
         // Nobody takes it for alive meanwhile.
         assert_eq!(prober.probe(RUN), Some(Liveness::Dead));
         claim.withdraw(&storage);
-        take().unwrap().release(&storage);
+        take().unwrap().0.release(&storage);
         assert_eq!(storage.list().unwrap(), []);
         // Whoever planned to before it was over, comes too late.
         assert!(take().is_none());

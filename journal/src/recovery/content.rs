@@ -18,7 +18,9 @@ pub(super) fn content_end(file: &dyn StorageFile) -> io::Result<u64> {
         end = file.data_behind(0)?.map_or(0, |(_, to)| to);
     }
     let mut buffer = vec![0; BUFFER_LEN];
-    let mut may_be_hole = true;
+    // What is dropped from the cache would be read from the disk once more, by thousands of small
+    // files: of those, all of it is looked at where it is.
+    let mut may_be_hole = end > SMALL_LEN;
     while end > 0 {
         let begin = (end - 1) / PIECE_LEN * PIECE_LEN;
         let mut ranges = data(file, (begin, end))?;
@@ -109,6 +111,9 @@ fn content_len(bytes: &[u8]) -> Option<usize> {
     }
     None
 }
+
+/// Files up to this length are read rather than asked for holes that show only uncached.
+const SMALL_LEN: u64 = 512 << 10;
 
 /// What is asked for holes at once.
 const PIECE_LEN: u64 = 2 << 20;

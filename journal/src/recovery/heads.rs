@@ -4,9 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 
-use super::Liveness;
 use super::files::{Found, SegmentFile, Stray, StrayState, Unsupported, identify};
-use super::probe::{Prober, run_text};
+use super::probe::run_text;
 use crate::format::{FileName, HeaderState};
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
@@ -71,20 +70,19 @@ impl Heads {
 
     /// The largest generation, 0 if there is none. A name alone counts for nothing: a run counts if
     /// one of its segments has an intact header page, of any version, if it may be alive, as it is
-    /// before it has a segment, or if it is still to be recovered, which a later one must do. Those
-    /// of `dead` are not alive, whoever holds their locks.
-    pub(super) fn generation_max(&self, storage: &dyn Storage, dead: &BTreeSet<RunId>) -> u32 {
+    /// before it has a segment, or if it is still to be recovered, which a later one must do;
+    /// `may_live` tells of those that have a `.run` file.
+    pub(super) fn generation_max(
+        &self,
+        storage: &dyn Storage,
+        may_live: &dyn Fn(&RunId) -> bool,
+    ) -> u32 {
         let runs: BTreeSet<RunId> = self.files.keys().chain(&self.locks).copied().collect();
         let mut newest_first = runs.into_iter().rev();
-        let prober = Prober::new(storage);
         let found = newest_first.find(|run| {
-            let may_live = || {
-                let may_live = prober.probe(*run).is_some_and(Liveness::may_be_alive);
-                may_live && !dead.contains(run)
-            };
             let is_whole = || run_text(storage, *run).is_some_and(|text| text.owner.is_some());
             let has_lock = self.locks.contains(run);
-            self.has_page(storage, *run) || has_lock && (is_whole() || may_live())
+            self.has_page(storage, *run) || has_lock && (is_whole() || may_live(run))
         });
         found.map_or(0, |run| run.generation.0)
     }

@@ -14,6 +14,16 @@ use crate::format::FileName;
 use crate::seq::{Generation, RunId};
 use crate::storage::Storage;
 
+/// What is known of other runs by who looked at them before. It stays so: who was alive then was
+/// there while the journal was opened.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    /// Runs whose process is gone.
+    pub(crate) dead: BTreeSet<RunId>,
+    /// Runs with a `.run` file whose process is there, or may be.
+    pub(crate) alive: BTreeSet<RunId>,
+}
+
 /// The other runs of a journal.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Neighbours {
@@ -24,16 +34,11 @@ pub(crate) struct Neighbours {
 }
 
 impl Neighbours {
-    /// Looks at all runs but this one. Those of `dead` were seen dead before, and stay it though
-    /// somebody who recovers them holds their locks.
+    /// Looks at all runs but this one, and only at names of those that are known.
     ///
     /// # Errors
     /// [`crate::Error::Io`] if the directory cannot be listed.
-    pub(crate) fn of(
-        storage: &dyn Storage,
-        own: RunId,
-        dead: &BTreeSet<RunId>,
-    ) -> Result<Neighbours> {
+    pub(crate) fn of(storage: &dyn Storage, own: RunId, known: &Known) -> Result<Neighbours> {
         let names = storage.names();
         let names = names.map_err(|e| Error::io("list", storage.path(), e))?;
         let run_of = |name: &str| {
@@ -52,10 +57,12 @@ impl Neighbours {
             })
             .collect();
         let prober = Prober::new(storage);
-        let may_be_alive = |run: RunId| prober.probe(run).is_some_and(Liveness::may_be_alive);
-        let is_live = |run: &RunId| !dead.contains(run) && may_be_alive(*run);
+        let is_live = |run: &RunId| {
+            let may_be_alive = || prober.probe(*run).is_some_and(Liveness::may_be_alive);
+            known.alive.contains(run) || !known.dead.contains(run) && may_be_alive()
+        };
         Ok(Neighbours {
-            generation_max: Generation(heads.generation_max(storage, dead)),
+            generation_max: Generation(heads.generation_max(storage, &is_live)),
             live: locks.into_iter().filter(is_live).collect(),
         })
     }

@@ -111,8 +111,18 @@ impl Part {
         trust: Trust,
         visit: &mut dyn FnMut(&Seen<'_>),
     ) -> Part {
+        Part::read_digests_of(storage, segment, (trust, Portion::WHOLE), visit)
+    }
+
+    /// The same for a portion of the segment.
+    pub(crate) fn read_digests_of(
+        storage: &dyn Storage,
+        segment: SegmentFile,
+        how: (Trust, Portion),
+        visit: &mut dyn FnMut(&Seen<'_>),
+    ) -> Part {
         let places = PlacesBuilder::new(Keeps::ListsAndDigests);
-        Part::read_into(places, storage, segment, (trust, Portion::WHOLE), visit)
+        Part::read_into(places, storage, segment, how, visit)
     }
 
     /// Reads the whole segment, keeps what its sessions' records come to, and of each record

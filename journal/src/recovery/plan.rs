@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Liveness;
 use super::heads::Heads;
+use super::neighbours::Known;
 use super::part::{Recovered, recovered};
 use super::probe::{Prober, owner_of};
 use crate::error::{Error, Result};
@@ -31,8 +32,8 @@ pub(crate) struct Plan {
     pub(crate) locks: BTreeSet<RunId>,
     /// Runs without one that nobody recovered and that may be alive, in order.
     pub(crate) unverified: Vec<RunId>,
-    /// Runs whose process is gone.
-    pub(crate) dead: BTreeSet<RunId>,
+    /// Runs whose process is gone, and those whose process is there or may be.
+    pub(crate) known: Known,
     /// The largest generation of a run there is, 0 if there is none.
     pub(crate) generation_max: u32,
     /// Names of files in the making, whose makers may be dead.
@@ -46,37 +47,39 @@ pub(crate) struct Plan {
 /// taken for unrecovered: the survey says what is wrong with it.
 pub(crate) fn plan(storage: &dyn Storage) -> Result<Plan> {
     let mut listing = Listing::of(storage)?;
+    let prober = Prober::new(storage);
+    let mut known = Known::default();
+    for run in listing.runs() {
+        let has_file = listing.locks.contains(&run);
+        match has_file.then(|| prober.probe(run)).flatten() {
+            None | Some(Liveness::Dead) => known.dead.insert(run),
+            Some(found) if found.may_be_alive() => known.alive.insert(run),
+            // It is left alone until nobody has its lock.
+            Some(_) => continue,
+        };
+    }
+    let is_alive = |run: &RunId| known.alive.contains(run);
     let mut plan = Plan {
-        generation_max: listing.heads.generation_max(storage, &BTreeSet::new()),
+        generation_max: listing.heads.generation_max(storage, &is_alive),
         temporaries: std::mem::take(&mut listing.temporaries),
         ..Plan::default()
     };
-    let prober = Prober::new(storage);
-    let mut dead = Vec::new();
-    for run in listing.runs() {
-        if !listing.locks.contains(&run) {
-            dead.push(run);
-            continue;
-        }
-        // What may be alive is left alone, and what is not until nobody has its lock.
-        if prober
-            .probe(run)
-            .is_none_or(|found| found == Liveness::Dead)
-        {
-            dead.push(run);
-        }
-    }
-    plan.dead = dead.iter().copied().collect();
+    let dead: Vec<RunId> = known.dead.iter().copied().collect();
+    plan.known = known;
     let (mut finished, dead): (Vec<RunId>, _) =
         dead.into_iter().partition(|run| listing.was_tidied(*run));
     let (closed, mut open) = listing.partition(storage, dead);
     finished.extend(closed);
     if !open.is_empty() {
         // Listed again: a run seen dead has made all its segments by now.
-        listing = Listing::of(storage)?;
-        let (late, still_open) = listing.partition(storage, open);
+        let before = std::mem::replace(&mut listing, Listing::of(storage)?);
+        let (longer, same): (Vec<RunId>, _) = open
+            .into_iter()
+            .partition(|run| listing.newest(*run) != before.newest(*run));
+        let (late, still_open) = listing.partition(storage, longer);
         finished.extend(late);
-        open = still_open;
+        open = same.into_iter().chain(still_open).collect();
+        open.sort_unstable();
     }
     let covered = covered(storage, &listing, &open);
     let (done, open): (Vec<RunId>, Vec<RunId>) =
@@ -89,7 +92,7 @@ pub(crate) fn plan(storage: &dyn Storage) -> Result<Plan> {
     let is_ours = |run: &RunId| !listing.heads.is_unsupported(storage, *run);
     let open = open.into_iter().filter(is_ours);
     let (open, unverified): (Vec<RunId>, Vec<RunId>) = open.partition(is_dead);
-    plan.dead.retain(|run| !unverified.contains(run));
+    plan.known.dead.retain(|run| !unverified.contains(run));
     plan.unverified = unverified;
     plan.unrecovered = open;
     plan.stale = finished.into_iter().chain(done).collect();

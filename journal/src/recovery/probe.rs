@@ -4,8 +4,9 @@
 //! the file is the one its writer locked. What else is known of the process tells where they are
 //! not, and that a lock is held only by what the process left behind.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::Liveness;
 use crate::event::system::RunOpen;
@@ -20,6 +21,8 @@ use crate::storage::{Storage, StorageFile};
 pub(crate) struct Prober<'a> {
     storage: &'a dyn Storage,
     here: OnceLock<Here>,
+    /// What became of processes, by number and start: one may have opened thousands of runs.
+    processes: Mutex<BTreeMap<(u32, u64), ProcessState>>,
 }
 
 /// Where this process is.
@@ -61,6 +64,7 @@ impl<'a> Prober<'a> {
         Prober {
             storage,
             here: OnceLock::new(),
+            processes: Mutex::default(),
         }
     }
 
@@ -70,10 +74,15 @@ impl<'a> Prober<'a> {
 
     /// Tries the lock of a run and lets go of it at once; `None` if the run has no `.run` file.
     pub(crate) fn probe(&self, run: RunId) -> Option<Liveness> {
+        self.probe_and_read(run).map(|(found, _)| found)
+    }
+
+    /// The same, and what the file says as far as it can be read.
+    pub(super) fn probe_and_read(&self, run: RunId) -> Option<(Liveness, Option<RunText>)> {
         let file = match self.storage.open(&FileName::Run(run).to_string()) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return None,
-            Err(_) => return Some(Liveness::Unknown),
+            Err(_) => return Some((Liveness::Unknown, None)),
         };
         let lock = match file.try_lock(Lock::Shared) {
             Ok(LockOutcome::Held) => LockSight::Free,
@@ -82,8 +91,13 @@ impl<'a> Prober<'a> {
             Ok(LockOutcome::Unsupported) | Err(_) => LockSight::Unusable,
         };
         let text = read_text(&*file, run);
-        let sight = self.sight(lock, text.as_ref(), file.identity().ok());
-        Some(sight.liveness())
+        // Of one that is held, it does not matter.
+        let identity = match lock {
+            LockSight::Free => file.identity().ok(),
+            _ => None,
+        };
+        let sight = self.sight(lock, text.as_ref(), identity);
+        Some((sight.liveness(), text))
     }
 
     /// How a run stands that has no `.run` file, is not closed, and was not recovered; `opened`
@@ -119,7 +133,7 @@ impl<'a> Prober<'a> {
         };
         let mut process = owner
             .filter(|_| is_same_boot && is_same_space)
-            .map(|owner| self.storage.process_state(owner));
+            .map(|owner| self.process_state(owner));
         if seeded::has(Bug::OrphanTakenForLive) && lock == LockSight::Held {
             process = None;
         }
@@ -133,6 +147,18 @@ impl<'a> Prober<'a> {
                 !is_same_boot && !owner.host.is_empty() && owner.host == own.host
             }),
         }
+    }
+}
+
+impl Prober<'_> {
+    /// What became of a process of this boot and pid namespace, when it was first asked for.
+    fn process_state(&self, owner: &Owner) -> ProcessState {
+        let mut known = self
+            .processes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let state = known.entry((owner.pid, owner.started));
+        *state.or_insert_with(|| self.storage.process_state(owner))
     }
 }
 

@@ -55,7 +55,7 @@ fn without_locks_nobody_is_called_dead_and_nothing_is_taken_on() {
     storage.is_lockless = true;
     assert_eq!(report(&storage).runs[0].state, RunState::Unknown);
     let plan = plan(&storage).unwrap();
-    assert!(plan.dead.is_empty());
+    assert!(plan.known.dead.is_empty());
     assert_eq!(plan.unrecovered, []);
 }
 

@@ -212,7 +212,7 @@ fn a_live_run_is_never_torn() {
     let survey = look(&storage);
     assert!(!survey.is_torn() && !survey.is_damaged());
     assert_eq!(records(&survey.runs[0]), 13);
-    assert!(!plan(&storage).unwrap().dead.contains(&run(1)));
+    assert!(!plan(&storage).unwrap().known.dead.contains(&run(1)));
 }
 
 #[test]

@@ -104,6 +104,12 @@ impl Scanned {
         }
     }
 
+    /// Whether anything but zeros is behind the last intact frame.
+    pub(crate) fn has_content_behind(&self) -> bool {
+        let mut behind = self.stretches.iter().filter(|s| s.next.is_none());
+        behind.any(|stretch| stretch.content_end > stretch.offset)
+    }
+
     /// How many more numbers than one the room in front of the first intact frame may hold.
     pub(crate) fn slack(&self) -> u64 {
         let first = self.islands.first().map_or(FRAMES_OFFSET, |i| i.offset);

@@ -1,6 +1,5 @@
 //! Starting a run.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use super::thread;
 use crate::error::{Error, Result};
 use crate::event::system::{self, RunOpen};
 use crate::format::{FileName, RecordKind};
-use crate::recovery::neighbours::Neighbours;
+use crate::recovery::neighbours::{Known, Neighbours};
 use crate::seeded::{self, Bug};
 use crate::seq::{Generation, RunId, SegmentNumber};
 use crate::settings::{WriteMode, WriterSettings};
@@ -28,8 +27,8 @@ pub(crate) struct OpenRun {
     pub(crate) errors: Arc<ErrorLog>,
     /// One more than the largest there was; the run gets a larger one if others were faster.
     pub(crate) generation: Generation,
-    /// Runs known to be over.
-    pub(crate) dead_runs: BTreeSet<RunId>,
+    /// Other runs that were looked at.
+    pub(crate) known: Known,
     /// Runs without a `.run` file that may be alive.
     pub(crate) unverified: Vec<RunId>,
     /// Runs are to be put on record before anything else is: see [`Core::finish_recovery`].
@@ -57,7 +56,7 @@ impl OpenRun {
         let mut generation = self.generation;
         for _ in 0..OVERTAKEN_MAX {
             let run_file = RunFile::create(&self.storage, generation, &self.settings.program)?;
-            let found = Neighbours::of(storage, run_file.run(), &self.dead_runs);
+            let found = Neighbours::of(storage, run_file.run(), &self.known);
             match found {
                 Ok(found) if found.generation_max <= generation => {
                     let none = seeded::has(Bug::LiveRunsNotListed);

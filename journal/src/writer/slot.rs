@@ -340,7 +340,7 @@ mod tests {
             },
             errors: Arc::new(ErrorLog::new(None)),
             generation: Generation(generation),
-            dead_runs: std::collections::BTreeSet::new(),
+            known: crate::recovery::neighbours::Known::default(),
             unverified: Vec::new(),
             recovers: false,
         };

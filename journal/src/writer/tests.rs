@@ -28,7 +28,7 @@ pub(super) fn open(dir: &Path, settings: WriterSettings) -> Arc<Core> {
         settings,
         errors: Arc::new(ErrorLog::new(None)),
         generation: Generation(1),
-        dead_runs: std::collections::BTreeSet::new(),
+        known: crate::recovery::neighbours::Known::default(),
         unverified: Vec::new(),
         recovers: false,
     };
@@ -328,7 +328,7 @@ fn the_error_hook_may_close_while_a_waiter_syncs() {
         settings: mapped(),
         errors: Arc::new(ErrorLog::new(Some(hook))),
         generation: Generation(1),
-        dead_runs: std::collections::BTreeSet::new(),
+        known: crate::recovery::neighbours::Known::default(),
         unverified: Vec::new(),
         recovers: false,
     };

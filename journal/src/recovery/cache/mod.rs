@@ -23,7 +23,7 @@ use super::part::{Part, Trust};
 use super::places::{ListSpan, Places, SessionRow};
 use super::survey::Depth;
 use crate::format::{FRAMES_OFFSET, FileName, RecordKind, checksum};
-use crate::segment::Seen;
+use crate::segment::{Portion, Seen};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::{Entry, Storage, StorageFile};
 
@@ -37,7 +37,7 @@ pub(crate) fn write(storage: &dyn Storage, run: RunId, number: SegmentNumber) ->
 }
 
 /// Writes the cache of a segment of a run that died without sealing it, whose end is on durable
-/// record; nothing is written if it is not flawless up to there, or anything is behind.
+/// record, and in which only zeros are behind that; nothing is written if it is not flawless.
 ///
 /// # Errors
 /// As [`write`].
@@ -113,7 +113,12 @@ pub(super) fn make(
     };
     let mut own = Vec::<OwnRecord>::new();
     let mut last = (0, 0);
-    let part = Part::read_digests(storage, segment, Trust::Final, &mut |seen| {
+    let portion = Portion {
+        content_end: end.unwrap_or(u64::MAX),
+        ..Portion::WHOLE
+    };
+    let how = (Trust::Final, portion);
+    let part = Part::read_digests_of(storage, segment, how, &mut |seen| {
         last = (seen.offset, seen.header.crc);
         if is_kept(seen) {
             let header = seen.header;
