@@ -11,7 +11,7 @@ use journal_tests::random::Random;
 use journal_tests::simdisk::{Process, SimDisk};
 use journal_tests::watched::Operation;
 use trace_journal::storage::Storage;
-use trace_journal::{Journal, UserKind, list_storage};
+use trace_journal::{Journal, Status, UserKind, list_storage};
 
 /// Numbers of runs, each twice the one before.
 const COUNTS: [u64; 3] = [40, 80, 160];
@@ -106,6 +106,69 @@ fn what_it_takes_to_list_recovered_runs_grows_with_their_number() {
 
 /// Calls that begin and calls that end.
 const CALLS_PER_LISTED: u64 = 2 * 16;
+
+#[test]
+fn what_is_recovered_is_synced_once() {
+    let found = COUNTS.map(|count| {
+        let disk = died_together(count);
+        let ledger = Arc::new(Ledger::default());
+        open_and_close(ledger.watch(Arc::new(Process::start(&disk))));
+        u64::try_from(ledger.made(Operation::Sync).len()).unwrap()
+    });
+    // Each segment, and the records of as many runs as are taken on at once.
+    let more = COUNTS[2] - COUNTS[1];
+    assert!(found[2] - found[1] <= more + more / 16, "{found:?}");
+}
+
+#[test]
+fn what_it_takes_to_open_beside_live_runs_is_a_look_at_each() {
+    let found = COUNTS.map(|count| {
+        let disk = SimDisk::new(Random::new(count));
+        let others = Process::start(&disk);
+        let others: Vec<_> = (0..count).map(|_| open(Arc::new(others.clone()))).collect();
+        let found = calls(&disk, open_and_close);
+        drop(others);
+        found
+    });
+    assert_linear("open beside live runs", found);
+    let per_run = (found[2].0 - found[1].0) / (COUNTS[2] - COUNTS[1]);
+    assert!(per_run <= CALLS_PER_LIVE, "{per_run}: {found:?}");
+}
+
+/// To open its file, to try its lock and to read it: each begins and ends.
+const CALLS_PER_LIVE: u64 = 2 * 3;
+
+/// A disk with one closed run, of so many sessions with so many spans each.
+fn closed(sessions: u64, spans: u64) -> SimDisk {
+    let disk = SimDisk::new(Random::new(sessions + spans));
+    let journal = open(Arc::new(Process::start(&disk)));
+    for number in 0..sessions {
+        let session = journal.session(format!("session {number}")).start();
+        for _ in 0..spans {
+            session.span("work").start().finish().end(Status::Ok);
+        }
+        drop(session);
+    }
+    journal.close().unwrap();
+    disk
+}
+
+#[test]
+fn what_it_takes_to_open_and_list_does_not_grow_with_sessions_and_spans() {
+    for of_sessions in [true, false] {
+        let made = COUNTS.map(|count| match of_sessions {
+            true => closed(count, 1),
+            false => closed(1, count),
+        });
+        let opened = made.each_ref().map(|disk| calls(disk, open_and_close));
+        assert_eq!(opened[0], opened[1], "{opened:?}");
+        assert_eq!(opened[1], opened[2], "{opened:?}");
+        let listed = made.each_ref().map(|disk| calls(disk, list));
+        assert_linear("list", listed);
+        let more = (listed[2].0 - listed[1].0) / (COUNTS[2] - COUNTS[1]);
+        assert_eq!(more, 0, "{listed:?}");
+    }
+}
 
 #[test]
 fn an_oracle_of_costs_notices_what_grows_faster() {

@@ -4,10 +4,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use journal_tests::left_behind;
 use journal_tests::random::Random;
 use journal_tests::simdisk::{Locks, Process, SimDisk, Style};
 use trace_journal::format::FileName;
@@ -193,4 +195,60 @@ fn a_copy_of_a_live_journal_says_nothing_of_its_process() {
     assert_eq!(other.recovery().runs(), []);
     other.close().unwrap();
     journal.close().unwrap();
+}
+
+/// All that there is to know of the segments of a journal: names, bytes, lengths, space, times.
+fn segments(dir: &Path) -> Vec<(String, Vec<u8>, [i64; 6])> {
+    let names = fs::read_dir(dir)
+        .unwrap()
+        .map(|found| found.unwrap().path());
+    let mut segments: Vec<_> = names
+        .filter(|path| path.extension().is_some_and(|extension| extension == "seg"))
+        .map(|path| {
+            let facts = fs::metadata(&path).unwrap();
+            let counts = [facts.len(), facts.blocks()].map(u64::cast_signed);
+            let [modified, changed] = [facts.mtime(), facts.ctime()];
+            let parts = [facts.mtime_nsec(), facts.ctime_nsec()];
+            let facts = [counts[0], counts[1], modified, parts[0], changed, parts[1]];
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (name, fs::read(&path).unwrap(), facts)
+        })
+        .collect();
+    segments.sort();
+    segments
+}
+
+#[test]
+fn recovering_a_run_changes_nothing_of_its_segments() {
+    // In one segment, in several, and with one that was made ahead.
+    for records in [1, 2_000, 20_000] {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        let session = journal.session(SESSION).start();
+        for _ in 0..records {
+            session
+                .append_raw(UserKind::new(200).unwrap(), [7; 100])
+                .unwrap();
+        }
+        journal.sync().unwrap();
+        let run = journal.info().run.unwrap().run;
+        let left = left_behind::copy(dir.path()).unwrap();
+        // What is not written yet takes no definite space.
+        for found in fs::read_dir(left.path()).unwrap() {
+            File::open(found.unwrap().path())
+                .unwrap()
+                .sync_all()
+                .unwrap();
+        }
+        let before = segments(left.path());
+        let later = Journal::open(left.path()).unwrap();
+        assert_eq!(later.recovery().runs(), [run]);
+        later.close().unwrap();
+        let after = segments(left.path());
+        let of_run =
+            |found: &(String, Vec<u8>, [i64; 6])| before.iter().any(|segment| segment.0 == found.0);
+        let after: Vec<_> = after.into_iter().filter(of_run).collect();
+        assert!(after == before, "{records}");
+        journal.close().unwrap();
+    }
 }

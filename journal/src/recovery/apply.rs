@@ -35,6 +35,12 @@ pub(crate) struct Uncached {
 }
 
 impl Uncached {
+    /// What is read of it to write its cache, or counts as that.
+    fn len(self) -> u64 {
+        let len = self.end.unwrap_or(u64::MAX);
+        len.saturating_sub(FRAMES_OFFSET).max(CACHED_AT_LEAST)
+    }
+
     /// Writes the cache. That it could not be written costs a reader time, and nothing else.
     pub(crate) fn write(self, storage: &dyn Storage) {
         let _ = match self.end {
@@ -63,13 +69,16 @@ pub(crate) fn recover(
     let mut recovered = Recovered::default();
     let mut bytes_left = CACHED_AT_ONCE;
     for runs in plan.unrecovered.chunks(TAKEN_AT_ONCE) {
-        let (mut claims, mut records) = (Vec::new(), Vec::new());
-        let mut uncached = Vec::new();
-        for taken in take_all_on(&prober, plan, runs) {
-            match taken {
+        let (mut taken, mut records) = (Vec::new(), Vec::new());
+        for found in all_at_once(runs, &|run| take_on(&prober, plan, *run)) {
+            match found {
                 Ok(Some((claim, record, its))) => {
-                    claims.push(claim);
-                    uncached.extend(its);
+                    let (now, later) = its.into_iter().partition(|uncached| {
+                        let left = bytes_left.checked_sub(uncached.len());
+                        bytes_left = left.unwrap_or(bytes_left);
+                        left.is_some()
+                    });
+                    taken.push((claim, now, later));
                     records.push(record);
                 }
                 Ok(None) => {}
@@ -77,25 +86,17 @@ pub(crate) fn recover(
             }
         }
         if let Err(error) = record(&records) {
-            claims.into_iter().for_each(|claim| claim.withdraw(storage));
+            let withdraw = |(claim, ..): (Claim, Vec<_>, Vec<_>)| claim.withdraw(storage);
+            taken.into_iter().for_each(withdraw);
             return Err(error);
         }
-        for uncached in uncached {
-            let len = uncached
-                .end
-                .unwrap_or(u64::MAX)
-                .saturating_sub(FRAMES_OFFSET);
-            match bytes_left.checked_sub(len.max(CACHED_AT_LEAST)) {
-                Some(left) => {
-                    bytes_left = left;
-                    uncached.write(storage);
-                }
-                None => recovered.uncached.push(uncached),
-            }
-        }
-        for claim in claims {
-            recovered.runs.push(claim.run());
+        all_at_once(&taken, &|(claim, now, _)| {
+            now.iter().for_each(|uncached| uncached.write(storage));
             claim.release(storage);
+        });
+        for (claim, _, later) in taken {
+            recovered.runs.push(claim.run());
+            recovered.uncached.extend(later);
         }
     }
     Ok(recovered)
@@ -111,20 +112,18 @@ pub(crate) fn tidy(storage: &dyn Storage, plan: &Plan) {
     remove_temporaries(&Prober::new(storage), &plan.temporaries);
 }
 
-type Taken = Result<Option<(Claim, RunRecovered, Vec<Uncached>)>>;
-
-/// Takes on several runs, at the same time if they are many: each waits for the disk, which takes
-/// hardly longer for all of them.
-fn take_all_on(prober: &Prober<'_>, plan: &Plan, runs: &[RunId]) -> Vec<Taken> {
+/// Does something for several runs, at the same time if they are many: each waits for the disk,
+/// which takes hardly longer for all of them.
+fn all_at_once<T: Sync, R: Send>(runs: &[T], act: &(dyn Fn(&T) -> R + Sync)) -> Vec<R> {
     let next = AtomicUsize::new(0);
-    let taken = Mutex::new(Vec::with_capacity(runs.len()));
+    let done = Mutex::new(Vec::with_capacity(runs.len()));
     let work = || {
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(run) = runs.get(at) else { return };
-            let one = take_on(prober, plan, *run);
-            let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
-            taken.push((at, one));
+            let one = act(run);
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            done.push((at, one));
         }
     };
     std::thread::scope(|scope| {
@@ -135,10 +134,12 @@ fn take_all_on(prober: &Prober<'_>, plan: &Plan, runs: &[RunId]) -> Vec<Taken> {
         }
         work();
     });
-    let mut taken = taken.into_inner().unwrap_or_else(PoisonError::into_inner);
-    taken.sort_by_key(|(at, _)| *at);
-    taken.into_iter().map(|(_, one)| one).collect()
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, one)| one).collect()
 }
+
+type Taken = Result<Option<(Claim, RunRecovered, Vec<Uncached>)>>;
 
 fn take_on(prober: &Prober<'_>, plan: &Plan, run: RunId) -> Taken {
     let storage = prober.storage();

@@ -65,13 +65,17 @@ impl Claim {
     }
 
     /// Takes down the run's signs of life; to be called when its end is on durable record.
-    pub(crate) fn release(self, storage: &dyn Storage) {
+    pub(crate) fn release(&self, storage: &dyn Storage) {
         remove_signs(storage, self.run);
-        self.withdraw(storage);
+        self.remove(storage);
     }
 
     /// Leaves the run as it is.
     pub(crate) fn withdraw(self, storage: &dyn Storage) {
+        self.remove(storage);
+    }
+
+    fn remove(&self, storage: &dyn Storage) {
         // One that stays is removed by the next opening.
         let _ = storage.remove(&FileName::Claim(self.run).to_string());
     }

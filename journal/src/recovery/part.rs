@@ -134,13 +134,8 @@ impl Part {
         hashes: &Allowance,
     ) -> Part {
         let places = PlacesBuilder::new(Keeps::Digests(hashes));
-        Part::read_into(
-            places,
-            storage,
-            segment,
-            (trust, Portion::WHOLE),
-            &mut |_| {},
-        )
+        let how = (trust, Portion::WHOLE);
+        Part::read_into(places, storage, segment, how, &mut |_| {})
     }
 
     /// Reads a portion of the segment and shows its frames.
