@@ -164,6 +164,27 @@ fn a_segment_that_cannot_be_made_is_not_tried_for_every_record() {
 }
 
 #[test]
+fn a_full_disk_is_tried_once_for_a_record() {
+    for (mode, _) in modes() {
+        let scene = Scene::new();
+        let options = scene.options(mode).segment_bytes_max(1 << 20);
+        let journal = options.open(scene.dir.path()).unwrap();
+        scene.always(Operation::Allocate, ".seg", ENOSPC);
+        while append(&journal).is_ok() {}
+        let before = scene.created();
+        for _ in 0..100 {
+            assert_eq!(append(&journal).unwrap_err().code(), "disk-full");
+        }
+        // One more in the background, of its planned length and a small one.
+        let tried = scene.created() - before;
+        assert!(tried <= 102, "{tried} segments for 100 records");
+        scene.ledger.heal();
+        append(&journal).unwrap();
+        journal.close().unwrap();
+    }
+}
+
+#[test]
 fn what_could_not_be_removed_is_stepped_over() {
     for (mode, _) in modes() {
         let scene = Scene::new();

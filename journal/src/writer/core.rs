@@ -110,6 +110,7 @@ impl Core {
             is_mapped: parts.lane.active.is_mapped(),
             waiting: None,
             has_given_up: false,
+            is_full: false,
             failed: None,
             setbacks: Setbacks::new(parts.settings.is_stepped),
         };

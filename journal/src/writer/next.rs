@@ -26,6 +26,9 @@ pub(super) struct NextSegment {
     pub(super) waiting: Option<Waiting>,
     /// Making it ahead has failed; whoever needs it tries again.
     pub(super) has_given_up: bool,
+    /// There was no space even for a small one: another attempt, which is not cheap everywhere,
+    /// begins with that.
+    pub(super) is_full: bool,
     /// A failure that poisons the run; whoever comes next gets it too, however soon that is.
     pub(super) failed: Option<Error>,
     /// Failures that may not last.
@@ -60,7 +63,6 @@ impl NextSegment {
         storage: &dyn Storage,
         needed: u64,
     ) -> Result<Arc<Segment>, PrepareFailure> {
-        self.has_given_up = false;
         self.forget_removed(storage);
         let waiting = match self.waiting.take() {
             Some(waiting) if waiting.segment.file_len >= needed => waiting,
@@ -75,6 +77,7 @@ impl NextSegment {
                 Waiting::new(self.make(storage, needed)?)
             }
         };
+        self.has_given_up = false;
         let segment = Arc::clone(&waiting.segment);
         // Others may share the pages by now, as in a window that nobody used.
         let is_old = |since: Instant| since.elapsed() >= WINDOW_IDLE;
@@ -154,14 +157,15 @@ impl NextSegment {
         }
         let len_max = storage.file_len_max() / PAGE_LEN * PAGE_LEN;
         let planned = self.len.min(len_max).max(needed);
-        let small = SMALL_SEGMENT_LEN.min(len_max).max(needed);
-        let mut made = self.make_of(storage, planned);
-        let is_full = matches!(made, Err(PrepareFailure::Discarded(Error::DiskFull { .. })));
-        if is_full && small < planned {
+        let small = SMALL_SEGMENT_LEN.min(len_max).max(needed).min(planned);
+        let first = if self.is_full { small } else { planned };
+        let mut made = self.make_of(storage, first);
+        if lacks_space(&made) && small < first {
             made = self.make_of(storage, small);
-        } else if made.is_ok() {
+        } else if made.is_ok() && first == planned {
             self.len = self.len.saturating_mul(2).min(self.len_max);
         }
+        self.is_full = lacks_space(&made);
         match &made {
             Ok(_) => {
                 self.number = self.number.next();
@@ -207,6 +211,10 @@ fn make_first_writable(segment: &Segment) -> io::Result<()> {
         ),
         made => made,
     }
+}
+
+fn lacks_space<T>(made: &Result<T, PrepareFailure>) -> bool {
+    matches!(made, Err(PrepareFailure::Discarded(Error::DiskFull { .. })))
 }
 
 /// Whether there is a file of that name already.
