@@ -125,8 +125,6 @@ bugs! {
     PoisonedCacheBelieved,
     /// What is read back of a dead run begins behind what is proved durable.
     ProofNotReached,
-    /// What a dead run left is walked from a place that was only found.
-    WalkBegunAnywhere,
     /// The directory is listed for each run that is recovered.
     ListingPerRun,
     /// What is behind a hole in a segment is not looked for.

@@ -59,10 +59,14 @@ fn list(storage: Arc<dyn Storage>) {
     list_storage(storage).unwrap();
 }
 
-/// What is twice as much takes at most twice as many calls, and no more listings.
+/// What is twice as much takes at most twice as many calls, give or take what threads that share
+/// the work do in another order, and no more listings.
 fn assert_linear(what: &str, found: [(u64, usize); 3]) {
     let [(a, first), (b, second), (c, third)] = found;
-    assert!(c - b <= (b - a) * 2 + 20, "{what}: {found:?}");
+    assert!(
+        c - b <= (b - a) * 2 + (b - a) / 20 + 20,
+        "{what}: {found:?}"
+    );
     assert_eq!((first, first), (second, third), "{what}: {found:?}");
 }
 

@@ -18,7 +18,7 @@ use super::run::RunSurvey;
 use super::survey::{Depth, Scope, list, survey};
 use super::witness::Witness;
 use crate::error::{Error, Result};
-use crate::format::{DurablePlace, FRAME_ALIGNMENT, FRAMES_OFFSET, FileName};
+use crate::format::{DurablePlace, FRAMES_OFFSET, FileName};
 use crate::seeded::{self, Bug};
 use crate::segment::Portion;
 use crate::seq::{RunId, SegmentNumber};
@@ -112,9 +112,7 @@ fn read_end(storage: &dyn Storage, file: SegmentFile, place: Option<DurablePlace
     };
     // Behind that, all that may wait to be written is zeros that a writer made ready.
     write_out(storage, &file.name, Some(content_end))?;
-    let found = seeded::has(Bug::WalkBegunAnywhere).then(|| content_end.saturating_sub(1 << 10));
     let whole = Portion {
-        from: found.unwrap_or(0) / FRAME_ALIGNMENT * FRAME_ALIGNMENT,
         content_end,
         ..Portion::WHOLE
     };

@@ -346,6 +346,13 @@ fn a_lost_piece_of_text_shows_in_the_next_offset() {
 }
 
 #[test]
+fn a_line_has_the_time_at_which_it_was_recorded() {
+    let (memory, session) = session();
+    session.append(&Event::line(&b"a line"[..])).unwrap();
+    assert!(memory.last().at.is_some());
+}
+
+#[test]
 fn redaction_sees_the_event_before_it_is_encoded() {
     let redact: Redact = Arc::new(|event| {
         event.extra.insert("seen", true);

@@ -33,9 +33,7 @@ PoisonIgnored            | poisoned       | syncs         | a_failed_sync_poison
 PanicWakesNobody         | poisoned       | syncs         | who_waits_for_a_sync
 PoisonedCacheBelieved    | poisoned       | syncs         | what_a_failed_sync
 PoisonedCacheBelieved    | poisoned       | sim           | a_recovery_reports
-ProofNotReached          | poisoned       | sim           | a_recovery_reports
 ProofNotReached          | damage         | trace_journal | recovery::tail
-WalkBegunAnywhere        | hostile        | trace_journal | recovery::tail
 HoleTakenForEnd          | damage         | trace_journal | recovery::tail
 HalfFrameTaken           | disk-full      | syncs         | a_write_cut_short
 HalfFrameLeft            | disk-full      | syncs         | a_write_cut_short
@@ -56,7 +54,7 @@ NextSegmentKept          | disk-full      | trace_journal | an_orderly_end_gives
 RoomNotClaimed           | killed         | trace_journal | zeros_spare_what_is_being
 SealRoomNotKept          | killed         | trace_journal | a_full_segment_has_room
 SealMiscounts            | damage         | damage        | every_zeroed
-LineTimeForgotten        | killed         | lines         | lines_have_a_time
+LineTimeForgotten        | killed         | trace_journal | a_line_has_the_time
 LinesNotKept             | killed         | lines         | lines_have_a_time
 EndReopened              | killed         | trace_journal | snapshot::tests::status
 InterruptionNotTold      | killed         | scenarios     | s3_crashed
@@ -66,9 +64,8 @@ SessionHitNotNamed       | damage         | agreement     | a_report_names
 JointSpansTwice          | killed         | trace_journal | what_two_segments_say_of
 GenerationReused         | many-processes | meanwhile     | a_dead_run_is_put
 LiveRunsNotListed        | many-processes | meanwhile     | of_two_runs_at_once
-LiveRunTakenForDead      | many-processes | live          | a_run_that_starts
 LiveRunTakenForDead      | many-processes | scenarios     | s35_two_processes
-RecoveredTwice           | many-processes | meanwhile     | a_dead_run_is_put
+RecoveredTwice           | many-processes | trace_journal | the_plan_names_only
 ClaimedTwice             | many-processes | meanwhile     | a_dead_run_is_put
 ListingPerRun            | many-processes | costs         | what_it_takes_to_recover
 ClaimLooksLive           | many-processes | trace_journal | a_run_is_taken_on_once
