@@ -1,4 +1,59 @@
 //! A crash-safe, append-only journal for the traces of long-running programs.
+//!
+//! A program records what it does as it does it: sessions, spans, streaming texts, logs. When it is
+//! killed, or the machine loses power, the next start reads back every session as far as it came,
+//! with the spans that were open marked as interrupted, and says what is missing, if anything is.
+//!
+//! It is not a logger, a database or a queue: records are never changed, and nothing is looked up
+//! by anything but session and order.
+//!
+//! ```no_run
+//! use trace_journal::{Journal, Kind, Status};
+//!
+//! fn main() -> trace_journal::Result<()> {
+//!     let journal = Journal::options().program("my-agent", "1.2").open("traces")?;
+//!     for snapshot in journal.recovery().sessions() {
+//!         let snapshot = snapshot?; // a session whose process died
+//!         println!("{} was cut off: {:?}", snapshot.id(), snapshot.error());
+//!     }
+//!     let session = journal.session("ses_1").meta("title", "Fix the bug").start();
+//!     let tool = session.span("bash").kind(Kind::TOOL).input("cargo test").start();
+//!     tool.text("running 41 tests\n");
+//!     let written = tool.end(Status::Ok, Some(&"41 passed"));
+//!     journal.wait_durable(written.result()?)?; // survives power loss from here on
+//!     session.end();
+//!     journal.close()
+//! }
+//! ```
+//!
+//! # Where to begin
+//!
+//! - To write: [`Journal`] opens a directory, [`Session`] and [`Span`] are its handles. They return
+//!   no errors and never panic; [`Written`] says what became of one record.
+//! - After a crash: [`Journal::recovery`] gives the sessions that were cut off, each as a
+//!   [`Snapshot`].
+//! - To read at any time: [`Reader`] gives snapshots and records, and disturbs no writer.
+//! - Records that are no events: [`Journal::append`] takes bytes.
+//!
+//! # What survives what
+//!
+//! | | survives |
+//! |---|---|
+//! | an append returned `Ok`, then the process dies in any way | the record |
+//! | [`Journal::wait_durable`] returned `Ok`, then power is lost | the record and all before it |
+//! | power is lost without waiting | all but the last sync interval, 50 ms by default |
+//! | a file is damaged | everything intact on both sides, and a report of what is not |
+//!
+//! # Limits
+//!
+//! A record holds up to 64 MiB unless [`Options::record_bytes_max`] says otherwise; values nest up
+//! to 64 deep. Any number of processes may write one directory. On a file system in memory nothing
+//! survives power loss, and [`Info`] says so.
+//!
+//! # Features
+//!
+//! `export`, on by default: snapshots as JSON and as TraceFile version 2.
+//!
 #![doc = include_str!("../GUARANTEES.md")]
 
 mod after_crash;
