@@ -145,7 +145,13 @@ impl Scene {
         let is_due = match self.about {
             About::Waiting | About::Backlog => false,
             About::Closing => matches!(error, Error::Closed),
-            About::Poison => matches!(error, Error::Poisoned { .. }),
+            // The sync that fails may be one of the next segment, which is given up and made anew
+            // after a pause.
+            About::Poison => {
+                let is_of_next =
+                    matches!(error, Error::Io { operation, .. } if *operation == "prepare");
+                is_of_next || matches!(error, Error::Poisoned { .. })
+            }
             About::Full => matches!(error, Error::DiskFull { .. }),
         };
         assert!(is_due, "{:?}: {error}", self.about);

@@ -249,7 +249,15 @@ impl RunSurvey {
         for (from, to) in &part.scanned.dirty_padding {
             let reason = DamageReason::BadCrc;
             let finding = Finding::costless(segment, (*from, to - from), reason);
-            self.findings.push(finding);
+            let is_cut = part.scanned.is_sealed && segment.len <= *to;
+            // Its owner died while it wrote over half a frame that a failed write had left there.
+            let is_explained = *to == part.scanned.frames_end() && !is_cut;
+            let verdict = match (is_explained, self.is_live()) {
+                (false, _) => Verdict::Damage,
+                (true, false) => Verdict::Torn,
+                (true, true) => Verdict::InFlight,
+            };
+            self.findings.push(Finding { verdict, ..finding });
         }
         for at in &part.notes.undecodable {
             let reason = DamageReason::UndecodablePayload;
