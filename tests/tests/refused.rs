@@ -261,7 +261,7 @@ fn a_session_says_what_was_refused_while_it_was_open() {
 fn every_command_tells_and_ends_with_3() {
     let (dir, refused) = many(3);
     let dir = dir.path().to_str().unwrap();
-    let n = format!("refused={refused} ");
+    let n = format!("refused={refused}\n");
     let report = |args: &[&str]| command::run(args.iter().copied()).code(3);
     for args in [&["verify", dir][..], &[dir], &["recover", dir]] {
         let printed = report(args);

@@ -73,12 +73,12 @@ fn verdict(report: &Report) -> String {
     let crashed = sessions.iter().filter(|session| is_crashed(session));
     let interrupted: u64 = sessions.iter().map(|session| session.interrupted).sum();
     format!(
-        "loss={} missing={} refused={} sessions={} crashed={} interrupted={interrupted}",
+        "loss={} missing={} sessions={} crashed={} interrupted={interrupted} refused={}",
         report.loss.as_str(),
         report.missing(),
-        report.counts.refused,
         sessions.len(),
-        crashed.count()
+        crashed.count(),
+        report.counts.refused,
     )
 }
 
