@@ -8,10 +8,10 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use rustix::fs::{Advice, Mode, SeekFrom};
+use rustix::fs::{Advice, AtFlags, Mode, SeekFrom};
 use rustix::io::{Errno, ReadWriteFlags};
 
-use super::directory::{Directory, identity, is_any};
+use super::directory::{Directory, identity, is_any, look};
 use super::map::{AddressSpace, ForkGuard, MappedFile};
 use super::{
     ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, NameFacts,
@@ -256,7 +256,7 @@ fn around(from: u64, to: u64, step: u64) -> (u64, u64) {
 
 impl StorageFile for DiskFile {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len())
+        Ok(look(&self.file, "", AtFlags::EMPTY_PATH)?.stx_size)
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -346,7 +346,7 @@ impl StorageFile for DiskFile {
     }
 
     fn identity(&self) -> io::Result<FileIdentity> {
-        Ok(identity(&rustix::fs::fstat(&self.file)?))
+        Ok(identity(&look(&self.file, "", AtFlags::EMPTY_PATH)?))
     }
 
     fn try_lock(&self, lock: Lock) -> io::Result<LockOutcome> {
