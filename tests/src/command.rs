@@ -58,11 +58,28 @@ impl Ran {
 
 /// The command with these arguments, ready to be started; it sees no terminal and no colours.
 pub fn command<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Command {
-    let mut command = Command::new(program());
+    let mut command = with_signals(program());
     command
         .args(args)
         .env_remove("NO_COLOR")
         .env("TERM", "dumb");
+    command
+}
+
+/// A program that begins with its signals as they are by default, whatever the program that runs
+/// the tests was started to ignore, as a shell's `&` does it.
+pub fn with_signals(program: impl AsRef<OsStr>) -> Command {
+    const DEFAULTS: &str = "--default-signal=INT,QUIT,TERM,HUP";
+    static CAN: OnceLock<bool> = OnceLock::new();
+    let can = || {
+        let tried = Command::new("env").args([DEFAULTS, "true"]).output();
+        tried.is_ok_and(|output| output.status.success())
+    };
+    if !*CAN.get_or_init(can) {
+        return Command::new(program);
+    }
+    let mut command = Command::new("env");
+    command.arg(DEFAULTS).arg(program);
     command
 }
 

@@ -11,7 +11,7 @@ use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use journal_tests::command::{Ran, command, finish, program, run, run_with};
+use journal_tests::command::{Ran, command, finish, program, run, run_with, with_signals};
 use journal_tests::feeder::Feeder;
 use journal_tests::loopfs::{Filler, Mounted};
 use journal_tests::rigs::skip;
@@ -145,7 +145,7 @@ fn the_last_words_of_a_pipeline_that_is_interrupted_are_kept() {
 trap 'kill $sleeper; for n in 1 2 3 4 5; do echo last words $n; done; exit 0' INT TERM HUP
 echo ready
 wait";
-        let mut agent = Command::new("sh");
+        let mut agent = with_signals("sh");
         agent.args(["-c", script]).stdout(Stdio::piped());
         let mut agent = agent.process_group(0).spawn().unwrap();
         let group = pid(&agent);
@@ -253,7 +253,7 @@ fn a_named_pipe_without_a_writer_is_left_at_the_second_signal() {
 #[test]
 fn a_signal_that_was_to_be_ignored_stays_ignored() {
     let dir = tempfile::tempdir().unwrap();
-    let mut shell = Command::new("sh");
+    let mut shell = with_signals("sh");
     let script = "trap '' HUP; exec \"$0\" ingest \"$1\" --ack written";
     shell.args(["-c", script]).arg(program()).arg(dir.path());
     let mut companion = Companion::start(&mut shell);
