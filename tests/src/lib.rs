@@ -30,6 +30,7 @@ pub mod scribe;
 pub mod seeded;
 pub mod simdisk;
 pub mod source;
+pub mod tidy;
 pub mod watched;
 pub mod words;
 pub mod workload;

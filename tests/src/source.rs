@@ -65,7 +65,7 @@ impl Source {
             {
                 modules.push((name.to_owned(), is_test));
             }
-            is_test = line == "#[cfg(test)]";
+            is_test = line == "#[cfg(test)]" || line.starts_with("#[cfg(all(test,");
         }
         modules
     }
@@ -144,14 +144,25 @@ pub fn sources(folder: &str) -> Vec<Source> {
     sources
 }
 
-/// Files that are modules for unit tests only.
+/// Files that are modules for unit tests only, with the modules inside them.
 fn test_files(sources: &[Source]) -> Vec<String> {
-    let of_source = |source: &Source| {
-        let modules = source.modules().into_iter().filter(|(_, is_test)| *is_test);
-        let paths = modules.flat_map(|(name, _)| source.module_paths(&name));
-        paths.collect::<Vec<String>>()
-    };
-    sources.iter().flat_map(of_source).collect()
+    let mut found: Vec<String> = Vec::new();
+    let mut is_complete = false;
+    while !is_complete {
+        let before = found.len();
+        for source in sources {
+            let is_inside = found.contains(&source.path);
+            for (name, is_test) in source.modules() {
+                for path in source.module_paths(&name) {
+                    if (is_test || is_inside) && !found.contains(&path) {
+                        found.push(path);
+                    }
+                }
+            }
+        }
+        is_complete = found.len() == before;
+    }
+    found
 }
 
 /// Whether `c` can be part of an identifier.
@@ -388,5 +399,10 @@ mod tests {
         )];
         assert_eq!(sources[0].line_count, 3);
         assert_eq!(test_files(&sources), ["x/tests.rs", "x/tests/mod.rs"]);
+        let sources = [
+            Source::new("x/mod.rs", "#[cfg(test)]\nmod tests;\n"),
+            Source::new("x/tests/mod.rs", "mod inner;\n"),
+        ];
+        assert!(test_files(&sources).contains(&"x/tests/inner.rs".to_owned()));
     }
 }

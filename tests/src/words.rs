@@ -35,9 +35,187 @@ const NEVER: [&str; 29] = [
     "wal",
 ];
 
+/// Invented words, which no name has: the field has a word, or plain English says more.
+const INVENTED: [&str; 23] = [
+    "awaited",
+    "bell",
+    "careless",
+    "crew",
+    "door",
+    "errand",
+    "errands",
+    "feeder",
+    "gather",
+    "gathering",
+    "glance",
+    "island",
+    "islands",
+    "meanwhile",
+    "metered",
+    "outgoing",
+    "patience",
+    "puppet",
+    "rotten",
+    "scribe",
+    "skim",
+    "swell",
+    "tender",
+];
+
+/// Words of comments that leave open which thread, caller or process is meant.
+const NOBODY: [&str; 8] = [
+    "anybody", "anyone", "nobody", "somebody", "someone", "who", "whoever", "whom",
+];
+
+/// Names that a better one has replaced: the area, its files, its types and functions.
+const OUT_OF_USE: [(&str, &str, &str); 12] = [
+    (
+        "writer",
+        "awaited_tests bell control controls core declared errors facts group indexing lane mark \
+         model next outgoing patience positioned primitives renewal reserve run_file sessions slot \
+         stuck tender unsynced waiters window",
+        "AppendFailure Batch Before Control Core CoreFacts Decision Facts Fate FrameWords \
+         Gathering Group Lane Member NextSegment Openings Outgoing Past Reading ReserveWord Slot \
+         Stuck TakeNext Taken Tally Task Turn Unsynced Waiters Waiting Window expect_awaited \
+         help_sync left_to_helper lock_lane make_ahead store_in_place with_working",
+    ),
+    ("journal", "", "Door"),
+    ("after_crash", "after_crash", ""),
+    ("opening", "opening", ""),
+    (
+        "storage",
+        "data_behind trim_cache",
+        "Region data_behind trim_cache",
+    ),
+    (
+        "segment",
+        "ahead candidate due held islands portion scanned window",
+        "Island Stretch Unread",
+    ),
+    (
+        "recovery",
+        "classes content covered ends facts fates joint judge neighbours numbering part places \
+         probe section",
+        "Fates Neighbours",
+    ),
+    ("digest", "kept spans", "Digest"),
+    (
+        "event",
+        "glance member_name names plain samples syntax unread",
+        "Glance MemberName Payload SpanFacts Told Unread maybe skim span_facts",
+    ),
+    ("reader", "crew gather places view", "Crew"),
+    ("snapshot", "fold/verdict fold/work home named payloads", ""),
+    ("session", "finish handle offsets written", ""),
+];
+
+/// The same for the crates around the library.
+const OUT_OF_USE_AROUND: [(&str, &str, &str); 2] = [
+    (
+        "recover-cli",
+        "demo/pipe demo/proof demo/tree demo/watch demo/work demo/worker failure text",
+        "Exit Failure Outcome Typed Verb paint say",
+    ),
+    (
+        "tests",
+        "acts apart careless counting explore/after explore/case explore/tally feeder frozen \
+         fuzz/look fuzz/planted meanwhile metered plain puppet rotten scribe shown swell watched",
+        "Careless Feeder Metered Puppet Rotten Scribe Tally",
+    ),
+];
+
+/// Public identifiers that keep a word we do not use, because somebody else's format has it.
+const FOREIGN_NAMES: [(&str, &str); 11] = [
+    ("event", "data"),
+    ("event", "message"),
+    ("event", "status_message"),
+    ("event", "USER_MESSAGE"),
+    ("export", "status_message"),
+    ("panic_hook", "message"),
+    ("session", "status_message"),
+    ("snapshot", "message"),
+    ("snapshot", "status_message"),
+    // A directory entry, as the standard library calls it.
+    ("storage", "Entry"),
+    ("storage", "entry"),
+];
+
+/// Words that private names of an area share with the file system or with atomics.
+const FOREIGN_WORDS: [(&str, &str); 8] = [
+    ("recovery", "data"),
+    ("segment", "blocks"),
+    ("segment", "data"),
+    ("segment", "hole"),
+    ("storage", "data"),
+    ("storage", "hole"),
+    ("writer", "committed"),
+    ("writer", "store"),
+];
+
+/// Whether a name with an unused word is somebody else's.
+#[must_use]
+pub fn is_foreign(area: &str, name: &str) -> bool {
+    FOREIGN_NAMES.contains(&(area, name))
+}
+
+/// Whether a private name may keep an unused word.
+#[must_use]
+pub fn is_foreign_word(area: &str, word: &str) -> bool {
+    FOREIGN_WORDS.contains(&(area, word))
+}
+
+/// The names in the path `place` of a file that the area has given up.
+pub fn files_out_of_use(area: &str, place: &str) -> impl Iterator<Item = &'static str> {
+    let place = format!("/{place}/");
+    let gone = out_of_use(area).flat_map(|(_, files, _)| files.split_whitespace());
+    gone.filter(move |gone| place.contains(&format!("/{gone}/")))
+}
+
+/// Whether a type or function has a name that the area has given up.
+#[must_use]
+pub fn is_name_out_of_use(area: &str, name: &str) -> bool {
+    out_of_use(area).any(|(_, _, names)| names.split_whitespace().any(|gone| gone == name))
+}
+
+fn out_of_use(
+    area: &str,
+) -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
+    let rows = OUT_OF_USE.iter().chain(&OUT_OF_USE_AROUND);
+    rows.filter(move |(place, _, _)| *place == area)
+}
+
+/// The invented words in an identifier.
+#[must_use]
+pub fn invented_in_identifier(identifier: &str) -> Vec<&'static str> {
+    let words = identifier_words(identifier);
+    INVENTED
+        .into_iter()
+        .filter(|never| words.iter().any(|word| word == never))
+        .collect()
+}
+
+/// The words in a comment that name no thread, caller or process.
+#[must_use]
+pub fn nobody_in_comment(text: &str) -> Vec<&'static str> {
+    let text = text.to_lowercase();
+    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).collect();
+    NOBODY
+        .into_iter()
+        .filter(|never| words.contains(never))
+        .collect()
+}
+
 /// The unused words in an identifier, whether `snake_case`, `SHOUTED` or `CamelCase`.
 #[must_use]
 pub fn never_in_identifier(identifier: &str) -> Vec<&'static str> {
+    let words = identifier_words(identifier);
+    NEVER
+        .into_iter()
+        .filter(|never| words.iter().any(|word| word == never))
+        .collect()
+}
+
+fn identifier_words(identifier: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut was_lower = false;
     for c in identifier.chars() {
@@ -50,10 +228,7 @@ pub fn never_in_identifier(identifier: &str) -> Vec<&'static str> {
             word.extend(c.to_lowercase());
         }
     }
-    NEVER
-        .into_iter()
-        .filter(|never| words.iter().any(|word| word == never))
-        .collect()
+    words
 }
 
 /// The unused words in a piece of text.

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use journal_tests::source::{Source, is_word, root, sources};
-use journal_tests::words::{never_in_identifier, never_in_text};
+use journal_tests::tidy::graph::module_path;
+use journal_tests::tidy::{area, differences, findings};
+use journal_tests::words::{is_foreign, never_in_identifier, never_in_text};
 
 const LINE_COUNT_MAX: usize = 400;
 const LINE_COUNT_HARD_MAX: usize = 600;
@@ -24,19 +26,6 @@ const UNSAFE_FILES: &[&str] = &[
     "tests/src/metered.rs",
     // Forks.
     "tests/src/bin/journal-limits.rs",
-];
-
-/// Public identifiers that keep a word we do not use, because somebody else's format has it.
-const FOREIGN_NAMES: [(&str, &str); 8] = [
-    ("journal/src/event/", "data"),
-    ("journal/src/event/", "message"),
-    ("journal/src/event/", "status_message"),
-    ("journal/src/event/", "USER_MESSAGE"),
-    ("journal/src/session/", "status_message"),
-    ("journal/src/snapshot/", "message"),
-    ("journal/src/snapshot/", "status_message"),
-    // A directory entry, as the standard library calls it.
-    ("journal/src/storage/", "Entry"),
 ];
 
 /// What the command must not depend on, because it knows no bytes.
@@ -114,6 +103,12 @@ fn every_promise_has_its_suites() {
     ));
 }
 
+#[test]
+fn findings_left_are_those_listed() {
+    let listed = read("tests/tests/tidy_findings.txt");
+    report(differences(&findings(&read("CONTRIBUTING.md")), &listed));
+}
+
 // The rules.
 
 /// Rows of the table: `| 2 | segment, writer | …`; module names in backticks.
@@ -159,15 +154,6 @@ fn floor_findings(source: &Source, floors: &Floors) -> Vec<Finding> {
         }
     }
     findings
-}
-
-/// `event/codec.rs` is the module `event::codec`; `lib.rs` is none.
-fn module_path(place: &str) -> Vec<String> {
-    let stem = place.trim_end_matches(".rs");
-    let parts = stem
-        .split('/')
-        .filter(|part| !["lib", "mod"].contains(part));
-    parts.map(str::to_owned).collect()
 }
 
 /// Top modules reached through `crate::` and `super::`, the own one left out.
@@ -262,9 +248,7 @@ fn column_findings(source: &Source) -> Vec<Finding> {
 fn identifier_findings(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (line, name) in public_identifiers(source) {
-        let is_foreign = FOREIGN_NAMES
-            .iter()
-            .any(|(place, foreign)| source.path.starts_with(place) && name == *foreign);
+        let is_foreign = is_foreign(area(&source.path), &name);
         for word in never_in_identifier(&name).iter().filter(|_| !is_foreign) {
             findings.push(format!(
                 "{}:{line}: {name}: we do not say {word}",
