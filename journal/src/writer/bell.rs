@@ -1,7 +1,7 @@
 //! What wakes the syncer.
 
-use super::primitives::atomic::{AtomicBool, Ordering};
-use super::primitives::{Condvar, Mutex, MutexGuard, PoisonError};
+use super::sync_primitives::atomic::{AtomicBool, Ordering};
+use super::sync_primitives::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Requests to the syncer, and the condition it sleeps on.

@@ -1,16 +1,16 @@
 //! Closing a run: everything durable, then the record that says so, then that durable too.
 
-use super::primitives::atomic::Ordering;
+use super::sync_primitives::atomic::Ordering;
 use std::time::Instant;
 
-use super::core::{Core, lock};
-use super::stuck::STUCK_AFTER;
-use super::syncer::SyncState;
+use super::run::{Core, lock};
 use crate::error::{Error, Result};
 use crate::event::system::{Clocks, RunClose};
 use crate::format::FileName;
 use crate::seeded::{self, Bug};
 use crate::storage::ClockReading;
+use crate::writer::sync::stall::STUCK_AFTER;
+use crate::writer::sync::syncer::SyncState;
 
 impl Core {
     /// Wall clock and time since boot, as records carry them.
@@ -171,7 +171,7 @@ pub(super) fn clocks(reading: ClockReading) -> Clocks {
 mod tests {
     use std::path::Path;
 
-    use crate::writer::tender::Task;
+    use crate::writer::supply::preallocator::Task;
     use crate::writer::tests::{KIND, open, stepped};
 
     fn segments(dir: &Path) -> usize {

@@ -4,12 +4,10 @@ use std::io;
 use std::sync::Arc;
 
 use super::close::clocks;
-use super::core::{Core, Parts, lock};
-use super::errors::ErrorLog;
-use super::lane::Lane;
-use super::run_file::RunFile;
-use super::segment::{Making, Mapping, PrepareFailure, Segment, is_full};
-use super::thread;
+use super::error_log::ErrorLog;
+use super::lock_file::RunFile;
+use super::run::{Core, Parts, lock};
+use super::threads;
 use crate::error::{Error, Result};
 use crate::event::system::{self, RunOpen};
 use crate::format::{FileName, RecordKind};
@@ -18,6 +16,8 @@ use crate::seeded::{self, Bug};
 use crate::seq::{Generation, RunId, SegmentNumber};
 use crate::settings::{WriteMode, WriterSettings};
 use crate::storage::{FileSystem, Storage};
+use crate::writer::append::log_writer::Lane;
+use crate::writer::segment::active::{Making, Mapping, PrepareFailure, Segment, is_full};
 
 /// What it takes to start a run.
 #[derive(Debug)]
@@ -102,7 +102,7 @@ impl OpenRun {
         lock(&core.sync).is_recovering = self.recovers;
         core.append(RecordKind::RUN_OPEN, 0, &run_open)?;
         if !core.settings.is_stepped {
-            thread::start(&core)
+            threads::start(&core)
                 .map_err(|e| Error::io("start a thread for", core.storage.path(), e))?;
         }
         Ok(core)

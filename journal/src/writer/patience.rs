@@ -7,8 +7,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::primitives::atomic::{AtomicBool, AtomicU64, Ordering};
-use super::primitives::thread;
+use super::sync_primitives::atomic::{AtomicBool, AtomicU64, Ordering};
+use super::sync_primitives::thread;
 
 /// How long it is worth to stay awake, and whether that went well.
 #[derive(Debug, Default)]

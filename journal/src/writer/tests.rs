@@ -9,16 +9,16 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-use super::core::lock;
 use super::patience::Experience;
-use super::schedule::Decision;
-use super::syncer::SyncState;
+use super::run::lock;
 use super::{Core, ErrorHook, ErrorLog, OpenRun, WhenDurable};
 use crate::error::Error;
 use crate::format::{FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, RecordKind};
 use crate::seq::{Generation, SegmentNumber};
 use crate::settings::{WriteMode, WriterSettings};
 use crate::storage::DiskStorage;
+use crate::writer::sync::schedule::Decision;
+use crate::writer::sync::syncer::SyncState;
 
 pub(super) const KIND: RecordKind = RecordKind(200);
 

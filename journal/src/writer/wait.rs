@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::core::{Core, lock};
-use super::primitives::atomic::Ordering;
+use super::run::{Core, lock};
+use super::sync_primitives::atomic::Ordering;
 use crate::error::{Error, Result};
 use crate::seeded::{self, Bug};
 use crate::seq::Seq;

@@ -1,9 +1,9 @@
 //! Those who wait for the next sync, woken batch by batch.
 
-use super::errands::{Errand, Errands};
 use super::patience::Patience;
-use super::primitives::atomic::{AtomicBool, Ordering};
-use super::primitives::{Condvar, Mutex, MutexGuard, PoisonError};
+use super::sync_primitives::atomic::{AtomicBool, Ordering};
+use super::sync_primitives::{Condvar, Mutex, MutexGuard, PoisonError};
+use crate::writer::sync::errands::{Errand, Errands};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 //! How far the run is durable.
 
-use super::primitives::atomic::{AtomicU64, Ordering};
+use super::sync_primitives::atomic::{AtomicU64, Ordering};
 
 /// The end of what is durable, in sequence numbers and in bytes, and the last sync mark.
 ///

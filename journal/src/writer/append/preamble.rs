@@ -1,0 +1,90 @@
+//! A record on its way to the disk, and what has to go before it.
+
+use super::declared_sessions::Declared;
+use super::refused::Tallies;
+use crate::error::Result;
+use crate::event::system::{self, SessionRef};
+use crate::format::{RecordKind, padded};
+use crate::seeded::{self, Bug};
+use crate::seq::SegmentNumber;
+use crate::writer::segment::buffer::{Control, Frame};
+
+/// One record on its way to the disk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) kind: RecordKind,
+    pub(crate) session: u32,
+    /// The session's id, for its declaration.
+    pub(crate) session_id: Option<&'a str>,
+    pub(crate) payload: &'a [u8],
+}
+
+/// Payloads of the frames that go before a record.
+#[derive(Debug)]
+pub(crate) struct Before {
+    /// One for each reason.
+    refused: Vec<Vec<u8>>,
+    declaration: Option<Vec<u8>>,
+}
+
+impl Outgoing<'_> {
+    /// What has to go before this record in a segment.
+    pub(crate) fn before(
+        &self,
+        segment: &Control,
+        declared: &Declared,
+        refused: &Tallies,
+    ) -> Result<Before> {
+        let refused = refused.notes();
+        let refused: Result<Vec<_>> = refused.iter().map(encode).collect();
+        let is_declared = declared.contains(segment.number, self.session)
+            || (seeded::has(Bug::DeclaredOnce) && segment.number > SegmentNumber::FIRST);
+        let declaration = self.session_id.filter(|_| !is_declared).map(|id| {
+            encode(&SessionRef {
+                index: self.session,
+                id: id.into(),
+                extras: Vec::new(),
+            })
+        });
+        Ok(Before {
+            refused: refused?,
+            declaration: declaration.transpose()?,
+        })
+    }
+
+    /// Bytes the declaration of the session takes at most, 0 for a record without session.
+    pub(crate) fn declaration_len(&self) -> u64 {
+        let Some(id) = self.session_id else { return 0 };
+        // Index, length of the id and the extras take at most 16 bytes more.
+        padded(
+            u64::try_from(id.len())
+                .unwrap_or(u64::MAX / 4)
+                .saturating_add(16),
+        )
+    }
+}
+
+impl Before {
+    /// The record's frame and those before it, in order.
+    pub(crate) fn frames<'a>(&'a self, segment: &Control, record: &Outgoing<'a>) -> Vec<Frame<'a>> {
+        let frame = |kind, session, payload: &'a Vec<u8>| segment.frame(kind, session, payload);
+        let refused = self.refused.iter();
+        let refused = refused.map(|said| frame(RecordKind::REFUSED, 0, said));
+        let declaration = self.declaration.as_ref();
+        let declaration =
+            declaration.map(|said| frame(RecordKind::SESSION_REF, record.session, said));
+        let itself = segment.frame(record.kind, record.session, record.payload);
+        refused.chain(declaration).chain([itself]).collect()
+    }
+
+    pub(crate) fn says_refused(&self) -> bool {
+        !self.refused.is_empty()
+    }
+}
+
+/// The payload that says this.
+pub(crate) fn encode<T: serde::Serialize>(said: &T) -> Result<Vec<u8>> {
+    let mut payload = Vec::new();
+    system::encode(said, &mut payload)?;
+    Ok(payload)
+}

@@ -1,0 +1,149 @@
+//! Unit tests of records that are written together.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use super::write_group::Fate;
+use crate::format::{FrameSeed, RecordKind};
+use crate::settings::WriterSettings;
+use crate::storage::{Region, StorageFile};
+use crate::writer::segment::active::Segment;
+use crate::writer::segment::buffer::Control;
+use crate::writer::segment::prefault::Window;
+use crate::writer::testing::Meddled;
+use crate::writer::tests::{KIND, frames, mapped, open, positioned};
+
+#[test]
+fn records_left_while_the_lane_is_taken_are_each_written_once() {
+    let ways = [positioned(), mapped()];
+    for (settings, is_held) in ways.iter().flat_map(|way| [(way, false), (way, true)]) {
+        let dir = tempfile::tempdir().unwrap();
+        let core = open(dir.path(), settings.clone());
+        core.active().expect_awaited(3);
+        let mut lane = core.lock_lane();
+        let mut seqs = std::thread::scope(|scope| {
+            let core = &core;
+            let append = |len| scope.spawn(move || (core.append(KIND, 0, &vec![7; len]), len));
+            let threads = [10, 20, 30].map(append);
+            while core.group.members() < 3 {
+                std::thread::yield_now();
+            }
+            if is_held {
+                // As after a write that failed: none of them can be written here.
+                lane.active.reserve.hold(0, u64::MAX);
+            }
+            core.write_group(&mut lane);
+            drop(lane);
+            let seqs = threads.map(|thread| thread.join().unwrap());
+            seqs.map(|(seq, len)| (KIND, u32::try_from(seq.unwrap().get()).unwrap(), len))
+        });
+        core.close(None).unwrap();
+        seqs.sort_unstable_by_key(|(_, seq, _)| *seq);
+        let mut found = frames(&core, dir.path(), 1 + u32::from(is_held));
+        found.retain(|(kind, ..)| *kind == KIND);
+        assert_eq!(found, seqs);
+        let first = frames(&core, dir.path(), 1);
+        let in_first = first.iter().filter(|(kind, ..)| *kind == KIND).count();
+        assert_eq!(in_first, if is_held { 0 } else { 3 });
+    }
+}
+
+#[test]
+fn nothing_is_left_of_records_that_could_not_be_written_together() {
+    for settings in [positioned(), mapped()] {
+        nothing_is_left(settings);
+    }
+}
+
+fn nothing_is_left(settings: WriterSettings) {
+    let dir = tempfile::tempdir().unwrap();
+    let core = open(dir.path(), settings);
+    core.active().expect_awaited(2);
+    let kinds = |number| -> Vec<u8> {
+        let found = frames(&core, dir.path(), number);
+        found.iter().map(|frame| frame.0.0).collect()
+    };
+    let mut lane = core.lock_lane();
+    let before = kinds(1);
+    let active = Arc::clone(&lane.active);
+    // The first of the two frames is there, and a part of the second.
+    let (file, _) = cut_short(&active.file, 40);
+    lane.active = Arc::new(Segment {
+        control: Arc::clone(active.control()),
+        name: active.name.clone(),
+        file,
+    });
+    let members = [b"one here", b"and two "].map(|payload| core.group.join(KIND, 0, payload));
+    core.write_group(&mut lane);
+    for member in members {
+        assert_eq!(member.fate(), Fate::Alone);
+    }
+    assert_eq!(kinds(1), before);
+    drop(lane);
+    core.append(KIND, 0, b"and another").unwrap();
+    assert_eq!(kinds(2)[..2], [RecordKind::SEGMENT_START.0, KIND.0]);
+    core.close(None).unwrap();
+}
+
+#[test]
+fn nothing_is_written_where_records_could_not_be_stored_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let core = open(dir.path(), mapped());
+    let mut lane = core.lock_lane();
+    let active = Arc::clone(&lane.active);
+    let identity = (active.number, FrameSeed::new(core.run(), active.number));
+    let window = Window::new(Arc::new(NoSpace), None, active.file_len);
+    let control = Control::new(identity, active.file_len, Some(window));
+    control.begin(1, 0);
+    // No write, however short, is expected: it would fail.
+    let (file, left) = cut_short(&active.file, 0);
+    lane.active = Arc::new(Segment {
+        control: Arc::new(control),
+        name: active.name.clone(),
+        file,
+    });
+    let member = core.group.join(KIND, 0, b"no room for it");
+    core.write_group(&mut lane);
+    assert_eq!(member.fate(), Fate::Alone);
+    // Somebody else may store there by now.
+    assert_eq!(*left.lock().unwrap(), Some(0));
+    assert!(!lane.active.reserve.tail().is_held);
+    lane.active = active;
+}
+
+/// A mapping whose file system is full.
+#[derive(Debug)]
+struct NoSpace;
+
+impl Region for NoSpace {
+    fn copy(&self, _offset: u64, _bytes: &[u8]) {}
+
+    fn commit(&self, _offset: u64, _word: u64) {}
+
+    fn word(&self, _offset: u64) -> u64 {
+        0
+    }
+
+    fn make_writable(&self, _from: u64, _to: u64) -> io::Result<()> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+}
+
+/// A file of whose next write only so many bytes arrive; what of that is still to come.
+fn cut_short(
+    file: &Arc<dyn StorageFile>,
+    len: usize,
+) -> (Arc<dyn StorageFile>, Arc<Mutex<Option<usize>>>) {
+    let left = Arc::new(Mutex::new(Some(len)));
+    let taken = Arc::clone(&left);
+    let write = move |file: &dyn StorageFile, bytes: &[u8], offset| {
+        let Some(len) = taken.lock().unwrap().take() else {
+            return file.write_at(bytes, offset);
+        };
+        file.write_at(&bytes[..len], offset)?;
+        Err(io::ErrorKind::StorageFull.into())
+    };
+    (Meddled::file(file, write), left)
+}

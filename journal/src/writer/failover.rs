@@ -1,0 +1,423 @@
+//! The run a handle writes to now: replaced by a new one after a failure, where that is wished.
+
+use super::sync_primitives::Mutex;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use arc_swap::{ArcSwap, Guard};
+
+use super::error_log::ErrorLog;
+use super::run::{Core, lock};
+use super::wait::WhenDurable;
+use crate::error::{Error, Result};
+use crate::event::system::Clocks;
+use crate::format::RecordKind;
+use crate::seq::Seq;
+use crate::time::Timestamp;
+use crate::writer::append::refused::{Refusal, Tallies};
+
+/// Opens another run of the same journal.
+pub(crate) type Reopen = Box<dyn Fn() -> Result<Arc<Core>> + Send + Sync>;
+
+/// The run a handle writes to, and what became of the ones before it.
+pub(crate) struct Slot {
+    /// What the handle began with: hardly any ever has another, and this costs an append less.
+    first: Openings,
+    /// What took its place after a failure.
+    later: OnceLock<ArcSwap<Openings>>,
+    errors: Arc<ErrorLog>,
+    /// `None`: a failed run is not followed by another.
+    reopen: Option<Reopen>,
+    last_attempt: Mutex<Instant>,
+    /// What was refused while there was no run at all.
+    missed: Mutex<Tallies>,
+    /// The process that made it: in a fork of it a lock may never be free.
+    process: u32,
+}
+
+/// The runs of a handle at one moment.
+pub(crate) struct Openings {
+    /// `Err`: the journal could not be opened.
+    current: Result<Arc<Core>>,
+    /// The runs before the current one, which all failed.
+    past: Vec<Past>,
+}
+
+/// The runs of a handle, for as long as they are looked at.
+pub(crate) enum Reading<'a> {
+    First(&'a Openings),
+    Later(Guard<Arc<Openings>>),
+}
+
+/// A run that failed.
+#[derive(Clone)]
+struct Past {
+    durable_seq: u64,
+    cause: Error,
+}
+
+impl Slot {
+    pub(crate) fn new(
+        current: Result<Arc<Core>>,
+        errors: Arc<ErrorLog>,
+        reopen: Option<Reopen>,
+    ) -> Slot {
+        let current = current.map_err(|cause| Error::Disabled {
+            cause: Arc::new(cause),
+        });
+        let first = Openings {
+            current,
+            past: Vec::new(),
+        };
+        Slot {
+            first,
+            later: OnceLock::new(),
+            errors,
+            reopen,
+            last_attempt: Mutex::new(Instant::now()),
+            missed: Mutex::default(),
+            process: std::process::id(),
+        }
+    }
+
+    /// The run written to now and its number among the runs of this handle.
+    pub(crate) fn current(&self) -> Result<(Arc<Core>, u16)> {
+        let openings = self.read();
+        Ok((Arc::clone(openings.core()?), openings.number()))
+    }
+
+    /// Does something with the run to write to, which has this number: a failed one is first
+    /// replaced by a new one if this handle does that and the last attempt was long enough ago.
+    #[inline]
+    pub(crate) fn with_working<T>(&self, act: impl FnOnce(&Core, u16) -> Result<T>) -> Result<T> {
+        // The run a handle began with is not even copied: a processor reads back what it has put
+        // together last only when all it stored for the record before that has left it.
+        match &self.first.current {
+            Ok(core) if self.later.get().is_none() && !core.is_poisoned() => act(core, 0),
+            _ => self.with_later(act),
+        }
+    }
+
+    #[cold]
+    fn with_later<T>(&self, act: impl FnOnce(&Core, u16) -> Result<T>) -> Result<T> {
+        let mut openings = self.read();
+        let has_failed = openings.current.as_ref().map_or(true, |c| c.is_poisoned());
+        if has_failed && self.reopen.is_some() {
+            self.try_reopen();
+            openings = self.read();
+        }
+        act(openings.core()?, openings.number())
+    }
+
+    /// Whether an append could do anything; to be asked before any lock is taken, because a lock
+    /// that another thread held at the moment of a fork stays locked in the child.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.with_working(|core, _| core.check_open())
+    }
+
+    pub(crate) fn errors(&self) -> &ErrorLog {
+        &self.errors
+    }
+
+    /// Appends a record without session.
+    pub(crate) fn append(&self, kind: RecordKind, payload: &[u8]) -> Result<Seq> {
+        self.append_to(kind, payload, |_, _| Ok(0))
+    }
+
+    /// Appends a record of the session that `number` finds the index of, in the run it is given.
+    pub(crate) fn append_to(
+        &self,
+        kind: RecordKind,
+        payload: &[u8],
+        number: impl Fn(&Core, u16) -> Result<u32>,
+    ) -> Result<Seq> {
+        let appended = self.with_working(|core, opening| {
+            let session = number(core, opening);
+            let session = session.inspect_err(|error| {
+                core.note_refused(0, payload.len(), error.code());
+            })?;
+            let appended = core.append(kind, session, payload);
+            appended.map(|seq| seq.in_opening(opening))
+        });
+        appended.inspect_err(|error| {
+            if let Error::Disabled { .. } = error {
+                self.miss(payload.len(), error.code());
+            }
+        })
+    }
+
+    /// Counts a record of a session that was refused before it was encoded.
+    pub(crate) fn note_refused(&self, session: Option<&str>, code: &'static str) {
+        match self.current() {
+            Ok((core, _)) => {
+                let number = session.and_then(|id| core.session_index(id).ok());
+                core.note_refused(number.unwrap_or(0), 0, code);
+            }
+            Err(_) => self.miss(0, code),
+        }
+    }
+
+    /// Counts a record that came while there was no run; the first run there is will tell.
+    #[cold]
+    fn miss(&self, payload_len: usize, code: &'static str) {
+        if self.process != std::process::id() {
+            return;
+        }
+        let now = Timestamp::now();
+        let refusal = Refusal {
+            bytes: u64::try_from(payload_len).unwrap_or(u64::MAX),
+            code,
+            session: 0,
+            at: Clocks {
+                wall_seconds: now.seconds(),
+                wall_nanoseconds: now.nanoseconds(),
+                boot_nanoseconds: 0,
+            },
+        };
+        lock(&self.missed).add(refusal);
+    }
+
+    pub(crate) fn wait_durable(&self, seq: Seq, deadline: Option<Instant>) -> Result<()> {
+        match self.settled(seq) {
+            Some(outcome) => outcome,
+            None => self.current()?.0.wait_durable(value_of(seq), deadline),
+        }
+    }
+
+    pub(crate) fn when_durable(&self, seq: Seq) -> WhenDurable {
+        let core = match self.settled(seq) {
+            Some(Err(error)) => Err(error),
+            // Durable in a run that failed later: any number known durable resolves at once.
+            Some(Ok(())) => return WhenDurable::ready(),
+            None => self.current().map(|(core, _)| core),
+        };
+        WhenDurable::new(core, value_of(seq))
+    }
+
+    pub(crate) fn sync(&self) -> Result<Seq> {
+        let (core, opening) = self.current()?;
+        Ok(core.sync()?.in_opening(opening))
+    }
+
+    pub(crate) fn durable(&self) -> Option<Seq> {
+        let (core, opening) = self.current().ok()?;
+        Some(core.durable_here()?.in_opening(opening))
+    }
+
+    /// What is settled about a number of a run that failed.
+    fn settled(&self, seq: Seq) -> Option<Result<()>> {
+        let openings = self.read();
+        let past = openings.past.get(usize::from(seq.opening()))?;
+        let is_durable = seq.get() <= past.durable_seq;
+        Some(if is_durable {
+            Ok(())
+        } else {
+            Err(past.cause.clone())
+        })
+    }
+
+    fn try_reopen(&self) {
+        let Some(reopen) = &self.reopen else { return };
+        // Whoever finds the lock taken goes on with the failed run: one attempt is enough.
+        let Ok(mut last_attempt) = self.last_attempt.try_lock() else {
+            return;
+        };
+        if last_attempt.elapsed() < REOPEN_INTERVAL {
+            return;
+        }
+        *last_attempt = Instant::now();
+        if let Ok(failed) = &self.read().current {
+            failed.abandon();
+        }
+        match reopen() {
+            Ok(core) => self.replace(core),
+            Err(error) => {
+                // The hook may append, too.
+                drop(last_attempt);
+                self.errors.report(&error);
+            }
+        }
+    }
+
+    fn replace(&self, core: Arc<Core>) {
+        let openings = self.read();
+        let failed = match &openings.current {
+            Ok(failed) => Past {
+                durable_seq: failed.durable().map_or(0, Seq::get),
+                cause: failed.poisoned().unwrap_or(Error::Closed),
+            },
+            Err(cause) => Past {
+                durable_seq: 0,
+                cause: cause.clone(),
+            },
+        };
+        let past = openings.past.iter().cloned().chain([failed]).collect();
+        let current = Ok(Arc::clone(&core));
+        let now = Arc::new(Openings { current, past });
+        // Only whoever holds the lock of the last attempt comes here.
+        self.later
+            .get_or_init(|| ArcSwap::new(Arc::clone(&now)))
+            .store(now);
+        // Who comes from now on finds the new run.
+        match &openings.current {
+            Ok(failed) => failed.leave_refused_to(&core),
+            Err(_) => core.take_refused(std::mem::take(&mut *lock(&self.missed))),
+        }
+    }
+
+    fn read(&self) -> Reading<'_> {
+        match self.later.get() {
+            None => Reading::First(&self.first),
+            Some(later) => Reading::Later(later.load()),
+        }
+    }
+}
+
+impl Deref for Reading<'_> {
+    type Target = Openings;
+
+    fn deref(&self) -> &Openings {
+        match self {
+            Reading::First(openings) => openings,
+            Reading::Later(openings) => openings,
+        }
+    }
+}
+
+impl Openings {
+    /// The run written to now.
+    pub(crate) fn core(&self) -> Result<&Arc<Core>> {
+        self.current.as_ref().map_err(Error::clone)
+    }
+
+    /// Its number among the runs of the handle.
+    pub(crate) fn number(&self) -> u16 {
+        u16::try_from(self.past.len()).unwrap_or(u16::MAX)
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot")
+            .field("current", &self.read().current)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The number as its own run counts it.
+fn value_of(seq: Seq) -> Seq {
+    Seq::new(seq.get()).unwrap_or(Seq::FIRST)
+}
+
+/// How long a handle waits between attempts to start a new run.
+const REOPEN_INTERVAL: Duration = Duration::from_secs(10);
+
+#[cfg(not(any(loom, shuttle)))]
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+    use crate::recovery::survey::{Depth, Scope, survey};
+    use crate::seq::Generation;
+    use crate::settings::WriterSettings;
+    use crate::storage::DiskStorage;
+    use crate::writer::OpenRun;
+
+    const KIND: RecordKind = RecordKind(200);
+
+    /// A run that syncs only when it is asked to.
+    fn open(dir: &Path, generation: u32) -> Result<Arc<Core>> {
+        let open = OpenRun {
+            storage: Arc::new(DiskStorage::open(dir).unwrap()),
+            settings: WriterSettings {
+                sync_interval: Duration::from_secs(3600),
+                ..WriterSettings::default()
+            },
+            errors: Arc::new(ErrorLog::new(None)),
+            generation: Generation(generation),
+            known: crate::recovery::neighbours::Known::default(),
+            unverified: Vec::new(),
+            recovers: false,
+        };
+        open.open()
+    }
+
+    /// How many records were refused, as each run tells.
+    fn refused(dir: &Path) -> Vec<u64> {
+        let storage = DiskStorage::open(dir).unwrap();
+        let found = survey(&storage, Scope::All, Depth::Everything).unwrap();
+        found.runs.iter().map(|run| run.refused.count).collect()
+    }
+
+    fn let_time_pass(slot: &Slot) {
+        let long_ago = Instant::now().checked_sub(REOPEN_INTERVAL);
+        *slot.last_attempt.lock().unwrap() = long_ago.unwrap();
+    }
+
+    fn outcome(slot: &Slot, seq: Seq) -> Option<&'static str> {
+        let waited = slot.wait_durable(seq, None).err().map(|e| e.code());
+        let mut context = Context::from_waker(Waker::noop());
+        let polled = pin!(slot.when_durable(seq)).poll(&mut context);
+        let Poll::Ready(polled) = polled else {
+            panic!("not settled");
+        };
+        assert_eq!(polled.err().map(|e| e.code()), waited);
+        waited
+    }
+
+    #[test]
+    fn a_failed_run_is_followed_by_another_and_keeps_its_word() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().to_owned();
+        let first = open(&path, 1);
+        let errors = Arc::new(ErrorLog::new(None));
+        let slot = Slot::new(first, errors, Some(Box::new(move || open(&path, 2))));
+        let durable = slot.append(KIND, b"durable").unwrap();
+        slot.wait_durable(durable, None).unwrap();
+        let lost = slot.append(KIND, b"never synced").unwrap();
+        let cause = Error::io("sync", dir.path(), std::io::Error::other("bad disk"));
+        slot.current().unwrap().0.poison(cause);
+        let early = slot.append(KIND, b"too early").unwrap_err();
+        assert_eq!(early.code(), "poisoned");
+        let_time_pass(&slot);
+        let next = slot.append(KIND, b"in the next run").unwrap();
+        assert_eq!((durable.opening(), next.opening()), (0, 1));
+        slot.wait_durable(next, None).unwrap();
+        assert_eq!(refused(dir.path()), [0, 1]);
+        let outcomes = [durable, lost, next].map(|seq| outcome(&slot, seq));
+        assert_eq!(outcomes, [None, Some("poisoned"), None]);
+        slot.current().unwrap().0.close(None).unwrap();
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_opened_is_tried_again_and_says_why_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().to_owned();
+        let errors = Arc::new(ErrorLog::new(None));
+        let tries = Mutex::new(0);
+        let reopen: Reopen = Box::new(move || {
+            let mut tries = tries.lock().unwrap();
+            *tries += 1;
+            match *tries {
+                1 => Err(Error::Timeout),
+                _ => open(&path, 1),
+            }
+        });
+        let slot = Slot::new(Err(Error::Closed), Arc::clone(&errors), Some(reopen));
+        let code = || slot.append(KIND, b"").unwrap_err().code();
+        assert_eq!(code(), "disabled");
+        let_time_pass(&slot);
+        assert_eq!(code(), "disabled");
+        assert_eq!(errors.counts(), [("timeout", 1)]);
+        let_time_pass(&slot);
+        let seq = slot.append(KIND, b"at last").unwrap();
+        assert_eq!(seq.opening(), 1);
+        assert_eq!(refused(dir.path()), [2]);
+        slot.current().unwrap().0.close(None).unwrap();
+    }
+}

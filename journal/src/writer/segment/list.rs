@@ -1,0 +1,93 @@
+//! The control blocks of a run's segments, of which the last is the active one.
+
+use crate::writer::sync_primitives::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use super::buffer::Control;
+
+/// Grows only: whoever has looked at a segment may go on looking at it, without a lock and without
+/// a count of those who look.
+#[derive(Debug)]
+pub(crate) struct Controls {
+    first: Arc<Control>,
+    /// Those after the first; each part has twice as many places as the one before.
+    later: [OnceLock<Part>; PARTS],
+    /// How many there are after the first; the last of them is active.
+    count: AtomicUsize,
+}
+
+type Part = Box<[OnceLock<Arc<Control>>]>;
+
+impl Controls {
+    pub(crate) fn new(first: Arc<Control>) -> Controls {
+        Controls {
+            first,
+            later: [const { OnceLock::new() }; PARTS],
+            count: AtomicUsize::new(0),
+        }
+    }
+
+    /// The active segment.
+    pub(crate) fn active(&self) -> &Control {
+        self.later(self.count.load(Ordering::Acquire))
+            .unwrap_or(&self.first)
+    }
+
+    /// Makes another segment the active one; only ever called by one thread at a time.
+    pub(crate) fn push(&self, next: Arc<Control>) {
+        let number = self.count.load(Ordering::Relaxed) + 1;
+        let place = place_of(number).and_then(|(part, place, len)| {
+            let empty = || (0..len).map(|_| OnceLock::new()).collect();
+            self.later.get(part)?.get_or_init(empty).get(place)
+        });
+        // Segments are numbered with 32 bits, for which there are places.
+        if place.is_some_and(|place| place.set(next).is_ok()) {
+            self.count.store(number, Ordering::Release);
+        }
+    }
+
+    fn later(&self, number: usize) -> Option<&Control> {
+        let (part, place, _) = place_of(number)?;
+        let control = self.later.get(part)?.get()?.get(place)?.get();
+        control.map(|control| &**control)
+    }
+}
+
+/// The part of the one of this number, counted from 1, its place there, and the part's length;
+/// `None` for 0.
+fn place_of(number: usize) -> Option<(usize, usize, usize)> {
+    let part = number.checked_ilog2()?;
+    let len = 1 << part;
+    Some((usize::try_from(part).ok()?, number - len, len))
+}
+
+const PARTS: usize = 32;
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use crate::format::FrameSeed;
+    use crate::seq::{Generation, RunId, SegmentNumber};
+
+    fn control(number: u32) -> Arc<Control> {
+        let run = RunId {
+            generation: Generation(1),
+            random: 2,
+        };
+        let number = SegmentNumber(number);
+        let identity = (number, FrameSeed::new(run, number));
+        Arc::new(Control::new(identity, 1 << 20, None))
+    }
+
+    #[test]
+    fn the_last_one_is_active_and_earlier_ones_stay_where_they_are() {
+        let controls = Controls::new(control(1));
+        let mut seen = vec![controls.active()];
+        for number in 2..200 {
+            controls.push(control(number));
+            seen.push(controls.active());
+        }
+        let numbers: Vec<u32> = seen.iter().map(|control| control.number.0).collect();
+        assert_eq!(numbers, (1..200).collect::<Vec<_>>());
+    }
+}

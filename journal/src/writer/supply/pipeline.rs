@@ -1,0 +1,286 @@
+//! The segment after the active one: made ahead where there was time, else when it is needed.
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::setbacks::Setbacks;
+use crate::error::Error;
+use crate::format::FRAMES_OFFSET;
+use crate::seq::{RunId, SegmentNumber};
+use crate::storage::Storage;
+use crate::writer::segment::active::{Making, Mapping, PrepareFailure, Segment, is_full, zero};
+use crate::writer::sync::schedule::WINDOW_IDLE;
+
+/// Gives out the segments of a run one after the other.
+#[derive(Debug)]
+pub(crate) struct NextSegment {
+    pub(crate) run: RunId,
+    /// Number of the next segment to be made.
+    pub(crate) number: SegmentNumber,
+    /// Its planned length.
+    pub(crate) len: u64,
+    /// Length that planned ones do not go beyond.
+    pub(crate) len_max: u64,
+    pub(crate) is_mapped: bool,
+    pub(crate) waiting: Option<Waiting>,
+    /// Making it ahead has failed; whoever needs it tries again.
+    pub(crate) has_given_up: bool,
+    /// There was no space even for a small one: another attempt, which is not cheap everywhere,
+    /// begins with that.
+    pub(crate) is_full: bool,
+    /// A failure that poisons the run; whoever comes next gets it too, however soon that is.
+    pub(crate) failed: Option<Error>,
+    /// Failures that may not last.
+    pub(crate) setbacks: Setbacks,
+}
+
+impl NextSegment {
+    /// Whether there is nothing to be made ahead.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.waiting.is_some() || self.has_given_up
+    }
+
+    pub(crate) fn has_zeroing_left(&self) -> bool {
+        let unfinished = |waiting: &Waiting| waiting.zeroed_to < waiting.segment.file_len;
+        self.waiting.as_ref().is_some_and(unfinished)
+    }
+
+    /// Makes the next segment ahead of its time.
+    pub(crate) fn prepare(&mut self, storage: &dyn Storage) -> Result<(), PrepareFailure> {
+        if !self.is_settled() {
+            self.has_given_up = true;
+            let segment = self.make(storage, 0)?;
+            self.has_given_up = false;
+            self.waiting = Some(Waiting::new(segment));
+        }
+        Ok(())
+    }
+
+    /// Hands over the next segment, at least `needed` bytes long, its first bytes writable.
+    pub(crate) fn take(
+        &mut self,
+        storage: &dyn Storage,
+        needed: u64,
+    ) -> Result<Arc<Segment>, PrepareFailure> {
+        self.forget_removed(storage);
+        let waiting = match self.waiting.take() {
+            Some(waiting) if waiting.segment.file_len >= needed => waiting,
+            small => {
+                // Nothing was ever written to one that is too small, so it can go; if it will
+                // not, it stays as an empty segment and its number is not used again.
+                if let Some(small) = small
+                    && storage.remove(&small.segment.name).is_ok()
+                {
+                    self.number = small.segment.number;
+                }
+                Waiting::new(self.make(storage, needed)?)
+            }
+        };
+        self.has_given_up = false;
+        let segment = Arc::clone(&waiting.segment);
+        // Others may share the pages by now, as in a window that nobody used.
+        let is_old = |since: Instant| since.elapsed() >= WINDOW_IDLE;
+        if waiting.writable_since.is_some_and(is_old) {
+            segment.expire_writable();
+        }
+        if let Err(error) = make_first_writable(&segment) {
+            self.waiting = Some(waiting);
+            let path = storage.path().join(&segment.name);
+            return Err(PrepareFailure::Discarded(Error::io(
+                "get space in",
+                path,
+                error,
+            )));
+        }
+        Ok(segment)
+    }
+
+    /// Lets go of the waiting segment if somebody has removed or replaced it.
+    fn forget_removed(&mut self, storage: &dyn Storage) {
+        let Some(Waiting { segment, .. }) = &self.waiting else {
+            return;
+        };
+        match storage.identity_of(&segment.name) {
+            Ok(found) => match segment.file.identity() {
+                // Whatever is there now stays, and its number is not used again.
+                Ok(own) if own != found => {}
+                _ => return,
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => self.number = segment.number,
+            Err(_) => return,
+        }
+        self.waiting = None;
+    }
+
+    /// Makes the next part at the beginning of the waiting segment writable, up to `at_most` bytes;
+    /// `false` if there is nothing to be done.
+    pub(crate) fn extend_writable(&mut self, at_most: u64) -> bool {
+        // Zeros that are still being synced would take it away again.
+        let has_zeroing_left = self.has_zeroing_left();
+        let Some(waiting) = self.waiting.as_mut().filter(|_| !has_zeroing_left) else {
+            return false;
+        };
+        let segment = &waiting.segment;
+        if segment.writable_to() == 0 {
+            waiting.writable_since = Some(Instant::now());
+            return segment.make_writable(WRITABLE_AT_FIRST).is_ok();
+        }
+        let end = FRAMES_OFFSET.saturating_add(at_most);
+        segment.writable_to() < end && segment.extend_writable()
+    }
+
+    /// Says that the waiting segment must be made writable anew.
+    pub(crate) fn expire_writable(&self) {
+        if let Some(waiting) = &self.waiting {
+            waiting.segment.expire_writable();
+        }
+    }
+
+    /// Takes the waiting segment away for good.
+    pub(crate) fn take_waiting(&mut self) -> Option<Arc<Segment>> {
+        self.waiting.take().map(|waiting| waiting.segment)
+    }
+
+    /// Overwrites the next part of the waiting segment with zeros; gives what is to be synced.
+    pub(crate) fn zero_next_part(&mut self) -> Option<(Arc<Segment>, u64, u64)> {
+        self.waiting.as_mut().and_then(Waiting::zero_next_part)
+    }
+
+    /// Makes a segment of the planned length; on a full disk, a smaller one that will do.
+    fn make(&mut self, storage: &dyn Storage, needed: u64) -> Result<Segment, PrepareFailure> {
+        if let Some(error) = &self.failed {
+            return Err(PrepareFailure::Poison(error.clone()));
+        }
+        if let Some(error) = self.setbacks.pending() {
+            return Err(PrepareFailure::Discarded(error));
+        }
+        let len_max = storage.file_len_max() / PAGE_LEN * PAGE_LEN;
+        let planned = self.len.min(len_max).max(needed);
+        let small = SMALL_SEGMENT_LEN.min(len_max).max(needed).min(planned);
+        let first = if self.is_full { small } else { planned };
+        let mut made = self.make_of(storage, first);
+        if lacks_space(&made) && small < first {
+            made = self.make_of(storage, small);
+        } else if made.is_ok() && first == planned {
+            self.len = self.len.saturating_mul(2).min(self.len_max);
+        }
+        self.is_full = lacks_space(&made);
+        match &made {
+            Ok(_) => {
+                self.number = self.number.next();
+                self.setbacks.end();
+            }
+            Err(PrepareFailure::Poison(error)) => self.failed = Some(error.clone()),
+            Err(PrepareFailure::Discarded(error)) => self.setbacks.add(error),
+        }
+        made
+    }
+
+    /// Makes a segment of this length, with the next number that is free: where what was made
+    /// before could not be removed, it stays as an empty segment.
+    fn make_of(&mut self, storage: &dyn Storage, len: u64) -> Result<Segment, PrepareFailure> {
+        let making = Making {
+            mapping: match self.is_mapped {
+                true => Mapping::IfPossible,
+                false => Mapping::No,
+            },
+            is_zeroed: false,
+        };
+        for _ in 0..TAKEN_MAX {
+            let made = Segment::prepare(storage, self.run, self.number, len, making);
+            match made {
+                Err(PrepareFailure::Discarded(error)) if is_taken(&error) => {
+                    self.number = self.number.next();
+                }
+                made => return made,
+            }
+        }
+        Segment::prepare(storage, self.run, self.number, len, making)
+    }
+}
+
+/// Makes the first bytes of a segment writable that nobody has stored into. Where that cannot be
+/// done, it is enough if they can be written.
+fn make_first_writable(segment: &Segment) -> io::Result<()> {
+    match segment.make_writable(WRITABLE_AT_FIRST) {
+        Err(error) if !is_full(&error) => zero(
+            &*segment.file,
+            FRAMES_OFFSET,
+            FRAMES_OFFSET + WRITABLE_AT_FIRST,
+        ),
+        made => made,
+    }
+}
+
+fn lacks_space<T>(made: &Result<T, PrepareFailure>) -> bool {
+    matches!(made, Err(PrepareFailure::Discarded(Error::DiskFull { .. })))
+}
+
+/// Whether there is a file of that name already.
+fn is_taken(error: &Error) -> bool {
+    matches!(error, Error::Io { operation: "create", source, .. }
+        if source.kind() == ErrorKind::AlreadyExists)
+}
+
+/// A segment waiting for its turn; its space is overwritten with zeros little by little.
+///
+/// Space that is only reserved must be marked as written in the file system's own journal when a
+/// sync reaches it for the first time, which costs that sync a second device write; zeros written
+/// and synced beforehand spare it that.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) segment: Arc<Segment>,
+    zeroed_to: u64,
+    /// Since when its beginning is writable, if it is.
+    writable_since: Option<Instant>,
+}
+
+impl Waiting {
+    pub(crate) fn new(segment: Segment) -> Waiting {
+        Waiting {
+            segment: Arc::new(segment),
+            zeroed_to: FRAMES_OFFSET,
+            writable_since: None,
+        }
+    }
+
+    /// Overwrites the next part with zeros; gives the part still to be synced, or `None` when
+    /// there is nothing left to do.
+    pub(crate) fn zero_next_part(&mut self) -> Option<(Arc<Segment>, u64, u64)> {
+        let from = self.zeroed_to;
+        let to = self.segment.file_len.min(from + ZEROED_AT_ONCE);
+        if from >= to {
+            return None;
+        }
+        // A failure only means a slower sync later.
+        if zero(&*self.segment.file, from, to).is_err() {
+            self.zeroed_to = self.segment.file_len;
+            return None;
+        }
+        self.zeroed_to = to;
+        self.segment.claim(to);
+        Some((Arc::clone(&self.segment), from, to))
+    }
+}
+
+/// The smallest segment that has room for frames of this many bytes in all.
+pub(crate) fn segment_len_for(room: u64) -> u64 {
+    FRAMES_OFFSET
+        .saturating_add(room)
+        .saturating_add(PAGE_LEN - 1)
+        / PAGE_LEN
+        * PAGE_LEN
+}
+
+const PAGE_LEN: u64 = 4096;
+const ZEROED_AT_ONCE: u64 = 64 * PAGE_LEN;
+
+/// The length of a segment made when the planned one does not fit on the disk.
+const SMALL_SEGMENT_LEN: u64 = 64 << 10;
+
+/// So many names may be taken before that is an error.
+const TAKEN_MAX: u32 = 16;
+
+/// Enough for the segment's first record and its last ones.
+const WRITABLE_AT_FIRST: u64 = 2 * PAGE_LEN;

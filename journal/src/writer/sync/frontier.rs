@@ -1,0 +1,190 @@
+//! How far every record is there: the first room taken whose frame is not committed yet.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::syncer::SyncState;
+use crate::format::{DurablePlace, FRAMES_OFFSET, padded};
+use crate::seeded::{self, Bug};
+use crate::seq::SegmentNumber;
+use crate::writer::append::pwrite_range::Positioned;
+use crate::writer::run::{Core, lock};
+use crate::writer::segment::active::Segment;
+use crate::writer::segment::buffer::Control;
+use crate::writer::segment::tail::Tail;
+use crate::writer::sync_primitives::{hint, thread};
+
+/// The place up to which all frames are committed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frontier {
+    segment: SegmentNumber,
+    offset: u64,
+    relative_seq: u64,
+    /// The length of the last frame: the next ones are probably as long.
+    frame_len: u64,
+}
+
+/// What one sync makes durable.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) last_seq: u64,
+    pub(crate) total_bytes: u64,
+    /// Segments to be synced, in order.
+    pub(crate) ends: Vec<End>,
+    /// The first record of it in the newest of them; `None` if there is nothing new in that.
+    pub(crate) begin: Option<DurablePlace>,
+}
+
+/// How far a segment is to be synced.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) segment: Arc<Segment>,
+    /// Where its committed frames end.
+    pub(crate) offset: u64,
+    /// Some of them are there since the last sync by being stored.
+    pub(crate) has_stored: bool,
+}
+
+impl Default for Frontier {
+    fn default() -> Frontier {
+        Frontier {
+            segment: SegmentNumber::FIRST,
+            offset: FRAMES_OFFSET,
+            relative_seq: 0,
+            frame_len: SHORTEST,
+        }
+    }
+}
+
+impl Core {
+    /// Everything that is committed now, at least what was reserved before this was called unless
+    /// an appender is stuck between the two.
+    pub(crate) fn choose_target(&self, state: &mut SyncState) -> Target {
+        if seeded::has(Bug::SyncWaitsForLane) {
+            drop(self.lock_lane());
+        }
+        let active = {
+            let mut unsynced = lock(&self.unsynced);
+            state.finished.append(&mut unsynced.take_finished());
+            unsynced.active()
+        };
+        let left = state.finished.iter();
+        let left = left.map(|left| (Arc::clone(&left.segment), left.positioned));
+        let segments: Vec<_> = left.chain([active]).collect();
+        let patience = Instant::now() + PATIENCE;
+        let mut target = Target {
+            last_seq: 0,
+            total_bytes: 0,
+            ends: Vec::new(),
+            begin: None,
+        };
+        let mut held_up_behind = None;
+        for (segment, positioned) in segments {
+            let before = state.frontier;
+            let advance = state.frontier.advance(&segment, positioned, patience);
+            let Frontier {
+                offset,
+                relative_seq,
+                ..
+            } = state.frontier;
+            target.last_seq = (segment.first_seq() + relative_seq).saturating_sub(1);
+            target.total_bytes = segment.bytes_at(offset);
+            target.begin = before.up_to(&state.frontier, &segment);
+            target.ends.push(End {
+                segment,
+                offset,
+                has_stored: advance.has_stored,
+            });
+            if !advance.is_whole {
+                held_up_behind = Some(target.last_seq);
+                break;
+            }
+        }
+        lock(&self.stuck).note(held_up_behind, Instant::now());
+        target
+    }
+}
+
+/// How far the frontier came.
+struct Advance {
+    /// No frame before the segment's tail stayed uncommitted.
+    is_whole: bool,
+    has_stored: bool,
+}
+
+impl Frontier {
+    /// Moves to where the segment's tail is now, or to the first uncommitted frame before it.
+    fn advance(&mut self, segment: &Control, positioned: Positioned, patience: Instant) -> Advance {
+        let mut has_stored = false;
+        if self.segment != segment.number {
+            *self = Frontier {
+                segment: segment.number,
+                offset: FRAMES_OFFSET,
+                relative_seq: 0,
+                ..*self
+            };
+        }
+        let tail = segment.reserve.tail();
+        if !segment.is_mapped() {
+            // Positioned writes are over when their room is taken.
+            self.go_to(tail);
+        }
+        let mut rounds = 0;
+        while self.offset < tail.offset {
+            if let Some(end) = positioned.end_from(self.offset) {
+                self.go_to(end);
+                continue;
+            }
+            has_stored = true;
+            match segment.committed(self.offset, tail.offset, self.frame_len) {
+                Some((count, len)) => {
+                    self.offset += count * len;
+                    self.relative_seq += count;
+                    self.frame_len = len;
+                }
+                // An appender between reserve and commit needs a moment, or the processor. To
+                // yield would give it to anybody, for long.
+                None if rounds < SPINS => {
+                    rounds += 1;
+                    hint::spin_loop();
+                }
+                None if Instant::now() >= patience => {
+                    return Advance {
+                        is_whole: false,
+                        has_stored,
+                    };
+                }
+                None => thread::sleep(PAUSE),
+            }
+        }
+        Advance {
+            is_whole: true,
+            has_stored,
+        }
+    }
+
+    /// The first record that is new when the frontier has moved here.
+    fn up_to(self, after: &Frontier, segment: &Control) -> Option<DurablePlace> {
+        let is_same = self.segment == after.segment;
+        let offset = if is_same { self.offset } else { FRAMES_OFFSET };
+        let relative_seq = if is_same { self.relative_seq } else { 0 };
+        (offset < after.offset).then(|| DurablePlace {
+            seq: segment.first_seq() + relative_seq,
+            segment: segment.number,
+            offset,
+        })
+    }
+
+    fn go_to(&mut self, place: Tail) {
+        self.offset = place.offset;
+        self.relative_seq = u64::from(place.relative_seq);
+    }
+}
+
+/// How long a sync waits for an appender that has room and has not committed; what is behind it
+/// is left to the next sync.
+const PATIENCE: Duration = Duration::from_micros(300);
+const PAUSE: Duration = Duration::from_micros(50);
+const SPINS: u32 = 100;
+
+const SHORTEST: u64 = padded(0);

@@ -1,0 +1,333 @@
+//! The syncer's steps: each is whole in itself, so that one thread can drive them in any order.
+
+use std::time::{Duration, Instant};
+
+use super::cache_writer::Indexing;
+use super::frontier::{End, Frontier, Target};
+use super::names::Names;
+use super::schedule::{Decision, Facts, decide};
+use super::sync_mark::Mark;
+use crate::error::{Error, Result};
+use crate::format::{DurablePlace, FRAMES_OFFSET};
+use crate::seeded::{self, Bug};
+use crate::seq::SegmentNumber;
+use crate::writer::append::sync_queue::Finished;
+use crate::writer::patience::Experience;
+use crate::writer::run::{Core, lock};
+use crate::writer::segment::buffer::Control;
+use crate::writer::supply::preallocator::BUSY_BYTES;
+
+/// What the syncer remembers from step to step.
+#[derive(Debug, Default)]
+pub(crate) struct SyncState {
+    /// Up to where the newest segment was synced.
+    pub(crate) synced: Option<(SegmentNumber, u64)>,
+    pub(crate) names: Names,
+    pub(crate) frontier: Frontier,
+    /// Segments left behind that are not whole on the disk yet, in order.
+    pub(crate) finished: Vec<Finished>,
+    pub(crate) dirty_since: Option<Duration>,
+    pub(crate) calm_since: Option<Duration>,
+    /// When the last sync began, if a waiter ran it.
+    pub(crate) helped_at: Option<Duration>,
+    /// How many wait already or were woken by the last sync, and will probably wait again.
+    pub(crate) awaited: u32,
+    /// Bytes that the last sync made durable.
+    pub(crate) synced_bytes: u64,
+    /// How many waited for the last sync.
+    pub(crate) members: u32,
+    /// How many records it made durable, without marks.
+    pub(crate) synced_records: u64,
+    /// How long the last sync took.
+    sync_time: Duration,
+    experience: Experience,
+    /// When the whole window was made writable anew.
+    pub(crate) renewed_at: Option<Duration>,
+    /// So many syncs begin without waiting for anybody.
+    hasty_syncs: u32,
+    pub(crate) mark: Option<Mark>,
+    /// When the `.run` file was looked for.
+    pub(crate) looked_at: Duration,
+    /// Records of recovered runs are being written, which no mark may come between.
+    pub(crate) is_recovering: bool,
+    /// A record that is durable, to be noted in the `.run` file.
+    pub(crate) place: Option<DurablePlace>,
+    /// The highest sequence number a durable mark says is durable.
+    witnessed: u64,
+    unwitnessed_since: Option<Duration>,
+    pub(crate) indexing: Indexing,
+}
+
+impl Core {
+    /// Runs one sync now; for journals without threads.
+    pub(crate) fn step_sync(&self) {
+        let mut state = lock(&self.sync);
+        self.run_sync(&mut state, self.now());
+    }
+
+    /// The time since the run began, or since some other moment.
+    pub(crate) fn now(&self) -> Duration {
+        // A simulation's time is its own, so that it can be run again.
+        match self.settings.is_stepped {
+            true => Duration::from_nanos(self.storage.clocks().boot_nanoseconds),
+            false => self.started.elapsed(),
+        }
+    }
+
+    /// Stays awake, where that is worth it, for those who waited for the last sync: they will
+    /// probably ask for the next one.
+    pub(crate) fn await_callers(&self) {
+        let patience = &self.waiters.patience;
+        if patience.time().is_zero() {
+            return;
+        }
+        let begun = self.now();
+        patience.stay_awake(None, || self.bell.wants_sync() || self.bell.wants_close());
+        // Who appended meanwhile and does not wait rang no bell, and has waited since.
+        if self.is_dirty() && !seeded::has(Bug::AwakeUnwatched) {
+            lock(&self.sync).dirty_since.get_or_insert(begun);
+        }
+    }
+
+    /// Looks around and decides what is due.
+    pub(crate) fn look(&self, state: &mut SyncState, now: Duration) -> Decision {
+        let is_dirty = self.is_dirty();
+        if is_dirty {
+            // Who appends after a sync that a waiter ran does not wake the syncer.
+            let since = state.helped_at.filter(|_| state.calm_since.is_none());
+            state.dirty_since.get_or_insert(since.unwrap_or(now));
+            state.calm_since = None;
+        } else {
+            state.dirty_since = None;
+            state.calm_since.get_or_insert(now);
+        }
+        if self.poisoned().is_some() {
+            let wants_close = self.bell.wants_close();
+            return if wants_close {
+                Decision::Close
+            } else {
+                Decision::Sleep(None)
+            };
+        }
+        let is_over = is_dirty && self.backlog_bytes() >= self.settings.sync_bytes;
+        decide(&Facts {
+            now,
+            wants_close: self.bell.wants_close(),
+            wants_sync: self.bell.wants_sync(),
+            dirty_since: state.dirty_since,
+            is_over_sync_bytes: is_over,
+            has_idle_window_since: state.calm_since.filter(|_| self.active().writable_to() > 0),
+            unwitnessed_since: state.unwitnessed_since,
+            tell_at: self.tell_at(),
+            look_at: self.next_look(state),
+            sync_interval: self.settings.sync_interval,
+        })
+    }
+
+    /// Does what was decided; sleeping and closing are the caller's.
+    pub(crate) fn act(&self, state: &mut SyncState, decision: Decision, now: Duration) {
+        match decision {
+            Decision::Sync => {
+                self.gather(state);
+                self.run_sync(state, now);
+            }
+            Decision::CloseWindow => {
+                self.active().expire_writable();
+                lock(&self.next).expire_writable();
+            }
+            Decision::Witness => self.witness(state, now),
+            Decision::Tell => self.tell_refused(),
+            Decision::Look => self.look_for_run_file(state, now),
+            Decision::Close | Decision::Sleep(_) => {}
+        }
+    }
+
+    /// Waits a moment for those the last sync woke: most append again at once, and a sync for all
+    /// of them takes no longer than one for half of them, who would make the others wait for two.
+    fn gather(&self, state: &mut SyncState) {
+        // For a checker of schedules no time passes: it would wait for ever.
+        if state.awaited < 2 || cfg!(any(loom, shuttle)) {
+            return;
+        }
+        if state.hasty_syncs > 0 {
+            state.hasty_syncs -= 1;
+            return;
+        }
+        let at_most = state.sync_time.max(self.waiters.patience.time()) / 2;
+        let few = state.awaited <= FEW;
+        let enough = if few {
+            state.awaited
+        } else {
+            state.awaited / 2
+        };
+        let gathered = self.waiters.gather(enough, at_most.min(GATHERING_TIME_MAX));
+        if gathered <= enough / 2 {
+            // They have other things to do.
+            state.hasty_syncs = HASTY_SYNCS;
+        }
+    }
+
+    /// Makes everything written so far durable, wakes those who waited for it, leaves a mark.
+    pub(crate) fn run_sync(&self, state: &mut SyncState, now: Duration) {
+        self.bell.take_wants_sync();
+        let begun = Instant::now();
+        // Whoever is in the batch appended before the target is chosen, so it covers them.
+        let batch = self.waiters.take();
+        let members = batch.members;
+        state.members = members;
+        let synced = self.sync_written(state);
+        let sync_time = begun.elapsed();
+        // Before anybody is told: if they are killed right after it, what is durable need not be
+        // read back.
+        if synced.is_ok() && self.is_mark_due(state, now) {
+            self.try_mark(state, now);
+            self.note_place(state);
+        }
+        state.awaited = members.saturating_add(self.waiters.members());
+        let experience = &mut state.experience;
+        let patience = &self.waiters.patience;
+        patience.learn(experience, sync_time, state.awaited);
+        drop(batch);
+        state.sync_time = begun.elapsed();
+        state.helped_at = None;
+        if synced.is_err() {
+            return;
+        }
+        self.cut_finished(state);
+        self.look_for_run_file(state, now);
+        state.dirty_since = None;
+        let is_witnessed = state.witnessed >= self.watermark.durable();
+        state.unwitnessed_since = (!is_witnessed).then_some(now);
+    }
+
+    /// One sync of all bytes written; the first failure poisons the run.
+    pub(crate) fn sync_written(&self, state: &mut SyncState) -> Result<()> {
+        if let Some(error) = self.poisoned() {
+            return Err(error);
+        }
+        let bytes_before = self.watermark.durable_bytes();
+        let seq_before = self.watermark.durable();
+        let target = self.choose_target(state);
+        if seeded::has(Bug::DurableBeforeSync) {
+            self.watermark.synced(target.last_seq, target.total_bytes);
+        }
+        match self.sync_files(state, &target) {
+            Ok(()) => {
+                let target = match seeded::has(Bug::DurableAfterSyncBegan) {
+                    true => self.choose_target(state),
+                    false => target,
+                };
+                self.watermark.synced(target.last_seq, target.total_bytes);
+                state.place = target.begin.or(state.place);
+                let mut records = target.last_seq.saturating_sub(seq_before);
+                if let Some(mark) = state.mark.filter(|mark| mark.seq <= target.last_seq) {
+                    state.witnessed = state.witnessed.max(mark.durable_seq);
+                    records = records.saturating_sub(u64::from(mark.seq > seq_before));
+                }
+                state.synced_records = records;
+                state.synced_bytes = target.total_bytes.saturating_sub(bytes_before);
+                self.renew_window(state, self.now());
+                Ok(())
+            }
+            Err(error) => Err(self.poison(error)),
+        }
+    }
+
+    /// Syncs the segments in order: a later one is never durable before an earlier one.
+    fn sync_files(&self, state: &mut SyncState, target: &Target) -> Result<()> {
+        for End {
+            segment,
+            offset: end,
+            has_stored,
+        } in &target.ends
+        {
+            let from = match state.synced {
+                Some((number, synced_to)) if number == segment.number => synced_to,
+                _ => FRAMES_OFFSET,
+            };
+            let from = from.next_multiple_of(seeded::either(Bug::SyncFromNextPage, PAGE_LEN, 1));
+            let is_left_out =
+                seeded::has(Bug::FullSegmentNotSynced) && segment.reserve.tail().is_closed;
+            let path = || self.storage.path().join(&segment.name);
+            if from < *end && !is_left_out {
+                if *has_stored {
+                    segment.release(from, *end);
+                }
+                let mut synced = segment.file.sync(from, *end);
+                if synced.is_err() && seeded::has(Bug::SyncTriedAgain) {
+                    synced = segment.file.sync(from, *end);
+                }
+                synced.map_err(|e| Error::io("sync", path(), e))?;
+            }
+            // What was in front of the cut is gone, whatever was written behind it since; and what
+            // was stored there may never be seen.
+            let len = segment.file.len();
+            let len = len.map_err(|e| Error::io("look at", path(), e))?;
+            if len < segment.file_len && !seeded::has(Bug::CutNotNoticed) {
+                let cut = std::io::Error::other("somebody else has cut the file");
+                return Err(Error::io("sync", path(), cut));
+            }
+            state.synced = Some((segment.number, *end));
+        }
+        self.check_names(&mut state.names, &target.ends)
+    }
+
+    /// After a second of idleness: one more mark, and a sync that makes it durable.
+    fn witness(&self, state: &mut SyncState, now: Duration) {
+        if !state.is_recovering
+            && state
+                .mark
+                .is_none_or(|mark| mark.durable_seq < mark.seq.saturating_sub(1))
+        {
+            self.write_mark(state, now);
+        }
+        state.unwitnessed_since = None;
+        let batch = self.waiters.take();
+        state.members = batch.members;
+        // A failure poisons the run, which is all there is to do about it.
+        let _ = self.sync_written(state);
+        self.note_place(state);
+        drop(batch);
+        self.cut_finished(state);
+    }
+
+    /// Gives back the space behind the end of segments that are durable.
+    pub(crate) fn cut_finished(&self, state: &mut SyncState) {
+        let Some((synced, synced_to)) = state.synced else {
+            return;
+        };
+        let indexing = &mut state.indexing;
+        state.finished.retain(|left| {
+            let end = left.segment.reserve.tail().offset;
+            let is_whole =
+                left.segment.number < synced || (left.segment.number == synced && synced_to >= end);
+            if is_whole && (left.is_sealed || seeded::has(Bug::CutWithoutSeal)) {
+                // Space that is not given back costs nothing but space.
+                let _ = left.segment.cut();
+                indexing.add(left.segment.number);
+            }
+            !is_whole
+        });
+        // Appenders at full speed need the processors themselves.
+        let is_quiet = state.synced_bytes < BUSY_BYTES || indexing.is_behind();
+        if !self.settings.is_stepped && is_quiet {
+            indexing.step(&self.storage, self.run);
+        }
+    }
+
+    pub(crate) fn active(&self) -> &Control {
+        self.controls.active()
+    }
+}
+
+/// How long a sync waits for those who will probably wait for it.
+const GATHERING_TIME_MAX: Duration = Duration::from_micros(500);
+
+/// So many are woken and back in a fraction of a sync. Of more than that, half wait for one sync
+/// while the other half is woken from the one before: neither the device nor a processor rests.
+const FEW: u32 = 16;
+
+/// So many syncs wait for nobody after one that waited in vain.
+const HASTY_SYNCS: u32 = 16;
+
+const PAGE_LEN: u64 = 4096;
