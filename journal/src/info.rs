@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::seq::{RunId, SegmentNumber, Seq};
 use crate::settings::WriteMode;
 use crate::storage::Durability;
-use crate::writer::Slot;
+use crate::writer::FailoverWriter;
 
 /// How a journal stands at one moment; see `Journal::info`.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ pub struct RunInfo {
 }
 
 impl Info {
-    pub(crate) fn of(slot: &Slot) -> Info {
+    pub(crate) fn of(slot: &FailoverWriter) -> Info {
         let run = slot.current().ok().map(|(core, opening)| {
             let facts = core.facts();
             let storage = core.storage();

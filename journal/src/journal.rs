@@ -14,7 +14,7 @@ use crate::opening::Opened;
 use crate::options::Options;
 use crate::seq::{RunId, Seq};
 use crate::session::{Recorder, SessionBuilder, Written};
-use crate::writer::{Slot, WhenDurable};
+use crate::writer::{FailoverWriter, WhenDurable};
 
 /// A journal open for writing; clones share it.
 ///
@@ -30,7 +30,7 @@ pub struct Journal {
 /// What all clones share; dropped with the last of them.
 #[derive(Debug)]
 struct Door {
-    slot: Arc<Slot>,
+    slot: Arc<FailoverWriter>,
     recorder: Arc<Recorder>,
     recovered: Vec<RunId>,
 }

@@ -13,12 +13,12 @@ use crate::seq::RunId;
 use crate::session::{Recorder, Sink};
 use crate::settings::WriterSettings;
 use crate::storage::{DiskStorage, Storage};
-use crate::writer::{Core, ErrorLog, OpenRun, Reopen, Slot, next_generation};
+use crate::writer::{ErrorLog, FailoverWriter, OpenRun, Reopen, RunWriter, next_generation};
 
 /// A journal that was opened.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    pub(crate) slot: Arc<Slot>,
+    pub(crate) slot: Arc<FailoverWriter>,
     pub(crate) recorder: Arc<Recorder>,
     /// Runs that died and were put on record by this opening.
     pub(crate) recovered: Vec<RunId>,
@@ -31,7 +31,7 @@ pub(crate) fn open(options: &mut Options, dir: &Path) -> Result<Opened> {
         None => disk(dir)?,
     };
     let (core, recovered) = open_run(storage, options.settings.clone(), Arc::clone(&errors))?;
-    let slot = Slot::new(Ok(core), errors, None);
+    let slot = FailoverWriter::new(Ok(core), errors, None);
     Ok(Opened::new(slot, options, recovered))
 }
 
@@ -50,12 +50,12 @@ pub(crate) fn open_best_effort(options: &mut Options, dir: &Path) -> Opened {
         Err(error) => (Err(error), Vec::new()),
     };
     let reopen: Reopen = Box::new(move || Ok(reopen()?.0));
-    let slot = Slot::new(core, errors, Some(reopen));
+    let slot = FailoverWriter::new(core, errors, Some(reopen));
     Opened::new(slot, options, recovered)
 }
 
 impl Opened {
-    fn new(slot: Slot, options: &mut Options, recovered: Vec<RunId>) -> Opened {
+    fn new(slot: FailoverWriter, options: &mut Options, recovered: Vec<RunId>) -> Opened {
         let slot = Arc::new(slot);
         let sink: Arc<dyn Sink> = slot.clone();
         Opened {
@@ -71,7 +71,7 @@ fn reopener(
     options: &Options,
     dir: &Path,
     errors: &Arc<ErrorLog>,
-) -> impl Fn() -> Result<(Arc<Core>, Vec<RunId>)> + Send + Sync + 'static {
+) -> impl Fn() -> Result<(Arc<RunWriter>, Vec<RunId>)> + Send + Sync + 'static {
     let storage = options.storage.clone();
     let (settings, errors) = (options.settings.clone(), Arc::clone(errors));
     // Whatever directory the process works in by then.
@@ -113,7 +113,7 @@ fn open_run(
     storage: Arc<dyn Storage>,
     settings: WriterSettings,
     errors: Arc<ErrorLog>,
-) -> Result<(Arc<Core>, Vec<RunId>)> {
+) -> Result<(Arc<RunWriter>, Vec<RunId>)> {
     let plan = plan(&*storage)?;
     let generation = next_generation(plan.generation_max);
     // Making its first segment makes all names durable: of what dead runs left, too.
@@ -143,7 +143,7 @@ fn open_run(
     Ok((core, recovered.runs))
 }
 
-fn record(core: &Core, records: &[RunRecovered]) -> Result<()> {
+fn record(core: &RunWriter, records: &[RunRecovered]) -> Result<()> {
     let mut payload = Vec::new();
     for record in records {
         payload.clear();

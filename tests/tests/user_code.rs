@@ -60,7 +60,7 @@ fn no_thread_of_the_journal_takes_a_signal_that_is_meant_for_the_program() {
     sessions.next().unwrap().unwrap();
     let threads = own_threads();
     let names: BTreeSet<&str> = threads.iter().map(|(name, _)| name.as_str()).collect();
-    let known = ["trace-journal", "trace-journal-2"];
+    let known = ["trace-journal", "trace-prealloc"];
     assert!(known.iter().all(|name| names.contains(name)), "{names:?}");
     for (name, mask) in &threads {
         // Those that a thread raises itself, and those that nobody can block.

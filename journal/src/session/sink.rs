@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::error::{Error, Result};
 use crate::format::RecordKind;
 use crate::seq::Seq;
-use crate::writer::Slot;
+use crate::writer::FailoverWriter;
 
 /// Where the records of handles go: the runs of a journal, or memory in tests.
 pub(crate) trait Sink: fmt::Debug + Send + Sync {
@@ -65,9 +65,9 @@ impl SessionId {
     }
 }
 
-impl Sink for Slot {
+impl Sink for FailoverWriter {
     fn check(&self) -> Result<()> {
-        Slot::check(self)
+        FailoverWriter::check(self)
     }
 
     fn append(&self, kind: RecordKind, session: Option<&SessionId>, payload: &[u8]) -> Result<Seq> {
@@ -82,7 +82,7 @@ impl Sink for Slot {
     }
 
     fn note_refused(&self, session: Option<&str>, code: &'static str) {
-        Slot::note_refused(self, session, code);
+        FailoverWriter::note_refused(self, session, code);
     }
 
     fn report(&self, error: &Error) {

@@ -3,7 +3,7 @@
 use super::sync_primitives::atomic::Ordering;
 use std::time::Instant;
 
-use super::run::{Core, lock};
+use super::run::{RunWriter, lock};
 use crate::error::{Error, Result};
 use crate::event::system::{Clocks, RunClose};
 use crate::format::FileName;
@@ -12,7 +12,7 @@ use crate::storage::ClockReading;
 use crate::writer::sync::stall::STUCK_AFTER;
 use crate::writer::sync::syncer::SyncState;
 
-impl Core {
+impl RunWriter {
     /// Wall clock and time since boot, as records carry them.
     pub(crate) fn clocks(&self) -> Clocks {
         clocks(self.storage.clocks())
@@ -74,7 +74,7 @@ impl Core {
     /// Gives up a run that is poisoned: it is dead from now on, and may be recovered.
     pub(super) fn abandon(&self) {
         self.is_closing.store(true, Ordering::SeqCst);
-        self.lock_lane().is_closed = true;
+        self.lock_log().is_closed = true;
         lock(&self.run_file).take();
         // Its threads have nothing left to do.
         self.bell.want_close();
@@ -99,7 +99,7 @@ impl Core {
             clocks: clocks(self.storage.clocks()),
             extras: Vec::new(),
         };
-        let closed = self.lock_lane().close(&close, durable_seq);
+        let closed = self.lock_log().close(&close, durable_seq);
         self.sync_all(state)?;
         closed?;
         self.tidy(state);
@@ -110,11 +110,11 @@ impl Core {
     /// was given up: somebody else may be recovering it.
     fn end_lane(&self) {
         let run_file = lock(&self.run_file);
-        let mut lane = self.lock_lane();
+        let mut log = self.lock_log();
         if run_file.is_some() {
-            lane.note_refused_at_last();
+            log.note_refused_at_last();
         }
-        lane.is_closed = true;
+        log.is_closed = true;
     }
 
     /// Syncs until everything written is durable. One sync leaves out what is behind an appender
@@ -137,9 +137,9 @@ impl Core {
     fn tidy(&self, state: &mut SyncState) {
         self.cut_finished(state);
         {
-            let lane = self.lock_lane();
-            let _ = lane.active.cut();
-            state.indexing.add(lane.active.number);
+            let log = self.lock_log();
+            let _ = log.active.cut();
+            state.indexing.add(log.active.number);
         }
         state.indexing.finish(&self.storage, self.run);
         self.give_back_next();
@@ -148,7 +148,7 @@ impl Core {
     }
 }
 
-impl Core {
+impl RunWriter {
     /// Removes the segment that was made ahead and never used, whose space nobody else may take.
     fn give_back_next(&self) {
         let waiting = lock(&self.next).take_waiting();
@@ -171,7 +171,7 @@ pub(super) fn clocks(reading: ClockReading) -> Clocks {
 mod tests {
     use std::path::Path;
 
-    use crate::writer::supply::preallocator::Task;
+    use crate::writer::supply::preallocator::PreallocTask;
     use crate::writer::tests::{KIND, open, stepped};
 
     fn segments(dir: &Path) -> usize {
@@ -188,7 +188,7 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let core = open(dir.path(), stepped());
             core.append(KIND, 0, b"record").unwrap();
-            core.tend(Task::Segment);
+            core.tend(PreallocTask::Segment);
             assert_eq!(segments(dir.path()), 2);
             match is_left {
                 true => core.leave(None),

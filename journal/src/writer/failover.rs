@@ -9,69 +9,69 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, Guard};
 
 use super::error_log::ErrorLog;
-use super::run::{Core, lock};
+use super::run::{RunWriter, lock};
 use super::wait::WhenDurable;
 use crate::error::{Error, Result};
 use crate::event::system::Clocks;
 use crate::format::RecordKind;
 use crate::seq::Seq;
 use crate::time::Timestamp;
-use crate::writer::append::refused::{Refusal, Tallies};
+use crate::writer::append::refused::{Refusal, RefusedCounts};
 
 /// Opens another run of the same journal.
-pub(crate) type Reopen = Box<dyn Fn() -> Result<Arc<Core>> + Send + Sync>;
+pub(crate) type Reopen = Box<dyn Fn() -> Result<Arc<RunWriter>> + Send + Sync>;
 
 /// The run a handle writes to, and what became of the ones before it.
-pub(crate) struct Slot {
+pub(crate) struct FailoverWriter {
     /// What the handle began with: hardly any ever has another, and this costs an append less.
-    first: Openings,
+    first: Runs,
     /// What took its place after a failure.
-    later: OnceLock<ArcSwap<Openings>>,
+    later: OnceLock<ArcSwap<Runs>>,
     errors: Arc<ErrorLog>,
     /// `None`: a failed run is not followed by another.
     reopen: Option<Reopen>,
     last_attempt: Mutex<Instant>,
     /// What was refused while there was no run at all.
-    missed: Mutex<Tallies>,
+    missed: Mutex<RefusedCounts>,
     /// The process that made it: in a fork of it a lock may never be free.
     process: u32,
 }
 
 /// The runs of a handle at one moment.
-pub(crate) struct Openings {
+pub(crate) struct Runs {
     /// `Err`: the journal could not be opened.
-    current: Result<Arc<Core>>,
+    current: Result<Arc<RunWriter>>,
     /// The runs before the current one, which all failed.
-    past: Vec<Past>,
+    past: Vec<FailedRun>,
 }
 
 /// The runs of a handle, for as long as they are looked at.
-pub(crate) enum Reading<'a> {
-    First(&'a Openings),
-    Later(Guard<Arc<Openings>>),
+pub(crate) enum RunsRef<'a> {
+    First(&'a Runs),
+    Later(Guard<Arc<Runs>>),
 }
 
 /// A run that failed.
 #[derive(Clone)]
-struct Past {
+struct FailedRun {
     durable_seq: u64,
     cause: Error,
 }
 
-impl Slot {
+impl FailoverWriter {
     pub(crate) fn new(
-        current: Result<Arc<Core>>,
+        current: Result<Arc<RunWriter>>,
         errors: Arc<ErrorLog>,
         reopen: Option<Reopen>,
-    ) -> Slot {
+    ) -> FailoverWriter {
         let current = current.map_err(|cause| Error::Disabled {
             cause: Arc::new(cause),
         });
-        let first = Openings {
+        let first = Runs {
             current,
             past: Vec::new(),
         };
-        Slot {
+        FailoverWriter {
             first,
             later: OnceLock::new(),
             errors,
@@ -83,7 +83,7 @@ impl Slot {
     }
 
     /// The run written to now and its number among the runs of this handle.
-    pub(crate) fn current(&self) -> Result<(Arc<Core>, u16)> {
+    pub(crate) fn current(&self) -> Result<(Arc<RunWriter>, u16)> {
         let openings = self.read();
         Ok((Arc::clone(openings.core()?), openings.number()))
     }
@@ -91,7 +91,10 @@ impl Slot {
     /// Does something with the run to write to, which has this number: a failed one is first
     /// replaced by a new one if this handle does that and the last attempt was long enough ago.
     #[inline]
-    pub(crate) fn with_working<T>(&self, act: impl FnOnce(&Core, u16) -> Result<T>) -> Result<T> {
+    pub(crate) fn with_live_run<T>(
+        &self,
+        act: impl FnOnce(&RunWriter, u16) -> Result<T>,
+    ) -> Result<T> {
         // The run a handle began with is not even copied: a processor reads back what it has put
         // together last only when all it stored for the record before that has left it.
         match &self.first.current {
@@ -101,7 +104,7 @@ impl Slot {
     }
 
     #[cold]
-    fn with_later<T>(&self, act: impl FnOnce(&Core, u16) -> Result<T>) -> Result<T> {
+    fn with_later<T>(&self, act: impl FnOnce(&RunWriter, u16) -> Result<T>) -> Result<T> {
         let mut openings = self.read();
         let has_failed = openings.current.as_ref().map_or(true, |c| c.is_poisoned());
         if has_failed && self.reopen.is_some() {
@@ -114,7 +117,7 @@ impl Slot {
     /// Whether an append could do anything; to be asked before any lock is taken, because a lock
     /// that another thread held at the moment of a fork stays locked in the child.
     pub(crate) fn check(&self) -> Result<()> {
-        self.with_working(|core, _| core.check_open())
+        self.with_live_run(|core, _| core.check_open())
     }
 
     pub(crate) fn errors(&self) -> &ErrorLog {
@@ -131,9 +134,9 @@ impl Slot {
         &self,
         kind: RecordKind,
         payload: &[u8],
-        number: impl Fn(&Core, u16) -> Result<u32>,
+        number: impl Fn(&RunWriter, u16) -> Result<u32>,
     ) -> Result<Seq> {
-        let appended = self.with_working(|core, opening| {
+        let appended = self.with_live_run(|core, opening| {
             let session = number(core, opening);
             let session = session.inspect_err(|error| {
                 core.note_refused(0, payload.len(), error.code());
@@ -241,21 +244,21 @@ impl Slot {
         }
     }
 
-    fn replace(&self, core: Arc<Core>) {
+    fn replace(&self, core: Arc<RunWriter>) {
         let openings = self.read();
         let failed = match &openings.current {
-            Ok(failed) => Past {
+            Ok(failed) => FailedRun {
                 durable_seq: failed.durable().map_or(0, Seq::get),
                 cause: failed.poisoned().unwrap_or(Error::Closed),
             },
-            Err(cause) => Past {
+            Err(cause) => FailedRun {
                 durable_seq: 0,
                 cause: cause.clone(),
             },
         };
         let past = openings.past.iter().cloned().chain([failed]).collect();
         let current = Ok(Arc::clone(&core));
-        let now = Arc::new(Openings { current, past });
+        let now = Arc::new(Runs { current, past });
         // Only whoever holds the lock of the last attempt comes here.
         self.later
             .get_or_init(|| ArcSwap::new(Arc::clone(&now)))
@@ -267,28 +270,28 @@ impl Slot {
         }
     }
 
-    fn read(&self) -> Reading<'_> {
+    fn read(&self) -> RunsRef<'_> {
         match self.later.get() {
-            None => Reading::First(&self.first),
-            Some(later) => Reading::Later(later.load()),
+            None => RunsRef::First(&self.first),
+            Some(later) => RunsRef::Later(later.load()),
         }
     }
 }
 
-impl Deref for Reading<'_> {
-    type Target = Openings;
+impl Deref for RunsRef<'_> {
+    type Target = Runs;
 
-    fn deref(&self) -> &Openings {
+    fn deref(&self) -> &Runs {
         match self {
-            Reading::First(openings) => openings,
-            Reading::Later(openings) => openings,
+            RunsRef::First(openings) => openings,
+            RunsRef::Later(openings) => openings,
         }
     }
 }
 
-impl Openings {
+impl Runs {
     /// The run written to now.
-    pub(crate) fn core(&self) -> Result<&Arc<Core>> {
+    pub(crate) fn core(&self) -> Result<&Arc<RunWriter>> {
         self.current.as_ref().map_err(Error::clone)
     }
 
@@ -298,9 +301,9 @@ impl Openings {
     }
 }
 
-impl fmt::Debug for Slot {
+impl fmt::Debug for FailoverWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slot")
+        f.debug_struct("FailoverWriter")
             .field("current", &self.read().current)
             .finish_non_exhaustive()
     }
@@ -331,7 +334,7 @@ mod tests {
     const KIND: RecordKind = RecordKind(200);
 
     /// A run that syncs only when it is asked to.
-    fn open(dir: &Path, generation: u32) -> Result<Arc<Core>> {
+    fn open(dir: &Path, generation: u32) -> Result<Arc<RunWriter>> {
         let open = OpenRun {
             storage: Arc::new(DiskStorage::open(dir).unwrap()),
             settings: WriterSettings {
@@ -354,15 +357,15 @@ mod tests {
         found.runs.iter().map(|run| run.refused.count).collect()
     }
 
-    fn let_time_pass(slot: &Slot) {
+    fn let_time_pass(writer: &FailoverWriter) {
         let long_ago = Instant::now().checked_sub(REOPEN_INTERVAL);
-        *slot.last_attempt.lock().unwrap() = long_ago.unwrap();
+        *writer.last_attempt.lock().unwrap() = long_ago.unwrap();
     }
 
-    fn outcome(slot: &Slot, seq: Seq) -> Option<&'static str> {
-        let waited = slot.wait_durable(seq, None).err().map(|e| e.code());
+    fn outcome(writer: &FailoverWriter, seq: Seq) -> Option<&'static str> {
+        let waited = writer.wait_durable(seq, None).err().map(|e| e.code());
         let mut context = Context::from_waker(Waker::noop());
-        let polled = pin!(slot.when_durable(seq)).poll(&mut context);
+        let polled = pin!(writer.when_durable(seq)).poll(&mut context);
         let Poll::Ready(polled) = polled else {
             panic!("not settled");
         };
@@ -376,22 +379,22 @@ mod tests {
         let path = dir.path().to_owned();
         let first = open(&path, 1);
         let errors = Arc::new(ErrorLog::new(None));
-        let slot = Slot::new(first, errors, Some(Box::new(move || open(&path, 2))));
-        let durable = slot.append(KIND, b"durable").unwrap();
-        slot.wait_durable(durable, None).unwrap();
-        let lost = slot.append(KIND, b"never synced").unwrap();
+        let writer = FailoverWriter::new(first, errors, Some(Box::new(move || open(&path, 2))));
+        let durable = writer.append(KIND, b"durable").unwrap();
+        writer.wait_durable(durable, None).unwrap();
+        let lost = writer.append(KIND, b"never synced").unwrap();
         let cause = Error::io("sync", dir.path(), std::io::Error::other("bad disk"));
-        slot.current().unwrap().0.poison(cause);
-        let early = slot.append(KIND, b"too early").unwrap_err();
+        writer.current().unwrap().0.poison(cause);
+        let early = writer.append(KIND, b"too early").unwrap_err();
         assert_eq!(early.code(), "poisoned");
-        let_time_pass(&slot);
-        let next = slot.append(KIND, b"in the next run").unwrap();
+        let_time_pass(&writer);
+        let next = writer.append(KIND, b"in the next run").unwrap();
         assert_eq!((durable.opening(), next.opening()), (0, 1));
-        slot.wait_durable(next, None).unwrap();
+        writer.wait_durable(next, None).unwrap();
         assert_eq!(refused(dir.path()), [0, 1]);
-        let outcomes = [durable, lost, next].map(|seq| outcome(&slot, seq));
+        let outcomes = [durable, lost, next].map(|seq| outcome(&writer, seq));
         assert_eq!(outcomes, [None, Some("poisoned"), None]);
-        slot.current().unwrap().0.close(None).unwrap();
+        writer.current().unwrap().0.close(None).unwrap();
     }
 
     #[test]
@@ -408,16 +411,16 @@ mod tests {
                 _ => open(&path, 1),
             }
         });
-        let slot = Slot::new(Err(Error::Closed), Arc::clone(&errors), Some(reopen));
-        let code = || slot.append(KIND, b"").unwrap_err().code();
+        let writer = FailoverWriter::new(Err(Error::Closed), Arc::clone(&errors), Some(reopen));
+        let code = || writer.append(KIND, b"").unwrap_err().code();
         assert_eq!(code(), "disabled");
-        let_time_pass(&slot);
+        let_time_pass(&writer);
         assert_eq!(code(), "disabled");
         assert_eq!(errors.counts(), [("timeout", 1)]);
-        let_time_pass(&slot);
-        let seq = slot.append(KIND, b"at last").unwrap();
+        let_time_pass(&writer);
+        let seq = writer.append(KIND, b"at last").unwrap();
         assert_eq!(seq.opening(), 1);
         assert_eq!(refused(dir.path()), [2]);
-        slot.current().unwrap().0.close(None).unwrap();
+        writer.current().unwrap().0.close(None).unwrap();
     }
 }

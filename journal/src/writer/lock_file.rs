@@ -12,7 +12,7 @@ use crate::storage::{Lock, LockOutcome, Storage, StorageFile};
 
 /// A `.run` file of this process; the lock ends when it is dropped.
 #[derive(Debug)]
-pub(crate) struct RunFile {
+pub(crate) struct LockFile {
     storage: Arc<dyn Storage>,
     run: RunId,
     program: (String, String),
@@ -22,7 +22,7 @@ pub(crate) struct RunFile {
     nameless: Vec<Arc<dyn StorageFile>>,
 }
 
-impl RunFile {
+impl LockFile {
     /// Makes the `.run` file of a new run of this generation.
     ///
     /// It is made under a temporary name, locked and written before it gets its own, so that a
@@ -31,7 +31,7 @@ impl RunFile {
         storage: &Arc<dyn Storage>,
         generation: Generation,
         program: &(String, String),
-    ) -> Result<RunFile> {
+    ) -> Result<LockFile> {
         let mut attempts_left = ATTEMPTS;
         loop {
             let run = RunId {
@@ -40,7 +40,7 @@ impl RunFile {
             };
             match try_create(&**storage, run, program) {
                 Ok((file, owner)) => {
-                    return Ok(RunFile {
+                    return Ok(LockFile {
                         storage: Arc::clone(storage),
                         run,
                         program: program.clone(),
@@ -118,7 +118,7 @@ pub(super) enum Presence {
     Recovered,
 }
 
-impl Drop for RunFile {
+impl Drop for LockFile {
     /// Says that the run is over: a process forked meanwhile may hold the lock for long.
     fn drop(&mut self) {
         if self.storage.is_own_process() {

@@ -12,12 +12,12 @@ use super::sync_primitives::Mutex;
 use super::waiters::Waiters;
 use super::watermark::Watermark;
 use crate::format::RecordKind;
-use crate::writer::append::write_group::{Fate, Group};
-use crate::writer::segment::tail::{ReserveWord, Tail};
+use crate::writer::append::write_group::{WriteGroup, WriteOutcome};
+use crate::writer::segment::tail::{AtomicTail, Tail};
 
 /// A mapped segment of frames of two words: the commit word, 2 in a begun frame, and the payload.
 struct Model {
-    reserve: ReserveWord,
+    reserve: AtomicTail,
     words: Vec<AtomicU64>,
 }
 
@@ -27,7 +27,7 @@ impl Model {
     fn new(frames: usize) -> Arc<Model> {
         let words = (0..2 * frames).map(|_| AtomicU64::new(0)).collect();
         Arc::new(Model {
-            reserve: ReserveWord::new(0),
+            reserve: AtomicTail::new(0),
             words,
         })
     }
@@ -50,20 +50,20 @@ impl Model {
         Some(start)
     }
 
-    /// What who holds the lane does when nothing is to be stored: the record is there before its
+    /// What who holds the log does when nothing is to be stored: the record is there before its
     /// room is taken, and while it is written nobody else may take that.
     fn write(&self, payload: u64) -> Option<Tail> {
-        let start = self.reserve.hold(FRAME_LEN, self.limit())?;
+        let start = self.reserve.lock(FRAME_LEN, self.limit())?;
         for (offset, word) in [(start.offset, 1), (start.offset + 8, payload)] {
             assert_eq!(self.word(offset).swap(word, Ordering::Relaxed), 0);
         }
-        self.reserve.release(start, 1, FRAME_LEN);
+        self.reserve.unlock(start, 1, FRAME_LEN);
         Some(start)
     }
 
-    /// What who holds the lane does at a segment's end.
+    /// What who holds the log does at a segment's end.
     fn seal(&self, payload: u64) -> Tail {
-        self.reserve.hold(0, u64::MAX);
+        self.reserve.lock(0, u64::MAX);
         let tail = self.reserve.tail();
         self.word(tail.offset).store(1, Ordering::Relaxed);
         self.word(tail.offset + 8).store(payload, Ordering::Relaxed);
@@ -166,13 +166,13 @@ fn a_closed_segment_holds_exactly_what_was_reserved_before() {
     });
 }
 
-/// Two segments, of which appenders close the first when it is full: it is the lane's lock that
+/// Two segments, of which appenders close the first when it is full: it is the log's lock that
 /// lets one of them do it.
 struct Rotating {
     segments: [Arc<Model>; 2],
     current: AtomicU64,
     first_of_second: AtomicU64,
-    lane: Mutex<()>,
+    log: Mutex<()>,
 }
 
 impl Rotating {
@@ -181,7 +181,7 @@ impl Rotating {
             segments: [Model::new(frames), Model::new(frames)],
             current: AtomicU64::new(0),
             first_of_second: AtomicU64::new(0),
-            lane: Mutex::new(()),
+            log: Mutex::new(()),
         })
     }
 
@@ -200,7 +200,7 @@ impl Rotating {
         if let Some(seq) = self.append_in_place(payload) {
             return seq;
         }
-        let _lane = self.lane.lock().unwrap();
+        let _lane = self.log.lock().unwrap();
         if let Some(seq) = self.append_in_place(payload) {
             return seq;
         }
@@ -248,34 +248,34 @@ fn three_threads_that_rotate_give_out_every_number_once() {
     });
 }
 
-/// What appenders do where only who holds the lane writes, in the order of `Core::take_turn`.
-fn append_in_turn(lane: &Mutex<Vec<u8>>, group: &Group, payload: u8) -> usize {
-    if let Ok(mut written) = lane.try_lock()
+/// What appenders do where the log is written to, as `RunWriter::lock_log_or_follow` does it.
+fn append_in_turn(log: &Mutex<Vec<u8>>, group: &WriteGroup, payload: u8) -> usize {
+    if let Ok(mut written) = log.try_lock()
         && group.members() == 0
     {
         written.push(payload);
         return written.len() - 1;
     }
-    let member = group.join(RecordKind(200), 0, &[payload]);
-    if member.fate() == Fate::Waiting {
-        let mut written = lane.lock().unwrap();
-        if member.fate() == Fate::Waiting {
+    let follower = group.join(RecordKind(200), 0, &[payload]);
+    if follower.outcome() == WriteOutcome::Waiting {
+        let mut written = log.lock().unwrap();
+        if follower.outcome() == WriteOutcome::Waiting {
             let taken = group.take();
             written.extend(taken.records().filter_map(|(.., payload)| payload.first()));
             taken.settle(u64::try_from(written.len()).ok());
         }
     }
-    match member.fate() {
-        // Counted from 1, so that no fate is taken for another one.
-        Fate::Written(number) => usize::try_from(number).unwrap() - 1,
-        fate => panic!("{fate:?} of a record whose group was taken"),
+    match follower.outcome() {
+        // Counted from 1, so that no outcome is taken for another one.
+        WriteOutcome::Written(number) => usize::try_from(number).unwrap() - 1,
+        outcome => panic!("{outcome:?} of a record whose group was taken"),
     }
 }
 
 #[test]
 fn a_record_left_for_another_to_write_has_the_number_it_was_written_as() {
     bounded(3, || {
-        let shared = Arc::new((Mutex::new(Vec::new()), Group::default()));
+        let shared = Arc::new((Mutex::new(Vec::new()), WriteGroup::default()));
         let appenders: Vec<_> = [10, 20]
             .map(|payload| {
                 let shared = Arc::clone(&shared);
@@ -311,14 +311,14 @@ impl Shell {
         })
     }
 
-    /// Appends, in the order of `Core::append`.
+    /// Appends, in the order of `RunWriter::append`.
     fn append(&self) -> u64 {
         let start = self.segment.append(7).unwrap();
         self.bell.ring_if_resting();
         u64::from(start.relative_seq) + 1
     }
 
-    /// Waits, in the order of `Core::wait_durable`; nobody may ever wait for a time to be over.
+    /// Waits, in the order of `RunWriter::wait_durable`; none may ever wait for a time to be over.
     fn wait(&self, seq: u64) {
         while self.watermark.durable() < seq {
             let batch = self.waiters.join();

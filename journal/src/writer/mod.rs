@@ -20,9 +20,9 @@ mod waiters;
 mod watermark;
 
 pub(crate) use error_log::{ErrorHook, ErrorLog};
-pub(crate) use failover::{Reopen, Slot};
+pub(crate) use failover::{FailoverWriter, Reopen};
 pub(crate) use open::{OpenRun, next_generation};
-pub(crate) use run::Core;
+pub(crate) use run::RunWriter;
 pub use wait::WhenDurable;
 
 #[cfg(all(test, loom))]

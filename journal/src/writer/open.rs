@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::close::clocks;
 use super::error_log::ErrorLog;
-use super::lock_file::RunFile;
-use super::run::{Core, Parts, lock};
+use super::lock_file::LockFile;
+use super::run::{Parts, RunWriter, lock};
 use super::threads;
 use crate::error::{Error, Result};
 use crate::event::system::{self, RunOpen};
@@ -16,8 +16,8 @@ use crate::seeded::{self, Bug};
 use crate::seq::{Generation, RunId, SegmentNumber};
 use crate::settings::{WriteMode, WriterSettings};
 use crate::storage::{FileSystem, Storage};
-use crate::writer::append::log_writer::Lane;
-use crate::writer::segment::active::{Making, Mapping, PrepareFailure, Segment, is_full};
+use crate::writer::append::log_writer::LogWriter;
+use crate::writer::segment::active::{ActiveSegment, Making, Mapping, PrepareFailure, is_full};
 
 /// What it takes to start a run.
 #[derive(Debug)]
@@ -31,13 +31,13 @@ pub(crate) struct OpenRun {
     pub(crate) known: Known,
     /// Runs without a `.run` file that may be alive.
     pub(crate) unverified: Vec<RunId>,
-    /// Runs are to be put on record before anything else is: see [`Core::finish_recovery`].
+    /// Runs are to be put on record before anything else is: see [`RunWriter::finish_recovery`].
     pub(crate) recovers: bool,
 }
 
 impl OpenRun {
     /// Starts the run: its `.run` file, its first segment, its first records, its syncer.
-    pub(crate) fn open(self) -> Result<Arc<Core>> {
+    pub(crate) fn open(self) -> Result<Arc<RunWriter>> {
         let storage = Arc::clone(&self.storage);
         let (run_file, live_runs) = self.begin()?;
         let run = run_file.run();
@@ -51,11 +51,11 @@ impl OpenRun {
     }
 
     /// The run's `.run` file, and the runs that are alive beside it.
-    fn begin(&self) -> Result<(RunFile, Vec<RunId>)> {
+    fn begin(&self) -> Result<(LockFile, Vec<RunId>)> {
         let storage = &*self.storage;
         let mut generation = self.generation;
         for _ in 0..OVERTAKEN_MAX {
-            let run_file = RunFile::create(&self.storage, generation, &self.settings.program)?;
+            let run_file = LockFile::create(&self.storage, generation, &self.settings.program)?;
             let found = Neighbours::of(storage, run_file.run(), &self.known);
             match found {
                 Ok(found) if found.generation_max <= generation => {
@@ -78,7 +78,7 @@ impl OpenRun {
         Err(Error::io("open journal", storage.path(), busy))
     }
 
-    fn open_with(self, run_file: RunFile, live_runs: Vec<RunId>) -> Result<Arc<Core>> {
+    fn open_with(self, run_file: LockFile, live_runs: Vec<RunId>) -> Result<Arc<RunWriter>> {
         let len_max = self.storage.file_len_max().max(SEGMENT_LEN_MIN) / 4096 * 4096;
         let segment_len = FIRST_SEGMENT_LEN
             .min(self.settings.segment_bytes_max)
@@ -86,17 +86,17 @@ impl OpenRun {
             .min(len_max);
         let mode = self.settings.write_mode;
         let first = first_segment(&*self.storage, run_file.run(), segment_len, mode)?;
-        let lane = Lane::begin(Arc::clone(&self.storage), first)?;
+        let log = LogWriter::begin(Arc::clone(&self.storage), first)?;
         let run_open = self.run_open(&run_file, live_runs)?;
         let segment_len = (segment_len * 4)
             .min(self.settings.segment_bytes_max)
             .next_multiple_of(4096);
-        let core = Arc::new(Core::new(Parts {
+        let core = Arc::new(RunWriter::new(Parts {
             storage: self.storage,
             settings: self.settings,
             run_file,
             errors: self.errors,
-            lane,
+            log,
             segment_len,
         }));
         lock(&core.sync).is_recovering = self.recovers;
@@ -108,7 +108,7 @@ impl OpenRun {
         Ok(core)
     }
 
-    fn run_open(&self, run_file: &RunFile, mut live_runs: Vec<RunId>) -> Result<Vec<u8>> {
+    fn run_open(&self, run_file: &LockFile, mut live_runs: Vec<RunId>) -> Result<Vec<u8>> {
         let (run, owner) = (run_file.run(), run_file.owner().clone());
         live_runs.extend(&self.unverified);
         live_runs.sort_unstable();
@@ -160,7 +160,7 @@ fn first_segment(
     run: RunId,
     len: u64,
     mode: WriteMode,
-) -> Result<Arc<Segment>> {
+) -> Result<Arc<ActiveSegment>> {
     // An xfs that stops, as after an error of its device, takes pages away that were writable: a
     // store into one of them would end the process.
     let is_safe = matches!(storage.file_system(), FileSystem::Ext4 | FileSystem::Memory);
@@ -173,7 +173,7 @@ fn first_segment(
         mapping,
         is_zeroed: true,
     };
-    let prepared = Segment::prepare(storage, run, SegmentNumber::FIRST, len, making);
+    let prepared = ActiveSegment::prepare(storage, run, SegmentNumber::FIRST, len, making);
     let segment = prepared.map_err(|failure| match failure {
         PrepareFailure::Discarded(error) | PrepareFailure::Poison(error) => error,
     })?;

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::bell::Bell;
 use super::error_log::ErrorLog;
-use crate::writer::append::write_group::{Group, Turn};
+use crate::writer::append::write_group::{Role, WriteGroup};
 
-use super::lock_file::RunFile;
+use super::lock_file::LockFile;
 use super::waiters::{Batch, Waiters};
 use super::watermark::Watermark;
 use crate::error::{Error, Result};
@@ -19,44 +19,45 @@ use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber, Seq};
 use crate::settings::WriterSettings;
 use crate::storage::Storage;
-use crate::writer::append::declared_sessions::Declared;
-use crate::writer::append::log_writer::{AppendFailure, Lane};
-use crate::writer::append::preamble::Outgoing;
+use crate::writer::append::declared_sessions::DeclaredSessions;
+use crate::writer::append::log_writer::{AppendError, LogWriter};
+use crate::writer::append::preamble::AppendRequest;
 use crate::writer::append::refused::NEVER;
-use crate::writer::append::session_numbers::Sessions;
-use crate::writer::append::sync_queue::Unsynced;
-use crate::writer::segment::active::{PrepareFailure, Segment};
-use crate::writer::segment::buffer::Control;
-use crate::writer::segment::list::Controls;
-use crate::writer::supply::pipeline::{NextSegment, segment_len_for};
+use crate::writer::append::session_numbers::SessionNumbers;
+use crate::writer::append::sync_queue::SyncQueue;
+use crate::writer::segment::active::{ActiveSegment, PrepareFailure};
+use crate::writer::segment::buffer::SegmentBuffer;
+use crate::writer::segment::list::SegmentList;
+use crate::writer::supply::pipeline::{SegmentPipeline, segment_len_for};
 use crate::writer::supply::preallocator::WINDOW_LEN_MIN;
 use crate::writer::supply::setbacks::Setbacks;
-use crate::writer::sync::stall::Stuck;
+use crate::writer::sync::stall::StallDetector;
 use crate::writer::sync::syncer::SyncState;
 
 /// One run being written.
 #[derive(Debug)]
-pub(crate) struct Core {
+pub(crate) struct RunWriter {
     pub(super) storage: Arc<dyn Storage>,
     pub(super) settings: WriterSettings,
-    pub(super) run_file: Mutex<Option<RunFile>>,
+    pub(super) run_file: Mutex<Option<LockFile>>,
     pub(super) run: RunId,
     pub(super) started: Instant,
-    pub(super) sessions: Sessions,
+    pub(super) sessions: SessionNumbers,
     pub(super) errors: Arc<ErrorLog>,
-    pub(super) lane: Mutex<Lane>,
-    /// The active segment, for appenders that do not hold the lane.
-    pub(super) controls: Arc<Controls>,
-    pub(super) declared: Arc<Declared>,
-    /// Locked after the lane where both are.
-    pub(super) unsynced: Arc<Mutex<Unsynced>>,
-    /// Records that wait for the lane.
-    pub(super) group: Group,
+    pub(super) log: Mutex<LogWriter>,
+    /// The active segment, for appenders that do not hold the log.
+    pub(super) controls: Arc<SegmentList>,
+    pub(super) declared: Arc<DeclaredSessions>,
+    /// Locked after the log where both are.
+    pub(super) unsynced: Arc<Mutex<SyncQueue>>,
+    /// Records that wait for the log.
+    pub(super) group: WriteGroup,
     /// The longest payload of a record that is not the journal's own.
     record_len_max: u64,
     /// Refused records are to be noted before the next one.
     pub(super) has_refused: AtomicBool,
-    /// When they are to be noted if no other comes, in nanoseconds as [`Core::now`] counts them.
+    /// When they are to be noted if no other comes, in nanoseconds as [`RunWriter::now`] counts
+    /// them.
     pub(super) tell_at: AtomicU64,
     /// Somebody has waited for a sync since the last rotation.
     pub(super) has_waited: AtomicBool,
@@ -64,8 +65,8 @@ pub(crate) struct Core {
     pub(super) wants_window: AtomicBool,
     /// How much of it the tender keeps writable under load.
     pub(super) window_len: AtomicU64,
-    /// The segment after the active one. Locked after the lane where both are.
-    pub(super) next: Mutex<NextSegment>,
+    /// The segment after the active one. Locked after the log where both are.
+    pub(super) next: Mutex<SegmentPipeline>,
     /// The active segment is half full and nobody has looked after the next one yet.
     pub(super) wants_segment: AtomicBool,
     pub(super) watermark: Watermark,
@@ -85,7 +86,7 @@ pub(crate) struct Core {
     pub(super) helper: Mutex<Option<(ThreadId, Duration)>>,
     pub(super) poison: OnceLock<Arc<Error>>,
     /// An appender that is stuck between reserve and commit.
-    pub(super) stuck: Mutex<Stuck>,
+    pub(super) stuck: Mutex<StallDetector>,
 }
 
 /// The parts a run is put together from.
@@ -93,32 +94,32 @@ pub(crate) struct Core {
 pub(super) struct Parts {
     pub(super) storage: Arc<dyn Storage>,
     pub(super) settings: WriterSettings,
-    pub(super) run_file: RunFile,
+    pub(super) run_file: LockFile,
     pub(super) errors: Arc<ErrorLog>,
-    pub(super) lane: Lane,
+    pub(super) log: LogWriter,
     pub(super) segment_len: u64,
 }
 
-impl Core {
-    pub(super) fn new(parts: Parts) -> Core {
+impl RunWriter {
+    pub(super) fn new(parts: Parts) -> RunWriter {
         let run = parts.run_file.run();
-        let next = NextSegment {
+        let next = SegmentPipeline {
             run,
-            number: parts.lane.active.number.next(),
+            number: parts.log.active.number.next(),
             len: parts.segment_len,
             len_max: parts.settings.segment_bytes_max.next_multiple_of(4096),
-            is_mapped: parts.lane.active.is_mapped(),
+            is_mapped: parts.log.active.is_mapped(),
             waiting: None,
             has_given_up: false,
             is_full: false,
             failed: None,
             setbacks: Setbacks::new(parts.settings.is_stepped),
         };
-        Core {
-            controls: parts.lane.controls(),
-            declared: parts.lane.declared(),
-            unsynced: parts.lane.unsynced(),
-            group: Group::default(),
+        RunWriter {
+            controls: parts.log.controls(),
+            declared: parts.log.declared(),
+            unsynced: parts.log.unsynced(),
+            group: WriteGroup::default(),
             record_len_max: (parts.settings.record_bytes_max).min(u64::from(PAYLOAD_LEN_MAX)),
             has_refused: AtomicBool::new(false),
             tell_at: AtomicU64::new(NEVER),
@@ -126,7 +127,7 @@ impl Core {
             wants_window: AtomicBool::new(false),
             window_len: AtomicU64::new(WINDOW_LEN_MIN),
             started: Instant::now(),
-            sessions: Sessions::default(),
+            sessions: SessionNumbers::default(),
             next: Mutex::new(next),
             wants_segment: AtomicBool::new(false),
             watermark: Watermark::default(),
@@ -147,7 +148,7 @@ impl Core {
             run_file: Mutex::new(Some(parts.run_file)),
             run,
             errors: parts.errors,
-            lane: Mutex::new(parts.lane),
+            log: Mutex::new(parts.log),
         }
     }
 
@@ -185,11 +186,11 @@ impl Core {
     /// What most appends need not do, and need not set up.
     #[inline(never)]
     fn append_with_lane(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
-        let appended = self.try_append(kind, session, payload);
+        let appended = self.append_with_log_held(kind, session, payload);
         appended.map_err(|error| self.refuse((kind, session), payload, error))
     }
 
-    fn try_append(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
+    fn append_with_log_held(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
         if !kind.is_system() {
             let (size, limit) = (size_of(payload), self.record_len_max);
             if size > limit {
@@ -201,19 +202,19 @@ impl Core {
             }
             self.wait_for_backlog(padded(size))?;
         }
-        let mut lane = match self.take_turn(kind, session, payload) {
-            Turn::Lane(lane) => lane,
-            Turn::Written(seq) => {
+        let mut log = match self.lock_log_or_follow(kind, session, payload) {
+            Role::LogWriter(log) => log,
+            Role::Written(seq) => {
                 let active = self.controls.active();
                 self.after_append(active, active.reserve.tail().offset);
                 return Ok(Seq::new(seq).unwrap_or(Seq::MAX));
             }
         };
-        if lane.is_closed {
+        if log.is_closed {
             return Err(Error::Closed);
         }
         let id = self.sessions.id(session);
-        let record = Outgoing {
+        let record = AppendRequest {
             kind,
             session,
             session_id: id.as_deref(),
@@ -221,17 +222,17 @@ impl Core {
         };
         let durable = self.watermark.durable();
         let mut take_next = |room| self.take_next(room);
-        let appended = lane.append(record, durable, &mut take_next);
+        let appended = log.append(record, durable, &mut take_next);
         if appended.is_ok() {
             self.has_refused.store(false, Ordering::SeqCst);
             self.tell_at.store(NEVER, Ordering::SeqCst);
         }
-        drop(lane);
+        drop(log);
         let active = self.controls.active();
         self.after_append(active, active.reserve.tail().offset);
         appended.map_err(|failure| match failure {
-            AppendFailure::Refused(error) => error,
-            AppendFailure::Poison(error) => self.poison(error),
+            AppendError::Refused(error) => error,
+            AppendError::Poison(error) => self.poison(error),
         })
     }
 
@@ -251,13 +252,13 @@ impl Core {
             return None;
         }
         let frame = segment.frame(kind, session, payload);
-        let start = segment.store_in_place(&frame)?;
+        let start = segment.try_append(&frame)?;
         self.after_append(segment, start.offset + frame.frame_len());
         Seq::new(segment.seq_at(start))
     }
 
     #[inline]
-    fn after_append(&self, segment: &Control, end: u64) {
+    fn after_append(&self, segment: &SegmentBuffer, end: u64) {
         self.bell.ring_if_resting();
         let written_bytes = segment.bytes_at(end);
         let backlog_bytes = written_bytes.saturating_sub(self.watermark.durable_bytes());
@@ -311,7 +312,7 @@ impl Core {
     }
 
     /// Hands over the next segment, with at least this much room.
-    fn take_next(&self, room: u64) -> Result<Arc<Segment>, PrepareFailure> {
+    fn take_next(&self, room: u64) -> Result<Arc<ActiveSegment>, PrepareFailure> {
         let taken = lock(&self.next).take(&*self.storage, segment_len_for(room));
         self.wants_segment.store(false, Ordering::SeqCst);
         self.has_waited.store(false, Ordering::SeqCst);
@@ -349,8 +350,8 @@ impl Core {
         self.closed.get().is_some() || self.is_poisoned()
     }
 
-    pub(super) fn lock_lane(&self) -> MutexGuard<'_, Lane> {
-        lock(&self.lane)
+    pub(super) fn lock_log(&self) -> MutexGuard<'_, LogWriter> {
+        lock(&self.log)
     }
 }
 

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::run::{Core, lock};
+use super::run::{RunWriter, lock};
 use crate::error::Error;
 use crate::seq::{RunId, SegmentNumber, Seq};
 
-/// What [`Core::facts`] tells about a run being written.
+/// What [`RunWriter::facts`] tells about a run being written.
 #[derive(Clone, Debug)]
-pub(crate) struct CoreFacts {
+pub(crate) struct RunStatus {
     pub(crate) run: RunId,
     pub(crate) written: Option<Seq>,
     pub(crate) durable: Option<Seq>,
@@ -21,10 +21,10 @@ pub(crate) struct CoreFacts {
     pub(crate) is_closed: bool,
 }
 
-impl Core {
+impl RunWriter {
     /// How the run stands.
-    pub(crate) fn facts(&self) -> CoreFacts {
-        CoreFacts {
+    pub(crate) fn facts(&self) -> RunStatus {
+        RunStatus {
             run: self.run,
             written: Seq::new(self.written()),
             durable: self.durable_here(),

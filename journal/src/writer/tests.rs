@@ -11,18 +11,18 @@ use std::time::Duration;
 
 use super::patience::Experience;
 use super::run::lock;
-use super::{Core, ErrorHook, ErrorLog, OpenRun, WhenDurable};
+use super::{ErrorHook, ErrorLog, OpenRun, RunWriter, WhenDurable};
 use crate::error::Error;
 use crate::format::{FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, RecordKind};
 use crate::seq::{Generation, SegmentNumber};
 use crate::settings::{WriteMode, WriterSettings};
 use crate::storage::DiskStorage;
-use crate::writer::sync::schedule::Decision;
+use crate::writer::sync::schedule::SyncAction;
 use crate::writer::sync::syncer::SyncState;
 
 pub(super) const KIND: RecordKind = RecordKind(200);
 
-pub(super) fn open(dir: &Path, settings: WriterSettings) -> Arc<Core> {
+pub(super) fn open(dir: &Path, settings: WriterSettings) -> Arc<RunWriter> {
     let open = OpenRun {
         storage: Arc::new(DiskStorage::open(dir).unwrap()),
         settings,
@@ -36,7 +36,7 @@ pub(super) fn open(dir: &Path, settings: WriterSettings) -> Arc<Core> {
 }
 
 /// Kind and sequence number of all frames of a segment up to the first place without one.
-pub(super) fn frames(core: &Core, dir: &Path, number: u32) -> Vec<(RecordKind, u32, usize)> {
+pub(super) fn frames(core: &RunWriter, dir: &Path, number: u32) -> Vec<(RecordKind, u32, usize)> {
     let number = SegmentNumber(number);
     let name = FileName::Segment(core.run(), number).to_string();
     let bytes = std::fs::read(dir.join(name)).unwrap();
@@ -243,13 +243,13 @@ fn what_follows_a_waiters_sync_waits_no_longer_than_the_interval() {
     let mut state = SyncState::default();
     let at = Duration::from_millis;
     core.append(KIND, 0, b"waited for").unwrap();
-    core.look(&mut state, at(0));
+    core.observe(&mut state, at(0));
     core.run_sync(&mut state, at(1));
     state.helped_at = Some(at(1));
     core.append(KIND, 0, b"not waited for").unwrap();
-    let rest = Decision::Sleep(Some(at(2)));
-    assert_eq!(core.look(&mut state, at(49)), rest);
-    assert_eq!(core.look(&mut state, at(51)), Decision::Sync);
+    let rest = SyncAction::Sleep(Some(at(2)));
+    assert_eq!(core.observe(&mut state, at(49)), rest);
+    assert_eq!(core.observe(&mut state, at(51)), SyncAction::Sync);
 }
 
 #[test]
@@ -263,12 +263,12 @@ fn what_is_appended_while_the_syncer_stays_awake_waits_no_longer_than_the_interv
     let awake = patience.time();
     core.await_callers();
     let due = core.now() + Duration::from_millis(50) - awake;
-    assert_eq!(core.look(&mut lock(&core.sync), due), Decision::Sync);
+    assert_eq!(core.observe(&mut lock(&core.sync), due), SyncAction::Sync);
 }
 
 /// Notes, when woken, what the run's last record is.
 #[derive(Debug)]
-struct Woken(Arc<Core>, OnceLock<u64>);
+struct Woken(Arc<RunWriter>, OnceLock<u64>);
 
 impl Wake for Woken {
     fn wake(self: Arc<Self>) {
@@ -316,7 +316,7 @@ fn the_error_hook_may_close_while_a_waiter_syncs() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("gone");
     std::fs::create_dir(&dir).unwrap();
-    let (opened, closed) = <(Arc<OnceLock<Arc<Core>>>, Arc<OnceLock<_>>)>::default();
+    let (opened, closed) = <(Arc<OnceLock<Arc<RunWriter>>>, Arc<OnceLock<_>>)>::default();
     let hook: ErrorHook = {
         let (opened, closed) = (Arc::clone(&opened), Arc::clone(&closed));
         Box::new(move |_| {
@@ -347,19 +347,19 @@ fn the_error_hook_may_close_while_a_waiter_syncs() {
 fn a_waiter_that_syncs_is_left_alone_until_somebody_asks_for_more() {
     let dir = tempfile::tempdir().unwrap();
     let core = open(dir.path(), stepped());
-    assert_eq!(core.left_to_helper(), None);
+    assert_eq!(core.sync_led_by_waiter(), None);
     let this = std::thread::current().id();
     let began = core.now();
     *lock(&core.helper) = Some((this, began));
-    let left = core.left_to_helper();
+    let left = core.sync_led_by_waiter();
     assert!(left.is_some_and(|left| left <= Duration::from_millis(50)));
     core.bell.want_sync();
-    assert_eq!(core.left_to_helper(), None);
+    assert_eq!(core.sync_led_by_waiter(), None);
     core.bell.take_wants_sync();
-    assert!(core.left_to_helper().is_some());
+    assert!(core.sync_led_by_waiter().is_some());
     let long_ago = began.saturating_sub(Duration::from_secs(60));
     *lock(&core.helper) = Some((this, long_ago));
-    assert_eq!(core.left_to_helper(), None);
+    assert_eq!(core.sync_led_by_waiter(), None);
     *lock(&core.helper) = None;
     core.close(None).unwrap();
 }
@@ -371,19 +371,19 @@ fn what_is_appended_while_a_waiter_syncs_is_dirty_since_that_sync_began() {
     core.step_sync();
     let mut was_left = false;
     let calm = core.now();
-    core.look(&mut core.enter(&mut was_left).unwrap(), calm);
+    core.observe(&mut core.lock_sync_state(&mut was_left).unwrap(), calm);
     {
         let mut state = lock(&core.sync);
         *lock(&core.helper) = Some((std::thread::current().id(), core.now()));
         // Instead of the time that would pass.
         core.bell.ring();
-        assert!(core.enter(&mut was_left).is_none());
+        assert!(core.lock_sync_state(&mut was_left).is_none());
         *lock(&core.helper) = None;
         state.helped_at = Some(calm);
     }
     core.append(KIND, 0, b"waited for by nobody").unwrap();
-    let mut state = core.enter(&mut was_left).unwrap();
-    core.look(&mut state, calm + Duration::from_millis(40));
+    let mut state = core.lock_sync_state(&mut was_left).unwrap();
+    core.observe(&mut state, calm + Duration::from_millis(40));
     assert_eq!(state.dirty_since, Some(calm));
     drop(state);
     core.close(None).unwrap();

@@ -7,16 +7,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::run::{Core, lock};
+use super::run::{RunWriter, lock};
 use crate::error::Error;
 use crate::own_thread::without_signals;
 use crate::seeded::{self, Bug};
-use crate::writer::supply::preallocator::{BUSY_PAUSE, Task};
-use crate::writer::sync::schedule::{Decision, WINDOW_IDLE};
+use crate::writer::supply::preallocator::{BUSY_PAUSE, PreallocTask};
+use crate::writer::sync::schedule::{SyncAction, WINDOW_IDLE};
 use crate::writer::sync::syncer::SyncState;
 
 /// Starts the threads of a run; they end when it is closed.
-pub(super) fn start(core: &Arc<Core>) -> io::Result<()> {
+pub(super) fn start(core: &Arc<RunWriter>) -> io::Result<()> {
     let syncer = start_syncer(Arc::clone(core))?;
     // Without a tender, appenders make ready what they need.
     let tender = start_tender(Arc::clone(core)).ok();
@@ -24,7 +24,7 @@ pub(super) fn start(core: &Arc<Core>) -> io::Result<()> {
     Ok(())
 }
 
-impl Core {
+impl RunWriter {
     /// Whether this is a thread that closing would have to wait for: one of the run's own, which
     /// call the error hook, or one that runs a sync for them.
     pub(super) fn is_own_thread(&self) -> bool {
@@ -37,7 +37,7 @@ impl Core {
 
     /// Runs a sync for a waiter on its own thread, which spares it two wake-ups; `false` if the
     /// syncer is the better one for it: a sync is under way, or others wait as well.
-    pub(super) fn help_sync(&self) -> bool {
+    pub(super) fn try_lead_sync(&self) -> bool {
         let Ok(mut state) = self.sync.try_lock() else {
             return false;
         };
@@ -58,7 +58,7 @@ impl Core {
 
     /// How long the syncer may leave everything to the waiter that runs a sync now. Waiting for it
     /// to end would make each of its syncs wake the syncer, which then comes too late for the lock.
-    pub(super) fn left_to_helper(&self) -> Option<Duration> {
+    pub(super) fn sync_led_by_waiter(&self) -> Option<Duration> {
         let (_, began) = (*lock(&self.helper))?;
         let is_asked = self.bell.wants_sync() || self.bell.wants_close();
         if is_asked && !seeded::has(Bug::AskedInVain) {
@@ -71,9 +71,9 @@ impl Core {
     }
 
     /// The syncer's turn; `None`, after a sleep, if it was left to a waiter, as is noted.
-    pub(super) fn enter(&self, was_left: &mut bool) -> Option<MutexGuard<'_, SyncState>> {
+    pub(super) fn lock_sync_state(&self, was_left: &mut bool) -> Option<MutexGuard<'_, SyncState>> {
         let entered = self.sync.try_lock().ok();
-        let mut state = match (entered, self.left_to_helper()) {
+        let mut state = match (entered, self.sync_led_by_waiter()) {
             (Some(state), _) => state,
             (None, None) => lock(&self.sync),
             (None, Some(time)) => {
@@ -104,8 +104,8 @@ impl Core {
     }
 }
 
-fn start_tender(core: Arc<Core>) -> io::Result<JoinHandle<()>> {
-    let builder = Builder::new().name("trace-journal-2".to_owned());
+fn start_tender(core: Arc<RunWriter>) -> io::Result<JoinHandle<()>> {
+    let builder = Builder::new().name("trace-prealloc".to_owned());
     without_signals(|| {
         builder.spawn(move || {
             let _ = catch_unwind(AssertUnwindSafe(|| tend(&core)));
@@ -113,17 +113,17 @@ fn start_tender(core: Arc<Core>) -> io::Result<JoinHandle<()>> {
     })
 }
 
-fn tend(core: &Core) {
+fn tend(core: &RunWriter) {
     while !core.is_over() {
         match core.next_task() {
-            Task::Rest => core.tender.sleep(None),
-            Task::Wait => core.tender.sleep(Some(BUSY_PAUSE)),
+            PreallocTask::Rest => core.tender.sleep(None),
+            PreallocTask::Wait => core.tender.sleep(Some(BUSY_PAUSE)),
             task => core.tend(task),
         }
     }
 }
 
-fn start_syncer(core: Arc<Core>) -> io::Result<JoinHandle<()>> {
+fn start_syncer(core: Arc<RunWriter>) -> io::Result<JoinHandle<()>> {
     let builder = Builder::new().name("trace-journal".to_owned());
     without_signals(|| {
         builder.spawn(move || {
@@ -135,23 +135,23 @@ fn start_syncer(core: Arc<Core>) -> io::Result<JoinHandle<()>> {
     })
 }
 
-fn run(core: &Core) {
+fn run(core: &RunWriter) {
     let mut was_left = false;
     loop {
         core.await_callers();
         core.bell.rest();
         let (decision, is_dirty) = {
-            let Some(mut state) = core.enter(&mut was_left) else {
+            let Some(mut state) = core.lock_sync_state(&mut was_left) else {
                 continue;
             };
             let now = core.now();
-            let decision = core.look(&mut state, now);
-            core.act(&mut state, decision, now);
+            let decision = core.observe(&mut state, now);
+            core.execute(&mut state, decision, now);
             (decision, core.is_dirty())
         };
         match decision {
-            Decision::Close => return core.finish_close(),
-            Decision::Sleep(time) => {
+            SyncAction::Close => return core.finish_close(),
+            SyncAction::Sleep(time) => {
                 if is_dirty {
                     core.bell.rest_no_more();
                 }

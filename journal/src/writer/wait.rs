@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::run::{Core, lock};
+use super::run::{RunWriter, lock};
 use super::sync_primitives::atomic::Ordering;
 use crate::error::{Error, Result};
 use crate::seeded::{self, Bug};
 use crate::seq::Seq;
 use crate::storage::Durability;
 
-impl Core {
+impl RunWriter {
     /// The last sequence number known durable.
     pub(crate) fn durable(&self) -> Option<Seq> {
         Seq::new(self.watermark.durable())
@@ -61,7 +61,7 @@ impl Core {
             }
             self.note_waiter();
             // Only who waits however long it takes may be held by a sync.
-            if deadline.is_none() && self.help_sync() {
+            if deadline.is_none() && self.try_lead_sync() {
                 continue;
             }
             self.bell.want_sync();
@@ -108,11 +108,11 @@ pub struct WhenDurable {
 #[derive(Debug)]
 enum Wait {
     Settled(Result<()>),
-    For(Arc<Core>, Seq),
+    For(Arc<RunWriter>, Seq),
 }
 
 impl WhenDurable {
-    pub(super) fn new(core: Result<Arc<Core>>, seq: Seq) -> WhenDurable {
+    pub(super) fn new(core: Result<Arc<RunWriter>>, seq: Seq) -> WhenDurable {
         let wait = match core {
             Ok(core) => Wait::For(core, seq),
             Err(error) => Wait::Settled(Err(error)),

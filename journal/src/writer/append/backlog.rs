@@ -5,9 +5,9 @@ use std::time::Instant;
 use crate::error::{Error, Result};
 use crate::format::padded;
 use crate::settings::OnBacklog;
-use crate::writer::run::Core;
+use crate::writer::run::RunWriter;
 
-impl Core {
+impl RunWriter {
     /// Bytes written and not yet durable.
     pub(crate) fn backlog_bytes(&self) -> u64 {
         // Read first what grows last, so that the difference is never taken too small.

@@ -6,13 +6,13 @@ use crate::writer::sync_primitives::atomic::{AtomicU64, Ordering};
 /// Remembers where sessions were declared last, one per slot; a session pushed out by another is
 /// declared once more, which is harmless.
 #[derive(Debug)]
-pub(crate) struct Declared {
+pub(crate) struct DeclaredSessions {
     slots: Box<[AtomicU64]>,
 }
 
-impl Declared {
-    pub(crate) fn new() -> Declared {
-        Declared {
+impl DeclaredSessions {
+    pub(crate) fn new() -> DeclaredSessions {
+        DeclaredSessions {
             slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
         }
     }
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn sessions_that_share_a_slot_are_never_taken_for_each_other() {
-        let declared = Declared::new();
+        let declared = DeclaredSessions::new();
         assert!(declared.contains(FIRST, 0) && !declared.contains(FIRST, 1));
         declared.add(FIRST, 1);
         assert!(declared.contains(FIRST, 1) && !declared.contains(FIRST, 1 + SLOTS));
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_declaration_counts_in_its_own_segment_only() {
-        let declared = Declared::new();
+        let declared = DeclaredSessions::new();
         declared.add(FIRST, 7);
         assert!(!declared.contains(FIRST.next(), 7));
         declared.add(FIRST.next(), 7);

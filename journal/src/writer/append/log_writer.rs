@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::declared_sessions::Declared;
-use super::preamble::{Outgoing, encode};
+use super::declared_sessions::DeclaredSessions;
+use super::preamble::{AppendRequest, encode};
 use super::refused::Pending;
-use super::sync_queue::Unsynced;
+use super::sync_queue::SyncQueue;
 use crate::error::{Error, Result};
 use crate::event::system::SEGMENT_START_LEN_MAX;
 use crate::event::system::{Clocks, RunClose, Seal, SegmentStart, SyncMark};
@@ -17,15 +17,15 @@ use crate::seq::Seq;
 use crate::storage::Storage;
 use crate::writer::close::clocks;
 use crate::writer::run::lock;
-use crate::writer::segment::active::{PrepareFailure, Segment, is_full};
-use crate::writer::segment::buffer::{Control, Frame};
-use crate::writer::segment::list::Controls;
+use crate::writer::segment::active::{ActiveSegment, PrepareFailure, is_full};
+use crate::writer::segment::buffer::{Frame, SegmentBuffer};
+use crate::writer::segment::list::SegmentList;
 use crate::writer::segment::tail::Tail;
 use crate::writer::sync_primitives::Mutex;
 
 /// Why a record was not written.
 #[derive(Debug)]
-pub(crate) enum AppendFailure {
+pub(crate) enum AppendError {
     /// Nothing of it counts; later records may do better.
     Refused(Error),
     /// The run cannot promise anything any more.
@@ -33,53 +33,54 @@ pub(crate) enum AppendFailure {
 }
 
 /// Makes or hands over the next segment: at least `room` bytes for frames.
-pub(crate) type TakeNext<'a> = &'a mut dyn FnMut(u64) -> Result<Arc<Segment>, PrepareFailure>;
+pub(crate) type NextSegmentFn<'a> =
+    &'a mut dyn FnMut(u64) -> Result<Arc<ActiveSegment>, PrepareFailure>;
 
 /// The end of a run that is being written. Whoever holds it may rotate, and in a segment that is
 /// not mapped, is the only one to append.
 #[derive(Debug)]
-pub(crate) struct Lane {
+pub(crate) struct LogWriter {
     storage: Arc<dyn Storage>,
-    pub(crate) active: Arc<Segment>,
-    /// The active segment, for appenders that do not hold the lane.
-    controls: Arc<Controls>,
-    pub(crate) declared: Arc<Declared>,
+    pub(crate) active: Arc<ActiveSegment>,
+    /// The active segment, for appenders that do not hold the log.
+    controls: Arc<SegmentList>,
+    pub(crate) declared: Arc<DeclaredSessions>,
     pub(crate) is_closed: bool,
     pub(crate) refused: Pending,
-    unsynced: Arc<Mutex<Unsynced>>,
+    unsynced: Arc<Mutex<SyncQueue>>,
     buffer: Vec<u8>,
 }
 
-impl Lane {
+impl LogWriter {
     /// A run that begins with the given segment, whose first bytes are writable.
-    pub(crate) fn begin(storage: Arc<dyn Storage>, first: Arc<Segment>) -> Result<Lane> {
-        let mut lane = Lane {
+    pub(crate) fn begin(storage: Arc<dyn Storage>, first: Arc<ActiveSegment>) -> Result<LogWriter> {
+        let mut log = LogWriter {
             storage,
-            controls: Arc::new(Controls::new(Arc::clone(first.control()))),
-            declared: Arc::new(Declared::new()),
-            unsynced: Arc::new(Mutex::new(Unsynced::new(Arc::clone(&first)))),
+            controls: Arc::new(SegmentList::new(Arc::clone(first.control()))),
+            declared: Arc::new(DeclaredSessions::new()),
+            unsynced: Arc::new(Mutex::new(SyncQueue::new(Arc::clone(&first)))),
             active: first,
             is_closed: false,
             refused: Pending::default(),
             buffer: Vec::new(),
         };
-        lane.active.begin(Seq::FIRST.get(), 0);
-        lane.start_segment(0, 0)?;
-        Ok(lane)
+        log.active.begin(Seq::FIRST.get(), 0);
+        log.start_segment(0, 0)?;
+        Ok(log)
     }
 
-    /// The segments so far, for appenders that do not hold the lane.
-    pub(crate) fn controls(&self) -> Arc<Controls> {
+    /// The segments so far, for appenders that do not hold the log.
+    pub(crate) fn controls(&self) -> Arc<SegmentList> {
         Arc::clone(&self.controls)
     }
 
-    /// The segments that are not durable yet, for who syncs and does not hold the lane.
-    pub(crate) fn unsynced(&self) -> Arc<Mutex<Unsynced>> {
+    /// The segments that are not durable yet, for who syncs and does not hold the log.
+    pub(crate) fn unsynced(&self) -> Arc<Mutex<SyncQueue>> {
         Arc::clone(&self.unsynced)
     }
 
     /// Which sessions are declared where.
-    pub(crate) fn declared(&self) -> Arc<Declared> {
+    pub(crate) fn declared(&self) -> Arc<DeclaredSessions> {
         Arc::clone(&self.declared)
     }
 
@@ -87,15 +88,15 @@ impl Lane {
     /// it where they are due, and returns its sequence number.
     pub(crate) fn append(
         &mut self,
-        record: Outgoing<'_>,
+        record: AppendRequest<'_>,
         durable_seq: u64,
-        take_next: TakeNext<'_>,
-    ) -> Result<Seq, AppendFailure> {
+        take_next: NextSegmentFn<'_>,
+    ) -> Result<Seq, AppendError> {
         loop {
             let segment = Arc::clone(&self.active);
             let before = record
                 .before(&segment, &self.declared, &self.refused.tallies)
-                .map_err(AppendFailure::Refused)?;
+                .map_err(AppendError::Refused)?;
             let frames = before.frames(&segment, &record);
             if seeded::has(Bug::RefusedForgotten) {
                 self.refused.tallies.clear();
@@ -137,7 +138,7 @@ impl Lane {
     }
 
     /// Writes what is still to be said of refused records, a last record and the last seal into
-    /// the room kept for them. Afterwards the lane is closed, whatever the outcome.
+    /// the room kept for them. Afterwards the log is closed, whatever the outcome.
     pub(crate) fn close(&mut self, last: &RunClose<'_>, durable_seq: u64) -> Result<()> {
         self.is_closed = true;
         let note = self.last_note();
@@ -147,7 +148,7 @@ impl Lane {
             .collect();
         // After a failed write the tail is soiled by half a frame: the run is not said to be
         // closed then.
-        if !self.active.reserve.tail().is_held {
+        if !self.active.reserve.tail().is_locked {
             before.push((RecordKind::RUN_CLOSE, encode(last)?));
         }
         self.seal(&before, None, durable_seq)?;
@@ -159,22 +160,22 @@ impl Lane {
     /// there is no room for them here.
     pub(crate) fn put(
         &mut self,
-        segment: &Segment,
+        segment: &ActiveSegment,
         frames: &[Frame<'_>],
-    ) -> Result<Option<u64>, AppendFailure> {
+    ) -> Result<Option<u64>, AppendError> {
         let len = frames_len(frames);
         let limit = segment.file_len.saturating_sub(closing_room());
-        // Held before the lane is: by a write that failed, over which only a seal may go.
+        // Held before the log is: by a write that failed, over which only a seal may go.
         let has_room = |tail: Tail| {
             let end = tail.offset.checked_add(len);
-            !tail.is_held && end.is_some_and(|end| end <= limit)
+            !tail.is_locked && end.is_some_and(|end| end <= limit)
         };
         if !has_room(segment.reserve.tail()) {
             return Ok(None);
         }
         if segment.takes_positioned(count(frames)) {
             let written = self.write_next(segment, frames, limit);
-            return written.map_err(AppendFailure::Refused);
+            return written.map_err(AppendError::Refused);
         }
         loop {
             // Others append meanwhile: what was made writable may be used up already.
@@ -184,11 +185,11 @@ impl Lane {
             {
                 if is_full(&error) {
                     let error = Error::io("get space in", &segment.name, error);
-                    return Err(AppendFailure::Refused(error));
+                    return Err(AppendError::Refused(error));
                 }
                 // Whatever keeps pages from being made writable: writing works, or says why not.
                 let written = self.write_next(segment, frames, limit);
-                return written.map_err(AppendFailure::Refused);
+                return written.map_err(AppendError::Refused);
             }
             let limit = limit.min(segment.writable_to());
             if let Some(start) = advance(segment, frames, len, limit) {
@@ -205,8 +206,8 @@ impl Lane {
         &mut self,
         kind: RecordKind,
         said: &T,
-    ) -> Result<Option<u64>, AppendFailure> {
-        let payload = encode(said).map_err(AppendFailure::Refused)?;
+    ) -> Result<Option<u64>, AppendError> {
+        let payload = encode(said).map_err(AppendError::Refused)?;
         let segment = Arc::clone(&self.active);
         self.put(&segment, &[segment.frame(kind, 0, &payload)])
     }
@@ -216,12 +217,12 @@ impl Lane {
         &mut self,
         room: u64,
         durable_seq: u64,
-        take_next: TakeNext<'_>,
-    ) -> Result<(), AppendFailure> {
+        take_next: NextSegmentFn<'_>,
+    ) -> Result<(), AppendError> {
         let room = room.saturating_add(padded(SEGMENT_START_LEN_MAX) + CLOSING_ROOM);
         let next = take_next(room).map_err(|failure| match failure {
-            PrepareFailure::Discarded(error) => AppendFailure::Refused(error),
-            PrepareFailure::Poison(error) => AppendFailure::Poison(error),
+            PrepareFailure::Discarded(error) => AppendError::Refused(error),
+            PrepareFailure::Poison(error) => AppendError::Poison(error),
         })?;
         // Without a seal, the next segment's start still says where this one ends.
         let is_sealed = self.seal(&[], Some(next.number.0), durable_seq).is_ok();
@@ -231,7 +232,7 @@ impl Lane {
             .begin(left.seq_at(end), left.bytes_at(end.offset));
         lock(&self.unsynced).go_on(left, is_sealed, Arc::clone(&self.active));
         self.start_segment(end.offset, durable_seq)
-            .map_err(AppendFailure::Refused)?;
+            .map_err(AppendError::Refused)?;
         self.controls.push(Arc::clone(self.active.control()));
         Ok(())
     }
@@ -277,7 +278,7 @@ impl Lane {
         let segment = Arc::clone(&self.active);
         // Held already is the end of a write that failed. The seal says its own number, which
         // nobody can take any more.
-        segment.reserve.hold(0, u64::MAX);
+        segment.reserve.lock(0, u64::MAX);
         let tail = segment.reserve.tail();
         let miscount = seeded::either(Bug::SealMiscounts, 1, 0);
         let len = u64::try_from(before.len()).unwrap_or(0);
@@ -299,26 +300,26 @@ impl Lane {
         Ok(())
     }
 
-    /// As [`put`](Lane::put), by positioned writes; after a failure only a seal may follow.
+    /// As [`put`](LogWriter::put), by positioned writes; after a failure only a seal may follow.
     pub(crate) fn write_next(
         &mut self,
-        segment: &Segment,
+        segment: &ActiveSegment,
         frames: &[Frame<'_>],
         limit: u64,
     ) -> Result<Option<u64>> {
         let len = frames_len(frames);
-        let Some(start) = segment.reserve.hold(len, limit) else {
+        let Some(start) = segment.reserve.lock(len, limit) else {
             return Ok(None);
         };
         self.write(segment, frames, start)?;
-        let end = segment.reserve.release(start, count(frames), len);
+        let end = segment.reserve.unlock(start, count(frames), len);
         lock(&self.unsynced).add_positioned(start, end);
         Ok(Some(last_seq(segment, frames, start)))
     }
 
     /// Writes frames at the held end of a segment.
-    fn write(&mut self, segment: &Segment, frames: &[Frame<'_>], start: Tail) -> Result<()> {
-        segment.claim(start.offset.saturating_add(frames_len(frames)));
+    fn write(&mut self, segment: &ActiveSegment, frames: &[Frame<'_>], start: Tail) -> Result<()> {
+        segment.protect_to(start.offset.saturating_add(frames_len(frames)));
         self.buffer.clear();
         let mut at = start;
         let mut written = Ok(());
@@ -349,7 +350,7 @@ impl Lane {
             })
             .map_err(|error| {
                 if seeded::has(Bug::HalfFrameLeft) {
-                    segment.reserve.release(start, 0, 0);
+                    segment.reserve.unlock(start, 0, 0);
                 }
                 Error::io("write", &segment.name, error)
             })
@@ -357,7 +358,7 @@ impl Lane {
 }
 
 /// Fills reserved room of a mapped segment, frame by frame; the first in order is committed first.
-fn store(segment: &Control, frames: &[Frame<'_>], start: Tail) {
+fn store(segment: &SegmentBuffer, frames: &[Frame<'_>], start: Tail) {
     let mut at = start;
     for frame in frames {
         segment.store(frame, at);
@@ -366,11 +367,11 @@ fn store(segment: &Control, frames: &[Frame<'_>], start: Tail) {
     }
 }
 
-fn advance(segment: &Control, frames: &[Frame<'_>], len: u64, limit: u64) -> Option<Tail> {
+fn advance(segment: &SegmentBuffer, frames: &[Frame<'_>], len: u64, limit: u64) -> Option<Tail> {
     segment.reserve.reserve(count(frames), len, limit)
 }
 
-fn last_seq(segment: &Control, frames: &[Frame<'_>], start: Tail) -> u64 {
+fn last_seq(segment: &SegmentBuffer, frames: &[Frame<'_>], start: Tail) -> u64 {
     segment.seq_at(start) + u64::from(count(frames)).saturating_sub(1)
 }
 

@@ -1,17 +1,17 @@
 //! A record on its way to the disk, and what has to go before it.
 
-use super::declared_sessions::Declared;
-use super::refused::Tallies;
+use super::declared_sessions::DeclaredSessions;
+use super::refused::RefusedCounts;
 use crate::error::Result;
 use crate::event::system::{self, SessionRef};
 use crate::format::{RecordKind, padded};
 use crate::seeded::{self, Bug};
 use crate::seq::SegmentNumber;
-use crate::writer::segment::buffer::{Control, Frame};
+use crate::writer::segment::buffer::{Frame, SegmentBuffer};
 
 /// One record on its way to the disk.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Outgoing<'a> {
+pub(crate) struct AppendRequest<'a> {
     pub(crate) kind: RecordKind,
     pub(crate) session: u32,
     /// The session's id, for its declaration.
@@ -21,20 +21,20 @@ pub(crate) struct Outgoing<'a> {
 
 /// Payloads of the frames that go before a record.
 #[derive(Debug)]
-pub(crate) struct Before {
+pub(crate) struct Preamble {
     /// One for each reason.
     refused: Vec<Vec<u8>>,
     declaration: Option<Vec<u8>>,
 }
 
-impl Outgoing<'_> {
+impl AppendRequest<'_> {
     /// What has to go before this record in a segment.
     pub(crate) fn before(
         &self,
-        segment: &Control,
-        declared: &Declared,
-        refused: &Tallies,
-    ) -> Result<Before> {
+        segment: &SegmentBuffer,
+        declared: &DeclaredSessions,
+        refused: &RefusedCounts,
+    ) -> Result<Preamble> {
         let refused = refused.notes();
         let refused: Result<Vec<_>> = refused.iter().map(encode).collect();
         let is_declared = declared.contains(segment.number, self.session)
@@ -46,7 +46,7 @@ impl Outgoing<'_> {
                 extras: Vec::new(),
             })
         });
-        Ok(Before {
+        Ok(Preamble {
             refused: refused?,
             declaration: declaration.transpose()?,
         })
@@ -64,9 +64,13 @@ impl Outgoing<'_> {
     }
 }
 
-impl Before {
+impl Preamble {
     /// The record's frame and those before it, in order.
-    pub(crate) fn frames<'a>(&'a self, segment: &Control, record: &Outgoing<'a>) -> Vec<Frame<'a>> {
+    pub(crate) fn frames<'a>(
+        &'a self,
+        segment: &SegmentBuffer,
+        record: &AppendRequest<'a>,
+    ) -> Vec<Frame<'a>> {
         let frame = |kind, session, payload: &'a Vec<u8>| segment.frame(kind, session, payload);
         let refused = self.refused.iter();
         let refused = refused.map(|said| frame(RecordKind::REFUSED, 0, said));

@@ -5,22 +5,22 @@ use crate::format::FRAMES_OFFSET;
 use crate::seeded::{self, Bug};
 use crate::writer::segment::tail::Tail;
 
-/// Frames that who holds the lane has put down by positioned writes, one right behind the other.
+/// Frames that who holds the log has put down by positioned writes, one right behind the other.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Positioned {
+pub(crate) struct PwriteRange {
     from: u64,
     to: Tail,
 }
 
-impl Positioned {
+impl PwriteRange {
     /// None yet, in a segment that nobody has appended to.
-    pub(crate) fn none() -> Positioned {
-        Positioned {
+    pub(crate) fn none() -> PwriteRange {
+        PwriteRange {
             from: FRAMES_OFFSET,
             to: Tail {
                 offset: FRAMES_OFFSET,
                 relative_seq: 0,
-                is_held: false,
+                is_locked: false,
                 is_closed: false,
             },
         }
@@ -52,10 +52,10 @@ mod tests {
         let tail = |offset, relative_seq| Tail {
             offset,
             relative_seq,
-            ..Positioned::none().to
+            ..PwriteRange::none().to
         };
         let start = FRAMES_OFFSET;
-        let mut positioned = Positioned::none();
+        let mut positioned = PwriteRange::none();
         assert_eq!(positioned.end_from(start), None);
         positioned.add(tail(start, 0), tail(start + 24, 1));
         positioned.add(tail(start + 24, 1), tail(start + 64, 3));

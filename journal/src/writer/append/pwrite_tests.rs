@@ -61,7 +61,7 @@ fn what_is_stored_between_two_positioned_writes_is_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let core = open(dir.path(), stepped());
     let segment = core.active();
-    segment.expect_awaited(9);
+    segment.expect_waited_appends(9);
     core.append(KIND, 0, b"positioned").unwrap();
     // Somebody who found the pages writable before has taken room.
     let stored = segment.frame(KIND, 0, b"stored");

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::log_writer::Lane;
+use super::log_writer::LogWriter;
 use super::preamble::encode;
 use crate::error::{Error, Result};
 use crate::event::system::{Clocks, REFUSED_CODE_LEN_MAX, REFUSED_SESSIONS_MAX, Refused};
 use crate::format::RecordKind;
 use crate::seeded::{self, Bug};
-use crate::writer::run::Core;
+use crate::writer::run::RunWriter;
 use crate::writer::sync_primitives::atomic::Ordering;
 
 /// One record that was refused.
@@ -25,22 +25,22 @@ pub(crate) struct Refusal {
 
 /// What was refused since the last notes of it: one tally for each code.
 #[derive(Debug, Default)]
-pub(crate) struct Tallies(Vec<Tally>);
+pub(crate) struct RefusedCounts(Vec<RefusedCount>);
 
 /// Records refused for one reason.
 #[derive(Clone, Debug)]
-struct Tally {
+struct RefusedCount {
     code: &'static str,
     count: u64,
     bytes: u64,
     first: Clocks,
     last: Clocks,
-    sessions: Sessions,
+    sessions: RefusedSessions,
 }
 
 /// Which sessions they were of: the first few by their indices, and a bit for each.
 #[derive(Clone, Debug, Default)]
-struct Sessions {
+struct RefusedSessions {
     named: Vec<u32>,
     bits: Vec<u64>,
     count: u64,
@@ -52,7 +52,7 @@ struct Sessions {
 /// there is room; with the next record that is written; and at the end, into the room kept for it.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
-    pub(crate) tallies: Tallies,
+    pub(crate) tallies: RefusedCounts,
     /// When the next note may be written; `None`: at once.
     next_at: Option<Duration>,
     interval: Duration,
@@ -75,7 +75,7 @@ impl Pending {
     }
 }
 
-impl Core {
+impl RunWriter {
     /// Counts a record that is not appended for this reason, which it gives back.
     #[cold]
     pub(crate) fn refuse(
@@ -104,18 +104,18 @@ impl Core {
             session,
             at: self.clocks(),
         };
-        let mut lane = self.lock_lane();
+        let mut log = self.lock_log();
         // What a poisoned run refuses is for the run that takes its place to tell.
-        if lane.is_closed && !self.is_poisoned() {
+        if log.is_closed && !self.is_poisoned() {
             return;
         }
-        lane.refused.tallies.add(refusal);
-        self.note_due(&mut lane);
+        log.refused.tallies.add(refusal);
+        self.note_due(&mut log);
     }
 
     /// Has a run that takes this one's place tell what this one has refused and not told.
-    pub(crate) fn leave_refused_to(&self, heir: &Core) {
-        let mut left = std::mem::take(&mut self.lock_lane().refused.tallies);
+    pub(crate) fn leave_refused_to(&self, heir: &RunWriter) {
+        let mut left = std::mem::take(&mut self.lock_log().refused.tallies);
         left.renumber(|index| {
             let id = self.sessions.id(index);
             id.and_then(|id| heir.sessions.number(&id).ok())
@@ -125,31 +125,31 @@ impl Core {
     }
 
     /// Counts what somebody else has refused.
-    pub(crate) fn take_refused(&self, more: Tallies) {
+    pub(crate) fn take_refused(&self, more: RefusedCounts) {
         if more.is_empty() {
             return;
         }
-        let mut lane = self.lock_lane();
-        lane.refused.tallies.merge(more);
-        self.note_due(&mut lane);
+        let mut log = self.lock_log();
+        log.refused.tallies.merge(more);
+        self.note_due(&mut log);
     }
 
     /// Puts on record what was refused, if it is time to.
     pub(crate) fn tell_refused(&self) {
-        self.note_due(&mut self.lock_lane());
+        self.note_due(&mut self.lock_log());
     }
 
-    fn note_due(&self, lane: &mut Lane) {
+    fn note_due(&self, log: &mut LogWriter) {
         let now = self.now();
-        let is_over = lane.is_closed || self.is_poisoned();
-        if !is_over && lane.refused.is_due(now) && !seeded::has(Bug::RefusedNotNoted) {
-            lane.note_refused();
-            lane.refused.postpone(now);
+        let is_over = log.is_closed || self.is_poisoned();
+        if !is_over && log.refused.is_due(now) && !seeded::has(Bug::RefusedNotNoted) {
+            log.note_refused();
+            log.refused.postpone(now);
         }
-        let tell_at = lane
+        let tell_at = log
             .refused
             .next_at
-            .filter(|_| !lane.refused.tallies.is_empty());
+            .filter(|_| !log.refused.tallies.is_empty());
         self.has_refused.store(tell_at.is_some(), Ordering::SeqCst);
         let nanoseconds = tell_at.map_or(NEVER, |at| u64::try_from(at.as_nanos()).unwrap_or(NEVER));
         self.tell_at.store(nanoseconds, Ordering::SeqCst);
@@ -163,7 +163,7 @@ impl Core {
     }
 }
 
-impl Lane {
+impl LogWriter {
     /// Writes the notes of refused records if there are any and they fit where records do.
     pub(crate) fn note_refused(&mut self) {
         let notes = self.refused.tallies.notes();
@@ -206,14 +206,14 @@ impl Lane {
     }
 }
 
-impl Tallies {
+impl RefusedCounts {
     /// Counts one refused record.
     pub(crate) fn add(&mut self, refusal: Refusal) {
         let at = self.0.iter().position(|tally| tally.code == refusal.code);
         let tally = match at.and_then(|at| self.0.get_mut(at)) {
             Some(tally) => tally,
             None => {
-                self.0.push(Tally::new(refusal));
+                self.0.push(RefusedCount::new(refusal));
                 return;
             }
         };
@@ -224,7 +224,7 @@ impl Tallies {
     }
 
     /// Counts what others have counted, too.
-    pub(crate) fn merge(&mut self, more: Tallies) {
+    pub(crate) fn merge(&mut self, more: RefusedCounts) {
         for tally in more.0 {
             match self.0.iter_mut().find(|known| known.code == tally.code) {
                 Some(known) => known.merge(&tally),
@@ -249,7 +249,7 @@ impl Tallies {
 
     /// What is to be said, a note for each code.
     pub(crate) fn notes(&self) -> Vec<Refused<'static>> {
-        self.0.iter().map(Tally::note).collect()
+        self.0.iter().map(RefusedCount::note).collect()
     }
 
     /// All of it in one note, under the code that came first; `None` if there is nothing to say.
@@ -265,11 +265,11 @@ impl Tallies {
     }
 }
 
-impl Tally {
-    fn new(refusal: Refusal) -> Tally {
-        let mut sessions = Sessions::default();
+impl RefusedCount {
+    fn new(refusal: Refusal) -> RefusedCount {
+        let mut sessions = RefusedSessions::default();
         sessions.add(refusal.session);
-        Tally {
+        RefusedCount {
             code: refusal.code,
             count: 1,
             bytes: refusal.bytes,
@@ -279,7 +279,7 @@ impl Tally {
         }
     }
 
-    fn merge(&mut self, more: &Tally) {
+    fn merge(&mut self, more: &RefusedCount) {
         self.count = self.count.saturating_add(more.count);
         self.bytes = self.bytes.saturating_add(more.bytes);
         self.last = more.last;
@@ -303,7 +303,7 @@ impl Tally {
     }
 }
 
-impl Sessions {
+impl RefusedSessions {
     fn add(&mut self, session: u32) {
         // One bit for each index a run can have: 2 MiB at most.
         let Ok(place) = usize::try_from(session / u64::BITS) else {
@@ -362,7 +362,7 @@ mod tests {
 
     #[test]
     fn each_code_has_a_note_with_its_sessions_and_times() {
-        let mut tallies = Tallies::default();
+        let mut tallies = RefusedCounts::default();
         for session in 0..20 {
             tallies.add(refusal("disk-full", session % 11, i64::from(session)));
         }

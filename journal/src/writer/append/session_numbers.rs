@@ -9,7 +9,7 @@ use crate::format::SESSION_INDEX_MAX;
 
 /// Session ids of a run; the first gets 1, and 0 stands for none.
 #[derive(Debug, Default)]
-pub(crate) struct Sessions {
+pub(crate) struct SessionNumbers {
     known: RwLock<Known>,
 }
 
@@ -19,7 +19,7 @@ struct Known {
     ids: Vec<Arc<str>>,
 }
 
-impl Sessions {
+impl SessionNumbers {
     /// The number of a session, given out at its first use; the empty id is `unknown`.
     pub(crate) fn number(&self, id: &str) -> Result<u32> {
         let id = if id.is_empty() { EMPTY_ID } else { id };
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_session_keeps_its_number() {
-        let sessions = Sessions::default();
+        let sessions = SessionNumbers::default();
         assert_eq!(sessions.number("a").unwrap(), 1);
         assert_eq!(sessions.number("").unwrap(), 2);
         assert_eq!(sessions.number("a").unwrap(), 1);

@@ -1,49 +1,49 @@
-//! What a sync has to look at, kept apart from the lane: who holds that may have to wait for pages,
+//! What a sync has to look at, kept apart from the log: who holds that may have to wait for pages,
 //! or for the next segment to be made, and no sync is to wait for it.
 
 use std::sync::Arc;
 
-use super::pwrite_range::Positioned;
-use crate::writer::segment::active::Segment;
+use super::pwrite_range::PwriteRange;
+use crate::writer::segment::active::ActiveSegment;
 use crate::writer::segment::tail::Tail;
 
 /// Segments that are not known to be durable as a whole.
 ///
-/// The lane changes this in one step at a rotation, before any appender sees the next segment, so
+/// The log changes this in one step at a rotation, before any appender sees the next segment, so
 /// whoever looks here later than a record was appended finds the segment that has it.
 #[derive(Debug)]
-pub(crate) struct Unsynced {
-    active: Arc<Segment>,
+pub(crate) struct SyncQueue {
+    active: Arc<ActiveSegment>,
     /// The last frames in it that came by positioned writes.
-    positioned: Positioned,
-    finished: Vec<Finished>,
+    positioned: PwriteRange,
+    finished: Vec<SealedSegment>,
 }
 
 /// A segment left behind: closed, but perhaps not yet durable.
 #[derive(Clone, Debug)]
-pub(crate) struct Finished {
-    pub(crate) segment: Arc<Segment>,
-    pub(crate) positioned: Positioned,
+pub(crate) struct SealedSegment {
+    pub(crate) segment: Arc<ActiveSegment>,
+    pub(crate) positioned: PwriteRange,
     pub(crate) is_sealed: bool,
 }
 
-impl Unsynced {
+impl SyncQueue {
     /// A run that begins with this segment, in which nothing is yet.
-    pub(crate) fn new(first: Arc<Segment>) -> Unsynced {
-        Unsynced {
+    pub(crate) fn new(first: Arc<ActiveSegment>) -> SyncQueue {
+        SyncQueue {
             active: first,
-            positioned: Positioned::none(),
+            positioned: PwriteRange::none(),
             finished: Vec::new(),
         }
     }
 
     /// The segment that is appended to, and its last frames that came by positioned writes.
-    pub(crate) fn active(&self) -> (Arc<Segment>, Positioned) {
+    pub(crate) fn active(&self) -> (Arc<ActiveSegment>, PwriteRange) {
         (Arc::clone(&self.active), self.positioned)
     }
 
     /// The segments left behind since the last call, in order.
-    pub(crate) fn take_finished(&mut self) -> Vec<Finished> {
+    pub(crate) fn take_finished(&mut self) -> Vec<SealedSegment> {
         std::mem::take(&mut self.finished)
     }
 
@@ -53,11 +53,16 @@ impl Unsynced {
     }
 
     /// Leaves a segment behind and goes on in the next one.
-    pub(crate) fn go_on(&mut self, left: Arc<Segment>, is_sealed: bool, next: Arc<Segment>) {
+    pub(crate) fn go_on(
+        &mut self,
+        left: Arc<ActiveSegment>,
+        is_sealed: bool,
+        next: Arc<ActiveSegment>,
+    ) {
         self.active = next;
-        self.finished.push(Finished {
+        self.finished.push(SealedSegment {
             segment: left,
-            positioned: std::mem::replace(&mut self.positioned, Positioned::none()),
+            positioned: std::mem::replace(&mut self.positioned, PwriteRange::none()),
             is_sealed,
         });
     }
@@ -82,13 +87,13 @@ mod tests {
             };
             let core = open(dir.path(), settings);
             let seq = core.append(KIND, 0, b"record").unwrap();
-            let lane = core.lock_lane();
+            let log = core.lock_log();
             let (tell, told) = channel();
             let other = Arc::clone(&core);
             std::thread::spawn(move || tell.send(other.wait_durable(seq, None)));
             let durable = told.recv_timeout(PATIENCE);
             durable.expect("the sync ends").unwrap();
-            drop(lane);
+            drop(log);
             core.close(None).unwrap();
         }
     }

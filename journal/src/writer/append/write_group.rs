@@ -1,7 +1,7 @@
 //! Records of several threads that are written with one call, where they are not stored into a
 //! mapping.
 //!
-//! Who finds the lane taken leaves its record with the others that wait. Who has the lane next,
+//! Who finds the log taken leaves its record with the others that wait. Who has the log next,
 //! mostly the same one as before, takes along all that were left until then: the rest of them need
 //! not have it at all, and it need not be handed over after every record.
 
@@ -9,23 +9,23 @@ use crate::writer::sync_primitives::atomic::{AtomicU64, Ordering};
 use crate::writer::sync_primitives::{Mutex, MutexGuard, thread};
 use std::sync::{Arc, TryLockError};
 
-use super::log_writer::{Lane, frames_len};
+use super::log_writer::{LogWriter, frames_len};
 use crate::format::RecordKind;
 use crate::seeded::{self, Bug};
-use crate::writer::run::{Core, lock, size_of};
+use crate::writer::run::{RunWriter, lock, size_of};
 
-/// Records that wait for the lane.
+/// Records that wait for the log.
 #[derive(Debug, Default)]
-pub(crate) struct Group {
-    gathering: Mutex<Gathering>,
+pub(crate) struct WriteGroup {
+    gathering: Mutex<PendingGroup>,
     /// How many have been left.
     members: AtomicU64,
 }
 
 /// Records that are written together, in the order in which they were left.
 #[derive(Debug, Default)]
-pub(crate) struct Gathering {
-    fate: Arc<AtomicU64>,
+pub(crate) struct PendingGroup {
+    outcome: Arc<AtomicU64>,
     records: Vec<(RecordKind, u32, usize)>,
     /// One after the other.
     payloads: Vec<u8>,
@@ -33,15 +33,15 @@ pub(crate) struct Gathering {
 
 /// One who left a record.
 #[derive(Debug)]
-pub(crate) struct Member {
-    fate: Arc<AtomicU64>,
+pub(crate) struct Follower {
+    outcome: Arc<AtomicU64>,
     /// How many records of the group come before this one.
     place: u64,
 }
 
 /// What became of a record that was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum WriteOutcome {
     Waiting,
     /// It has this sequence number.
     Written(u64),
@@ -50,24 +50,24 @@ pub(crate) enum Fate {
     Alone,
 }
 
-/// What comes of waiting for the lane.
+/// What comes of waiting for the log.
 #[derive(Debug)]
-pub(crate) enum Turn<'a> {
-    Lane(MutexGuard<'a, Lane>),
+pub(crate) enum Role<'a> {
+    LogWriter(MutexGuard<'a, LogWriter>),
     /// The record is written already; its sequence number.
     Written(u64),
 }
 
-impl Group {
+impl WriteGroup {
     /// Leaves a record for who takes the group next.
-    pub(crate) fn join(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Member {
+    pub(crate) fn join(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Follower {
         let mut gathering = lock(&self.gathering);
         let place = gathering.len();
         gathering.payloads.extend_from_slice(payload);
         gathering.records.push((kind, session, payload.len()));
         self.members.store(gathering.len(), Ordering::Relaxed);
-        Member {
-            fate: Arc::clone(&gathering.fate),
+        Follower {
+            outcome: Arc::clone(&gathering.outcome),
             place,
         }
     }
@@ -78,14 +78,14 @@ impl Group {
     }
 
     /// Ends the gathering of a group and starts the next one.
-    pub(crate) fn take(&self) -> Gathering {
+    pub(crate) fn take(&self) -> PendingGroup {
         let mut gathering = lock(&self.gathering);
         self.members.store(0, Ordering::Relaxed);
         std::mem::take(&mut *gathering)
     }
 }
 
-impl Gathering {
+impl PendingGroup {
     fn len(&self) -> u64 {
         u64::try_from(self.records.len()).unwrap_or(u64::MAX)
     }
@@ -104,40 +104,45 @@ impl Gathering {
     /// sequence number of the last one.
     pub(crate) fn settle(self, last_seq: Option<u64>) {
         let before_last = self.len().saturating_sub(1);
-        let fate = last_seq.map_or(ALONE, |last| last.saturating_sub(before_last));
-        self.fate.store(fate, Ordering::Release);
+        let outcome = last_seq.map_or(ALONE, |last| last.saturating_sub(before_last));
+        self.outcome.store(outcome, Ordering::Release);
     }
 }
 
-impl Member {
-    pub(crate) fn fate(&self) -> Fate {
-        match self.fate.load(Ordering::Acquire) {
-            WAITING => Fate::Waiting,
-            ALONE => Fate::Alone,
-            first_seq if seeded::has(Bug::NumberOfAnother) => Fate::Written(first_seq),
-            first_seq => Fate::Written(first_seq.saturating_add(self.place)),
+impl Follower {
+    pub(crate) fn outcome(&self) -> WriteOutcome {
+        match self.outcome.load(Ordering::Acquire) {
+            WAITING => WriteOutcome::Waiting,
+            ALONE => WriteOutcome::Alone,
+            first_seq if seeded::has(Bug::NumberOfAnother) => WriteOutcome::Written(first_seq),
+            first_seq => WriteOutcome::Written(first_seq.saturating_add(self.place)),
         }
     }
 }
 
-impl Core {
-    /// Waits for the lane, or until who has it has written the record, too.
-    pub(crate) fn take_turn(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Turn<'_> {
-        let free = self.try_lock_lane();
+impl RunWriter {
+    /// Waits for the log, or until who has it has written the record, too.
+    pub(crate) fn lock_log_or_follow(
+        &self,
+        kind: RecordKind,
+        session: u32,
+        payload: &[u8],
+    ) -> Role<'_> {
+        let free = self.try_lock_log();
         let is_alone = free.is_some() && self.group.members() == 0;
         if is_alone || !self.can_join(session, payload) {
-            return Turn::Lane(free.unwrap_or_else(|| self.lock_lane()));
+            return Role::LogWriter(free.unwrap_or_else(|| self.lock_log()));
         }
-        let member = self.group.join(kind, session, payload);
-        let mut lane = free.or_else(|| self.wait_for_turn(&member));
-        if let Some(lane) = &mut lane
-            && member.fate() == Fate::Waiting
+        let follower = self.group.join(kind, session, payload);
+        let mut log = free.or_else(|| self.wait_for_turn(&follower));
+        if let Some(log) = &mut log
+            && follower.outcome() == WriteOutcome::Waiting
         {
-            self.write_group(lane);
+            self.write_group(log);
         }
-        match member.fate() {
-            Fate::Written(seq) => Turn::Written(seq),
-            _ => Turn::Lane(lane.unwrap_or_else(|| self.lock_lane())),
+        match follower.outcome() {
+            WriteOutcome::Written(seq) => Role::Written(seq),
+            _ => Role::LogWriter(log.unwrap_or_else(|| self.lock_log())),
         }
     }
 
@@ -150,40 +155,40 @@ impl Core {
             && !self.has_refused.load(Ordering::SeqCst)
     }
 
-    /// Waits for the lane or, as `None` says, until it is settled what becomes of the record.
-    fn wait_for_turn(&self, member: &Member) -> Option<MutexGuard<'_, Lane>> {
+    /// Waits for the log or, as `None` says, until it is settled what becomes of the record.
+    fn wait_for_turn(&self, follower: &Follower) -> Option<MutexGuard<'_, LogWriter>> {
         for look in 0..LOOKS {
-            if member.fate() != Fate::Waiting {
+            if follower.outcome() != WriteOutcome::Waiting {
                 return None;
             }
-            // At first, who has the lane is given time to come back and take the group along.
-            let lane = (look >= LOOKS_AT_FATE).then(|| self.try_lock_lane());
-            if let Some(lane) = lane.flatten() {
-                return Some(lane);
+            // At first, who has the log is given time to come back and take the group along.
+            let log = (look >= LOOKS_AT_FATE).then(|| self.try_lock_log());
+            if let Some(log) = log.flatten() {
+                return Some(log);
             }
             // Others may have records to leave, and no processor.
             thread::yield_now();
         }
-        Some(self.lock_lane())
+        Some(self.lock_log())
     }
 
-    pub(crate) fn write_group(&self, lane: &mut Lane) {
+    pub(crate) fn write_group(&self, log: &mut LogWriter) {
         let group = self.group.take();
         let believed = seeded::has(Bug::GroupBelieved).then(|| self.written() + group.len());
-        let last_seq = lane.append_group(group.records()).or(believed);
+        let last_seq = log.append_group(group.records()).or(believed);
         group.settle(last_seq);
     }
 
-    pub(crate) fn try_lock_lane(&self) -> Option<MutexGuard<'_, Lane>> {
-        match self.lane.try_lock() {
-            Ok(lane) => Some(lane),
+    pub(crate) fn try_lock_log(&self) -> Option<MutexGuard<'_, LogWriter>> {
+        match self.log.try_lock() {
+            Ok(log) => Some(log),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
     }
 }
 
-impl Lane {
+impl LogWriter {
     /// Writes records of several threads with one write, if nothing has to go before any of them
     /// and they fit; gives the sequence number of the last.
     ///
@@ -207,7 +212,7 @@ impl Lane {
             // told was refused. Where not even zeros can be written, only the next seal helps.
             // An end that is not held was not written to, and others may store there.
             let tail = segment.reserve.tail();
-            let was_written = tail.is_held || seeded::has(Bug::FreeEndZeroed);
+            let was_written = tail.is_locked || seeded::has(Bug::FreeEndZeroed);
             if was_written && !seeded::has(Bug::GroupLeftBehind) {
                 let zeros = vec![0; usize::try_from(frames_len(&frames)).unwrap_or(0)];
                 let _ = segment.file.write_at(&zeros, tail.offset);

@@ -5,13 +5,13 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use super::write_group::Fate;
+use super::write_group::WriteOutcome;
 use crate::format::{FrameSeed, RecordKind};
 use crate::settings::WriterSettings;
 use crate::storage::{Region, StorageFile};
-use crate::writer::segment::active::Segment;
-use crate::writer::segment::buffer::Control;
-use crate::writer::segment::prefault::Window;
+use crate::writer::segment::active::ActiveSegment;
+use crate::writer::segment::buffer::SegmentBuffer;
+use crate::writer::segment::prefault::PrefaultWindow;
 use crate::writer::testing::Meddled;
 use crate::writer::tests::{KIND, frames, mapped, open, positioned};
 
@@ -21,8 +21,8 @@ fn records_left_while_the_lane_is_taken_are_each_written_once() {
     for (settings, is_held) in ways.iter().flat_map(|way| [(way, false), (way, true)]) {
         let dir = tempfile::tempdir().unwrap();
         let core = open(dir.path(), settings.clone());
-        core.active().expect_awaited(3);
-        let mut lane = core.lock_lane();
+        core.active().expect_waited_appends(3);
+        let mut log = core.lock_log();
         let mut seqs = std::thread::scope(|scope| {
             let core = &core;
             let append = |len| scope.spawn(move || (core.append(KIND, 0, &vec![7; len]), len));
@@ -32,10 +32,10 @@ fn records_left_while_the_lane_is_taken_are_each_written_once() {
             }
             if is_held {
                 // As after a write that failed: none of them can be written here.
-                lane.active.reserve.hold(0, u64::MAX);
+                log.active.reserve.lock(0, u64::MAX);
             }
-            core.write_group(&mut lane);
-            drop(lane);
+            core.write_group(&mut log);
+            drop(log);
             let seqs = threads.map(|thread| thread.join().unwrap());
             seqs.map(|(seq, len)| (KIND, u32::try_from(seq.unwrap().get()).unwrap(), len))
         });
@@ -60,28 +60,28 @@ fn nothing_is_left_of_records_that_could_not_be_written_together() {
 fn nothing_is_left(settings: WriterSettings) {
     let dir = tempfile::tempdir().unwrap();
     let core = open(dir.path(), settings);
-    core.active().expect_awaited(2);
+    core.active().expect_waited_appends(2);
     let kinds = |number| -> Vec<u8> {
         let found = frames(&core, dir.path(), number);
         found.iter().map(|frame| frame.0.0).collect()
     };
-    let mut lane = core.lock_lane();
+    let mut log = core.lock_log();
     let before = kinds(1);
-    let active = Arc::clone(&lane.active);
+    let active = Arc::clone(&log.active);
     // The first of the two frames is there, and a part of the second.
     let (file, _) = cut_short(&active.file, 40);
-    lane.active = Arc::new(Segment {
+    log.active = Arc::new(ActiveSegment {
         control: Arc::clone(active.control()),
         name: active.name.clone(),
         file,
     });
     let members = [b"one here", b"and two "].map(|payload| core.group.join(KIND, 0, payload));
-    core.write_group(&mut lane);
-    for member in members {
-        assert_eq!(member.fate(), Fate::Alone);
+    core.write_group(&mut log);
+    for follower in members {
+        assert_eq!(follower.outcome(), WriteOutcome::Alone);
     }
     assert_eq!(kinds(1), before);
-    drop(lane);
+    drop(log);
     core.append(KIND, 0, b"and another").unwrap();
     assert_eq!(kinds(2)[..2], [RecordKind::SEGMENT_START.0, KIND.0]);
     core.close(None).unwrap();
@@ -91,26 +91,26 @@ fn nothing_is_left(settings: WriterSettings) {
 fn nothing_is_written_where_records_could_not_be_stored_together() {
     let dir = tempfile::tempdir().unwrap();
     let core = open(dir.path(), mapped());
-    let mut lane = core.lock_lane();
-    let active = Arc::clone(&lane.active);
+    let mut log = core.lock_log();
+    let active = Arc::clone(&log.active);
     let identity = (active.number, FrameSeed::new(core.run(), active.number));
-    let window = Window::new(Arc::new(NoSpace), None, active.file_len);
-    let control = Control::new(identity, active.file_len, Some(window));
+    let window = PrefaultWindow::new(Arc::new(NoSpace), None, active.file_len);
+    let control = SegmentBuffer::new(identity, active.file_len, Some(window));
     control.begin(1, 0);
     // No write, however short, is expected: it would fail.
     let (file, left) = cut_short(&active.file, 0);
-    lane.active = Arc::new(Segment {
+    log.active = Arc::new(ActiveSegment {
         control: Arc::new(control),
         name: active.name.clone(),
         file,
     });
-    let member = core.group.join(KIND, 0, b"no room for it");
-    core.write_group(&mut lane);
-    assert_eq!(member.fate(), Fate::Alone);
+    let follower = core.group.join(KIND, 0, b"no room for it");
+    core.write_group(&mut log);
+    assert_eq!(follower.outcome(), WriteOutcome::Alone);
     // Somebody else may store there by now.
     assert_eq!(*left.lock().unwrap(), Some(0));
-    assert!(!lane.active.reserve.tail().is_held);
-    lane.active = active;
+    assert!(!log.active.reserve.tail().is_locked);
+    log.active = active;
 }
 
 /// A mapping whose file system is full.

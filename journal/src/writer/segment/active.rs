@@ -4,8 +4,8 @@ use std::io::ErrorKind;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::buffer::Control;
-use super::prefault::Window;
+use super::buffer::SegmentBuffer;
+use super::prefault::PrefaultWindow;
 use crate::error::{Error, Result};
 use crate::format::{FRAMES_OFFSET, FileName, FrameSeed, SegmentHeader};
 use crate::seeded::{self, Bug};
@@ -14,8 +14,8 @@ use crate::storage::{FileSystem, Region, Storage, StorageFile};
 
 /// A segment that has space and a durable header and name.
 #[derive(Debug)]
-pub(crate) struct Segment {
-    pub(crate) control: Arc<Control>,
+pub(crate) struct ActiveSegment {
+    pub(crate) control: Arc<SegmentBuffer>,
     pub(crate) name: String,
     pub(crate) file: Arc<dyn StorageFile>,
 }
@@ -46,7 +46,7 @@ pub(crate) enum PrepareFailure {
     Poison(Error),
 }
 
-impl Segment {
+impl ActiveSegment {
     /// Makes a segment of `file_len` bytes: space first, so that a full disk shows here and not
     /// in the middle of an append, then the header pages, then both synced with the directory.
     pub(crate) fn prepare(
@@ -55,7 +55,7 @@ impl Segment {
         number: SegmentNumber,
         file_len: u64,
         Making { mapping, is_zeroed }: Making,
-    ) -> Result<Segment, PrepareFailure> {
+    ) -> Result<ActiveSegment, PrepareFailure> {
         let name = FileName::Segment(run, number).to_string();
         let path = || storage.path().join(&name);
         let file = storage
@@ -101,12 +101,12 @@ impl Segment {
         // Where files are memory, allocating has made their pages already.
         let is_memory = storage.file_system() == FileSystem::Memory;
         let zeroed = (!is_memory).then(|| Arc::downgrade(&file));
-        let window = region.map(|region| Window::new(region, zeroed, file_len));
-        let control = Arc::new(Control::new(identity, file_len, window));
+        let window = region.map(|region| PrefaultWindow::new(region, zeroed, file_len));
+        let control = Arc::new(SegmentBuffer::new(identity, file_len, window));
         if is_zeroed {
-            control.claim(file_len);
+            control.protect_to(file_len);
         }
-        Ok(Segment {
+        Ok(ActiveSegment {
             control,
             name,
             file,
@@ -117,26 +117,26 @@ impl Segment {
     pub(crate) fn cut(&self) -> std::io::Result<()> {
         // Zeros behind it would make the file longer again.
         if !seeded::has(Bug::ZerosBehindCut) {
-            self.claim(u64::MAX);
+            self.protect_to(u64::MAX);
         }
         self.file.set_len(self.reserve.tail().offset)
     }
 
     /// The part that stays when the segment is left behind.
-    pub(crate) fn control(&self) -> &Arc<Control> {
+    pub(crate) fn control(&self) -> &Arc<SegmentBuffer> {
         &self.control
     }
 }
 
-impl Deref for Segment {
-    type Target = Control;
+impl Deref for ActiveSegment {
+    type Target = SegmentBuffer;
 
-    fn deref(&self) -> &Control {
+    fn deref(&self) -> &SegmentBuffer {
         &self.control
     }
 }
 
-impl Drop for Segment {
+impl Drop for ActiveSegment {
     /// Nobody stores into the segment any more; its control block stays.
     fn drop(&mut self) {
         self.control.retire();

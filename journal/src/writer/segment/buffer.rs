@@ -2,8 +2,8 @@
 
 use crate::writer::sync_primitives::atomic::{AtomicU64, Ordering};
 
-use super::prefault::Window;
-use super::tail::{ReserveWord, Tail};
+use super::prefault::PrefaultWindow;
+use super::tail::{AtomicTail, Tail};
 use crate::format::{
     FRAMES_OFFSET, FrameChecksum, FrameHeader, FramePlace, FrameSeed, RecordKind, padded,
 };
@@ -18,19 +18,19 @@ use crate::writer::append::log_writer::closing_room;
 /// was left behind long ago: then it finds the end closed and looks for the next one. The file and
 /// the mapping go when every frame is durable.
 ///
-/// Reserve, copy and commit are separate steps: [`ReserveWord`] gives out room, [`Control::store`]
-/// fills it and makes the frame count. Between reserve and commit nothing may fail, block or
-/// panic.
+/// Reserve, copy and commit are separate steps: [`AtomicTail`] gives out room,
+/// [`SegmentBuffer::store`] fills it and makes the frame count. Between reserve and commit
+/// nothing may fail, block or panic.
 #[derive(Debug)]
-pub(crate) struct Control {
+pub(crate) struct SegmentBuffer {
     pub(crate) number: SegmentNumber,
     seed: FrameSeed,
     /// What the checksum of every frame goes on from.
     begun: FrameChecksum,
     pub(crate) file_len: u64,
-    pub(crate) reserve: ReserveWord,
+    pub(crate) reserve: AtomicTail,
     /// `None`: written by positioned writes, one append after the other.
-    window: Option<Window>,
+    window: Option<PrefaultWindow>,
     /// So many frames to come are probably of records that are waited for.
     awaited: AtomicU64,
     /// Sequence number of the first record, and bytes of frames before this segment; both are
@@ -51,24 +51,24 @@ pub(crate) struct Frame<'a> {
 /// The two words in front of a payload; the first is the commit word, before which another one says
 /// that the frame is begun.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct FrameWords {
+pub(crate) struct HeaderWords {
     begun: u64,
     first: u64,
     second: u64,
 }
 
-impl Control {
+impl SegmentBuffer {
     pub(crate) fn new(
         (number, seed): (SegmentNumber, FrameSeed),
         file_len: u64,
-        window: Option<Window>,
-    ) -> Control {
-        Control {
+        window: Option<PrefaultWindow>,
+    ) -> SegmentBuffer {
+        SegmentBuffer {
             number,
             seed,
             begun: seed.begin(),
             file_len,
-            reserve: ReserveWord::new(FRAMES_OFFSET),
+            reserve: AtomicTail::new(FRAMES_OFFSET),
             window,
             awaited: AtomicU64::new(0),
             first_seq: AtomicU64::new(0),
@@ -81,7 +81,7 @@ impl Control {
     }
 
     fn region(&self) -> Option<&dyn Region> {
-        self.window.as_ref().map(Window::region)
+        self.window.as_ref().map(PrefaultWindow::region)
     }
 
     /// Says where the segment stands in its run, before any appender sees it.
@@ -123,7 +123,7 @@ impl Control {
     }
 
     /// The two words of a frame that begins at `start`.
-    pub(crate) fn words(&self, frame: &Frame<'_>, start: Tail) -> FrameWords {
+    pub(crate) fn words(&self, frame: &Frame<'_>, start: Tail) -> HeaderWords {
         let at = FramePlace {
             seed: self.seed,
             offset: start.offset,
@@ -133,7 +133,7 @@ impl Control {
         let kind = (frame.kind, frame.session);
         let (header, begun) = FrameHeader::with_begun(frame.checksum.clone(), at, kind, len);
         let [first, second] = header.words();
-        FrameWords {
+        HeaderWords {
             begun: seeded::either(Bug::BegunNotStored, 0, begun),
             first,
             second,
@@ -142,7 +142,7 @@ impl Control {
 
     /// Stores a frame where there is room that is writable already, and says where it begins.
     #[inline]
-    pub(crate) fn store_in_place(&self, frame: &Frame<'_>) -> Option<Tail> {
+    pub(crate) fn try_append(&self, frame: &Frame<'_>) -> Option<Tail> {
         let limit = self.file_len.saturating_sub(closing_room());
         let limit = limit.min(self.writable_to());
         let start = self.reserve.reserve(1, frame.frame_len(), limit)?;
@@ -154,7 +154,7 @@ impl Control {
     pub(crate) fn store(&self, frame: &Frame<'_>, start: Tail) {
         let Some(region) = self.region() else { return };
         let words = self.words(frame, start);
-        let FrameWords { first, second, .. } = words;
+        let HeaderWords { first, second, .. } = words;
         let begun = seeded::either(Bug::CommitBeforeCopy, first, words.begun);
         region.put(start.offset, [begun, second, first], frame.payload);
     }
@@ -194,13 +194,13 @@ impl Control {
     }
 
     pub(crate) fn writable_to(&self) -> u64 {
-        self.window.as_ref().map_or(0, Window::end)
+        self.window.as_ref().map_or(0, PrefaultWindow::end)
     }
 
     /// Says that something is going to be put down in front of `to`.
-    pub(crate) fn claim(&self, to: u64) {
+    pub(crate) fn protect_to(&self, to: u64) {
         if let Some(window) = &self.window {
-            window.claim(to);
+            window.protect_to(to);
         }
     }
 
@@ -208,26 +208,26 @@ impl Control {
     /// not mapped.
     pub(crate) fn make_writable(&self, len: u64) -> std::io::Result<()> {
         let window = self.window.as_ref();
-        window.map_or(Ok(()), |window| window.make(&self.reserve, len))
+        window.map_or(Ok(()), |window| window.populate(&self.reserve, len))
     }
 
-    /// As [`make_writable`](Control::make_writable), and some more for records to come.
+    /// As [`make_writable`](SegmentBuffer::make_writable), and some more for records to come.
     pub(crate) fn make_writable_ahead(&self, len: u64) -> std::io::Result<()> {
         let window = self.window.as_ref();
-        window.map_or(Ok(()), |window| window.make_ahead(&self.reserve, len))
+        window.map_or(Ok(()), |window| window.populate_ahead(&self.reserve, len))
     }
 
     /// Makes the next piece behind what is writable so too; `false` if there is none or somebody
     /// else has changed what is writable meanwhile.
     pub(crate) fn extend_writable(&self) -> bool {
         let window = self.window.as_ref();
-        window.is_some_and(|window| window.widen(&self.reserve))
+        window.is_some_and(|window| window.extend(&self.reserve))
     }
 
     /// Makes `len` bytes from the tail on writable anew and says so of no others.
     pub(crate) fn renew_writable(&self, len: u64) {
         if let Some(window) = &self.window {
-            window.renew(&self.reserve, len);
+            window.repopulate(&self.reserve, len);
         }
     }
 
@@ -241,20 +241,20 @@ impl Control {
     /// Expects that so many threads each wait for their next record. Pages made writable for them
     /// would be made read-only again by the sync, and both take longer than to write the records
     /// as in a segment that is not mapped.
-    pub(crate) fn expect_awaited(&self, waiting: u32) {
-        self.expire_writable();
+    pub(crate) fn expect_waited_appends(&self, waiting: u32) {
+        self.invalidate();
         let frames = u64::from(waiting).saturating_mul(FRAMES_A_WAITER);
         self.awaited.store(frames, Ordering::Relaxed);
     }
 
-    /// Whether who holds the lane puts the next frames down by a positioned write, instead of
+    /// Whether who holds the log puts the next frames down by a positioned write, instead of
     /// storing them.
     pub(crate) fn is_positioned(&self) -> bool {
         let is_awaited = || self.awaited.load(Ordering::Relaxed) > 0 && self.writable_to() == 0;
         !self.is_mapped() || is_awaited()
     }
 
-    /// As [`is_positioned`](Control::is_positioned), for so many frames that come now.
+    /// As [`is_positioned`](SegmentBuffer::is_positioned), for so many frames that come now.
     pub(crate) fn takes_positioned(&self, frames: u32) -> bool {
         let is_positioned = self.is_positioned();
         let left = match is_positioned {
@@ -267,9 +267,9 @@ impl Control {
     }
 
     /// Says that the region must be made writable anew before anything is stored into it.
-    pub(crate) fn expire_writable(&self) {
+    pub(crate) fn invalidate(&self) {
         if let Some(window) = &self.window {
-            window.expire();
+            window.invalidate();
         }
     }
 }
@@ -280,10 +280,10 @@ impl Frame<'_> {
     }
 }
 
-impl FrameWords {
+impl HeaderWords {
     /// The same words while the frame is only begun.
-    pub(crate) fn begun(self) -> FrameWords {
-        FrameWords {
+    pub(crate) fn begun(self) -> HeaderWords {
+        HeaderWords {
             first: self.begun,
             ..self
         }

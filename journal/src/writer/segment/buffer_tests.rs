@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use super::buffer::Control;
-use super::prefault::Window;
+use super::buffer::SegmentBuffer;
+use super::prefault::PrefaultWindow;
 use crate::format::{FrameHeader, FrameSeed, HopHeader, RecordKind, padded};
 use crate::seq::{Generation, RunId, SegmentNumber};
 use crate::storage::Region;
@@ -47,8 +47,8 @@ fn a_frame_is_begun_before_its_payload_is_stored() {
     };
     let seed = FrameSeed::new(run, SegmentNumber(1));
     let region = Arc::new(Looked::default());
-    let window = Window::new(Arc::<Looked>::clone(&region), None, 1 << 20);
-    let control = Control::new((SegmentNumber(1), seed), 1 << 20, Some(window));
+    let window = PrefaultWindow::new(Arc::<Looked>::clone(&region), None, 1 << 20);
+    let control = SegmentBuffer::new((SegmentNumber(1), seed), 1 << 20, Some(window));
     control.begin(7, 0);
     for payload in [&b""[..], b"a payload", &[7; 5000]] {
         let frame = control.frame(RecordKind(200), 3, payload);

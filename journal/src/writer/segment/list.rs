@@ -3,24 +3,24 @@
 use crate::writer::sync_primitives::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use super::buffer::Control;
+use super::buffer::SegmentBuffer;
 
 /// Grows only: whoever has looked at a segment may go on looking at it, without a lock and without
 /// a count of those who look.
 #[derive(Debug)]
-pub(crate) struct Controls {
-    first: Arc<Control>,
+pub(crate) struct SegmentList {
+    first: Arc<SegmentBuffer>,
     /// Those after the first; each part has twice as many places as the one before.
     later: [OnceLock<Part>; PARTS],
     /// How many there are after the first; the last of them is active.
     count: AtomicUsize,
 }
 
-type Part = Box<[OnceLock<Arc<Control>>]>;
+type Part = Box<[OnceLock<Arc<SegmentBuffer>>]>;
 
-impl Controls {
-    pub(crate) fn new(first: Arc<Control>) -> Controls {
-        Controls {
+impl SegmentList {
+    pub(crate) fn new(first: Arc<SegmentBuffer>) -> SegmentList {
+        SegmentList {
             first,
             later: [const { OnceLock::new() }; PARTS],
             count: AtomicUsize::new(0),
@@ -28,13 +28,13 @@ impl Controls {
     }
 
     /// The active segment.
-    pub(crate) fn active(&self) -> &Control {
+    pub(crate) fn active(&self) -> &SegmentBuffer {
         self.later(self.count.load(Ordering::Acquire))
             .unwrap_or(&self.first)
     }
 
     /// Makes another segment the active one; only ever called by one thread at a time.
-    pub(crate) fn push(&self, next: Arc<Control>) {
+    pub(crate) fn push(&self, next: Arc<SegmentBuffer>) {
         let number = self.count.load(Ordering::Relaxed) + 1;
         let place = place_of(number).and_then(|(part, place, len)| {
             let empty = || (0..len).map(|_| OnceLock::new()).collect();
@@ -46,7 +46,7 @@ impl Controls {
         }
     }
 
-    fn later(&self, number: usize) -> Option<&Control> {
+    fn later(&self, number: usize) -> Option<&SegmentBuffer> {
         let (part, place, _) = place_of(number)?;
         let control = self.later.get(part)?.get()?.get(place)?.get();
         control.map(|control| &**control)
@@ -69,19 +69,19 @@ mod tests {
     use crate::format::FrameSeed;
     use crate::seq::{Generation, RunId, SegmentNumber};
 
-    fn control(number: u32) -> Arc<Control> {
+    fn control(number: u32) -> Arc<SegmentBuffer> {
         let run = RunId {
             generation: Generation(1),
             random: 2,
         };
         let number = SegmentNumber(number);
         let identity = (number, FrameSeed::new(run, number));
-        Arc::new(Control::new(identity, 1 << 20, None))
+        Arc::new(SegmentBuffer::new(identity, 1 << 20, None))
     }
 
     #[test]
     fn the_last_one_is_active_and_earlier_ones_stay_where_they_are() {
-        let controls = Controls::new(control(1));
+        let controls = SegmentList::new(control(1));
         let mut seen = vec![controls.active()];
         for number in 2..200 {
             controls.push(control(number));

@@ -5,7 +5,7 @@ use crate::writer::sync_primitives::{Mutex, MutexGuard, PoisonError};
 use std::io;
 use std::sync::{Arc, Weak};
 
-use super::tail::ReserveWord;
+use super::tail::AtomicTail;
 use crate::format::FRAMES_OFFSET;
 use crate::seeded::{self, Bug};
 use crate::storage::{Region, StorageFile};
@@ -15,9 +15,9 @@ use crate::storage::{Region, StorageFile};
 /// Pages that are new are made by writing zeros, many at once, where there is something to be
 /// gained by it: the system then gets memory for them in large pieces and maps each with one
 /// fault, which takes a third of the time that single pages take. Where anything may have been
-/// put down no zeros are written: everybody [claims](Window::claim) the room first.
+/// put down no zeros are written: everybody [claims](PrefaultWindow::protect_to) the room first.
 #[derive(Debug)]
-pub(crate) struct Window {
+pub(crate) struct PrefaultWindow {
     region: Arc<dyn Region>,
     /// What zeros are written to, if that makes pages; gone when every frame is durable.
     file: Option<Weak<dyn StorageFile>>,
@@ -30,14 +30,14 @@ pub(crate) struct Window {
     ahead: AtomicU64,
 }
 
-impl Window {
+impl PrefaultWindow {
     /// The window of a segment in which nothing is writable yet.
     pub(crate) fn new(
         region: Arc<dyn Region>,
         file: Option<Weak<dyn StorageFile>>,
         file_len: u64,
-    ) -> Window {
-        Window {
+    ) -> PrefaultWindow {
+        PrefaultWindow {
             region,
             file,
             file_len,
@@ -58,7 +58,7 @@ impl Window {
 
     /// Says that something is going to be put down in front of `to`, and waits for who writes
     /// zeros there.
-    pub(crate) fn claim(&self, to: u64) {
+    pub(crate) fn protect_to(&self, to: u64) {
         if seeded::has(Bug::RoomNotClaimed) {
             return;
         }
@@ -67,7 +67,7 @@ impl Window {
     }
 
     /// Makes `len` bytes from the tail on safe to store into.
-    pub(crate) fn make(&self, reserve: &ReserveWord, len: u64) -> io::Result<()> {
+    pub(crate) fn populate(&self, reserve: &AtomicTail, len: u64) -> io::Result<()> {
         let from = reserve.tail().offset;
         let to = self.page_end(from.saturating_add(len));
         self.prepare(&mut self.lock(), from, to)?;
@@ -75,9 +75,9 @@ impl Window {
         Ok(())
     }
 
-    /// As [`make`](Window::make), and some more for records to come: the more often appenders run
-    /// short between two syncs, the more, for who makes pages writable has to wait for it.
-    pub(crate) fn make_ahead(&self, reserve: &ReserveWord, len: u64) -> io::Result<()> {
+    /// As [`populate`](PrefaultWindow::populate), and some more for records to come: the more often
+    /// appenders run short between two syncs, the more, for each of them has to wait for it.
+    pub(crate) fn populate_ahead(&self, reserve: &AtomicTail, len: u64) -> io::Result<()> {
         let mut claimed = self.lock();
         let from = reserve.tail().offset;
         let needed = from.saturating_add(len);
@@ -96,7 +96,7 @@ impl Window {
 
     /// Makes the next piece behind the window writable; `false` if there is none or somebody else
     /// has changed the window meanwhile.
-    pub(crate) fn widen(&self, reserve: &ReserveWord) -> bool {
+    pub(crate) fn extend(&self, reserve: &AtomicTail) -> bool {
         let mut claimed = self.lock();
         let end = self.end();
         // A journal at rest has nothing writable, and keeps it so.
@@ -115,7 +115,7 @@ impl Window {
     }
 
     /// Begins anew with `len` bytes from the tail on.
-    pub(crate) fn renew(&self, reserve: &ReserveWord, len: u64) {
+    pub(crate) fn repopulate(&self, reserve: &AtomicTail, len: u64) {
         self.ahead.store(AHEAD_MIN, Ordering::Relaxed);
         let from = reserve.tail().offset;
         let to = self.page_end(from.saturating_add(len));
@@ -137,12 +137,12 @@ impl Window {
             .make_writable(end.saturating_sub(1), to)
             .is_err()
         {
-            self.expire();
+            self.invalidate();
         }
     }
 
     /// Ends the window: it must be made anew before anything is stored.
-    pub(crate) fn expire(&self) {
+    pub(crate) fn invalidate(&self) {
         self.end.store(0, Ordering::Release);
         self.ahead.store(AHEAD_MIN, Ordering::Relaxed);
     }

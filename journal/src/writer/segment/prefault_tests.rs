@@ -6,12 +6,12 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use super::active::Segment;
-use super::prefault::{PIECE_LEN, Window};
-use super::tail::ReserveWord;
+use super::active::ActiveSegment;
+use super::prefault::{PIECE_LEN, PrefaultWindow};
+use super::tail::AtomicTail;
 use crate::format::FRAMES_OFFSET;
 use crate::storage::{DiskStorage, Region, Storage, StorageFile};
-use crate::writer::run::Core;
+use crate::writer::run::RunWriter;
 use crate::writer::testing::Meddled;
 use crate::writer::tests::{KIND, frames, open, stepped};
 
@@ -21,7 +21,12 @@ const FILE_LEN: u64 = 8 * PIECE_LEN;
 /// A window of a new file, and what was written to make its pages.
 fn new_window(
     meddle: impl Fn() + Send + Sync + 'static,
-) -> (tempfile::TempDir, Arc<dyn StorageFile>, Window, Written) {
+) -> (
+    tempfile::TempDir,
+    Arc<dyn StorageFile>,
+    PrefaultWindow,
+    Written,
+) {
     let dir = tempfile::tempdir().unwrap();
     let file = DiskStorage::open(dir.path()).unwrap().create("a").unwrap();
     file.allocate(FILE_LEN).unwrap();
@@ -34,7 +39,7 @@ fn new_window(
         writes.lock().unwrap().push((offset, end));
         file.write_at(bytes, offset)
     });
-    let window = Window::new(region, Some(Arc::downgrade(&file)), FILE_LEN);
+    let window = PrefaultWindow::new(region, Some(Arc::downgrade(&file)), FILE_LEN);
     (dir, file, window, written)
 }
 
@@ -43,41 +48,41 @@ type Written = Arc<Mutex<Vec<(u64, u64)>>>;
 #[test]
 fn new_pages_are_made_by_zeros_once_and_few_of_them_are_not() {
     let (_dir, _file, window, written) = new_window(|| {});
-    let reserve = ReserveWord::new(FRAMES_OFFSET);
-    window.make(&reserve, 2 * PAGE_LEN).unwrap();
+    let reserve = AtomicTail::new(FRAMES_OFFSET);
+    window.populate(&reserve, 2 * PAGE_LEN).unwrap();
     assert_eq!(window.end(), FRAMES_OFFSET + 2 * PAGE_LEN);
     assert_eq!(*written.lock().unwrap(), []);
-    assert!(window.widen(&reserve) && window.widen(&reserve));
+    assert!(window.extend(&reserve) && window.extend(&reserve));
     let new = [
         (FRAMES_OFFSET + 2 * PAGE_LEN, PIECE_LEN),
         (PIECE_LEN, 2 * PIECE_LEN),
     ];
     assert_eq!(*written.lock().unwrap(), new);
-    window.expire();
-    assert!(!window.widen(&reserve));
-    window.renew(&reserve, 2 * PIECE_LEN);
+    window.invalidate();
+    assert!(!window.extend(&reserve));
+    window.repopulate(&reserve, 2 * PIECE_LEN);
     assert_eq!(window.end(), 2 * PIECE_LEN + FRAMES_OFFSET);
     assert_eq!(*written.lock().unwrap(), new);
-    while window.widen(&reserve) {}
+    while window.extend(&reserve) {}
     assert_eq!(window.end(), FILE_LEN);
 }
 
 #[test]
 fn who_runs_short_finds_what_another_one_has_made() {
     let (_dir, _file, window, _) = new_window(|| {});
-    let reserve = ReserveWord::new(FRAMES_OFFSET);
-    window.make(&reserve, PAGE_LEN).unwrap();
-    window.widen(&reserve);
-    window.make_ahead(&reserve, 9 * PAGE_LEN).unwrap();
+    let reserve = AtomicTail::new(FRAMES_OFFSET);
+    window.populate(&reserve, PAGE_LEN).unwrap();
+    window.extend(&reserve);
+    window.populate_ahead(&reserve, 9 * PAGE_LEN).unwrap();
     assert_eq!(window.end(), PIECE_LEN);
-    window.make_ahead(&reserve, PIECE_LEN).unwrap();
+    window.populate_ahead(&reserve, PIECE_LEN).unwrap();
     assert!(window.end() > PIECE_LEN + FRAMES_OFFSET);
 }
 
 /// An appender may find a window that ends before it takes room.
 #[test]
 fn zeros_spare_what_was_writable_before() {
-    let reserve = Arc::new(ReserveWord::new(FRAMES_OFFSET));
+    let reserve = Arc::new(AtomicTail::new(FRAMES_OFFSET));
     let before = Arc::new(Mutex::new(None::<Box<dyn FnOnce() + Send>>));
     let meddle = Arc::clone(&before);
     let (_dir, _file, window, _) = new_window(move || {
@@ -86,17 +91,17 @@ fn zeros_spare_what_was_writable_before() {
         }
     });
     let window = Arc::new(window);
-    window.make(&reserve, 4 * PAGE_LEN).unwrap();
+    window.populate(&reserve, 4 * PAGE_LEN).unwrap();
     let limit = window.end();
-    window.expire();
-    window.renew(&reserve, PAGE_LEN);
+    window.invalidate();
+    window.repopulate(&reserve, PAGE_LEN);
     let late = (Arc::clone(&window), Arc::clone(&reserve));
     *before.lock().unwrap() = Some(Box::new(move || {
         let (window, reserve) = late;
         let room = reserve.reserve(1, 3 * PAGE_LEN, limit).unwrap();
         window.region().put(room.offset, [3, 2, 1], &[3; 11_000]);
     }));
-    assert!(window.widen(&reserve));
+    assert!(window.extend(&reserve));
     assert!(before.lock().unwrap().is_none());
     assert_eq!(window.region().word(FRAMES_OFFSET), 1);
     let last = FRAMES_OFFSET + 16 + 10_992;
@@ -107,9 +112,9 @@ fn zeros_spare_what_was_writable_before() {
 #[test]
 fn the_piece_in_which_a_sync_ended_is_made_anew_as_far_as_the_window_goes() {
     let region = Arc::new(Asked::default());
-    let window = Window::new(Arc::<Asked>::clone(&region), None, FILE_LEN);
+    let window = PrefaultWindow::new(Arc::<Asked>::clone(&region), None, FILE_LEN);
     window
-        .make(&ReserveWord::new(FRAMES_OFFSET), 2 * PIECE_LEN)
+        .populate(&AtomicTail::new(FRAMES_OFFSET), 2 * PIECE_LEN)
         .unwrap();
     let end = window.end();
     window.renew_end(PIECE_LEN + 100);
@@ -138,7 +143,7 @@ impl Region for Asked {
 }
 
 /// A run whose second segment, which nobody has made zeros in, is active.
-fn in_second_segment(dir: &Path) -> Arc<Core> {
+fn in_second_segment(dir: &Path) -> Arc<RunWriter> {
     let core = open(dir, stepped());
     while core.active().number.0 == 1 {
         core.append(KIND, 0, &[7; 50_000]).unwrap();
@@ -151,9 +156,9 @@ fn in_second_segment(dir: &Path) -> Arc<Core> {
 fn zeros_spare_what_is_being_written() {
     let dir = tempfile::tempdir().unwrap();
     let core = in_second_segment(dir.path());
-    core.active().expect_awaited(2);
-    let mut lane = core.lock_lane();
-    let active = Arc::clone(&lane.active);
+    core.active().expect_waited_appends(2);
+    let mut log = core.lock_log();
+    let active = Arc::clone(&log.active);
     let control = Arc::clone(active.control());
     let meddled = Meddled::file(&active.file, move |file, bytes, offset| {
         file.write_at(bytes, offset)?;
@@ -161,12 +166,12 @@ fn zeros_spare_what_is_being_written() {
         control.extend_writable();
         Ok(())
     });
-    lane.active = Arc::new(Segment {
+    log.active = Arc::new(ActiveSegment {
         control: Arc::clone(active.control()),
         name: active.name.clone(),
         file: meddled,
     });
-    drop(lane);
+    drop(log);
     core.append(KIND, 0, &[8; 50_000]).unwrap();
     let found = frames(&core, dir.path(), 2);
     assert_eq!(found.last().map(|frame| frame.2), Some(50_000));
@@ -177,7 +182,7 @@ fn zeros_spare_what_is_being_written() {
 fn zeros_make_no_segment_longer_that_was_cut() {
     let dir = tempfile::tempdir().unwrap();
     let core = in_second_segment(dir.path());
-    let left = Arc::clone(&core.lock_lane().active);
+    let left = Arc::clone(&core.lock_log().active);
     left.make_writable(PAGE_LEN).unwrap();
     core.append(KIND, 0, &vec![7; 1 << 20]).unwrap();
     assert_eq!(core.active().number.0, 3);

@@ -5,7 +5,7 @@ use crate::writer::sync_primitives::atomic::{AtomicU64, Ordering};
 
 /// Relative sequence, offset and state of a segment's end, changed together.
 #[derive(Debug)]
-pub(crate) struct ReserveWord(AtomicU64);
+pub(crate) struct AtomicTail(AtomicU64);
 
 /// A segment's end at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,20 +15,20 @@ pub(crate) struct Tail {
     /// Its sequence number, counted from the segment's first.
     pub(crate) relative_seq: u32,
     /// Somebody writes here, or has written and failed: nobody else takes room.
-    pub(crate) is_held: bool,
+    pub(crate) is_locked: bool,
     /// No frame is added any more.
     pub(crate) is_closed: bool,
 }
 
-impl ReserveWord {
-    pub(crate) fn new(offset: u64) -> ReserveWord {
+impl AtomicTail {
+    pub(crate) fn new(offset: u64) -> AtomicTail {
         let start = Tail {
             offset,
             relative_seq: 0,
-            is_held: false,
+            is_locked: false,
             is_closed: false,
         };
-        ReserveWord(AtomicU64::new(start.pack()))
+        AtomicTail(AtomicU64::new(start.pack()))
     }
 
     pub(crate) fn tail(&self) -> Tail {
@@ -38,19 +38,19 @@ impl ReserveWord {
     /// Takes room for some frames that end at `limit` at the latest; gives where it begins.
     pub(crate) fn reserve(&self, frames: u32, len: u64, limit: u64) -> Option<Tail> {
         self.change(|tail| {
-            let is_free = !tail.is_held || seeded::has(Bug::HeldEndTaken);
+            let is_free = !tail.is_locked || seeded::has(Bug::HeldEndTaken);
             tail.after(frames, len, limit).filter(|_| is_free)
         })
     }
 
-    /// Keeps everybody else from taking room until [`release`](ReserveWord::release) or for good,
+    /// Keeps everybody else from taking room until [`unlock`](AtomicTail::unlock) or for good,
     /// if `len` bytes from here end at `limit` at the latest; gives where they begin. What is
     /// written there becomes part of the segment only when it is released.
-    pub(crate) fn hold(&self, len: u64, limit: u64) -> Option<Tail> {
+    pub(crate) fn lock(&self, len: u64, limit: u64) -> Option<Tail> {
         self.change(|tail| {
-            tail.after(0, len, limit).filter(|_| !tail.is_held)?;
+            tail.after(0, len, limit).filter(|_| !tail.is_locked)?;
             Some(Tail {
-                is_held: true,
+                is_locked: true,
                 ..tail
             })
         })
@@ -58,7 +58,7 @@ impl ReserveWord {
 
     /// Takes room for the frames that were written from `held` on, and lets others go on; gives
     /// where they end.
-    pub(crate) fn release(&self, held: Tail, frames: u32, len: u64) -> Tail {
+    pub(crate) fn unlock(&self, held: Tail, frames: u32, len: u64) -> Tail {
         let end = held.after(frames, len, u64::MAX);
         if let Some(end) = end {
             self.0.store(end.pack(), Ordering::SeqCst);
@@ -107,7 +107,7 @@ impl Tail {
         (!self.is_closed).then_some(Tail {
             offset,
             relative_seq,
-            is_held: false,
+            is_locked: false,
             is_closed: false,
         })
     }
@@ -123,7 +123,7 @@ impl Tail {
         let (offset, relative_seq) = (self.offset / 8, u64::from(self.relative_seq));
         debug_assert!(offset <= OFFSET_MASK && self.offset.is_multiple_of(8));
         debug_assert!(relative_seq <= SEQ_MASK);
-        let state = u64::from(self.is_closed) << 63 | u64::from(self.is_held) << 62;
+        let state = u64::from(self.is_closed) << 63 | u64::from(self.is_locked) << 62;
         state | relative_seq << 32 | offset
     }
 
@@ -131,7 +131,7 @@ impl Tail {
         Tail {
             offset: (word & OFFSET_MASK) * 8,
             relative_seq: u32::try_from((word >> 32) & SEQ_MASK).unwrap_or(0),
-            is_held: word >> 62 & 1 == 1,
+            is_locked: word >> 62 & 1 == 1,
             is_closed: word >> 63 == 1,
         }
     }
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn room_is_given_out_once_and_never_beyond_the_limit() {
-        let word = ReserveWord::new(8192);
+        let word = AtomicTail::new(8192);
         let first = word.reserve(2, 48, 8300).unwrap();
         assert_eq!((first.offset, first.relative_seq), (8192, 0));
         assert_eq!(word.reserve(1, 72, 8300), None);
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn closing_fixes_the_end() {
-        let word = ReserveWord::new(8192);
+        let word = AtomicTail::new(8192);
         let seal = word.close(1, 48, u64::MAX).unwrap();
         assert_eq!(seal.offset, 8192);
         assert_eq!(word.reserve(1, 16, u64::MAX), None);
@@ -168,7 +168,7 @@ mod tests {
             Tail {
                 offset: 8240,
                 relative_seq: 1,
-                is_held: false,
+                is_locked: false,
                 is_closed: true
             }
         );
@@ -176,44 +176,44 @@ mod tests {
 
     #[test]
     fn a_held_end_is_taken_by_nobody_else() {
-        let word = ReserveWord::new(8192);
-        assert_eq!(word.hold(48, 8200), None);
-        let held = word.hold(48, u64::MAX).unwrap();
-        assert_eq!((held.offset, held.is_held), (8192, false));
+        let word = AtomicTail::new(8192);
+        assert_eq!(word.lock(48, 8200), None);
+        let held = word.lock(48, u64::MAX).unwrap();
+        assert_eq!((held.offset, held.is_locked), (8192, false));
         assert_eq!(
             word.tail(),
             Tail {
-                is_held: true,
+                is_locked: true,
                 ..held
             }
         );
         assert_eq!(word.reserve(1, 16, u64::MAX), None);
-        assert_eq!(word.hold(16, u64::MAX), None);
-        word.release(held, 1, 48);
+        assert_eq!(word.lock(16, u64::MAX), None);
+        word.unlock(held, 1, 48);
         let next = word.reserve(1, 16, u64::MAX).unwrap();
         assert_eq!((next.offset, next.relative_seq), (8240, 1));
     }
 
     #[test]
     fn an_end_held_for_good_can_be_closed() {
-        let word = ReserveWord::new(8192);
-        word.hold(48, u64::MAX).unwrap();
+        let word = AtomicTail::new(8192);
+        word.lock(48, u64::MAX).unwrap();
         assert!(word.close_at(word.tail(), 1, 32));
         let end = word.tail();
         assert_eq!(
             (end.offset, end.relative_seq, end.is_closed),
             (8224, 1, true)
         );
-        assert_eq!(word.hold(16, u64::MAX), None);
+        assert_eq!(word.lock(16, u64::MAX), None);
     }
 
     #[test]
     fn the_largest_segment_fits_the_word() {
-        let word = ReserveWord::new(8192);
+        let word = AtomicTail::new(8192);
         let (frames, len) = ((1 << 30) - 512, (16 << 30) - 8192);
         word.reserve(frames, len, u64::MAX).unwrap();
         let tail = word.tail();
         assert_eq!((tail.offset, tail.relative_seq), (16 << 30, frames));
-        assert!(!tail.is_closed && !tail.is_held);
+        assert!(!tail.is_closed && !tail.is_locked);
     }
 }

@@ -9,12 +9,14 @@ use crate::error::Error;
 use crate::format::FRAMES_OFFSET;
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::Storage;
-use crate::writer::segment::active::{Making, Mapping, PrepareFailure, Segment, is_full, zero};
+use crate::writer::segment::active::{
+    ActiveSegment, Making, Mapping, PrepareFailure, is_full, zero,
+};
 use crate::writer::sync::schedule::WINDOW_IDLE;
 
 /// Gives out the segments of a run one after the other.
 #[derive(Debug)]
-pub(crate) struct NextSegment {
+pub(crate) struct SegmentPipeline {
     pub(crate) run: RunId,
     /// Number of the next segment to be made.
     pub(crate) number: SegmentNumber,
@@ -23,7 +25,7 @@ pub(crate) struct NextSegment {
     /// Length that planned ones do not go beyond.
     pub(crate) len_max: u64,
     pub(crate) is_mapped: bool,
-    pub(crate) waiting: Option<Waiting>,
+    pub(crate) waiting: Option<Prepared>,
     /// Making it ahead has failed; whoever needs it tries again.
     pub(crate) has_given_up: bool,
     /// There was no space even for a small one: another attempt, which is not cheap everywhere,
@@ -35,14 +37,14 @@ pub(crate) struct NextSegment {
     pub(crate) setbacks: Setbacks,
 }
 
-impl NextSegment {
+impl SegmentPipeline {
     /// Whether there is nothing to be made ahead.
     pub(crate) fn is_settled(&self) -> bool {
         self.waiting.is_some() || self.has_given_up
     }
 
     pub(crate) fn has_zeroing_left(&self) -> bool {
-        let unfinished = |waiting: &Waiting| waiting.zeroed_to < waiting.segment.file_len;
+        let unfinished = |waiting: &Prepared| waiting.zeroed_to < waiting.segment.file_len;
         self.waiting.as_ref().is_some_and(unfinished)
     }
 
@@ -52,7 +54,7 @@ impl NextSegment {
             self.has_given_up = true;
             let segment = self.make(storage, 0)?;
             self.has_given_up = false;
-            self.waiting = Some(Waiting::new(segment));
+            self.waiting = Some(Prepared::new(segment));
         }
         Ok(())
     }
@@ -62,7 +64,7 @@ impl NextSegment {
         &mut self,
         storage: &dyn Storage,
         needed: u64,
-    ) -> Result<Arc<Segment>, PrepareFailure> {
+    ) -> Result<Arc<ActiveSegment>, PrepareFailure> {
         self.forget_removed(storage);
         let waiting = match self.waiting.take() {
             Some(waiting) if waiting.segment.file_len >= needed => waiting,
@@ -74,7 +76,7 @@ impl NextSegment {
                 {
                     self.number = small.segment.number;
                 }
-                Waiting::new(self.make(storage, needed)?)
+                Prepared::new(self.make(storage, needed)?)
             }
         };
         self.has_given_up = false;
@@ -82,7 +84,7 @@ impl NextSegment {
         // Others may share the pages by now, as in a window that nobody used.
         let is_old = |since: Instant| since.elapsed() >= WINDOW_IDLE;
         if waiting.writable_since.is_some_and(is_old) {
-            segment.expire_writable();
+            segment.invalidate();
         }
         if let Err(error) = make_first_writable(&segment) {
             self.waiting = Some(waiting);
@@ -98,7 +100,7 @@ impl NextSegment {
 
     /// Lets go of the waiting segment if somebody has removed or replaced it.
     fn forget_removed(&mut self, storage: &dyn Storage) {
-        let Some(Waiting { segment, .. }) = &self.waiting else {
+        let Some(Prepared { segment, .. }) = &self.waiting else {
             return;
         };
         match storage.identity_of(&segment.name) {
@@ -131,24 +133,28 @@ impl NextSegment {
     }
 
     /// Says that the waiting segment must be made writable anew.
-    pub(crate) fn expire_writable(&self) {
+    pub(crate) fn invalidate(&self) {
         if let Some(waiting) = &self.waiting {
-            waiting.segment.expire_writable();
+            waiting.segment.invalidate();
         }
     }
 
     /// Takes the waiting segment away for good.
-    pub(crate) fn take_waiting(&mut self) -> Option<Arc<Segment>> {
+    pub(crate) fn take_waiting(&mut self) -> Option<Arc<ActiveSegment>> {
         self.waiting.take().map(|waiting| waiting.segment)
     }
 
     /// Overwrites the next part of the waiting segment with zeros; gives what is to be synced.
-    pub(crate) fn zero_next_part(&mut self) -> Option<(Arc<Segment>, u64, u64)> {
-        self.waiting.as_mut().and_then(Waiting::zero_next_part)
+    pub(crate) fn zero_next_part(&mut self) -> Option<(Arc<ActiveSegment>, u64, u64)> {
+        self.waiting.as_mut().and_then(Prepared::zero_next_part)
     }
 
     /// Makes a segment of the planned length; on a full disk, a smaller one that will do.
-    fn make(&mut self, storage: &dyn Storage, needed: u64) -> Result<Segment, PrepareFailure> {
+    fn make(
+        &mut self,
+        storage: &dyn Storage,
+        needed: u64,
+    ) -> Result<ActiveSegment, PrepareFailure> {
         if let Some(error) = &self.failed {
             return Err(PrepareFailure::Poison(error.clone()));
         }
@@ -179,7 +185,11 @@ impl NextSegment {
 
     /// Makes a segment of this length, with the next number that is free: where what was made
     /// before could not be removed, it stays as an empty segment.
-    fn make_of(&mut self, storage: &dyn Storage, len: u64) -> Result<Segment, PrepareFailure> {
+    fn make_of(
+        &mut self,
+        storage: &dyn Storage,
+        len: u64,
+    ) -> Result<ActiveSegment, PrepareFailure> {
         let making = Making {
             mapping: match self.is_mapped {
                 true => Mapping::IfPossible,
@@ -188,7 +198,7 @@ impl NextSegment {
             is_zeroed: false,
         };
         for _ in 0..TAKEN_MAX {
-            let made = Segment::prepare(storage, self.run, self.number, len, making);
+            let made = ActiveSegment::prepare(storage, self.run, self.number, len, making);
             match made {
                 Err(PrepareFailure::Discarded(error)) if is_taken(&error) => {
                     self.number = self.number.next();
@@ -196,13 +206,13 @@ impl NextSegment {
                 made => return made,
             }
         }
-        Segment::prepare(storage, self.run, self.number, len, making)
+        ActiveSegment::prepare(storage, self.run, self.number, len, making)
     }
 }
 
 /// Makes the first bytes of a segment writable that nobody has stored into. Where that cannot be
 /// done, it is enough if they can be written.
-fn make_first_writable(segment: &Segment) -> io::Result<()> {
+fn make_first_writable(segment: &ActiveSegment) -> io::Result<()> {
     match segment.make_writable(WRITABLE_AT_FIRST) {
         Err(error) if !is_full(&error) => zero(
             &*segment.file,
@@ -229,16 +239,16 @@ fn is_taken(error: &Error) -> bool {
 /// sync reaches it for the first time, which costs that sync a second device write; zeros written
 /// and synced beforehand spare it that.
 #[derive(Debug)]
-pub(crate) struct Waiting {
-    pub(crate) segment: Arc<Segment>,
+pub(crate) struct Prepared {
+    pub(crate) segment: Arc<ActiveSegment>,
     zeroed_to: u64,
     /// Since when its beginning is writable, if it is.
     writable_since: Option<Instant>,
 }
 
-impl Waiting {
-    pub(crate) fn new(segment: Segment) -> Waiting {
-        Waiting {
+impl Prepared {
+    pub(crate) fn new(segment: ActiveSegment) -> Prepared {
+        Prepared {
             segment: Arc::new(segment),
             zeroed_to: FRAMES_OFFSET,
             writable_since: None,
@@ -247,7 +257,7 @@ impl Waiting {
 
     /// Overwrites the next part with zeros; gives the part still to be synced, or `None` when
     /// there is nothing left to do.
-    pub(crate) fn zero_next_part(&mut self) -> Option<(Arc<Segment>, u64, u64)> {
+    pub(crate) fn zero_next_part(&mut self) -> Option<(Arc<ActiveSegment>, u64, u64)> {
         let from = self.zeroed_to;
         let to = self.segment.file_len.min(from + ZEROED_AT_ONCE);
         if from >= to {
@@ -259,7 +269,7 @@ impl Waiting {
             return None;
         }
         self.zeroed_to = to;
-        self.segment.claim(to);
+        self.segment.protect_to(to);
         Some((Arc::clone(&self.segment), from, to))
     }
 }

@@ -4,12 +4,12 @@
 use crate::writer::sync_primitives::atomic::Ordering;
 use std::time::Duration;
 
-use crate::writer::run::{Core, lock};
+use crate::writer::run::{RunWriter, lock};
 use crate::writer::segment::active::PrepareFailure;
 
 /// What is to be made ready next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Task {
+pub(crate) enum PreallocTask {
     /// More writable pages in the active segment.
     Window,
     /// The next segment.
@@ -22,41 +22,41 @@ pub(crate) enum Task {
     Wait,
 }
 
-impl Core {
+impl RunWriter {
     /// What is to be made ready next.
-    pub(crate) fn next_task(&self) -> Task {
+    pub(crate) fn next_task(&self) -> PreallocTask {
         // A run that is being closed needs nothing more; the end of it rings.
         if self.is_closing.load(Ordering::SeqCst) {
-            return Task::Rest;
+            return PreallocTask::Rest;
         }
         if self.wants_window.load(Ordering::SeqCst) {
-            return Task::Window;
+            return PreallocTask::Window;
         }
         let (is_settled, has_zeroing_left) = {
             let next = lock(&self.next);
             (next.is_settled(), next.has_zeroing_left())
         };
         if self.wants_segment.load(Ordering::SeqCst) && !is_settled {
-            Task::Segment
+            PreallocTask::Segment
         } else if !has_zeroing_left || !self.has_waited.load(Ordering::SeqCst) {
-            Task::Rest
+            PreallocTask::Rest
         } else if self.backlog_bytes() < BUSY_BYTES {
-            Task::Zeros
+            PreallocTask::Zeros
         } else {
-            Task::Wait
+            PreallocTask::Wait
         }
     }
 
     /// Does one task; resting and waiting are the caller's.
-    pub(crate) fn tend(&self, task: Task) {
+    pub(crate) fn tend(&self, task: PreallocTask) {
         match task {
-            Task::Window => {
+            PreallocTask::Window => {
                 self.widen_window();
                 self.wants_window.store(false, Ordering::SeqCst);
             }
-            Task::Segment => self.prepare_next(),
-            Task::Zeros => self.zero_ahead(),
-            Task::Rest | Task::Wait => {}
+            PreallocTask::Segment => self.prepare_next(),
+            PreallocTask::Zeros => self.zero_ahead(),
+            PreallocTask::Rest | PreallocTask::Wait => {}
         }
     }
 
@@ -83,7 +83,7 @@ impl Core {
     }
 
     fn prepare_next(&self) {
-        // The lane waits for this lock at a rotation, and then finds the segment made.
+        // The log waits for this lock at a rotation, and then finds the segment made.
         let mut next = lock(&self.next);
         // Closing takes what is made away, and nothing may be made after that.
         if self.is_closing.load(Ordering::SeqCst) {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::schedule::WINDOW_IDLE;
 use super::syncer::SyncState;
 use crate::writer::append::write_group::GROUPED_LEN_MAX;
-use crate::writer::run::{Core, LOAD_BYTES};
+use crate::writer::run::{LOAD_BYTES, RunWriter};
 use crate::writer::supply::preallocator::WINDOW_LEN_MIN;
 use crate::writer::sync_primitives::atomic::Ordering;
 
-impl Core {
+impl RunWriter {
     /// After a sync, pages must be made writable anew: as many as were used since the last one.
     pub(crate) fn renew_window(&self, state: &mut SyncState, now: Duration) {
         let segment = self.active();
@@ -21,7 +21,7 @@ impl Core {
         let (records, bytes_used) = (state.synced_records, state.synced_bytes);
         let is_awaited = state.members > 0 && (1..=u64::from(waiting)).contains(&records);
         if is_awaited && is_better_positioned(records, bytes_used) {
-            segment.expect_awaited(waiting);
+            segment.expect_waited_appends(waiting);
             return;
         }
         let is_busy = bytes_used >= LOAD_BYTES;
@@ -50,7 +50,7 @@ impl Core {
                 self.want_window();
             }
         } else {
-            segment.expire_writable();
+            segment.invalidate();
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::storage::Storage;
 /// Segments whose caches are still to be written. That a cache could not be written costs a
 /// reader time, and nothing else.
 #[derive(Debug, Default)]
-pub(crate) struct Indexing {
+pub(crate) struct CacheWriter {
     waiting: Vec<SegmentNumber>,
     /// Segments of runs that were recovered.
     recovered: Vec<Uncached>,
@@ -20,7 +20,7 @@ pub(crate) struct Indexing {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Indexing {
+impl CacheWriter {
     /// Takes in a segment that is whole on the disk and cut behind its seal.
     pub(crate) fn add(&mut self, number: SegmentNumber) {
         self.waiting.push(number);

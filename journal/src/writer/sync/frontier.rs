@@ -7,10 +7,10 @@ use super::syncer::SyncState;
 use crate::format::{DurablePlace, FRAMES_OFFSET, padded};
 use crate::seeded::{self, Bug};
 use crate::seq::SegmentNumber;
-use crate::writer::append::pwrite_range::Positioned;
-use crate::writer::run::{Core, lock};
-use crate::writer::segment::active::Segment;
-use crate::writer::segment::buffer::Control;
+use crate::writer::append::pwrite_range::PwriteRange;
+use crate::writer::run::{RunWriter, lock};
+use crate::writer::segment::active::ActiveSegment;
+use crate::writer::segment::buffer::SegmentBuffer;
 use crate::writer::segment::tail::Tail;
 use crate::writer::sync_primitives::{hint, thread};
 
@@ -38,7 +38,7 @@ pub(crate) struct Target {
 /// How far a segment is to be synced.
 #[derive(Debug)]
 pub(crate) struct End {
-    pub(crate) segment: Arc<Segment>,
+    pub(crate) segment: Arc<ActiveSegment>,
     /// Where its committed frames end.
     pub(crate) offset: u64,
     /// Some of them are there since the last sync by being stored.
@@ -56,12 +56,12 @@ impl Default for Frontier {
     }
 }
 
-impl Core {
+impl RunWriter {
     /// Everything that is committed now, at least what was reserved before this was called unless
     /// an appender is stuck between the two.
     pub(crate) fn choose_target(&self, state: &mut SyncState) -> Target {
         if seeded::has(Bug::SyncWaitsForLane) {
-            drop(self.lock_lane());
+            drop(self.lock_log());
         }
         let active = {
             let mut unsynced = lock(&self.unsynced);
@@ -114,7 +114,12 @@ struct Advance {
 
 impl Frontier {
     /// Moves to where the segment's tail is now, or to the first uncommitted frame before it.
-    fn advance(&mut self, segment: &Control, positioned: Positioned, patience: Instant) -> Advance {
+    fn advance(
+        &mut self,
+        segment: &SegmentBuffer,
+        positioned: PwriteRange,
+        patience: Instant,
+    ) -> Advance {
         let mut has_stored = false;
         if self.segment != segment.number {
             *self = Frontier {
@@ -164,7 +169,7 @@ impl Frontier {
     }
 
     /// The first record that is new when the frontier has moved here.
-    fn up_to(self, after: &Frontier, segment: &Control) -> Option<DurablePlace> {
+    fn up_to(self, after: &Frontier, segment: &SegmentBuffer) -> Option<DurablePlace> {
         let is_same = self.segment == after.segment;
         let offset = if is_same { self.offset } else { FRAMES_OFFSET };
         let relative_seq = if is_same { self.relative_seq } else { 0 };

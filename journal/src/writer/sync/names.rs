@@ -9,11 +9,11 @@ use crate::format::FileName;
 use crate::seeded::{self, Bug};
 use crate::seq::SegmentNumber;
 use crate::storage::FileIdentity;
-use crate::writer::run::Core;
+use crate::writer::run::RunWriter;
 
 /// The segments of a run in which there are records, as the directory has to have them.
 #[derive(Debug, Default)]
-pub(crate) struct Names {
+pub(crate) struct SegmentNames {
     segments: Vec<(SegmentNumber, FileIdentity)>,
     /// What stamp the directory had when all of them were looked at, and since when.
     seen: Option<(u64, Instant)>,
@@ -22,7 +22,7 @@ pub(crate) struct Names {
     wants_all: bool,
 }
 
-impl Names {
+impl SegmentNames {
     /// Has the next look be at all segments.
     pub(crate) fn want_all(&mut self) {
         self.wants_all = true;
@@ -50,10 +50,10 @@ impl Names {
     }
 }
 
-impl Core {
+impl RunWriter {
     /// Looks whether the segments just synced, and all before them if names have changed, are
     /// still in the directory: what has no name there cannot be found again.
-    pub(crate) fn check_names(&self, names: &mut Names, ends: &[End]) -> Result<()> {
+    pub(crate) fn check_names(&self, names: &mut SegmentNames, ends: &[End]) -> Result<()> {
         if seeded::has(Bug::NameNotChecked) {
             return Ok(());
         }

@@ -6,9 +6,9 @@ use super::errands::Errand;
 use crate::error::Error;
 use crate::format::FileName;
 use crate::seeded::{self, Bug};
-use crate::writer::run::Core;
+use crate::writer::run::RunWriter;
 
-impl Core {
+impl RunWriter {
     /// Stops the run for good: nothing more is promised, and everybody who waits is told why.
     pub(crate) fn poison(&self, cause: Error) -> Error {
         let cause = Arc::clone(self.poison.get_or_init(|| Arc::new(cause)));

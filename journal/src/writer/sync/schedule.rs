@@ -6,7 +6,7 @@ use crate::seeded::{self, Bug};
 
 /// What the syncer sees when it looks around.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Facts {
+pub(crate) struct SyncInputs {
     pub(crate) now: Duration,
     pub(crate) wants_close: bool,
     pub(crate) wants_sync: bool,
@@ -26,7 +26,7 @@ pub(crate) struct Facts {
 
 /// What the syncer does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
+pub(crate) enum SyncAction {
     Close,
     Sync,
     /// Let nothing more be stored before it was made writable anew: a journal at rest must notice
@@ -42,7 +42,7 @@ pub(crate) enum Decision {
 }
 
 /// The first thing that is due.
-pub(crate) fn decide(facts: &Facts) -> Decision {
+pub(crate) fn decide(facts: &SyncInputs) -> SyncAction {
     let dirty_since = facts
         .dirty_since
         .filter(|_| !seeded::has(Bug::IntervalForgotten));
@@ -55,22 +55,22 @@ pub(crate) fn decide(facts: &Facts) -> Decision {
     let witness_at = facts.unwitnessed_since.map(|since| since + WITNESS_AFTER);
     let close_at = facts.has_idle_window_since.map(|at| at + WINDOW_IDLE);
     if facts.wants_close {
-        Decision::Close
+        SyncAction::Close
     } else if facts.wants_sync || is_sync_due || facts.is_over_sync_bytes {
-        Decision::Sync
+        SyncAction::Sync
     } else if facts.tell_at.is_some_and(|at| at <= facts.now) {
-        Decision::Tell
+        SyncAction::Tell
     } else if facts.dirty_since.is_none() && witness_at.is_some_and(|at| at <= facts.now) {
-        Decision::Witness
+        SyncAction::Witness
     } else if facts.dirty_since.is_none() && close_at.is_some_and(|at| at <= facts.now) {
-        Decision::CloseWindow
+        SyncAction::CloseWindow
     } else if facts.dirty_since.is_none() && facts.look_at.is_some_and(|at| at <= facts.now) {
-        Decision::Look
+        SyncAction::Look
     } else {
         let idle = witness_at.into_iter().chain(close_at);
         let idle = idle.chain(facts.look_at).min();
         let due = sync_at.or(idle).into_iter().chain(facts.tell_at).min();
-        Decision::Sleep(due.map(|at| at.saturating_sub(facts.now)))
+        SyncAction::Sleep(due.map(|at| at.saturating_sub(facts.now)))
     }
 }
 
@@ -84,7 +84,7 @@ pub(crate) const WINDOW_IDLE: Duration = Duration::from_millis(50);
 mod tests {
     use super::*;
 
-    const CALM: Facts = Facts {
+    const CALM: SyncInputs = SyncInputs {
         now: Duration::from_secs(10),
         wants_close: false,
         wants_sync: false,
@@ -100,76 +100,76 @@ mod tests {
     #[test]
     fn a_journal_at_rest_looks_for_its_sign_of_life() {
         let soon = CALM.now + Duration::from_secs(3);
-        let calm = Facts {
+        let calm = SyncInputs {
             look_at: Some(soon),
             ..CALM
         };
         let rest = Duration::from_secs(3);
-        assert_eq!(decide(&calm), Decision::Sleep(Some(rest)));
-        assert_eq!(decide(&Facts { now: soon, ..calm }), Decision::Look);
+        assert_eq!(decide(&calm), SyncAction::Sleep(Some(rest)));
+        assert_eq!(decide(&SyncInputs { now: soon, ..calm }), SyncAction::Look);
     }
 
     #[test]
     fn a_calm_journal_sleeps_until_it_is_woken() {
-        assert_eq!(decide(&CALM), Decision::Sleep(None));
+        assert_eq!(decide(&CALM), SyncAction::Sleep(None));
     }
 
     #[test]
     fn dirty_bytes_are_synced_when_the_interval_is_over() {
         let since = CALM.now - Duration::from_millis(30);
-        let early = Facts {
+        let early = SyncInputs {
             dirty_since: Some(since),
             ..CALM
         };
         assert_eq!(
             decide(&early),
-            Decision::Sleep(Some(Duration::from_millis(20)))
+            SyncAction::Sleep(Some(Duration::from_millis(20)))
         );
-        let late = Facts {
+        let late = SyncInputs {
             now: CALM.now + Duration::from_millis(20),
             ..early
         };
-        assert_eq!(decide(&late), Decision::Sync);
+        assert_eq!(decide(&late), SyncAction::Sync);
     }
 
     #[test]
     fn an_interval_without_end_never_ends() {
-        let never = Facts {
+        let never = SyncInputs {
             dirty_since: Some(CALM.now),
             sync_interval: Duration::MAX,
             ..CALM
         };
         let rest = Duration::MAX - CALM.now;
-        assert_eq!(decide(&never), Decision::Sleep(Some(rest)));
-        let asked = Facts {
+        assert_eq!(decide(&never), SyncAction::Sleep(Some(rest)));
+        let asked = SyncInputs {
             wants_sync: true,
             ..never
         };
-        assert_eq!(decide(&asked), Decision::Sync);
+        assert_eq!(decide(&asked), SyncAction::Sync);
     }
 
     #[test]
     fn waiters_are_not_kept_until_the_interval_is_over() {
-        let waited_for = Facts {
+        let waited_for = SyncInputs {
             wants_sync: true,
             dirty_since: Some(CALM.now),
             ..CALM
         };
-        assert_eq!(decide(&waited_for), Decision::Sync);
+        assert_eq!(decide(&waited_for), SyncAction::Sync);
     }
 
     #[test]
     fn one_witness_follows_a_second_of_idleness() {
-        let idle = Facts {
+        let idle = SyncInputs {
             unwitnessed_since: Some(Duration::from_secs(9)),
             ..CALM
         };
-        assert_eq!(decide(&idle), Decision::Witness);
-        let dirty = Facts {
+        assert_eq!(decide(&idle), SyncAction::Witness);
+        let dirty = SyncInputs {
             dirty_since: Some(CALM.now),
             ..idle
         };
-        assert_eq!(decide(&dirty), Decision::Sleep(Some(CALM.sync_interval)));
+        assert_eq!(decide(&dirty), SyncAction::Sleep(Some(CALM.sync_interval)));
     }
 
     #[test]
@@ -177,35 +177,38 @@ mod tests {
         let soon = Some(CALM.now + Duration::from_millis(10));
         let tell_at = soon;
         let rest = Some(Duration::from_millis(10));
-        assert_eq!(decide(&Facts { tell_at, ..CALM }), Decision::Sleep(rest));
+        assert_eq!(
+            decide(&SyncInputs { tell_at, ..CALM }),
+            SyncAction::Sleep(rest)
+        );
         let dirty_since = Some(CALM.now);
         let now = CALM.now + Duration::from_millis(10);
-        let late = Facts {
+        let late = SyncInputs {
             now,
             tell_at,
             dirty_since,
             ..CALM
         };
-        assert_eq!(decide(&late), Decision::Tell);
+        assert_eq!(decide(&late), SyncAction::Tell);
     }
 
     #[test]
     fn a_window_nobody_stores_into_is_closed() {
         let since = CALM.now - Duration::from_millis(20);
-        let open = Facts {
+        let open = SyncInputs {
             has_idle_window_since: Some(since),
             unwitnessed_since: Some(since),
             ..CALM
         };
         let rest = Duration::from_millis(30);
-        assert_eq!(decide(&open), Decision::Sleep(Some(rest)));
+        assert_eq!(decide(&open), SyncAction::Sleep(Some(rest)));
         let now = CALM.now + rest;
-        assert_eq!(decide(&Facts { now, ..open }), Decision::CloseWindow);
+        assert_eq!(decide(&SyncInputs { now, ..open }), SyncAction::CloseWindow);
         let dirty_since = Some(since);
-        let dirty = Facts {
+        let dirty = SyncInputs {
             dirty_since,
             ..open
         };
-        assert_eq!(decide(&dirty), Decision::Sleep(Some(rest)));
+        assert_eq!(decide(&dirty), SyncAction::Sleep(Some(rest)));
     }
 }

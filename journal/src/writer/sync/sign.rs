@@ -7,15 +7,15 @@ use super::syncer::SyncState;
 use crate::error::Error;
 use crate::format::FileName;
 use crate::writer::lock_file::Presence;
-use crate::writer::run::{Core, lock};
+use crate::writer::run::{RunWriter, lock};
 
-impl Core {
+impl RunWriter {
     /// Looks for the `.run` file, which somebody may have cleared away, and makes it anew.
     pub(crate) fn look_for_run_file(&self, state: &mut SyncState, now: Duration) {
         state.looked_at = now;
         let looked = lock(&self.run_file)
             .as_mut()
-            .map(crate::writer::lock_file::RunFile::look);
+            .map(crate::writer::lock_file::LockFile::look);
         // What could not be looked at is looked at again.
         if let Some(Ok(Presence::Recovered)) = looked {
             let path = self

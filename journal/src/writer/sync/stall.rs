@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 /// Where the frontier is held up, and since when.
 #[derive(Debug, Default)]
-pub(crate) struct Stuck(Option<(u64, Instant)>);
+pub(crate) struct StallDetector(Option<(u64, Instant)>);
 
-impl Stuck {
+impl StallDetector {
     /// Notes the record behind which the frontier is held up now, if it is. Held up at one place
     /// after the other it gets on: under load there is always somebody who was just interrupted.
     pub(crate) fn note(&mut self, behind: Option<u64>, now: Instant) {
@@ -34,7 +34,7 @@ mod tests {
     fn stuck_is_who_stays_in_one_place() {
         let begun = Instant::now();
         let at = |tenths: u64| begun + Duration::from_millis(100 * tenths);
-        let mut stuck = Stuck::default();
+        let mut stuck = StallDetector::default();
         for tenth in 0..10 {
             stuck.note(Some(7), at(tenth));
         }

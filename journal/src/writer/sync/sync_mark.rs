@@ -10,7 +10,7 @@ use crate::recovery::apply::Uncached;
 use crate::seeded::{self, Bug};
 use crate::writer::append::preamble::encode;
 use crate::writer::close::clocks;
-use crate::writer::run::{Core, lock};
+use crate::writer::run::{RunWriter, lock};
 
 /// The last mark.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Mark {
     at: Duration,
 }
 
-impl Core {
+impl RunWriter {
     /// What is durable is written into the run at most once per 64 KiB or 10 ms.
     pub(crate) fn is_mark_due(&self, state: &SyncState, now: Duration) -> bool {
         let durable_bytes = self.watermark.durable_bytes();
@@ -46,29 +46,29 @@ impl Core {
         }
     }
 
-    /// Leaves a mark if that takes no waiting. Under load others have the lane, one after the
+    /// Leaves a mark if that takes no waiting. Under load others have the log, one after the
     /// other: to wait for it would have the device rest meanwhile, and the next sync may do better.
     pub(crate) fn try_mark(&self, state: &mut SyncState, now: Duration) {
         let durable_seq = self.durable_for_mark();
         let durable_bytes = self.watermark.durable_bytes();
         let mut marked = self.store_mark(durable_seq, durable_bytes);
         if marked.is_none() {
-            let lane = self.try_lock_lane();
-            marked = lane.and_then(|mut lane| lane.mark(durable_seq, durable_bytes));
+            let log = self.try_lock_log();
+            marked = log.and_then(|mut log| log.mark(durable_seq, durable_bytes));
         }
         self.remember(state, now, durable_seq, marked);
     }
 
-    /// Leaves a mark, as soon as nobody else has the lane.
+    /// Leaves a mark, as soon as nobody else has the log.
     pub(crate) fn write_mark(&self, state: &mut SyncState, now: Duration) {
         let durable_seq = self.durable_for_mark();
         // A mark that does not fit is left out: the syncer must not wait for itself.
         let durable_bytes = self.watermark.durable_bytes();
-        let marked = self.lock_lane().mark(durable_seq, durable_bytes);
+        let marked = self.lock_log().mark(durable_seq, durable_bytes);
         self.remember(state, now, durable_seq, marked);
     }
 
-    /// As an appender does that need not have the lane.
+    /// As an appender does that need not have the log.
     fn store_mark(&self, durable_seq: u64, durable_bytes: u64) -> Option<u64> {
         let segment = self.controls.active();
         let mark = SyncMark {
@@ -80,7 +80,7 @@ impl Core {
         };
         let payload = encode(&mark).ok()?;
         let frame = segment.frame(RecordKind::SYNC_MARK, 0, &payload);
-        let start = segment.store_in_place(&frame)?;
+        let start = segment.try_append(&frame)?;
         Some(segment.seq_at(start))
     }
 

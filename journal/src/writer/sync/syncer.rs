@@ -2,19 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use super::cache_writer::Indexing;
+use super::cache_writer::CacheWriter;
 use super::frontier::{End, Frontier, Target};
-use super::names::Names;
-use super::schedule::{Decision, Facts, decide};
+use super::names::SegmentNames;
+use super::schedule::{SyncAction, SyncInputs, decide};
 use super::sync_mark::Mark;
 use crate::error::{Error, Result};
 use crate::format::{DurablePlace, FRAMES_OFFSET};
 use crate::seeded::{self, Bug};
 use crate::seq::SegmentNumber;
-use crate::writer::append::sync_queue::Finished;
+use crate::writer::append::sync_queue::SealedSegment;
 use crate::writer::patience::Experience;
-use crate::writer::run::{Core, lock};
-use crate::writer::segment::buffer::Control;
+use crate::writer::run::{RunWriter, lock};
+use crate::writer::segment::buffer::SegmentBuffer;
 use crate::writer::supply::preallocator::BUSY_BYTES;
 
 /// What the syncer remembers from step to step.
@@ -22,10 +22,10 @@ use crate::writer::supply::preallocator::BUSY_BYTES;
 pub(crate) struct SyncState {
     /// Up to where the newest segment was synced.
     pub(crate) synced: Option<(SegmentNumber, u64)>,
-    pub(crate) names: Names,
+    pub(crate) names: SegmentNames,
     pub(crate) frontier: Frontier,
     /// Segments left behind that are not whole on the disk yet, in order.
-    pub(crate) finished: Vec<Finished>,
+    pub(crate) finished: Vec<SealedSegment>,
     pub(crate) dirty_since: Option<Duration>,
     pub(crate) calm_since: Option<Duration>,
     /// When the last sync began, if a waiter ran it.
@@ -55,10 +55,10 @@ pub(crate) struct SyncState {
     /// The highest sequence number a durable mark says is durable.
     witnessed: u64,
     unwitnessed_since: Option<Duration>,
-    pub(crate) indexing: Indexing,
+    pub(crate) indexing: CacheWriter,
 }
 
-impl Core {
+impl RunWriter {
     /// Runs one sync now; for journals without threads.
     pub(crate) fn step_sync(&self) {
         let mut state = lock(&self.sync);
@@ -90,7 +90,7 @@ impl Core {
     }
 
     /// Looks around and decides what is due.
-    pub(crate) fn look(&self, state: &mut SyncState, now: Duration) -> Decision {
+    pub(crate) fn observe(&self, state: &mut SyncState, now: Duration) -> SyncAction {
         let is_dirty = self.is_dirty();
         if is_dirty {
             // Who appends after a sync that a waiter ran does not wake the syncer.
@@ -104,13 +104,13 @@ impl Core {
         if self.poisoned().is_some() {
             let wants_close = self.bell.wants_close();
             return if wants_close {
-                Decision::Close
+                SyncAction::Close
             } else {
-                Decision::Sleep(None)
+                SyncAction::Sleep(None)
             };
         }
         let is_over = is_dirty && self.backlog_bytes() >= self.settings.sync_bytes;
-        decide(&Facts {
+        decide(&SyncInputs {
             now,
             wants_close: self.bell.wants_close(),
             wants_sync: self.bell.wants_sync(),
@@ -125,20 +125,20 @@ impl Core {
     }
 
     /// Does what was decided; sleeping and closing are the caller's.
-    pub(crate) fn act(&self, state: &mut SyncState, decision: Decision, now: Duration) {
+    pub(crate) fn execute(&self, state: &mut SyncState, decision: SyncAction, now: Duration) {
         match decision {
-            Decision::Sync => {
+            SyncAction::Sync => {
                 self.gather(state);
                 self.run_sync(state, now);
             }
-            Decision::CloseWindow => {
-                self.active().expire_writable();
-                lock(&self.next).expire_writable();
+            SyncAction::CloseWindow => {
+                self.active().invalidate();
+                lock(&self.next).invalidate();
             }
-            Decision::Witness => self.witness(state, now),
-            Decision::Tell => self.tell_refused(),
-            Decision::Look => self.look_for_run_file(state, now),
-            Decision::Close | Decision::Sleep(_) => {}
+            SyncAction::Witness => self.write_idle_mark(state, now),
+            SyncAction::Tell => self.tell_refused(),
+            SyncAction::Look => self.look_for_run_file(state, now),
+            SyncAction::Close | SyncAction::Sleep(_) => {}
         }
     }
 
@@ -273,7 +273,7 @@ impl Core {
     }
 
     /// After a second of idleness: one more mark, and a sync that makes it durable.
-    fn witness(&self, state: &mut SyncState, now: Duration) {
+    fn write_idle_mark(&self, state: &mut SyncState, now: Duration) {
         if !state.is_recovering
             && state
                 .mark
@@ -315,7 +315,7 @@ impl Core {
         }
     }
 
-    pub(crate) fn active(&self) -> &Control {
+    pub(crate) fn active(&self) -> &SegmentBuffer {
         self.controls.active()
     }
 }
