@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::bell::Bell;
 use super::error_log::ErrorLog;
-use crate::writer::append::write_group::{Role, WriteGroup};
+use crate::writer::append::write_group::{WriteGroup, WriteRole};
 
 use super::lock_file::LockFile;
 use super::waiters::{Batch, Waiters};
@@ -203,8 +203,8 @@ impl RunWriter {
             self.wait_for_backlog(padded(size))?;
         }
         let mut log = match self.lock_log_or_follow(kind, session, payload) {
-            Role::LogWriter(log) => log,
-            Role::Written(seq) => {
+            WriteRole::LogWriter(log) => log,
+            WriteRole::Written(seq) => {
                 let active = self.controls.active();
                 self.after_append(active, active.reserve.tail().offset);
                 return Ok(Seq::new(seq).unwrap_or(Seq::MAX));

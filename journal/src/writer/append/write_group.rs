@@ -52,7 +52,7 @@ pub(crate) enum WriteOutcome {
 
 /// What comes of waiting for the log.
 #[derive(Debug)]
-pub(crate) enum Role<'a> {
+pub(crate) enum WriteRole<'a> {
     LogWriter(MutexGuard<'a, LogWriter>),
     /// The record is written already; its sequence number.
     Written(u64),
@@ -127,11 +127,11 @@ impl RunWriter {
         kind: RecordKind,
         session: u32,
         payload: &[u8],
-    ) -> Role<'_> {
+    ) -> WriteRole<'_> {
         let free = self.try_lock_log();
         let is_alone = free.is_some() && self.group.members() == 0;
         if is_alone || !self.can_join(session, payload) {
-            return Role::LogWriter(free.unwrap_or_else(|| self.lock_log()));
+            return WriteRole::LogWriter(free.unwrap_or_else(|| self.lock_log()));
         }
         let follower = self.group.join(kind, session, payload);
         let mut log = free.or_else(|| self.wait_for_turn(&follower));
@@ -141,8 +141,8 @@ impl RunWriter {
             self.write_group(log);
         }
         match follower.outcome() {
-            WriteOutcome::Written(seq) => Role::Written(seq),
-            _ => Role::LogWriter(log.unwrap_or_else(|| self.lock_log())),
+            WriteOutcome::Written(seq) => WriteRole::Written(seq),
+            _ => WriteRole::LogWriter(log.unwrap_or_else(|| self.lock_log())),
         }
     }
 
