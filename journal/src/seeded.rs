@@ -45,6 +45,8 @@ bugs! {
     NameResolvedAnew,
     /// Nobody looks whether a segment still has its name.
     NameNotChecked,
+    /// A sync that ended well is believed whatever became of its file system.
+    SyncNotConfirmed,
     /// Nothing is synced unless somebody waits for it.
     IntervalForgotten,
     /// What is appended while the syncer stays awake counts as appended when it looks again.

@@ -151,6 +151,10 @@ impl StorageFile for CarelessFile {
         })
     }
 
+    fn confirm_sync(&self) -> io::Result<()> {
+        self.0.confirm_sync()
+    }
+
     fn sync(&self, from: u64, to: u64) -> io::Result<()> {
         match self.1 {
             Lack::Sync => Ok(()),

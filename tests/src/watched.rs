@@ -48,6 +48,8 @@ pub enum Operation {
     MakeWritable,
     /// [`StorageFile::sync`].
     Sync,
+    /// [`StorageFile::confirm_sync`].
+    ConfirmSync,
     /// [`StorageFile::set_len`].
     SetLen,
     /// [`StorageFile::data_behind`].
@@ -265,10 +267,9 @@ impl StorageFile for WatchedFile {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let to = offset + len_of(buffer);
-        self.make(Operation::Read, (offset, to), || {
-            self.inner.read_at(buffer, offset)
-        })
+        let range = (offset, offset + len_of(buffer));
+        let read = || self.inner.read_at(buffer, offset);
+        self.make(Operation::Read, range, read)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
@@ -307,22 +308,23 @@ impl StorageFile for WatchedFile {
         self.make(Operation::Sync, (from, to), || self.inner.sync(from, to))
     }
 
+    fn confirm_sync(&self) -> io::Result<()> {
+        self.make(Operation::ConfirmSync, (0, 0), || self.inner.confirm_sync())
+    }
+
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.make(Operation::SetLen, (len, len), || self.inner.set_len(len))
     }
 
     fn data_behind(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
-        let range = (offset, offset);
-        self.make(Operation::DataBehind, range, || {
-            self.inner.data_behind(offset)
-        })
+        let found = || self.inner.data_behind(offset);
+        self.make(Operation::DataBehind, (offset, offset), found)
     }
 
     fn drop_cache(&self, from: u64, to: u64) -> io::Result<()> {
         let range = (from, to);
-        self.make(Operation::DropCache, range, || {
-            self.inner.drop_cache(from, to)
-        })
+        let call = || self.inner.drop_cache(from, to);
+        self.make(Operation::DropCache, range, call)
     }
 
     fn trim_cache(&self, from: u64, to: u64) -> io::Result<()> {

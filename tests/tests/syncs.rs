@@ -207,11 +207,29 @@ fn a_failed_sync_poisons_and_is_never_tried_again() {
     in_each_mode(sync_fails);
 }
 
+#[test]
+fn a_sync_whose_file_system_gives_up_behind_it_poisons() {
+    in_each_mode(confirmation_fails);
+}
+
 fn sync_fails(mode: WriteMode) {
+    fails_for_good(mode, &Failure::next(Operation::Sync, ".seg", EIO));
+}
+
+fn confirmation_fails(mode: WriteMode) {
+    fails_for_good(
+        mode,
+        &Failure::next(Operation::ConfirmSync, ".run.tmp", EIO),
+    );
+}
+
+fn fails_for_good(mode: WriteMode, failure: &Failure) {
     for skip in 0..4 {
         let scene = Scene::new(mode);
-        let failure = Failure::next(Operation::Sync, ".seg", EIO);
-        scene.ledger.fail(Failure { skip, ..failure });
+        scene.ledger.fail(Failure {
+            skip,
+            ..failure.clone()
+        });
         let mut durable = None;
         let failed = (0..100).find_map(|_| {
             let seq = scene.append(100).unwrap();

@@ -16,7 +16,8 @@ use super::map::{AddressSpace, ForkGuard, MappedFile};
 use super::{
     ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, NameFacts,
 };
-use super::{ProcessFacts, ProcessState, Region, Storage, StorageFile, limit, process};
+use super::{ProcessFacts, ProcessState, Region, Storage, StorageFile};
+use super::{confirm, limit, process};
 use super::{read_whole, retry, write_whole};
 use crate::format::Owner;
 use crate::seeded::{self, Bug};
@@ -70,6 +71,15 @@ impl DiskStorage {
         }
     }
 
+    fn file(&self, file: File) -> DiskFile {
+        DiskFile {
+            file,
+            mapped: OnceLock::new(),
+            space: self.space.clone(),
+            is_doubtful: self.file_system == FileSystem::Ext4,
+        }
+    }
+
     fn open_file(&self, name: &str, is_writable: bool) -> io::Result<File> {
         match seeded::has(Bug::NameResolvedAnew) {
             true => Directory::open(&self.path)?.open_file(name, is_writable),
@@ -105,12 +115,12 @@ impl Storage for DiskStorage {
             true => Directory::open(&self.path)?.create_file(name, mode)?,
             false => self.dir.create_file(name, mode)?,
         };
-        Ok(Arc::new(DiskFile::new(file, &self.space)))
+        Ok(Arc::new(self.file(file)))
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
         let file = self.open_file(name, false)?;
-        Ok(Arc::new(DiskFile::new(file, &self.space)))
+        Ok(Arc::new(self.file(file)))
     }
 
     fn open_to_sync(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
@@ -123,7 +133,7 @@ impl Storage for DiskStorage {
         else {
             return self.open(name);
         };
-        let file = DiskFile::new(file, &self.space);
+        let file = self.file(file);
         // What cannot be mapped is synced as a whole.
         let _ = file.map(file.len()?);
         Ok(Arc::new(file))
@@ -131,7 +141,7 @@ impl Storage for DiskStorage {
 
     fn open_to_lock(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
         let file = self.open_file(name, true)?;
-        Ok(Arc::new(DiskFile::new(file, &self.space)))
+        Ok(Arc::new(self.file(file)))
     }
 
     fn link(&self, from: &str, to: &str) -> io::Result<()> {
@@ -214,17 +224,11 @@ struct DiskFile {
     /// Its mapping, once it has one: through it, a part of the file can be synced by itself.
     mapped: OnceLock<Arc<MappedFile>>,
     space: AddressSpace,
+    /// Its file system may say that a sync was done which kept nothing.
+    is_doubtful: bool,
 }
 
 impl DiskFile {
-    fn new(file: File, space: &AddressSpace) -> DiskFile {
-        DiskFile {
-            file,
-            mapped: OnceLock::new(),
-            space: space.clone(),
-        }
-    }
-
     fn forget(&self, (from, to): (u64, u64)) -> io::Result<()> {
         // What is read back is not to bring along what is far behind it.
         rustix::fs::fadvise(&self.file, 0, None, Advice::Random)?;
@@ -294,6 +298,13 @@ impl StorageFile for DiskFile {
         // A limit that is new is noticed here at the latest.
         limit::file_len_max();
         synced
+    }
+
+    fn confirm_sync(&self) -> io::Result<()> {
+        match self.is_doubtful {
+            true => confirm::takes_changes(&self.file),
+            false => Ok(()),
+        }
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

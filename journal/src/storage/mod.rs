@@ -3,6 +3,7 @@
 //! Everything the journal does to the outside goes through [`Storage`], so that a simulated disk
 //! can stand in for it.
 
+mod confirm;
 mod directory;
 mod disk;
 mod limit;
@@ -150,6 +151,15 @@ pub trait StorageFile: fmt::Debug + Send + Sync {
 
     /// Makes bytes `from..to`, and the file's length, durable.
     fn sync(&self, from: u64, to: u64) -> io::Result<()>;
+
+    /// Whether the file system still keeps what it is given: it may have found an error in itself,
+    /// after which syncs that ended well kept nothing. Asked behind a sync, of any file there.
+    ///
+    /// # Errors
+    /// It keeps nothing any more, and perhaps did not keep what the last sync was for.
+    fn confirm_sync(&self) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Cuts or extends the file.
     fn set_len(&self, len: u64) -> io::Result<()>;

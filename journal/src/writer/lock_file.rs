@@ -99,6 +99,20 @@ impl LockFile {
         presence
     }
 
+    /// Whether the file system still keeps what it is given, the last sync's bytes among it.
+    pub(super) fn confirm_sync(&self) -> Result<()> {
+        if seeded::has(Bug::SyncNotConfirmed) {
+            return Ok(());
+        }
+        self.file.confirm_sync().map_err(|error| {
+            let path = self
+                .storage
+                .path()
+                .join(FileName::Run(self.run).to_string());
+            Error::io("sync", path, error)
+        })
+    }
+
     /// Notes a place that is durable; it is not synced, because an old note is still true.
     pub(super) fn note_durable(&self, place: DurablePlace) {
         let (line, at) = place.line(self.run);

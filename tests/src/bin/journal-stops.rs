@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use trace_journal::storage::{DiskStorage, Storage};
-use trace_journal::{Journal, UserKind, WriteMode};
+use trace_journal::{Journal, Seq, UserKind, WriteMode};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -39,10 +39,15 @@ fn write(dir: &str, mode: WriteMode) {
     let journal = options.open(dir).expect("a journal");
     let kind = UserKind::new(200).expect("a caller's kind");
     let append = || {
-        let refused = (0..).find_map(|_| journal.append(kind, [7; 300]).err());
-        refused.map(|error| error.code())
+        let mut appended = 0u64;
+        loop {
+            match journal.append(kind, [7; 300]) {
+                Ok(_) => appended += 1,
+                Err(error) => return (appended, error.code()),
+            }
+        }
     };
-    let told: Vec<Option<&str>> = std::thread::scope(|scope| {
+    let told: Vec<(u64, &str)> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(append)).collect();
         say("ready");
         let ended = threads.into_iter().map(|thread| thread.join());
@@ -50,9 +55,21 @@ fn write(dir: &str, mode: WriteMode) {
     });
     let synced = journal.sync().err().map(|error| error.code());
     let run = journal.info().run.expect("a run");
+    let appended: u64 = told.iter().map(|(appended, _)| appended).sum();
+    // Whether a sync says that what was appended is durable, and whether anything still can be.
+    let synced = if synced.is_none() {
+        "synced"
+    } else {
+        "not-synced"
+    };
+    let poisoned = if run.poisoned.is_some() {
+        "poisoned"
+    } else {
+        "alive"
+    };
+    let durable = journal.durable().map_or(0, Seq::get);
     say(&format!(
-        "{told:?} {synced:?} poisoned {}",
-        run.poisoned.is_some()
+        "{synced} {poisoned} {appended} {durable} {told:?}"
     ));
 }
 

@@ -16,6 +16,7 @@ NameNotChecked           | durable        | names         | a_segment_that_is_go
 NameNotChecked           | durable        | sim           | whoever_moves
 NameNotChecked           | poisoned       | limits        | a_directory_removed
 NameResolvedAnew         | durable        | names         | a_directory_that_is_moved
+SyncNotConfirmed         | durable        | syncs         | a_sync_whose_file_system
 SyncFromNextPage         | durable        | syncs         | a_durable_answer
 SyncFromNextPage         | durable        | sim           | every_crash_state_keeps
 SyncFromNextPage         | durable        | fuzz          | operations_keep

@@ -269,7 +269,11 @@ impl RunWriter {
             }
             state.synced = Some((segment.number, *end));
         }
-        self.check_names(&mut state.names, &target.ends)
+        self.check_names(&mut state.names, &target.ends)?;
+        match &*lock(&self.run_file) {
+            Some(run_file) => run_file.confirm_sync(),
+            None => Ok(()),
+        }
     }
 
     /// After a second of idleness: one more mark, and a sync that makes it durable.
