@@ -1,11 +1,12 @@
 //! Processes that write a journal and are killed, and the check of what they left.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use rustix::io::ioctl_fionbio;
 use trace_journal::RunId;
 
 use crate::plain::{Plain, PlainRecord};
@@ -211,6 +212,29 @@ impl Writer {
                     .extend_from_slice(part.get(..count).unwrap_or(&[])),
             }
         }
+    }
+
+    /// Lets the child work until something is due, and kills it at once; answers are taken in
+    /// meanwhile, so that it never waits for who reads them.
+    ///
+    /// # Panics
+    /// As [`kill`](Writer::kill), and if it ends before.
+    #[must_use]
+    pub fn kill_when(mut self, mut is_due: impl FnMut() -> bool) -> Answers {
+        let pipe = self.child.stdout.as_mut().expect("a pipe");
+        ioctl_fionbio(&*pipe, true).expect("a pipe");
+        let mut part = [0; 4096];
+        while !is_due() {
+            match pipe.read(&mut part) {
+                Ok(0) => panic!("the child ended before it was killed"),
+                Ok(count) => self.read.extend(part.iter().take(count)),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+        }
+        self.child.kill().expect("a child that can be killed");
+        let pipe = self.child.stdout.as_mut().expect("a pipe");
+        ioctl_fionbio(&*pipe, false).expect("a pipe");
+        self.finish()
     }
 
     /// Kills the child with SIGKILL and gives everything it answered before.

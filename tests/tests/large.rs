@@ -1,30 +1,19 @@
-//! Promises: damage, killed, hostile.
+//! Promises: damage, hostile.
 //!
 //! Large payloads, and segments as large as they are by default, most of them holes: what is behind
-//! damage is found however far away it is and whatever the payload holds; and children are killed
-//! while they append.
+//! damage is found however far away it is and whatever the payload holds.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
-use journal_tests::kill::{Answers, KillAt, Moment, Orders, large_payload, start};
-use journal_tests::modes::modes;
-use journal_tests::random::{Random, from_env, seed};
-use journal_tests::rigs::{self, Budget};
-use journal_tests::workload::Sent;
+use journal_tests::random::{Random, seed};
 use trace_journal::format::{
     FRAMES_OFFSET, FrameHeader, FramePlace, FrameSeed, RecordKind, SegmentHeader,
 };
-use trace_journal::{
-    DamageReason, Generation, Item, Loss, Mode, Reader, RunId, SegmentNumber, WriteMode,
-};
-
-const CHILD: &str = env!("CARGO_BIN_EXE_journal-child");
+use trace_journal::{DamageReason, Generation, Item, Mode, Reader, RunId, SegmentNumber};
 
 const RUN: RunId = RunId {
     generation: Generation(1),
@@ -191,109 +180,4 @@ fn what_is_behind_garbage_and_holes_is_given_back() {
     let hit = segment.places.iter().filter(|place| is_hit(place)).count();
     let (numbers, _) = read(dir.path());
     assert_eq!(numbers.len(), 4_000 - hit);
-}
-
-/// The segments of a journal.
-fn segments(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    entries
-        .filter(|path| path.extension().is_some_and(|e| e == "seg"))
-        .collect()
-}
-
-/// Holds what is there against what was acknowledged; gives whether an append was cut off.
-fn check(dir: &Path, answers: &Answers, large_len: u64) -> Result<bool, String> {
-    let reader = Reader::open_verified(dir, Mode::Salvage).unwrap();
-    let mut found = BTreeMap::new();
-    for item in reader.records() {
-        if let Item::Record(record) = item.unwrap() {
-            found.insert(record.seq.get(), record.payload);
-        }
-    }
-    let large = large_payload(answers.writer, large_len);
-    for (thread, numbers) in &answers.written {
-        for (counter, number) in (0..).zip(numbers) {
-            let sent = Sent {
-                writer: answers.writer,
-                thread: *thread,
-                counter,
-            };
-            let payload = match thread {
-                0 => large.clone(),
-                _ => sent.payload(),
-            };
-            if found.get(number).is_none_or(|found| *found != payload) {
-                return Err(format!("record {number} was acknowledged and is not there"));
-            }
-        }
-    }
-    let report = reader.report();
-    if report.loss() == Loss::Damage {
-        return Err(format!("damage: {:?}", report.ranges));
-    }
-    Ok(!report.ranges.is_empty())
-}
-
-fn kill_once(random: &mut Random, mode: WriteMode, dir: &Path) -> Result<bool, String> {
-    let mut orders = Orders::new(dir, random.below(1 << 20));
-    orders.threads = 3;
-    orders.is_mapped = mode == WriteMode::Mapped;
-    orders.large_len = random.within(1 << 20, 3 << 20);
-    orders.segment_bytes_max = 16 << 20;
-    orders.wait_once_in = 64;
-    // At any time, or when half of something is copied or written.
-    let answers = if random.once_in(2) {
-        let mut writer = start(CHILD, &orders);
-        let bytes = random.within(100, 4_000);
-        writer.read_to(usize::try_from(bytes).unwrap());
-        writer.kill()
-    } else {
-        orders.kill_at = Some(KillAt {
-            call: random.within(20, 400),
-            moment: Moment::Half,
-        });
-        start(CHILD, &orders).finish()
-    };
-    check(dir, &answers, orders.large_len)
-}
-
-#[test]
-fn kills_during_large_appends_cost_nothing_acknowledged() {
-    let seed = seed();
-    let mut random = Random::part(seed, 0);
-    let budget = Budget::new("kill-large", Duration::from_secs(20), 4);
-    let (mut done, mut cut) = (0, 0);
-    for number in 0..from_env("JOURNAL_KILLS", 40) {
-        if budget.is_over() {
-            break;
-        }
-        let modes = modes();
-        let (mode, _) = modes[usize::try_from(number).unwrap() % modes.len()];
-        let dir = tempfile::tempdir().unwrap();
-        let outcome = kill_once(&mut random, mode, dir.path());
-        cut += u64::from(outcome.unwrap_or_else(|what| panic!("seed {seed}: {what}")));
-        done += 1;
-    }
-    rigs::done("kill-large", &format!("{cut} of {done} cut an append off"));
-    budget.done(done, seed);
-}
-
-/// The control: a record that is gone is missed.
-#[test]
-fn a_record_that_was_acknowledged_and_is_gone_is_noticed() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut orders = Orders::new(dir.path(), 1);
-    orders.threads = 2;
-    orders.count = 4;
-    orders.large_len = 100_000;
-    let answers = start(CHILD, &orders).finish();
-    assert_eq!(check(dir.path(), &answers, orders.large_len), Ok(false));
-    for path in segments(dir.path()) {
-        let file = File::options().write(true).open(path).unwrap();
-        file.write_all_at(&[0xff; 64], FRAMES_OFFSET + 4096)
-            .unwrap();
-    }
-    assert!(check(dir.path(), &answers, orders.large_len).is_err());
 }

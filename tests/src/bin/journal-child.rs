@@ -5,7 +5,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use journal_tests::kill::{Moment, Orders, large_payload};
@@ -60,7 +60,11 @@ fn work(orders: &Orders) -> Result<(), Error> {
 fn append(journal: &Journal, orders: &Orders, thread: u8) -> Result<(), Error> {
     let mut random = Random::part(orders.writer, u64::from(thread));
     let large = large_payload(orders.writer, orders.large_len);
+    let is_large = orders.large_len > 0 && thread == 0;
     for counter in 0..orders.count {
+        if orders.large_len > 0 && !is_large {
+            follow(journal);
+        }
         let sent = Sent {
             writer: orders.writer,
             thread,
@@ -71,10 +75,12 @@ fn append(journal: &Journal, orders: &Orders, thread: u8) -> Result<(), Error> {
             let next = last.map_or(1, |seq| seq.get() + 1);
             answer(&format!("w {thread} {counter} {next}"));
         }
-        let seq = match orders.large_len > 0 && thread == 0 {
+        IS_LARGE_UNDER_WAY.fetch_or(is_large, Ordering::SeqCst);
+        let seq = match is_large {
             true => journal.append(sent.kind(), &large)?,
             false => journal.append(sent.kind(), sent.payload())?,
         };
+        IS_LARGE_UNDER_WAY.fetch_and(!is_large, Ordering::SeqCst);
         if !orders.is_liar {
             answer(&format!("w {thread} {counter} {seq}"));
         }
@@ -84,6 +90,19 @@ fn append(journal: &Journal, orders: &Orders, thread: u8) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Between the first thread's call and the return from it, if its records are large.
+static IS_LARGE_UNDER_WAY: AtomicBool = AtomicBool::new(false);
+
+/// While a large record is appended, waits until another one has its place: then the next one comes
+/// behind it, and not in front.
+fn follow(journal: &Journal) {
+    let written = || journal.info().run.and_then(|run| run.written);
+    let before = written();
+    while IS_LARGE_UNDER_WAY.load(Ordering::SeqCst) && written() == before {
+        std::thread::yield_now();
+    }
 }
 
 /// Writes a line to standard output, at once and in one piece.
