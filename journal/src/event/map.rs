@@ -102,63 +102,9 @@ impl<'a> Map<'a> {
             .collect())
     }
 
-    /// Whether two members have the same name, in time linear in their number.
-    pub(crate) fn has_duplicates(&self) -> bool {
-        let names = self.0.iter().map(|(name, _)| name.as_bytes());
-        has_duplicates(names, self.0.len())
-    }
-}
-
-/// Whether two of so many names are the same, in time linear in their number.
-pub(super) fn has_duplicates<'n>(
-    mut names: impl Iterator<Item = &'n [u8]> + Clone,
-    len: usize,
-) -> bool {
-    if len > WALK_MAX {
-        let mut seen = std::collections::HashSet::with_capacity(len);
-        return !names.all(|name| seen.insert(name));
-    }
-    if differ_at_a_glance(names.clone()) {
-        return false;
-    }
-    while let Some(name) = names.next() {
-        if names.clone().any(|other| other == name) {
-            return true;
-        }
-    }
-    false
-}
-
-/// Whether lengths and ends of the names alone tell each of them from all others.
-fn differ_at_a_glance<'n>(names: impl Iterator<Item = &'n [u8]>) -> bool {
-    let mut seen = 0u128;
-    for name in names {
-        let [first, last] = [name.first(), name.last()].map(|end| *end.unwrap_or(&0));
-        let [len, ..] = name.len().to_le_bytes();
-        let alike = u64::from(u32::from_le_bytes([len, first, last, 0]));
-        // The upper bits of the product depend on all of it.
-        let bit = 1 << (alike.wrapping_mul(SPREAD) >> (u64::BITS - 7));
-        if seen & bit != 0 {
-            return false;
-        }
-        seen |= bit;
-    }
-    true
-}
-
-/// Up to this many members a walk beats a hash table.
-pub(super) const WALK_MAX: usize = 16;
-
-/// Odd and without a pattern: 2 to the power of 64 divided by the golden ratio.
-const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-
-impl<'a, K: Into<Cow<'a, str>>, V: Into<Value<'a>>> FromIterator<(K, V)> for Map<'a> {
     /// Of members with the same name the last one wins, at the place of the first.
-    fn from_iter<I: IntoIterator<Item = (K, V)>>(members: I) -> Map<'a> {
-        let members = members.into_iter();
-        let map = Map(members
-            .map(|(name, value)| (MemberName::from(name.into()), value.into()))
-            .collect());
+    pub(super) fn of_last(members: Vec<(MemberName<'a>, Value<'a>)>) -> Map<'a> {
+        let map = Map(members);
         if !map.has_duplicates() {
             return map;
         }
@@ -174,6 +120,63 @@ impl<'a, K: Into<Cow<'a, str>>, V: Into<Value<'a>>> FromIterator<(K, V)> for Map
             }
         }
         Map(unique)
+    }
+
+    /// Whether two members have the same name, in time linear in their number.
+    pub(crate) fn has_duplicates(&self) -> bool {
+        let names = self.0.iter().map(|(name, _)| name.as_bytes());
+        has_duplicates(names, self.0.len())
+    }
+}
+
+/// Whether two of so many names are the same, in time linear in their number.
+pub(super) fn has_duplicates<'n>(
+    mut names: impl Iterator<Item = &'n [u8]> + Clone,
+    len: usize,
+) -> bool {
+    if len > COMPARED_MAX {
+        let mut seen = std::collections::HashSet::with_capacity(len);
+        return !names.all(|name| seen.insert(name));
+    }
+    let mut seen = 0;
+    for (place, name) in names.clone().enumerate() {
+        let mark = mark_of(name);
+        if seen & mark != 0 && names.clone().take(place).any(|earlier| earlier == name) {
+            return true;
+        }
+        seen |= mark;
+    }
+    false
+}
+
+/// One bit of 128, which the length and the ends of a name choose.
+#[inline]
+pub(super) fn mark_of(name: &[u8]) -> u128 {
+    let [first, last] = [name.first(), name.last()].map(|end| *end.unwrap_or(&0));
+    let [len, ..] = name.len().to_le_bytes();
+    let alike = u64::from(u32::from_le_bytes([len, first, last, 0]));
+    // The upper bits of the product depend on all of it.
+    1 << (alike.wrapping_mul(SPREAD) >> (u64::BITS - 7))
+}
+
+/// Up to this many names that are alike are compared: that still beats a hash table.
+const COMPARED_MAX: usize = 64;
+
+/// Up to this many members a walk beats a hash table.
+pub(super) const WALK_MAX: usize = 16;
+
+/// Odd and without a pattern: 2 to the power of 64 divided by the golden ratio.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+impl<'a, K: Into<Cow<'a, str>>, V: Into<Value<'a>>> FromIterator<(K, V)> for Map<'a> {
+    /// Of members with the same name the last one wins, at the place of the first.
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(members: I) -> Map<'a> {
+        let members = members.into_iter();
+        Map::of_last(
+            members
+                .map(|(name, value)| (MemberName::from(name.into()), value.into()))
+                .collect(),
+        )
     }
 }
 

@@ -142,7 +142,7 @@ pub(crate) fn floor_i128(value: f64) -> i128 {
     value.floor() as i128
 }
 
-const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+pub(super) const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
 
 #[cfg(test)]
 mod tests {

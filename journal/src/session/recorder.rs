@@ -47,7 +47,7 @@ impl Recorder {
 
     /// Records an event in its JSON form.
     pub(crate) fn append_json(&self, line: &str) -> Result<Seq> {
-        let line = JsonLine::parse(line.as_bytes(), None);
+        let line = JsonLine::parse_text(line, None);
         self.append_line(line.inspect_err(|error| self.sink.note_refused(None, error.code()))?)
     }
 

@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::members::Members;
-use super::parse::{missing, warn_of_rest};
+use super::members::{Members, missing, warn_of_rest};
 use crate::error::Result;
 use crate::event::{
     Kind, Map, Model, OtlpKind, SpanEnd, SpanFields, SpanStart, SpanUpdate, Status, Tokens, Value,

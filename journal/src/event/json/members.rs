@@ -3,22 +3,27 @@
 use std::borrow::Cow;
 
 use crate::error::{Error, Result};
+use crate::event::map::mark_of;
 use crate::event::number::floor_i128;
-use crate::event::{Map, Number, Value};
+use crate::event::{Map, MemberName, Number, Value};
 use crate::time::Timestamp;
 
 /// What is left of an object's members.
 pub(super) struct Members<'a> {
     /// Taken ones are `None`.
-    rest: Vec<Option<(Cow<'a, str>, Value<'a>)>>,
+    rest: Vec<Option<(MemberName<'a>, Value<'a>)>>,
+    /// The marks of all names: most of those that are asked for are not there.
+    marks: u128,
     /// Where these members are, as in "model.": empty at the top.
     path: &'static str,
 }
 
 impl<'a> Members<'a> {
     pub(super) fn new(map: Map<'a>, path: &'static str) -> Members<'a> {
+        let names = map.0.iter().map(|(name, _)| name.as_bytes());
         Members {
-            rest: map.into_iter().map(Some).collect(),
+            marks: names.fold(0, |marks, name| marks | mark_of(name)),
+            rest: map.0.into_iter().map(Some).collect(),
             path,
         }
     }
@@ -26,13 +31,18 @@ impl<'a> Members<'a> {
     /// The member of that name, left where it is.
     pub(super) fn peek(&self, name: &str) -> Option<&Value<'a>> {
         let mut left = self.rest.iter().flatten();
-        left.find(|(key, _)| key == name).map(|(_, value)| value)
+        left.find(|(key, _)| key.as_bytes() == name.as_bytes())
+            .map(|(_, value)| value)
     }
 
     /// The member of that name, null included.
     pub(super) fn take(&mut self, name: &str) -> Option<Value<'a>> {
-        let is_it = |member: &Option<(Cow<'a, str>, Value<'a>)>| {
-            member.as_ref().is_some_and(|(key, _)| key == name)
+        if self.marks & mark_of(name.as_bytes()) == 0 {
+            return None;
+        }
+        let is_it = |member: &Option<(MemberName<'a>, Value<'a>)>| {
+            let key = member.as_ref().map(|(key, _)| key.as_bytes());
+            key == Some(name.as_bytes())
         };
         let place = self.rest.iter().position(is_it)?;
         self.rest[place].take().map(|(_, value)| value)
@@ -138,15 +148,29 @@ impl<'a> Members<'a> {
 
     /// The members nobody took, in order.
     pub(super) fn rest(self) -> Map<'a> {
-        let rest = self.rest.into_iter().flatten();
-        Map(rest.map(|(name, value)| (name.into(), value)).collect())
+        Map(self.rest.into_iter().flatten().collect())
     }
 
     pub(super) fn wrong(&self, name: &str, expected: &str, found: &Value<'_>) -> Error {
         let (path, found) = (self.path, describe(found));
         let reason = format!("member \"{path}{name}\": expected {expected}, found {found}");
-        Error::InvalidEvent { reason }
+        invalid(reason)
     }
+}
+
+pub(super) fn missing(name: &str) -> Error {
+    invalid(format!("no \"{name}\""))
+}
+
+pub(super) fn invalid(reason: String) -> Error {
+    Error::InvalidEvent { reason }
+}
+
+/// Warns of members inside a member that have no place there.
+pub(super) fn warn_of_rest(rest: Map<'_>, path: &str, warnings: &mut Vec<String>) {
+    let lost = rest.into_iter();
+    warnings
+        .extend(lost.map(|(name, _)| format!("member \"{path}{name}\" has no place; left out")));
 }
 
 const NANOSECONDS_PER_MS: i128 = 1_000_000;

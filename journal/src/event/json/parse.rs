@@ -4,53 +4,78 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::JsonLine;
 use super::fields;
-use super::members::Members;
-use super::syntax::parse_object;
-use crate::error::{Error, Result};
+use super::members::{Members, invalid, missing};
+use super::value::parse_object;
+use crate::error::Result;
 use crate::event::{
-    Action, Channel, Counter, Crash, Custom, Event, Level, Line, Link, Log, Map, SessionEnd,
+    Action, Channel, Counter, Crash, Custom, Event, Level, Line, Link, Log, SessionEnd,
     SessionStart, SessionStatus, SessionUpdate, Text, Value,
 };
 use crate::format::RecordKind;
 use crate::seq::RunId;
 
-pub(super) fn parse<'a>(line: &'a [u8], session: Option<&'a str>) -> Result<JsonLine<'a>> {
-    let text = std::str::from_utf8(line)
-        .map_err(|e| invalid(format!("not UTF-8 at byte {}", e.valid_up_to() + 1)))?;
-    let object = parse_object(text).map_err(invalid)?;
-    let mut warnings = object.warnings;
-    let mut members = Members::new(object.members, "");
-    let kind = members.text("type")?.ok_or_else(|| missing("type"))?;
-    let named = members.text("session")?;
-    let at = members.time("at_ms", "at_ns")?;
-    let run = take_address(&mut members);
-    let action = parse_action(&kind, &mut members, &mut warnings)?;
-    let can_be_without = matches!(action, Some(Action::Crash(_) | Action::Unknown { .. }));
-    let session = named.or(session.map(Cow::Borrowed));
-    if session.is_none() && !can_be_without {
-        return Err(missing("session"));
+/// An event read from its JSON form, and what was odd about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JsonLine<'a> {
+    /// The event.
+    pub event: Event<'a>,
+    /// The run whose record the line was printed from, if it says so.
+    pub run: Option<RunId>,
+    /// What was taken in, but not as it stood: one sentence each.
+    pub warnings: Vec<String>,
+}
+
+impl<'a> JsonLine<'a> {
+    /// Reads one line; `session` is the session of an event that names none.
+    ///
+    /// A line without a time gives an event without one, which is the moment it is appended.
+    ///
+    /// # Errors
+    /// [`Error::InvalidEvent`](crate::Error::InvalidEvent), saying which member is wrong and what
+    /// was expected.
+    pub fn parse(line: &'a [u8], session: Option<&'a str>) -> Result<JsonLine<'a>> {
+        let text = simdutf8::compat::from_utf8(line)
+            .map_err(|e| invalid(format!("not UTF-8 at byte {}", e.valid_up_to() + 1)))?;
+        JsonLine::parse_text(text, session)
     }
-    let mut event = match action {
-        Some(action) => {
-            let mut event = Event::new(action);
-            event.extra = members.rest();
-            event
+
+    /// As [`parse`](JsonLine::parse), for a line that is known to be text.
+    pub(crate) fn parse_text(line: &'a str, session: Option<&'a str>) -> Result<JsonLine<'a>> {
+        let object = parse_object(line).map_err(invalid)?;
+        let mut warnings = object.warnings;
+        let mut members = Members::new(object.members, "");
+        let kind = members.text("type")?.ok_or_else(|| missing("type"))?;
+        let named = members.text("session")?;
+        let at = members.time("at_ms", "at_ns")?;
+        let run = take_address(&mut members);
+        let action = parse_action(&kind, &mut members, &mut warnings)?;
+        let can_be_without = matches!(action, Some(Action::Crash(_) | Action::Unknown { .. }));
+        let session = named.or(session.map(Cow::Borrowed));
+        if session.is_none() && !can_be_without {
+            return Err(missing("session"));
         }
-        None => Event::custom(kind, members.rest()),
-    };
-    if matches!(event.action, Action::Unknown { .. }) {
-        let lost = std::mem::take(&mut event.extra).into_iter();
-        warnings.extend(lost.map(|(name, _)| format!("member \"{name}\" has no place; left out")));
+        let mut event = match action {
+            Some(action) => {
+                let mut event = Event::new(action);
+                event.extra = members.rest();
+                event
+            }
+            None => Event::custom(kind, members.rest()),
+        };
+        if matches!(event.action, Action::Unknown { .. }) {
+            let lost = std::mem::take(&mut event.extra).into_iter();
+            warnings
+                .extend(lost.map(|(name, _)| format!("member \"{name}\" has no place; left out")));
+        }
+        event.session = session;
+        event.at = at;
+        Ok(JsonLine {
+            event,
+            run,
+            warnings,
+        })
     }
-    event.session = session;
-    event.at = at;
-    Ok(JsonLine {
-        event,
-        run,
-        warnings,
-    })
 }
 
 /// Takes out the address that `cat` puts on every line, because the record gets a new one, and
@@ -190,19 +215,4 @@ fn unknown<'a>(members: &mut Members<'a>) -> Result<Action<'a>> {
             Err(members.wrong("data", expected, &other.unwrap_or_default()))
         }
     }
-}
-
-pub(super) fn missing(name: &str) -> Error {
-    invalid(format!("no \"{name}\""))
-}
-
-fn invalid(reason: String) -> Error {
-    Error::InvalidEvent { reason }
-}
-
-/// Warns of members inside a member that have no place there.
-pub(super) fn warn_of_rest(rest: Map<'_>, path: &str, warnings: &mut Vec<String>) {
-    let lost = rest.into_iter();
-    warnings
-        .extend(lost.map(|(name, _)| format!("member \"{path}{name}\" has no place; left out")));
 }

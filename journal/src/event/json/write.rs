@@ -17,11 +17,11 @@ use crate::time::Timestamp;
 impl Serialize for Event<'_> {
     /// The JSON-lines form, which [`JsonLine::parse`](super::JsonLine::parse) reads back.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = Object {
+        let mut object = ObjectWriter {
             map: serializer.serialize_map(None)?,
         };
         object.put("type", type_name(&self.action))?;
-        object.maybe("session", self.session.as_ref())?;
+        object.option("session", self.session.as_ref())?;
         object.time("at_ms", "at_ns", self.at)?;
         object.action(&self.action)?;
         let known = known_members(&self.action);
@@ -150,16 +150,16 @@ fn known_members(action: &Action<'_>) -> &'static [&'static [&'static str]] {
 }
 
 /// An object being written.
-struct Object<M> {
+struct ObjectWriter<M> {
     map: M,
 }
 
-impl<M: SerializeMap> Object<M> {
+impl<M: SerializeMap> ObjectWriter<M> {
     fn put<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), M::Error> {
         self.map.serialize_entry(name, value)
     }
 
-    fn maybe<T: Serialize>(&mut self, name: &str, value: Option<&T>) -> Result<(), M::Error> {
+    fn option<T: Serialize>(&mut self, name: &str, value: Option<&T>) -> Result<(), M::Error> {
         match value {
             Some(value) => self.put(name, value),
             None => Ok(()),
@@ -190,12 +190,12 @@ impl<M: SerializeMap> Object<M> {
         match action {
             Action::SessionStart(start) => self.session_start(start),
             Action::SessionUpdate(update) => {
-                self.maybe("name", update.name.as_ref())?;
+                self.option("name", update.name.as_ref())?;
                 self.members("metadata", &update.metadata)
             }
             Action::SessionEnd(end) => {
                 self.put("status", end.status.as_str())?;
-                self.maybe("error", end.error.as_ref())
+                self.option("error", end.error.as_ref())
             }
             Action::SpanStart(start) => {
                 self.begin(start)?;
@@ -215,7 +215,7 @@ impl<M: SerializeMap> Object<M> {
             Action::Text(text) => {
                 self.put("span", &text.span)?;
                 self.put("channel", text.channel.as_str())?;
-                self.maybe("offset", text.offset.as_ref())?;
+                self.option("offset", text.offset.as_ref())?;
                 self.put("text", &text.text)
             }
             _ => self.note(action),
@@ -226,21 +226,21 @@ impl<M: SerializeMap> Object<M> {
         match action {
             Action::Log(log) => self.log(log),
             Action::Link(link) => {
-                self.maybe("span", link.span.as_ref())?;
-                self.maybe("to_trace_id", link.to_trace_id.as_ref())?;
-                self.maybe("to_session", link.to_session.as_ref())?;
-                self.maybe("to_span", link.to_span.as_ref())?;
+                self.option("span", link.span.as_ref())?;
+                self.option("to_trace_id", link.to_trace_id.as_ref())?;
+                self.option("to_session", link.to_session.as_ref())?;
+                self.option("to_span", link.to_span.as_ref())?;
                 self.members("attributes", &link.attributes)
             }
             Action::Counter(counter) => {
                 self.put("name", &counter.name)?;
                 self.put("value", &counter.value)?;
-                self.maybe("unit", counter.unit.as_ref())?;
-                self.maybe("span", counter.span.as_ref())
+                self.option("unit", counter.unit.as_ref())?;
+                self.option("span", counter.span.as_ref())
             }
             Action::Crash(crash) => {
-                self.maybe("reason", crash.reason.as_ref())?;
-                self.maybe("location", crash.location.as_ref())
+                self.option("reason", crash.reason.as_ref())?;
+                self.option("location", crash.location.as_ref())
             }
             Action::Custom(custom) => {
                 self.put("name", &custom.name)?;
@@ -262,10 +262,10 @@ impl<M: SerializeMap> Object<M> {
     }
 
     fn session_start(&mut self, start: &SessionStart<'_>) -> Result<(), M::Error> {
-        self.maybe("trace_id", start.trace_id.as_ref())?;
-        self.maybe("name", start.name.as_ref())?;
-        self.maybe("span", start.span.as_ref())?;
-        self.maybe("parent_session", start.parent_session.as_ref())?;
+        self.option("trace_id", start.trace_id.as_ref())?;
+        self.option("name", start.name.as_ref())?;
+        self.option("span", start.span.as_ref())?;
+        self.option("parent_session", start.parent_session.as_ref())?;
         if let Some(Address { run, seq }) = start.forked_at {
             let run = Value::from(run.to_string());
             self.put(
@@ -278,18 +278,18 @@ impl<M: SerializeMap> Object<M> {
 
     fn span_update(&mut self, update: &SpanUpdate<'_>) -> Result<(), M::Error> {
         self.put("span", &update.span)?;
-        self.maybe("name", update.name.as_ref())?;
-        self.maybe(
+        self.option("name", update.name.as_ref())?;
+        self.option(
             "status",
             update.status.map(|status| status.as_str()).as_ref(),
         )?;
-        self.maybe("status_message", update.status_message.as_ref())?;
+        self.option("status_message", update.status_message.as_ref())?;
         self.fields(&update.fields, &SpanFields::default())
     }
 
     fn log(&mut self, log: &Log<'_>) -> Result<(), M::Error> {
-        self.maybe("span", log.span.as_ref())?;
-        self.maybe("event_name", log.event_name.as_ref())?;
+        self.option("span", log.span.as_ref())?;
+        self.option("event_name", log.event_name.as_ref())?;
         match log.level.name() {
             Some(name) => self.put("level", name)?,
             None => self.put("level", &log.level.0)?,
@@ -300,18 +300,18 @@ impl<M: SerializeMap> Object<M> {
 
     fn begin(&mut self, start: &SpanStart<'_>) -> Result<(), M::Error> {
         self.put("span", &start.span)?;
-        self.maybe("parent", start.parent.as_ref())?;
+        self.option("parent", start.parent.as_ref())?;
         self.put("kind", start.kind.as_str())?;
         self.put("name", &start.name)?;
         self.time("start_ms", "start_ns", start.started_at)?;
-        self.maybe("trace_id", start.trace_id.as_ref())?;
-        self.maybe("otlp_kind", start.otlp_kind.map(|kind| kind.0).as_ref())
+        self.option("trace_id", start.trace_id.as_ref())?;
+        self.option("otlp_kind", start.otlp_kind.map(|kind| kind.0).as_ref())
     }
 
     fn finish(&mut self, end: &SpanEnd<'_>) -> Result<(), M::Error> {
         self.time("end_ms", "end_ns", end.ended_at)?;
         self.put("status", end.status.as_str())?;
-        self.maybe("status_message", end.status_message.as_ref())?;
+        self.option("status_message", end.status_message.as_ref())?;
         if end.ended_by_drop {
             self.put("ended_by_drop", &true)?;
         }
@@ -322,20 +322,20 @@ impl<M: SerializeMap> Object<M> {
     fn fields(&mut self, later: &SpanFields<'_>, earlier: &SpanFields<'_>) -> Result<(), M::Error> {
         let given = |value: &Option<Value<'_>>| value.as_ref().is_some_and(|v| !v.is_null());
         let value = |later, earlier| if given(later) { later } else { earlier };
-        self.maybe("input", value(&later.input, &earlier.input).as_ref())?;
-        self.maybe("output", value(&later.output, &earlier.output).as_ref())?;
-        self.maybe("model", later.model.as_ref().or(earlier.model.as_ref()))?;
-        self.maybe(
+        self.option("input", value(&later.input, &earlier.input).as_ref())?;
+        self.option("output", value(&later.output, &earlier.output).as_ref())?;
+        self.option("model", later.model.as_ref().or(earlier.model.as_ref()))?;
+        self.option(
             "call_id",
             later.call_id.as_ref().or(earlier.call_id.as_ref()),
         )?;
-        self.maybe("tokens", later.tokens.as_ref().or(earlier.tokens.as_ref()))?;
-        self.maybe("cost", later.cost.as_ref().or(earlier.cost.as_ref()))?;
+        self.option("tokens", later.tokens.as_ref().or(earlier.tokens.as_ref()))?;
+        self.option("cost", later.cost.as_ref().or(earlier.cost.as_ref()))?;
         let reason = later
             .finish_reason
             .as_ref()
             .or(earlier.finish_reason.as_ref());
-        self.maybe("finish_reason", reason)?;
+        self.option("finish_reason", reason)?;
         if earlier.attributes.is_empty() {
             return self.members("attributes", &later.attributes);
         }
