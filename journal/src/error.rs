@@ -102,7 +102,7 @@ pub enum Error {
         #[source]
         cause: Arc<Error>,
     },
-    /// Somebody removed a segment of this run or its directory, moved it away or put something
+    /// Something removed a segment of this run or its directory, moved it away or put something
     /// else in its place: what is written there cannot be found again. Open the journal again.
     #[error(
         "the {what} {} was removed, moved away or replaced while it was written; \

@@ -210,7 +210,7 @@ impl WeakJournal {
 
 impl Drop for Door {
     fn drop(&mut self) {
-        // Whoever wants to know how closing went calls `close`.
+        // A caller that wants to know how closing went calls `close`.
         let Ok((core, _)) = self.slot.current() else {
             return;
         };

@@ -24,9 +24,9 @@ pub struct Options {
 }
 
 impl Options {
-    /// How long a record that nobody waits for stays un-synced at most, besides the time of one
+    /// How long a record without a waiter stays un-synced at most, besides the time of one
     /// sync. Default 50 ms; 0 syncs as often as the device allows, and with [`Duration::MAX`] only
-    /// those are synced that somebody waits for, or that many bytes wait with.
+    /// those are synced that have a waiter, or that many bytes wait with.
     pub fn sync_interval(mut self, interval: Duration) -> Options {
         self.settings.sync_interval = interval;
         self
@@ -101,7 +101,7 @@ impl Options {
         self
     }
 
-    /// No threads: whoever waits for a sync runs it, for simulations.
+    /// No threads: a caller that waits for a sync runs it, for simulations.
     #[doc(hidden)]
     pub fn stepped(mut self) -> Options {
         self.settings.is_stepped = true;

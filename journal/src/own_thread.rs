@@ -7,9 +7,10 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use crate::seeded::{self, Bug};
 use crate::storage::has_address_space;
 
-/// Starts a thread that takes no signal that is meant for the program: whoever waits for one, with
-/// `signalfd` or `sigwait`, has blocked it only in threads that the program started itself, and it
-/// would end the program in any other: <https://man7.org/linux/man-pages/man7/signal.7.html>.
+/// Starts a thread that takes no signal that is meant for the program: a thread that waits for one,
+/// with `signalfd` or `sigwait`, has blocked it only in threads that the program started itself,
+/// and it would end the program in any other:
+/// <https://man7.org/linux/man-pages/man7/signal.7.html>.
 ///
 /// A thread begins with the signals blocked that its maker has blocked. What a thread does wrong
 /// itself is left to the handlers there are.

@@ -43,11 +43,11 @@ bugs! {
     CalmWhileLeft,
     /// Files are made and opened by the directory's path.
     NameResolvedAnew,
-    /// Nobody looks whether a segment still has its name.
+    /// It is not looked whether a segment still has its name.
     NameNotChecked,
     /// A sync that ended well is believed whatever became of its file system.
     SyncNotConfirmed,
-    /// Nothing is synced unless somebody waits for it.
+    /// Nothing is synced unless a caller waits for it.
     IntervalForgotten,
     /// What is appended while the syncer stays awake counts as appended when it looks again.
     AwakeUnwatched,
@@ -55,7 +55,7 @@ bugs! {
     SyncTriedAgain,
     /// A failed sync leaves no `.poisoned` file.
     PoisonNotMarked,
-    /// Who waits for a sync that panics is not woken.
+    /// The waiter of a sync that panics is not woken.
     PanicWakesNobody,
     /// A poisoned run goes on taking records.
     PoisonIgnored,
@@ -63,7 +63,7 @@ bugs! {
     HalfFrameTaken,
     /// After a write that failed half-way the next record goes to the same place.
     HalfFrameLeft,
-    /// Room is given out where somebody is writing.
+    /// Room is given out where another thread is writing.
     HeldEndTaken,
     /// Records that are written together all get the number of the first of them.
     NumberOfAnother,
@@ -79,13 +79,13 @@ bugs! {
     NextSegmentKept,
     /// Zeros may still be written behind the end at which a segment was cut.
     ZerosBehindCut,
-    /// Who writes by position does not say so before others write zeros.
+    /// An appender that writes by position does not say so before others write zeros.
     RoomNotClaimed,
     /// A note of refused records is forgotten if it could not be written.
     RefusedForgotten,
     /// Refused records are noted before the next one that is written, and nowhere else.
     RefusedNotNoted,
-    /// Nobody who reads the journal is told of refused records.
+    /// No reader of the journal is told of refused records.
     RefusedNotShown,
     /// No room is kept for the end of a segment.
     SealRoomNotKept,
@@ -97,7 +97,7 @@ bugs! {
     DeclaredOnce,
     /// A segment without a seal is cut at its end.
     CutWithoutSeal,
-    /// A sync waits for who holds the lane.
+    /// A sync waits for the thread that has the log writer.
     SyncWaitsForLane,
     /// An append waits for the sync that is going on.
     AppendWaitsForSync,
@@ -111,15 +111,15 @@ bugs! {
     LiveRunTakenForDead,
     /// A run whose lock a forked process holds counts as alive.
     OrphanTakenForLive,
-    /// Who recovers a run holds the run's own lock.
+    /// The process that recovers a run holds the run's own lock.
     ClaimLooksLive,
-    /// Nobody notices that the file that shows a run to be alive is gone.
+    /// It is not noticed that the file that shows a run to be alive is gone.
     SweptRunFileUnnoticed,
     /// Locks are believed on file systems that others mount.
     RemoteLockBelieved,
     /// What runs recovered is not looked at before a run is recovered.
     RecoveredTwice,
-    /// Whoever gets the lock of a dead run recovers it, also after somebody else did.
+    /// A process with the lock of a dead run recovers it, also after another one did.
     ClaimedTwice,
     /// A dead run is put on record before what it left is synced.
     DeadRunNotSynced,
@@ -149,7 +149,7 @@ bugs! {
     HopLookedInside,
     /// A `RunRecovered` counts wherever it is found.
     RecoveredAnywhere,
-    /// Nobody is told of what is missing between two frames.
+    /// Nothing is said of what is missing between two frames.
     GapNotTold,
     /// A missing segment is passed over.
     MissingSegmentPassedOver,
@@ -173,9 +173,9 @@ bugs! {
     SearchesTooLong,
     /// A cache is believed whatever became of its segment.
     CacheNotBound,
-    /// A cache of a segment without a seal is believed though nobody says that its run is over.
+    /// A cache of a segment without a seal is believed though nothing says that its run is over.
     UnnamedEndBelieved,
-    /// Who verifies puts every session's snapshot together to count it.
+    /// `verify` puts every session's snapshot together to count it.
     EverySessionFolded,
     /// What a cache told counts as read.
     BelievedNotSaid,
@@ -199,7 +199,7 @@ bugs! {
     FileSizeLimitIgnored,
     /// A segment that cannot be mapped is not made at all.
     MapFailureEndsRun,
-    /// A live segment that somebody else has cut counts as whole.
+    /// A live segment that another program has cut counts as whole.
     CutNotNoticed,
     /// What a failed opening made stays.
     FailedOpeningLeft,
@@ -207,7 +207,7 @@ bugs! {
     FailuresWithoutPause,
     /// A sync interval without end ends the syncer.
     IntervalOverflows,
-    /// Wakers are called by whoever ran the sync, and may panic there.
+    /// Wakers are called by the thread that ran the sync, and may panic there.
     WakerInsideLock,
     /// What was synced in a file system in memory is called durable.
     TmpfsCalledDurable,

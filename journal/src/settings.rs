@@ -41,7 +41,7 @@ pub(crate) struct WriterSettings {
     pub(crate) write_mode: WriteMode,
     /// Name and version of the program that writes.
     pub(crate) program: (String, String),
-    /// No threads: whoever waits runs the syncer's steps itself.
+    /// No threads: the waiter runs the syncer's steps itself.
     pub(crate) is_stepped: bool,
 }
 

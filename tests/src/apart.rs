@@ -1,7 +1,7 @@
 //! Tests that mount things: each in a process of its own, with its own mounts and process numbers.
 //!
 //! Whatever becomes of that process, the kernel ends all its children, unmounts all it mounted
-//! and detaches the loop devices below: nothing is left for anybody to clean up.
+//! and detaches the loop devices below: nothing is left to clean up.
 
 use std::env;
 use std::fs;

@@ -7,7 +7,7 @@ use trace_journal::{Item, Reader, Report, SegmentState};
 
 use crate::plain::Plain;
 
-/// Reads a journal that nobody writes both ways, and gives the library's report.
+/// Reads a journal without a writer both ways, and gives the library's report.
 ///
 /// # Errors
 /// The first difference: a record one of them has and the other has not, one out of order, or

@@ -141,7 +141,7 @@ impl Device {
     }
 
     /// Lets every flush fail after a write that has these bytes in it: the first alone may be one
-    /// of the file system's own, which tells nobody.
+    /// of the file system's own, which tells no process.
     ///
     /// # Panics
     /// If the device does not answer.
@@ -175,7 +175,7 @@ impl Device {
 
 impl Drop for Device {
     fn drop(&mut self) {
-        // Whoever still waits for the device gets an error when its process is gone.
+        // A process that still waits for the device gets an error when its process is gone.
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = unmount(&self.at, UnmountFlags::DETACH);

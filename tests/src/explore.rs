@@ -36,7 +36,7 @@ pub struct Plan {
     pub mode: WriteMode,
     /// Calls fail.
     pub has_faults: bool,
-    /// Somebody else moves and removes what the journal has.
+    /// Another program moves and removes what the journal has.
     pub has_meddlers: bool,
     /// The disk is a file system in memory, where power is not lost: nothing would be left.
     pub is_in_memory: bool,

@@ -1,4 +1,4 @@
-//! Files that nobody may change any more.
+//! Files that may not be changed any more.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -17,7 +17,7 @@ use crate::workload::Sent;
 pub struct Orders {
     /// The journal.
     pub dir: PathBuf,
-    /// Who it is, over the whole test.
+    /// Which one it is, over the whole test.
     pub writer: u64,
     /// Threads that append.
     pub threads: u8,
@@ -215,7 +215,7 @@ impl Writer {
     }
 
     /// Lets the child work until something is due, and kills it at once; answers are taken in
-    /// meanwhile, so that it never waits for who reads them.
+    /// meanwhile, so that it never waits for their reader.
     ///
     /// # Panics
     /// As [`kill`](Writer::kill), and if it ends before.

@@ -31,8 +31,8 @@ pub fn usage_of<T>(work: impl FnOnce() -> T) -> (T, Usage) {
     (made, usage)
 }
 
-/// The most bytes that all threads together had more than before, while `work` runs; who measures
-/// waits for others who do, but not for others who allocate.
+/// The most bytes that all threads together had more than before, while `work` runs; a thread that
+/// measures waits for others that do, but not for others that allocate.
 pub fn peak_of_all<T>(work: impl FnOnce() -> T) -> (T, u64) {
     static MEASURING: Mutex<()> = Mutex::new(());
     let measuring = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);

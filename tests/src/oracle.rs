@@ -35,7 +35,7 @@ pub struct Truth {
     pub durable_to: u64,
     /// Which directory of the disk it is in.
     pub folder: usize,
-    /// Somebody has taken segments from it: of what they held, nothing is promised any more.
+    /// Segments were taken from it: of what they held, nothing is promised any more.
     pub is_meddled: bool,
 }
 
@@ -111,7 +111,7 @@ impl Oracle {
         Arc::new(Oracle { runs })
     }
 
-    /// Whether somebody has taken segments from any run.
+    /// Whether segments were taken from any run.
     #[must_use]
     pub fn is_meddled(&self) -> bool {
         self.runs.values().any(|truth| truth.is_meddled)

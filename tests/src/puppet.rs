@@ -19,7 +19,7 @@ use crate::workload::Sent;
 pub struct Strings {
     /// The journal.
     pub dir: PathBuf,
-    /// Who it is, over the whole test.
+    /// Which one it is, over the whole test.
     pub writer: u64,
     /// Option of the journal.
     pub mode: WriteMode,

@@ -93,7 +93,7 @@ pub fn real_data(what: &str) -> Option<PathBuf> {
 /// One write for the whole line, so that lines of several tests stay apart.
 fn note(line: &str) {
     let line = format!("{line}\n");
-    // Nobody may be listening; the line is a courtesy.
+    // Nothing may be listening; the line is a courtesy.
     let _ = io::stderr().write_all(line.as_bytes());
     if let Some(path) = env::var_os("JOURNAL_RIG_NOTES") {
         let file = File::options().append(true).create(true).open(path);

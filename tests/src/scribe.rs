@@ -54,7 +54,7 @@ impl Scribe {
         }
     }
 
-    /// Kills it, as nobody can prevent.
+    /// Kills it, as nothing can prevent.
     ///
     /// # Panics
     /// If it is gone already.

@@ -122,7 +122,7 @@ impl Suites {
             .args([tests, "--test-threads=2"])
             .current_dir(root().join(folder))
             .env_remove("JOURNAL_SEEDED_BUG")
-            // What these runs count and skip is nobody's result.
+            // What these runs count and skip is no result.
             .env_remove("JOURNAL_RIG_NOTES")
             .env_remove("JOURNAL_RIGS")
             .env("JOURNAL_CRASH_STATES", "20000")

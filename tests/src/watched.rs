@@ -1,4 +1,4 @@
-//! A storage that shows every call to a watcher, who may let it fail.
+//! A storage that shows every call to a watcher, which may let it fail.
 
 use std::fmt::Debug;
 use std::io;

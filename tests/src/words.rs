@@ -124,7 +124,7 @@ const OUT_OF_USE_AROUND: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// Public identifiers that keep a word we do not use, because somebody else's format has it.
+/// Public identifiers that keep a word we do not use, because another format has it.
 const FOREIGN_NAMES: [(&str, &str); 11] = [
     ("event", "data"),
     ("event", "message"),
@@ -152,7 +152,7 @@ const FOREIGN_WORDS: [(&str, &str); 8] = [
     ("writer", "store"),
 ];
 
-/// Whether a name with an unused word is somebody else's.
+/// Whether a name with an unused word comes from another format.
 #[must_use]
 pub fn is_foreign(area: &str, name: &str) -> bool {
     FOREIGN_NAMES.contains(&(area, name))

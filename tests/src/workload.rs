@@ -1,4 +1,4 @@
-//! Records whose bytes follow from who wrote them and as which of his.
+//! Records whose bytes follow from their thread and their number in it.
 
 use trace_journal::UserKind;
 

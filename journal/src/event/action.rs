@@ -89,7 +89,7 @@ pub struct SessionEnd<'a> {
 pub struct Model<'a> {
     /// The model's name.
     pub model_id: Option<Cow<'a, str>>,
-    /// Who serves it.
+    /// The service that runs it.
     pub provider_id: Option<Cow<'a, str>>,
     /// Which variant of it.
     pub variant: Option<Cow<'a, str>>,

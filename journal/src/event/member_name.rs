@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// A name in a [`Map`](super::Map). Most are so short that keeping them in place spares the one
-/// who owns them an allocation each.
+/// owning them would cost an allocation each.
 #[derive(Clone)]
 pub(crate) enum MemberName<'a> {
     Borrowed(&'a str),

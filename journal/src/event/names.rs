@@ -85,7 +85,7 @@ impl<'a> Channel<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Status {
-    /// Nobody said.
+    /// It was not said.
     #[default]
     Unset,
     /// Well.

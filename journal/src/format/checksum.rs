@@ -23,7 +23,7 @@ impl FrameSeed {
     }
 
     /// A checksum that continues from the seed; feed it the payload, then call
-    /// [`FrameChecksum::finish`]. Who needs many begins one and clones it, which costs less.
+    /// [`FrameChecksum::finish`]. For many, begin one and clone it, which costs less.
     #[inline]
     #[must_use]
     pub fn begin(self) -> FrameChecksum {

@@ -21,7 +21,7 @@ pub enum FileName {
     Run(RunId),
     /// `<run>.run.tmp`: a `.run` file in the making.
     RunTemporary(RunId),
-    /// `<run>.claim`: locked while somebody recovers the run.
+    /// `<run>.claim`: locked while a process recovers the run.
     Claim(RunId),
     /// `<run>.poisoned`: a sync of the run failed.
     Poisoned(RunId),

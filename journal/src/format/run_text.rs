@@ -1,4 +1,5 @@
-//! The text of a `.run` file: who writes the run, where, and a place in it that is durable.
+//! The text of a `.run` file: which process writes the run, where, and a place in it that is
+//! durable.
 
 use super::checksum;
 use crate::seq::{RunId, SegmentNumber};
@@ -6,15 +7,15 @@ use crate::seq::{RunId, SegmentNumber};
 /// What a `.run` file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunText {
-    /// Who writes the run; `None` if the text is not whole.
+    /// The run's writer; `None` if the text is not whole.
     pub owner: Option<Owner>,
     /// The last place that was noted; `None` if none was, or if the note is not whole.
     pub durable: Option<DurablePlace>,
-    /// The owner let go of the run: nobody writes it any more.
+    /// The owner let go of the run: it is written no more.
     pub is_released: bool,
 }
 
-/// Who writes a run, and which file is locked for it.
+/// The process that writes a run, and which file is locked for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Owner {
     /// Number of the process.

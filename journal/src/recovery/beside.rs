@@ -24,7 +24,7 @@ pub(super) struct Beside {
 }
 
 impl Beside {
-    /// To be read before the segments are; `is_dead` says whether nobody writes a run any more.
+    /// To be read before the segments are; `is_dead` says whether a run has no writer any more.
     pub(super) fn of(
         storage: &dyn Storage,
         entries: &[Entry],

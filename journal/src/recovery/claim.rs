@@ -11,9 +11,9 @@ use crate::seeded::{self, Bug};
 use crate::seq::RunId;
 use crate::storage::{Lock, LockOutcome, Storage, StorageFile};
 
-/// A dead run that this process took on; nobody else can until it is dropped.
+/// A dead run that this process took on; no other can until it is dropped.
 ///
-/// What is locked is a file of its own: who asks for the run's own lock meanwhile must not find it
+/// What is locked is a file of its own: a process that asks for the run's own lock must not find it
 /// held, as that of a run that is alive.
 #[derive(Debug)]
 pub(crate) struct Claim {
@@ -24,8 +24,8 @@ pub(crate) struct Claim {
 
 impl Claim {
     /// Takes the run on, which `had_file` if it had a `.run` file; `None` if it is not dead, or
-    /// somebody else has taken it on or has already recovered it, or locks do not work here. Gives
-    /// what its `.run` file says, too.
+    /// another process has taken it on or has already recovered it, or locks do not work here.
+    /// Gives what its `.run` file says, too.
     pub(crate) fn take(
         prober: &Prober<'_>,
         run: RunId,
@@ -46,7 +46,7 @@ impl Claim {
         let claim = Claim { run, _file: file };
         match prober.probe_and_read(run) {
             Some((Liveness::Dead, text)) => return Ok(Some((claim, text))),
-            // Whoever recovered it has removed its file before the claim's.
+            // The process that recovered it has removed its file before the claim's.
             None if !had_file || seeded::has(Bug::ClaimedTwice) => return Ok(Some((claim, None))),
             _ => {}
         }
@@ -54,7 +54,7 @@ impl Claim {
         Ok(None)
     }
 
-    /// Keeps others from taking the run on, as its owner; `None` if somebody has.
+    /// Keeps others from taking the run on, as its owner; `None` if one has.
     pub(crate) fn hold(storage: &dyn Storage, run: RunId) -> io::Result<Option<Claim>> {
         let file = lock(storage, &FileName::Claim(run).to_string())?;
         Ok(file.map(|file| Claim { run, _file: file }))
@@ -90,7 +90,7 @@ pub(crate) fn remove_signs(storage: &dyn Storage, run: RunId) {
     let _ = storage.remove(&FileName::Run(run).to_string());
 }
 
-/// Makes and locks the file of this name; `None` if somebody else has it locked, or locks do not
+/// Makes and locks the file of this name; `None` if another process has it locked, or locks do not
 /// work here.
 fn lock(storage: &dyn Storage, name: &str) -> io::Result<Option<Arc<dyn StorageFile>>> {
     for _ in 0..ATTEMPTS {
@@ -111,7 +111,7 @@ fn lock(storage: &dyn Storage, name: &str) -> io::Result<Option<Arc<dyn StorageF
                 return Ok(None);
             }
         }
-        // Whoever had it before has perhaps removed the name.
+        // The process that had it before has perhaps removed the name.
         let is_named = storage
             .identity_of(name)
             .and_then(|named| Ok(named == file.identity()?));
@@ -179,12 +179,12 @@ mod tests {
         let take = || Claim::take(&prober, RUN, true).unwrap();
         let (claim, _) = take().unwrap();
         assert!(take().is_none());
-        // Nobody takes it for alive meanwhile.
+        // No process takes it for alive meanwhile.
         assert_eq!(prober.probe(RUN), Some(Liveness::Dead));
         claim.withdraw(&storage);
         take().unwrap().0.release(&storage);
         assert_eq!(storage.list().unwrap(), []);
-        // Whoever planned to before it was over, comes too late.
+        // A process that planned to before it was over, comes too late.
         assert!(take().is_none());
         assert_eq!(storage.list().unwrap(), []);
     }

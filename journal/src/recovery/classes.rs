@@ -18,7 +18,7 @@ pub struct ByteClasses {
     pub padding: u64,
     /// Zeros behind the frames.
     pub zero: u64,
-    /// What a crash left, and nobody was ever told it was durable.
+    /// What a crash left, and what was never said to be durable.
     pub torn: u64,
     /// What no crash explains, or what could not be read.
     pub damaged: u64,

@@ -1,4 +1,4 @@
-//! Where the content of a segment ends that nobody writes any more.
+//! Where the content of a segment ends that has no writer any more.
 
 use std::io;
 

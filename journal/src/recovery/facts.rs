@@ -15,8 +15,8 @@ pub enum Liveness {
     /// Its process is gone, but another one that it had forked holds its lock: it is over, as if
     /// it were dead.
     Orphaned,
-    /// Nobody holds a lock here, but it may be alive elsewhere: these files are a copy or another
-    /// view of those its process made, or its `.run` file is gone.
+    /// No process holds a lock here, but it may be alive elsewhere: these files are a copy or
+    /// another view of those its process made, or its `.run` file is gone.
     Unverified,
     /// Locks do not tell here: on a network file system, for one.
     Unknown,

@@ -31,7 +31,7 @@ pub(crate) struct SegmentFile {
     pub(crate) patches: Vec<Patch>,
     /// Where it leads, if it is a symbolic link.
     pub(crate) link: Option<String>,
-    /// Why nobody here may read it, which says nothing of what is in it.
+    /// Why this process may not read it, which says nothing of what is in it.
     pub(crate) barred: Option<String>,
 }
 
@@ -212,7 +212,7 @@ fn unread(
     }
 }
 
-/// Why a file may not be read, if somebody else might: the system refused it, not the disk.
+/// Why a file may not be read, if another process might: the system refused it, not the disk.
 pub(super) fn barred(error: &std::io::Error) -> Option<String> {
     let is_refused = error.kind() == ErrorKind::PermissionDenied;
     (is_refused && !seeded::has(Bug::UnreadableTakenForDamage)).then(|| error.to_string())

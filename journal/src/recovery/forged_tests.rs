@@ -1,4 +1,4 @@
-//! Records of the library's own that somebody put into a payload.
+//! Records of the library's own inside a payload.
 
 use super::run::SegmentState;
 use super::survey::{Depth, Scope, Survey, survey};

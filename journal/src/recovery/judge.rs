@@ -290,7 +290,7 @@ impl RunSurvey {
     }
 }
 
-/// Whether somebody else has cut the file: it has its whole length before anything is written to
+/// Whether another program has cut the file: it has its whole length before anything is written to
 /// it, and no less until a seal ends it.
 fn is_cut(segment: &SegmentFile) -> bool {
     match segment.told_len {

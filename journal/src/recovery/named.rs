@@ -38,7 +38,7 @@ pub(super) fn read_unnamed(
     }
 }
 
-/// Whether somebody found this very end when the run was recovered.
+/// Whether this very end was found when the run was recovered.
 fn names(witness: &Witness, part: &Part) -> bool {
     let number = part.segment.number.0;
     let mut ends = witness.recovered.iter().map(|recovered| recovered.end);
@@ -109,7 +109,7 @@ mod tests {
     fn a_recovered_run_is_told_by_its_caches_and_no_other_is() {
         let (mut storage, first) = crashed();
         for depth in [Depth::Caches, Depth::Digests] {
-            // Nobody says that it is over.
+            // Nothing says that it is over.
             assert_eq!(read(&storage, depth).1, [true, true]);
         }
         for (end, is_told) in [((2, 8192), [true, true]), ((1, first.end()), [true, false])] {

@@ -14,7 +14,7 @@ use crate::format::FileName;
 use crate::seq::{Generation, RunId};
 use crate::storage::Storage;
 
-/// What is known of other runs by who looked at them before. It stays so: who was alive then was
+/// What is known of other runs from an earlier look. It stays so: a run alive then was
 /// there while the journal was opened.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {

@@ -33,9 +33,9 @@ pub(crate) struct Part {
 /// How far the bytes of a segment can be trusted to be what they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// Nobody writes them any more.
+    /// They have no writer any more.
     Final,
-    /// Somebody may be writing them.
+    /// They may be being written.
     Moving,
     /// A sync failed: only what is on the disk counts, not what is cached.
     DiskOnly,

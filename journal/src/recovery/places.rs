@@ -18,10 +18,10 @@ pub(crate) struct Places {
     pub(crate) rows: Vec<SessionRow>,
     /// The lists of all rows; `None` if they are left in the cache beside the segment.
     pub(crate) lists: Option<Vec<u8>>,
-    /// The lists as they were read from the cache, for somebody who needs all of them; empty if
+    /// The lists as they were read from the cache, for a caller that needs all of them; empty if
     /// they could not be.
     pub(crate) kept: OnceLock<Vec<u8>>,
-    /// The digests of all rows, one behind the other; `None` if nobody asked for them.
+    /// The digests of all rows, one behind the other; `None` if they were not asked for.
     pub(crate) digests: Option<Vec<u8>>,
     /// What the segment itself says, once the cache turned out to be wrong.
     pub(crate) read_again: OnceLock<Box<Places>>,
@@ -110,7 +110,7 @@ impl Places {
         decode_list(list, row.count)
     }
 
-    /// What a row's records come to; `None` if nobody asked, or if they have no digest.
+    /// What a row's records come to; `None` if not asked for, or if they have no digest.
     pub(crate) fn digest(&self, row: &SessionRow) -> Option<Digest<'_>> {
         let digests = self.digests.as_ref()?;
         Digest::decode(digests.get(row.digest.clone())?)

@@ -20,7 +20,7 @@ use crate::storage::Storage;
 /// What opening a journal has to do about the runs before.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    /// Dead runs whose end nobody looked at yet, in order.
+    /// Dead runs whose end was not looked at yet, in order.
     pub(crate) unrecovered: Vec<RunId>,
     /// Their segments, in order.
     pub(crate) segments: BTreeMap<RunId, Vec<SegmentNumber>>,
@@ -30,7 +30,7 @@ pub(crate) struct Plan {
     pub(crate) cached: BTreeSet<(RunId, SegmentNumber)>,
     /// Those of all runs that have a `.run` file.
     pub(crate) locks: BTreeSet<RunId>,
-    /// Runs without one that nobody recovered and that may be alive, in order.
+    /// Runs without one that were not recovered and may be alive, in order.
     pub(crate) unverified: Vec<RunId>,
     /// Runs whose process is gone, and those whose process is there or may be.
     pub(crate) known: Known,
@@ -54,7 +54,7 @@ pub(crate) fn plan(storage: &dyn Storage) -> Result<Plan> {
         match has_file.then(|| prober.probe(run)).flatten() {
             None | Some(Liveness::Dead) => known.dead.insert(run),
             Some(found) if found.may_be_alive() => known.alive.insert(run),
-            // It is left alone until nobody has its lock.
+            // It is left alone until its lock is free.
             Some(_) => continue,
         };
     }
@@ -295,7 +295,7 @@ fn recovered_at_head(storage: &dyn Storage, run: RunId) -> Vec<Recovered> {
     }
 }
 
-/// Who opened a run, as its `RunOpen` says.
+/// The process that opened a run, as its `RunOpen` says.
 fn owner_at_head(storage: &dyn Storage, run: RunId) -> Option<Owner> {
     let head = head(storage, run, SegmentNumber::FIRST);
     let open = head.iter().find(|(kind, _)| *kind == RecordKind::RUN_OPEN);
@@ -419,7 +419,7 @@ mod tests {
 
     #[test]
     fn a_cache_of_the_newest_segment_tells_that_a_run_without_a_lock_is_over() {
-        // Not sealed: whoever opened the segments would take the run for one that died.
+        // Not sealed: a reader of the segments would take the run for one that died.
         let journal = |files: &[FileName]| {
             let mut storage = MemoryStorage::default();
             for number in 1..=2 {

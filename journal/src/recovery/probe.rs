@@ -36,7 +36,7 @@ struct Here {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sight {
     pub(crate) lock: LockSight,
-    /// Something says who the owner is.
+    /// Something names the owner.
     pub(crate) has_owner: bool,
     /// The owner said that it let go of the run.
     pub(crate) is_released: bool,
@@ -168,7 +168,7 @@ impl Sight {
         let is_gone = self.process == Some(ProcessState::Gone);
         match self.lock {
             LockSight::Unusable => Liveness::Unknown,
-            // Nobody appends any more; who holds it was forked and knows nothing of it.
+            // The writer is gone; the holder was forked and knows nothing of it.
             LockSight::Held if is_gone || self.is_released => Liveness::Orphaned,
             LockSight::Held => Liveness::Live,
             _ if self.is_released || is_gone => Liveness::Dead,
@@ -189,7 +189,7 @@ fn has_own_locks(file_system: u64) -> bool {
     !REMOTE.contains(&file_system)
 }
 
-/// Who writes the run.
+/// The run's writer.
 pub(super) fn owner_of(open: &RunOpen<'_>) -> Owner {
     Owner {
         pid: open.pid,

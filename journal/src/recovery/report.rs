@@ -179,7 +179,7 @@ pub enum RunState {
     Closed,
     /// It ended without being closed.
     Crashed,
-    /// Nobody can tell from here whether it is still there.
+    /// It cannot be told from here whether it is still there.
     Unknown,
     /// Only a later version of the library reads it.
     Unsupported,

@@ -309,7 +309,7 @@ impl RunSurvey {
         if is_due && highest >= due.seq {
             self.miss_segment(due, Some(highest));
         } else if due.is_promised && (self.witness.is_unlocked || !self.liveness.may_be_alive()) {
-            // Whoever recovered the run saw it, and that there was nothing in it.
+            // The recovery of the run saw it, and that there was nothing in it.
             let saw = |r: &Recovered| r.end.0 >= due.segment.0 && r.last_seq < due.seq;
             if !self.witness.recovered.iter().any(saw) {
                 self.miss_segment(due, None);

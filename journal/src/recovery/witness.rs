@@ -28,7 +28,7 @@ pub(crate) struct Witness {
     pub(crate) in_band: u64,
     /// The highest one that files beside its segments prove durable, 0 for none.
     pub(crate) beside: u64,
-    /// It has no `.run` file: it is over, or somebody removed that.
+    /// It has no `.run` file: it is over, or that was removed.
     pub(crate) is_unlocked: bool,
     /// What later runs found when they recovered it.
     pub(crate) recovered: Vec<Recovered>,

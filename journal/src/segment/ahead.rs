@@ -24,10 +24,10 @@ pub(super) struct Piece {
 }
 
 /// A thread that reads pieces of a segment and verifies their frames. What it cannot make
-/// anything of ends its work, and is left to whoever asks for the frame.
+/// anything of ends its work, and is left to the caller that asks for the frame.
 #[derive(Debug)]
 pub(super) struct Ahead {
-    /// `None` when it is to end. Only its owner uses it, so nobody ever waits for the lock.
+    /// `None` when it is to end. Only its owner uses it, so no thread ever waits for the lock.
     pieces: Mutex<Option<Receiver<Piece>>>,
     used: SyncSender<Bytes>,
     /// One that was taken and is not wanted yet.
@@ -83,7 +83,7 @@ impl Ahead {
         None
     }
 
-    /// Gives back what a piece was in: memory that nobody else uses is filled again.
+    /// Gives back what a piece was in: memory without another user is filled again.
     pub(super) fn give_back(&self, bytes: Bytes) {
         // Where there is enough of it, the rest goes.
         let _ = self.used.try_send(bytes);
@@ -98,7 +98,7 @@ impl Ahead {
 
 impl Drop for Ahead {
     fn drop(&mut self) {
-        // The thread ends when there is nobody to give anything to.
+        // The thread ends when there is no receiver to give anything to.
         let pieces = self.pieces.get_mut();
         *pieces.unwrap_or_else(PoisonError::into_inner) = None;
         if let Some(thread) = self.thread.take() {

@@ -27,7 +27,7 @@ fn frames_read_ahead_are_those_that_are_there() {
     }
 }
 
-/// Frames may have changed since somebody verified them.
+/// Frames may have changed since they were verified.
 #[test]
 fn a_frame_that_changed_is_an_error_and_the_others_come() {
     let (mut file, places) = segment(&mut Random(2));
@@ -55,7 +55,7 @@ fn who_reads_ahead_ends_when_nobody_asks_any_more() {
     drop(reader);
 }
 
-/// Whoever keeps a short payload must not keep the memory of a long one before it.
+/// A caller that keeps a short payload must not keep the memory of a long one before it.
 #[test]
 fn memory_is_used_again_where_it_is_about_as_much() {
     let used = || Bytes::from(vec![7; 1 << 20]);

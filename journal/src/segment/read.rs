@@ -159,8 +159,8 @@ impl FrameReader {
     }
 }
 
-/// As many bytes, in the same memory if nobody else uses that: what was in it is not cleared. Much
-/// more memory than that is let go, for whoever keeps a payload keeps all of it.
+/// As many bytes, in the same memory if it has no other user: what was in it is not cleared. Much
+/// more memory than that is let go, for a kept payload keeps all of it.
 pub(super) fn reusable(used: Bytes, len: usize) -> BytesMut {
     let memory = used.try_into_mut().ok();
     let memory = memory.filter(|memory| memory.capacity() / 2 <= len);

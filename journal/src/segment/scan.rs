@@ -24,7 +24,7 @@ pub(crate) struct ScanInput {
     pub(crate) told_len: u64,
     /// Frames end here at the latest; what is behind is none.
     pub(crate) frames_max: u64,
-    /// Somebody may be writing: look twice at a place before believing that it is bad.
+    /// It may be being written: look twice at a place before believing that it is bad.
     pub(crate) is_moving: bool,
     pub(crate) portion: Portion,
 }
@@ -161,7 +161,7 @@ impl Scanner<'_> {
         let Ok(mut rest) = self.window.at(due.offset, want) else {
             return due;
         };
-        // The window holds zeros past the end of the file where somebody asked for them.
+        // The window holds zeros past the end of the file where they were asked for.
         rest = rest.get(..len.min(rest.len())).unwrap_or(rest);
         let shows_all = self.input.portion.shows_all;
         let how = (&self.begun, shows_all);

@@ -15,7 +15,7 @@ pub(crate) struct Scanned {
     pub(crate) base: Option<u32>,
     /// Everything between the islands and behind the last one, in order.
     pub(crate) stretches: Vec<Stretch>,
-    /// Parts of stretches nobody looked at.
+    /// Parts of stretches that were not looked at.
     pub(crate) unread: Vec<Unread>,
     /// Parts of stretches that hold valid frames, which others behind them contradict.
     pub(crate) contested: Vec<Contested>,
@@ -69,7 +69,7 @@ pub(crate) struct Contested {
     pub(crate) last: u32,
 }
 
-/// Bytes nobody looked at.
+/// Bytes that were not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unread {
     pub(crate) offset: u64,

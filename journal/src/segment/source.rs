@@ -8,7 +8,7 @@ use crate::storage::StorageFile;
 pub(super) struct Source<'a> {
     pub(super) file: &'a dyn StorageFile,
     pub(super) len: u64,
-    /// What cannot be read, as far as somebody asked for it; in order.
+    /// What cannot be read, as far as it was asked for; in order.
     unreadable: Vec<Unreadable>,
     first_error: Option<io::Error>,
     tried: Vec<u8>,

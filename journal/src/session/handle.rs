@@ -83,7 +83,7 @@ impl Session {
         SpanBuilder::new(Arc::clone(&self.shared), None, name.into())
     }
 
-    /// The span of that id, whoever started it. Dropping this handle does not end it.
+    /// The span of that id, wherever it was started. Dropping this handle does not end it.
     #[must_use]
     pub fn span_by_id(&self, id: impl Into<String>) -> Span {
         Span::bound(Arc::clone(&self.shared), id.into())

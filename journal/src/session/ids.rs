@@ -1,4 +1,4 @@
-//! Ids nobody was asked for.
+//! Ids that the caller was not asked for.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

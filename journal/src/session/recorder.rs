@@ -97,7 +97,7 @@ impl Recorder {
     }
 
     /// Records an event of a handle that is being dropped. A journal that is closed by then is no
-    /// error: nobody asked for this record.
+    /// error: the caller did not ask for this record.
     pub(super) fn write_in_drop<'e>(&self, session: &'e SessionId, event: &mut Event<'e>) {
         match self.record(Some(session), event, None) {
             Ok(_) | Err(Error::Closed | Error::Forked | Error::Disabled { .. }) => {}

@@ -24,10 +24,10 @@ pub(crate) trait Sink: fmt::Debug + Send + Sync {
     /// Counts a record of this session that was refused before it had a payload.
     fn note_refused(&self, session: Option<&str>, code: &'static str);
 
-    /// Tells the error hook of an error nobody else is told of.
+    /// Tells the error hook of an error that no caller is told of.
     fn report(&self, error: &Error);
 
-    /// A number nobody can guess.
+    /// A number that cannot be guessed.
     fn random(&self) -> u64;
 }
 

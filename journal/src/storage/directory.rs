@@ -21,7 +21,7 @@ pub(super) struct Directory {
     dir: File,
     /// The file system does not sync directories.
     is_unsynced: AtomicBool,
-    /// Nobody can tell by the link count whether it is still there: it is always 0.
+    /// It cannot be told by the link count whether it is still there: it is always 0.
     is_uncounted: bool,
 }
 
@@ -108,7 +108,7 @@ impl Directory {
                 Ok(facts) => entries.push(entry(name, &facts)),
                 // The name vanished meanwhile.
                 Err(Errno::NOENT) => {}
-                // Whoever opens it is told why it cannot be looked at; that hides no other.
+                // The caller that opens it is told why it cannot be looked at; that hides no other.
                 Err(_) => entries.push(Entry {
                     name: name.to_string_lossy().into_owned(),
                     len: 0,
@@ -185,7 +185,7 @@ impl Directory {
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
             renamed => return Ok(renamed?),
         }
-        // Whoever takes the name between these two calls loses it, as happens to nobody: the names
+        // A file that takes the name between these two calls is lost, as never happens: the names
         // that are asked for here are one process's own.
         match self.identity_of(to) {
             Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
@@ -265,7 +265,7 @@ impl Directory {
 
 /// Looks at a file for what does not change with each write.
 ///
-/// Its times are not asked for: a file whose times somebody has seen gets finer ones at its next
+/// Its times are not asked for: a file whose times were looked at gets finer ones at its next
 /// write, so that the sync behind that writes the inode, too, which takes half as long again:
 /// <https://docs.kernel.org/filesystems/multigrain-ts.html>.
 pub(super) fn look(dir: impl AsFd, name: &str, flags: AtFlags) -> io::Result<Statx> {

@@ -1,7 +1,7 @@
 //! The longest a file of this process may be.
 //!
-//! Whoever goes beyond it gets a signal that ends the program, unless the program has taken care
-//! of it: <https://man7.org/linux/man-pages/man2/getrlimit.2.html>. So nothing goes beyond it.
+//! A thread that goes beyond it gets a signal that ends the program, unless the program has taken
+//! care of it: <https://man7.org/linux/man-pages/man2/getrlimit.2.html>. So nothing goes beyond it.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,7 +1,7 @@
 //! Files mapped into memory: the one place with unsafe code.
 //!
 //! A mapping is only ever touched through atomic words, so that no use of it, however threads
-//! meet in it, is undefined; what the words mean is the business of those who reserve them.
+//! meet in it, is undefined; what the words mean is the business of the threads that reserve them.
 #![expect(
     unsafe_code,
     reason = "mapping a file and touching the mapping need it"
@@ -34,7 +34,7 @@ struct Range {
 /// The first bytes of a file, mapped shared and writable.
 #[derive(Debug)]
 pub(super) struct MappedFile {
-    /// Kept even when the file is not mapped any more: who comes too late meets memory there.
+    /// Kept even when the file is not mapped any more: a late thread meets memory there.
     range: Arc<Range>,
     /// Bytes mapped: a multiple of the page size, 0 after the file was let go.
     len: AtomicU64,
@@ -211,7 +211,7 @@ impl Region for MappedFile {
         if let Some([commit, other, rest @ ..]) = found {
             other.store(second.to_le(), Ordering::Relaxed);
             commit.store(begun.to_le(), Ordering::Release);
-            // Whoever kills the process between two stores finds those before done: so the
+            // A kill of the process between two stores finds those before it done: so the
             // compiler must leave them in this order.
             compiler_fence(Ordering::SeqCst);
             fill(rest, bytes);
@@ -243,7 +243,7 @@ impl Region for MappedFile {
     fn release(&self, from: u64, to: u64) {
         let from = from / PAGE_LEN * PAGE_LEN;
         let whole = to.min(self.len()) / PAGE_LEN * PAGE_LEN;
-        // Somebody may store into the last page: a long sync gets to it only after they have left.
+        // A thread may store into the last page: a long sync gets to it only after they have left.
         let to = match whole.saturating_sub(from) {
             0..SHORT_SYNC => to.next_multiple_of(PAGE_LEN).min(self.len()),
             _ => whole,
@@ -276,7 +276,7 @@ impl Region for MappedFile {
         let place: *mut c_void = self.range.base.as_ptr().cast();
         let access = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: the range is ours, and the file in it is replaced by empty memory in one step:
-        // whoever still has words of it has memory.
+        // a thread that still has words of it has memory.
         let replaced = unsafe { mmap_anonymous(place, size, access, NOTHING | MapFlags::FIXED) };
         // Else the file stays mapped until the range is dropped.
         if replaced.is_ok() {
@@ -358,7 +358,7 @@ const NOTHING: MapFlags = MapFlags::PRIVATE.union(MapFlags::NORESERVE);
 const WORD_LEN: u64 = 8;
 /// Offsets are rounded to this; a multiple of it is a multiple of every smaller page size too.
 const PAGE_LEN: u64 = 4096;
-/// What those who wait for a sync together have written.
+/// What the callers of one sync have written.
 const SHORT_SYNC: u64 = 8 * PAGE_LEN;
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub trait Storage: fmt::Debug + Send + Sync {
     }
 
     /// Opens a file as [`open`](Storage::open) does, and for writing: some file systems lock a file
-    /// exclusively only for who may write it.
+    /// exclusively only for a process that may write it.
     fn open_to_lock(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
         self.open(name)
     }
@@ -108,10 +108,10 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// The wall clock and the time since boot, read together.
     fn clocks(&self) -> ClockReading;
 
-    /// A number nobody can guess.
+    /// A number that cannot be guessed.
     fn random(&self) -> u64;
 
-    /// Who this process is.
+    /// This process, as others may know it.
     fn process(&self) -> ProcessFacts;
 
     /// What became of a process of this boot and pid namespace.
@@ -194,17 +194,18 @@ pub trait StorageFile: fmt::Debug + Send + Sync {
 
 /// Bytes of a file that are written through memory: what is stored survives the process at once.
 ///
-/// Offsets are multiples of 8. Who stores where is agreed on elsewhere; stores of several threads
-/// to one place leave one of them there.
+/// Offsets are multiples of 8. Which thread stores where is agreed on elsewhere; stores of several
+/// threads to one place leave one of them there.
 pub trait Region: fmt::Debug + Send + Sync {
     /// Copies `bytes` to `offset`, with zeros up to the next multiple of 8.
     fn copy(&self, offset: u64, bytes: &[u8]);
 
-    /// Stores a word, little-endian; who sees it sees everything this thread copied before.
+    /// Stores a word, little-endian; a thread that sees it sees everything this thread copied
+    /// before.
     fn commit(&self, offset: u64, word: u64);
 
     /// Copies `bytes` behind two words at `offset`, which are stored before them; then stores the
-    /// third word instead of the first one: who sees it sees the rest.
+    /// third word instead of the first one: a thread that sees it sees the rest.
     fn put(&self, offset: u64, [begun, second, first]: [u64; 3], bytes: &[u8]) {
         self.commit(offset + 8, second);
         self.commit(offset, begun);
@@ -225,14 +226,15 @@ pub trait Region: fmt::Debug + Send + Sync {
         }
     }
 
-    /// Says that `from..to` is about to be synced and that nobody stores into it any more, so that
-    /// the pages there need not be guarded one by one meanwhile. Who stores behind `to`, into the
-    /// last of them, may take a little longer, as after a sync. Only speed depends on it.
+    /// Says that `from..to` is about to be synced and that no thread stores into it any more, so
+    /// that the pages there need not be guarded one by one meanwhile. A thread that stores behind
+    /// `to`, into the last of them, may take a little longer, as after a sync. Only speed depends
+    /// on it.
     fn release(&self, from: u64, to: u64) {
         let _ = (from, to);
     }
 
-    /// Lets go of the file, which nobody stores into or reads through this region any more: what
+    /// Lets go of the file, which no thread stores into or reads through this region any more: what
     /// is stored nevertheless goes nowhere.
     fn retire(&self) {}
 
@@ -306,7 +308,7 @@ pub enum Lock {
 pub enum LockOutcome {
     /// The lock is held now.
     Held,
-    /// Somebody else holds a lock that excludes it.
+    /// Another process holds a lock that excludes it.
     Contended,
     /// Locks do not work here.
     Unsupported,
@@ -371,7 +373,7 @@ pub struct ClockReading {
     pub boot_nanoseconds: u64,
 }
 
-/// Who a process is.
+/// What tells a process from others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProcessFacts {
     /// Its number.

@@ -1,4 +1,4 @@
-//! Who and where this process is, as far as the system tells.
+//! Which and where this process is, as far as the system tells.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -7,7 +7,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use super::{ProcessFacts, ProcessState};
 use crate::format::Owner;
 
-/// Who this process is; what cannot be found out is left empty.
+/// What tells this process from others; what cannot be found out is left empty.
 pub(super) fn facts() -> ProcessFacts {
     ProcessFacts {
         pid: std::process::id(),
@@ -31,7 +31,7 @@ pub(super) fn state(owner: &Owner) -> ProcessState {
     };
     match pidfd_open(pid, PidfdFlags::empty()) {
         Err(Errno::SRCH) => return ProcessState::Gone,
-        // It has ended, but nobody took note of it yet.
+        // It has ended, but its parent has not taken note of it yet.
         Ok(process) if has_ended(&process) => return ProcessState::Gone,
         Ok(_) => {}
         Err(_) if started(owner.pid).is_none() => return ProcessState::Unknown,
@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(state(&owner(0, 1)), ProcessState::Unknown);
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let its = owner(child.id(), started(child.id()).unwrap_or(0));
-        // Nobody takes note of its end before it is waited for.
+        // Its end is not taken note of before it is waited for.
         let process = Pid::from_child(&child);
         rustix::process::waitid(
             rustix::process::WaitId::Pid(process),

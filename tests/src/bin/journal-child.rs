@@ -109,7 +109,7 @@ fn follow(journal: &Journal) {
 fn answer(line: &str) {
     let line = format!("{line}\n");
     let sent = rustix::io::write(io::stdout(), line.as_bytes());
-    // Without a parent there is nobody to work for.
+    // Without a parent there is nothing to work for.
     if sent != Ok(line.len()) {
         std::process::exit(3);
     }

@@ -59,11 +59,11 @@ fn main() -> ExitCode {
 }
 
 fn say(words: &str) {
-    // Whoever started this hears it, or has ended.
+    // The test that started this hears it, or has ended.
     let _ = writeln!(std::io::stdout(), "{words}");
 }
 
-/// The control: who writes beyond the limit is ended by the signal.
+/// The control: a process that writes beyond the limit is ended by the signal.
 fn go_beyond(dir: &Path) -> ExitCode {
     set(Resource::Fsize, Some(1000));
     let written = fs::write(dir.join("file"), vec![1; 2000]);
@@ -211,7 +211,7 @@ impl Scene {
         journal.sync().expect("a sync");
     }
 
-    /// Every record is there that somebody was told of, and none that was refused.
+    /// Every record is there that was acknowledged, and none that was refused.
     fn check(&self) {
         let plain = Plain::read(&self.dir);
         let report = compare(&self.dir, &plain).expect("both readers agree");

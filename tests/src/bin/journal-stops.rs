@@ -29,7 +29,7 @@ fn main() -> ExitCode {
 }
 
 fn say(words: &str) {
-    // Whoever started this hears it, or has ended.
+    // The test that started this hears it, or has ended.
     let _ = writeln!(std::io::stdout(), "{words}");
 }
 
@@ -73,8 +73,8 @@ fn write(dir: &str, mode: WriteMode) {
     ));
 }
 
-/// Somebody cuts the live segment, which is mapped: a store may end the process, which is assumed
-/// not to happen, but nobody waits for ever.
+/// Another program cuts the live segment, which is mapped: a store may end the process, which is
+/// assumed not to happen, but no thread waits for ever.
 fn cut(dir: &Path) {
     let options = Journal::options().write_mode(WriteMode::Mapped);
     let journal = options.open(dir).expect("a journal");

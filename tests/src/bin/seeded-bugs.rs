@@ -27,7 +27,7 @@ fn main() {
             let begun = Instant::now();
             let ending = suites.run(suite, tests, hunt.map(|hunt| hunt.bug));
             let seconds = begun.elapsed().as_secs_f64();
-            // Who never comes to an end has noticed, too.
+            // A suite that never ends has noticed, too.
             let (bug, due): (_, &[Ending]) = match hunt {
                 Some(hunt) => (hunt.bug, &[Ending::Red, Ending::Hung]),
                 None => ("no bug", &[Ending::Green]),

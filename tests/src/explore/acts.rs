@@ -36,15 +36,15 @@ pub enum Act {
     Kill,
     /// Ends all programs; what is left of the disk is the disk of what follows.
     PowerLoss(Style),
-    /// Somebody reads while the programs are alive.
+    /// The journal is read while the programs are alive.
     Read,
     /// Calls fail from now on.
     Fail(Faults),
-    /// Somebody else does something to the journal's directory.
+    /// Another program does something to the journal's directory.
     Meddle(Meddling),
 }
 
-/// What somebody else does.
+/// What another program does.
 #[derive(Clone, Copy, Debug)]
 pub enum Meddling {
     /// The directory is moved away and another one takes its place.

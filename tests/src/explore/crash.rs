@@ -168,7 +168,7 @@ impl Explorer {
 
     /// Stops everything here, in a few ways, and checks what is found.
     pub(super) fn crash(self: &Arc<Explorer>, disk: &SimDisk) {
-        // Nobody ever finds what is in a directory that is gone.
+        // No reader ever finds what is in a directory that is gone.
         let is_passed_over = self.is_quiet.load(Ordering::Relaxed) || disk.is_removed();
         if is_passed_over || self.has_failed() {
             return;

@@ -1,4 +1,4 @@
-//! What somebody else does to the journal's directory and files, and what may be said then.
+//! What another program does to the journal's directory and files, and what may be said then.
 
 use trace_journal::RunId;
 

@@ -138,7 +138,7 @@ impl<'e> Workload<'e> {
         }
     }
 
-    /// The same, or somebody has taken segments from the run.
+    /// The same, or segments were taken from the run.
     fn explained_of(&self, run: RunId, what: &str, error: &dyn fmt::Display) -> Result<(), String> {
         let oracle = self.explorer.oracle();
         match oracle.runs.get(&run).is_some_and(|t| t.is_meddled) {

@@ -163,8 +163,8 @@ impl Found {
         (lists, digests, rows)
     }
 
-    /// A digest that says what comes to mind: sums up to the largest, spans that nobody wrote, and
-    /// some of the session's own records, which are not always whole.
+    /// A digest that says what comes to mind: sums up to the largest, spans that were never
+    /// written, and some of the session's own records, which are not always whole.
     pub(super) fn digest(&self, session: u32, input: &mut Cursor<'_>) -> Vec<u8> {
         // No times; whether there is work.
         let mut digest = vec![0, 0, input.byte() % 2];

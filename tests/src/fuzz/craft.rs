@@ -68,7 +68,7 @@ fn put_file(memory: &Memory, input: &mut Cursor<'_>) {
     }
 }
 
-/// A name that is nobody's, or somebody else's.
+/// A name that no run has, or that another one has.
 fn change_name(name: &mut String, input: &mut Cursor<'_>) {
     let at = usize::from(input.byte()) % (name.len() + 1);
     match input.below(4) {

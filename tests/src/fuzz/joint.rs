@@ -74,7 +74,7 @@ fn covered(file_len: u64, found: &Found, input: &mut Cursor<'_>) -> Vec<u8> {
     [numbers.concat(), found.own.concat()].concat()
 }
 
-/// The row of a session, its digest, and hashes of spans that nobody wrote.
+/// The row of a session, its digest, and hashes of spans that were never written.
 fn row(index: u32, segments: &[Found], input: &mut Cursor<'_>) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
     let places = (0u64..).zip(segments).flat_map(|(behind, found)| {
         let places = found.sessions.get(&index).into_iter().flatten();
@@ -141,7 +141,7 @@ mod tests {
         memory.put(&FileName::Joint(run, first, last).to_string(), cache);
         let (rows, report) = list_storage(memory.storage()).unwrap();
         assert_eq!(rows.len(), expected.len());
-        // Who reads a segment verifies it.
+        // A reader of a segment verifies it.
         assert!(report.segments.iter().all(|segment| !segment.verified));
     }
 }

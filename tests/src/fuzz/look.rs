@@ -64,7 +64,7 @@ pub(super) fn look(memory: &Memory) -> Seen {
     seen
 }
 
-/// Lists the sessions: with caches, which may tell anything if somebody forged them, and without.
+/// Lists the sessions: with caches, which may tell anything if they were forged, and without.
 ///
 /// # Panics
 /// If without caches the list tells anything else than the snapshots do.

@@ -191,14 +191,14 @@ impl World {
         self.go_on_with(after);
     }
 
-    /// The writers of the dead processes are dropped on a directory nobody looks at any more.
+    /// The writers of the dead processes are dropped on a directory that is not looked at any more.
     fn go_on_with(&mut self, after: Memory) {
         self.memory = after;
         self.writers = [None, None];
         self.check();
     }
 
-    /// Bytes of a file change while nobody has it open.
+    /// Bytes of a file change while no process has it open.
     fn damage(&mut self, input: &mut Cursor<'_>) {
         self.kill();
         let names: Vec<String> = self.memory.files().into_keys().collect();

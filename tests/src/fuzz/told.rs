@@ -1,4 +1,4 @@
-//! Whether somebody reads what the library writes: of each kind of its own records there are two
+//! Whether anything reads what the library writes: of each kind of its own records there are two
 //! journals that differ only in what one such record says, and something is told otherwise.
 
 use std::collections::BTreeSet;
@@ -106,7 +106,7 @@ const ROWS: &[Row] = &[
     },
 ];
 
-/// What nobody can read changes nothing that is told.
+/// What cannot be read changes nothing that is told.
 const UNKNOWN: Row = Row {
     kind: 97,
     make: |is_first| vec![with(97, &[u8::from(is_first); 8])],

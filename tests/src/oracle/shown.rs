@@ -9,7 +9,7 @@ use crate::compare;
 use crate::plain::{Plain, PlainSegment};
 use crate::simdisk::{Image, Process, SimDisk};
 
-/// What a disk shows, whoever wrote it and whatever was promised.
+/// What a disk shows, whatever wrote it and whatever was promised.
 #[derive(Clone, Debug)]
 pub struct Shown {
     /// Every intact record.

@@ -1,4 +1,4 @@
-//! Who is to notice which bug.
+//! Which suite is to notice which bug.
 
 /// Bug, promise, suite, tests: every bug of the library, each at least once.
 pub(super) const TABLE: &str = "

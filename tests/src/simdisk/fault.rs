@@ -127,7 +127,7 @@ impl Faults {
             fault,
             skip: random.below(1 << bits),
             times: match fault {
-                // Who is interrupted for ever never ends.
+                // A call that is interrupted for ever never ends.
                 Some(Fault::Interrupted) => 1 + random.below(8),
                 _ if is_for_good => u64::MAX,
                 _ => 1,
@@ -154,7 +154,7 @@ impl Faults {
     }
 }
 
-/// A way in which the disk, or who drives it, does not do what it says.
+/// A way in which the disk, or its driver, does not do what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
     /// A sync does nothing and says it did.

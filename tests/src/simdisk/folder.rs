@@ -1,4 +1,4 @@
-//! Directories of the disk, and what somebody else does to them and their files.
+//! Directories of the disk, and what other programs do to them and their files.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -87,7 +87,7 @@ impl State {
     }
 }
 
-/// What somebody does to a file of the directory that this disk shows.
+/// What another program does to a file of the directory that this disk shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
     /// It is removed.
@@ -115,7 +115,7 @@ impl SimDisk {
     }
 
     /// The directory is moved away and another one takes its place, to which its path leads from
-    /// now on; gives that. Who has it open goes on in it.
+    /// now on; gives that. A process that has it open goes on in it.
     #[must_use]
     pub fn replace_directory(&self) -> SimDisk {
         let mut state = self.lock();
@@ -144,7 +144,7 @@ impl SimDisk {
         folder.is_none_or(|folder| folder.is_removed)
     }
 
-    /// Somebody does something to a file.
+    /// Another program does something to a file.
     pub fn meddle(&self, name: &str, deed: Deed) {
         let mut state = self.lock();
         let Some(id) = state.names(self.folder).get(name).copied() else {

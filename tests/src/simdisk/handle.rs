@@ -59,8 +59,8 @@ impl Process {
     }
 
     /// Before the store into a mapping that comes after so many others, something else is to be
-    /// done once, as by another thread: never if any other call comes before it, because who
-    /// makes one may hold a lock.
+    /// done once, as by another thread: never if any other call comes before it, because the
+    /// process that makes one may hold a lock.
     pub fn meanwhile(&self, stores: u64, what: impl FnOnce() + Send + 'static) {
         let what = Box::new(what);
         *self.lock_meanwhile() = Some(Meanwhile { stores, what });

@@ -52,7 +52,7 @@ struct State {
     folders: Vec<Folder>,
     /// Where the journal's path leads to now.
     here: usize,
-    /// Files locked by whom: file, handle, alone.
+    /// Which handle locked which file: file, handle, alone.
     locks: Vec<(FileId, u64, bool)>,
     programs: Programs,
     next_id: u64,
@@ -179,7 +179,7 @@ impl SimDisk {
                 true => Arc::clone(file),
                 false => Arc::new(file.after_power_loss(&mut random, style)),
             };
-            // Nobody can reach a file without a name any more.
+            // Nothing can reach a file without a name any more.
             if is_named(id) {
                 files.insert(*id, lost);
             }

@@ -173,7 +173,7 @@ pub(super) fn identity(inode: FileId) -> FileIdentity {
     FileIdentity { device: 0, inode }
 }
 
-/// What NFS says to who asks for a lock and may not write the file.
+/// What NFS says when a lock is asked for by a process that may not write the file.
 const EBADF: i32 = 9;
 
 /// How many bytes a call does of those it is asked for.

@@ -1,4 +1,4 @@
-//! Who uses a simulated disk: programs, the processes they fork, and what locks tell of them.
+//! The users of a simulated disk: programs, the processes they fork, and what locks tell of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub enum Locks {
     None,
     /// Those of another machine are not seen, and all that is asked for is given.
     Blind,
-    /// On NFS: only who may write a file locks it alone.
+    /// On NFS: only a process that may write a file locks it alone.
     Nfs,
 }
 
@@ -175,7 +175,7 @@ impl State {
         self.locks.retain(|held| held.1 != handle);
     }
 
-    /// Whether somebody has the file locked alone, for who watches.
+    /// Whether a process has the file locked alone, for a watcher.
     pub(super) fn outcome(&self, file: FileId, handle: u64, is_alone: bool) -> LockOutcome {
         let mut others = self.locks.iter();
         let is_contended =

@@ -97,7 +97,7 @@ fn objections(area: &str, name: &str, is_gone: bool) -> impl Iterator<Item = Str
     words.chain(is_gone.then(|| "another name has replaced it".to_owned()))
 }
 
-/// One finding for each file whose comments speak of nobody in particular.
+/// One finding for each file whose comments name no thread, caller or process.
 #[must_use]
 pub fn nobody_findings(sources: &[Source]) -> Vec<Finding> {
     let mut findings = BTreeMap::new();

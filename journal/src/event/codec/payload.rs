@@ -72,7 +72,7 @@ impl<'v> Payload<'v> {
         self.number(u64::try_from(count).unwrap_or(u64::MAX));
     }
 
-    /// Bytes whose number is known to who reads them.
+    /// Bytes whose number is known to their reader.
     pub(super) fn array(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
     }

@@ -86,7 +86,7 @@ impl<'a> Unread<'a> {
         !self.trusts_names
     }
 
-    /// Reads something in which nobody asks whether members have the same name.
+    /// Reads something without asking whether members have the same name.
     pub(super) fn without_names<T>(
         &mut self,
         read: impl FnOnce(&mut Unread<'a>) -> Option<T>,

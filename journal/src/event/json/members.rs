@@ -146,7 +146,7 @@ impl<'a> Members<'a> {
         Ok(Some(Timestamp::from_unix_nanoseconds(nanoseconds)))
     }
 
-    /// The members nobody took, in order.
+    /// The members that were not taken, in order.
     pub(super) fn rest(self) -> Map<'a> {
         Map(self.rest.into_iter().flatten().collect())
     }

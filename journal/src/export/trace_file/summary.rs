@@ -96,7 +96,7 @@ impl TokenParts {
     }
 }
 
-/// What went wrong; where nobody gave a reason for a crash, the words viewers know.
+/// What went wrong; where no reason was given for a crash, the words viewers know.
 pub(super) fn error(snapshot: &Snapshot) -> Option<&str> {
     match snapshot.crash_cause() {
         Some(CrashCause::ProcessEnded | CrashCause::Unexplained) => Some(NO_REASON),

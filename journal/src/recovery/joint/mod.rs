@@ -37,7 +37,7 @@ pub(crate) struct JointPlaces {
     /// Where the hashes of each row are among all of them.
     spans: Vec<Range<usize>>,
     section: Section,
-    /// The hashes, once somebody needed them; `None` if they are not there any more.
+    /// The hashes, once they were needed; `None` if they are not there any more.
     hashes: OnceLock<Option<Vec<u8>>>,
 }
 

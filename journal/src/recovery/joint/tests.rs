@@ -181,7 +181,7 @@ fn a_joint_cache_with_any_byte_changed_or_of_another_length_tells_nothing_else()
         let (told, without) = told(&storage);
         assert_eq!(told, expected, "byte {at}, seed {seed}");
         if !without.is_empty() {
-            // Of the hashes, who needs them is told.
+            // Of the hashes, their reader is told.
             let survey = survey(&storage, Scope::All, Depth::Joint).unwrap();
             let places = &survey.runs[0].segments[4].part.places;
             let digest = places.digest(&places.rows[1]).unwrap();
@@ -265,7 +265,7 @@ fn a_joint_cache_of_a_run_whose_sync_failed_is_not_believed() {
     assert_eq!(expected.1, [1, 2, 3, 4]);
     let poisoned = FileName::Poisoned(run(2)).to_string();
     storage.files.insert(poisoned, Vec::new());
-    // Who reads the segments finds the same in them.
+    // A reader of the segments finds the same in them.
     assert_eq!(told(&storage), (expected.0, vec![]));
     let survey = survey(&storage, Scope::All, Depth::Joint).unwrap();
     let mut segments = survey.runs[0].segments.iter();

@@ -58,7 +58,7 @@ pub(super) struct Standing {
     pub(super) ended_at: Option<Timestamp>,
 }
 
-/// What becomes of a span that nobody ended.
+/// What becomes of a span that was not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OpenSpan {
     /// It stays open: its session goes on, or was ended over it.

@@ -8,7 +8,7 @@ use crate::snapshot::note::Note;
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     notes: Vec<(usize, Note)>,
-    /// Nobody is going to read them.
+    /// They are not going to be read.
     is_off: bool,
 }
 

@@ -137,7 +137,7 @@ impl Tally {
         let span = self.span(id, past);
         let is_over = span.state & (STARTED | ENDED) == STARTED | ENDED;
         if !is_over {
-            // Whoever starts it again goes on with it.
+            // A second start goes on with it.
             span.state |= STARTED;
             span.past = past;
             let span = *span;

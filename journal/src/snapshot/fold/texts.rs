@@ -48,7 +48,7 @@ impl Texts {
             stream.branch == place.branch && stream.add(offset, text, place).is_some()
         };
         if !streams.last_mut().is_some_and(fits) {
-            // Another run counts from 0 again, and so does whoever writes over a written part.
+            // Another run counts from 0 again, and so does a writer over a written part.
             let mut stream = Stream {
                 branch: place.branch,
                 last: None,

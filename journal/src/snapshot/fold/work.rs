@@ -19,7 +19,7 @@ impl<'a> Fold<'a> {
         let text = format!("span {} was started again", start.span);
         let draft = &mut self.spans.drafts[number];
         if draft.end.is_none() {
-            // Whoever starts it again goes on with it.
+            // A second start goes on with it.
             draft.describe(start, place);
         }
         self.notes.add(note::DUPLICATE_START, place, text);

@@ -1,4 +1,4 @@
-//! Sessions nobody would write: whatever the records say, the snapshot holds together.
+//! Sessions no program would write: whatever the records say, the snapshot holds together.
 
 use std::collections::HashSet;
 

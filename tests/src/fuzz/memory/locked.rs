@@ -2,7 +2,7 @@
 
 use trace_journal::storage::{Lock, LockOutcome};
 
-/// Who has a file locked.
+/// Which handles have a file locked.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) enum Locked {
     #[default]

@@ -37,7 +37,7 @@ impl Mapping {
         let is_writable = pages.all(|page| contents.writable.contains(&page));
         assert!(is_writable, "a store into a page that may have no space");
         let from = usize::try_from(offset).expect("it is in memory");
-        // A file that was cut takes the process down here; nobody cuts one that is mapped.
+        // A file that was cut takes the process down here; nothing cuts one that is mapped.
         let there = contents.bytes.get_mut(from..).expect("the file was cut");
         let there = there.get_mut(..bytes.len()).expect("the file was cut");
         there.copy_from_slice(bytes);
