@@ -4,7 +4,7 @@
 //! time, and the same workloads on an honest disk must not be. The bugs of the library itself are
 //! tried by the program `seeded-bugs`; here is checked that none is left out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::Instant;
 
@@ -14,6 +14,7 @@ use journal_tests::rigs;
 use journal_tests::seeded::{UNIT_TESTS, hunts};
 use journal_tests::simdisk::Bug;
 use journal_tests::source::root;
+use journal_tests::tidy::{promises, suites_of_promises};
 use trace_journal::WriteMode;
 
 /// Workloads after which a bug counts as not noticed.
@@ -85,16 +86,12 @@ fn every_bug_and_every_promise_has_its_suite() {
     let hunted: BTreeSet<&str> = hunts.iter().map(|hunt| hunt.bug).collect();
     assert_eq!(bugs, hunted);
     let guarantees = read("journal/GUARANTEES.md");
-    let mut suites_of = BTreeMap::new();
-    for section in guarantees.split("\n## ").skip(1) {
-        let promise = section.lines().next().unwrap_or_default();
-        let suites = section.lines().find_map(|l| l.strip_prefix("Suites: "));
-        suites_of.insert(promise, suites.unwrap_or_default());
-    }
+    let contributing = read("CONTRIBUTING.md");
+    let suites_of = suites_of_promises(&contributing);
     let broken: BTreeSet<&str> = hunts.iter().map(|hunt| hunt.promise).collect();
-    assert_eq!(suites_of.keys().copied().collect::<BTreeSet<_>>(), broken);
+    assert_eq!(promises(&guarantees).collect::<BTreeSet<_>>(), broken);
     for hunt in hunts.iter().filter(|hunt| hunt.suite != UNIT_TESTS) {
-        let mut suites = suites_of[hunt.promise].split(", ");
-        assert!(suites.any(|suite| suite == hunt.suite), "{hunt:?}");
+        let suites = &suites_of[hunt.promise];
+        assert!(suites.contains(&hunt.suite), "{hunt:?}");
     }
 }

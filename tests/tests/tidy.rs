@@ -7,7 +7,7 @@ use std::fs;
 
 use journal_tests::source::{Source, is_word, root, sources};
 use journal_tests::tidy::graph::module_path;
-use journal_tests::tidy::{area, differences, findings};
+use journal_tests::tidy::{area, differences, findings, promises, suites_of_promises};
 use journal_tests::words::{is_foreign, never_in_identifier, never_in_text};
 
 const LINE_COUNT_MAX: usize = 400;
@@ -99,6 +99,7 @@ fn every_promise_has_its_suites() {
     });
     report(promise_findings(
         &read("journal/GUARANTEES.md"),
+        &read("CONTRIBUTING.md"),
         &suites.collect(),
     ));
 }
@@ -415,25 +416,24 @@ fn dead_files(sources: &[Source], crate_root: &str) -> Vec<Finding> {
         .collect()
 }
 
-/// Every promise names suites, every suite exists and names the promise in its first line.
+/// Every promise has suites, every suite exists and names the promise in its first line.
 ///
 /// `suites` are the first lines of `tests/tests`, by the name of the suite.
-fn promise_findings(guarantees: &str, suites: &BTreeMap<String, String>) -> Vec<Finding> {
+fn promise_findings(
+    guarantees: &str,
+    contributing: &str,
+    suites: &BTreeMap<String, String>,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut promises = BTreeSet::new();
-    for section in guarantees.split("\n## ").skip(1) {
-        let section = section.split("\n# ").next().unwrap_or_default();
-        let promise = section.lines().next().unwrap_or_default();
-        promises.insert(promise.to_owned());
-        let named = section
-            .lines()
-            .find_map(|line| line.strip_prefix("Suites: "));
-        let Some(named) = named else {
-            findings.push(format!("promise {promise} names no suite"));
+    let suites_of = suites_of_promises(contributing);
+    let promises: BTreeSet<&str> = promises(guarantees).collect();
+    for promise in &promises {
+        let Some(named) = suites_of.get(promise) else {
+            findings.push(format!("promise {promise} has no suites"));
             continue;
         };
-        for suite in named.split(", ") {
-            match suites.get(suite) {
+        for suite in named {
+            match suites.get(*suite) {
                 None => findings.push(format!("promise {promise}: no suite {suite}")),
                 Some(first_line) if names_promise(first_line, promise) => {}
                 Some(_) => findings.push(format!("suite {suite} does not name {promise} first")),
@@ -608,22 +608,14 @@ fn control_bytes() {
 #[test]
 fn control_promises() {
     let suites = |first_line: &str| BTreeMap::from([("kill".to_owned(), first_line.to_owned())]);
-    let count = |text, first_line| promise_findings(text, &suites(first_line)).len();
-    let good = "# P\n\n## killed\n\nIt stays.\n\nSuites: kill\n\n# Assumed\n";
+    let guarantees = "# P\n\n## killed\n\nIt stays.\n\n# Assumed\n";
+    let count = |table, first_line| promise_findings(guarantees, table, &suites(first_line)).len();
+    let good = "| promise | suites |\n|---|---|\n| killed | kill |\n";
     assert_eq!(count(good, "//! Promises: killed."), 0);
     assert_eq!(count(good, "//! Kills."), 1);
     assert_eq!(count(good, "//! Promises: killed, clock."), 1);
-    assert_eq!(
-        count("# P\n\n## killed\n\nIt stays.\n", "//! Promises: killed."),
-        1
-    );
-    assert_eq!(
-        count(
-            "# P\n\n## killed\n\nSuites: none\n",
-            "//! Promises: killed."
-        ),
-        1
-    );
+    assert_eq!(count("", "//! Promises: killed."), 1);
+    assert_eq!(count("| killed | none |\n", "//! Promises: killed."), 1);
 }
 
 #[test]

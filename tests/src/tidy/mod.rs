@@ -4,8 +4,10 @@ pub mod circles;
 mod finding;
 pub mod graph;
 pub mod names;
+mod promises;
 
 pub use finding::{Finding, area};
+pub use promises::{promises, suites_of_promises};
 
 use std::collections::BTreeMap;
 
