@@ -49,8 +49,6 @@ bugs! {
     SyncNotConfirmed,
     /// Nothing is synced unless a caller waits for it.
     IntervalForgotten,
-    /// What is appended while the syncer stays awake counts as appended when it looks again.
-    AwakeUnwatched,
     /// A sync that failed is tried again, and believed.
     SyncTriedAgain,
     /// A failed sync leaves no `.poisoned` file.

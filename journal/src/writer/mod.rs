@@ -7,7 +7,6 @@ mod error_log;
 mod failover;
 mod lock_file;
 mod open;
-mod patience;
 mod run;
 mod segment;
 mod status;

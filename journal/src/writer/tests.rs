@@ -9,7 +9,6 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-use super::patience::Experience;
 use super::run::lock;
 use super::{ErrorHook, ErrorLog, OpenRun, RunWriter, WhenDurable};
 use crate::error::Error;
@@ -18,7 +17,8 @@ use crate::seq::{Generation, SegmentNumber};
 use crate::settings::{WriteMode, WriterSettings};
 use crate::storage::DiskStorage;
 use crate::writer::sync::schedule::SyncAction;
-use crate::writer::sync::syncer::SyncState;
+use crate::writer::sync::syncer::{FAST_SYNC, MANY, SLEEPY_SYNCS, SyncState};
+use crate::writer::waiters::LENT_LONG;
 
 pub(super) const KIND: RecordKind = RecordKind(200);
 
@@ -253,17 +253,25 @@ fn what_follows_a_waiters_sync_waits_no_longer_than_the_interval() {
 }
 
 #[test]
-fn what_is_appended_while_the_syncer_stays_awake_waits_no_longer_than_the_interval() {
+fn staying_awake_is_for_many_with_a_fast_device_on_free_processors() {
     let dir = tempfile::tempdir().unwrap();
     let core = open(dir.path(), stepped());
-    core.append(KIND, 0, b"not waited for").unwrap();
-    let mut experience = Experience::default();
-    let patience = &core.waiters.patience;
-    patience.learn(&mut experience, Duration::from_micros(100), 64);
-    let awake = patience.time();
-    core.await_callers();
-    let due = core.now() + Duration::from_millis(50) - awake;
-    assert_eq!(core.observe(&mut lock(&core.sync), due), SyncAction::Sync);
+    let mut state = SyncState::default();
+    let mut is_awake_after = |sync_time, awaited| {
+        state.awaited = awaited;
+        core.set_awake(&mut state, sync_time);
+        core.waiters.awake() > Duration::ZERO
+    };
+    assert!(!is_awake_after(2 * FAST_SYNC, MANY));
+    assert!(!is_awake_after(FAST_SYNC, MANY - 1));
+    assert!(is_awake_after(FAST_SYNC, MANY));
+    assert!(!core.waiters.is_lent_long(LENT_LONG / 2));
+    assert!(is_awake_after(FAST_SYNC, MANY));
+    assert!(core.waiters.is_lent_long(LENT_LONG));
+    for _ in 0..SLEEPY_SYNCS {
+        assert!(!is_awake_after(FAST_SYNC, MANY));
+    }
+    assert!(is_awake_after(FAST_SYNC, MANY));
 }
 
 /// Notes, when woken, what the run's last record is.

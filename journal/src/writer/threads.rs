@@ -138,7 +138,6 @@ fn start_syncer(core: Arc<RunWriter>) -> io::Result<JoinHandle<()>> {
 fn run(core: &RunWriter) {
     let mut was_left = false;
     loop {
-        core.await_callers();
         core.bell.rest();
         let (decision, is_dirty) = {
             let Some(mut state) = core.lock_sync_state(&mut was_left) else {

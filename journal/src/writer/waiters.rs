@@ -1,8 +1,7 @@
 //! Those who wait for the next sync, woken batch by batch.
 
-use super::patience::Patience;
-use super::sync_primitives::atomic::{AtomicBool, Ordering};
-use super::sync_primitives::{Condvar, Mutex, MutexGuard, PoisonError};
+use super::sync_primitives::atomic::{AtomicBool, AtomicU64, Ordering};
+use super::sync_primitives::{Condvar, Mutex, MutexGuard, PoisonError, thread};
 use crate::writer::sync::errands::{Errand, Errands};
 use std::sync::Arc;
 use std::task::Waker;
@@ -16,7 +15,10 @@ pub(super) struct Waiters {
     gathering: Mutex<Gathering>,
     /// As many have joined as the syncer waits for.
     is_complete: Condvar,
-    pub(super) patience: Patience,
+    /// For so many nanoseconds it is worth to stay awake.
+    awake: AtomicU64,
+    /// Others have kept a processor for long that was lent to them.
+    is_crowded: AtomicBool,
     /// Who calls their wakers.
     pub(super) errands: Arc<Errands>,
 }
@@ -105,11 +107,50 @@ impl Waiters {
         self.lock().members
     }
 
+    /// Says for how long it is worth to stay awake from now on.
+    pub(super) fn set_awake(&self, time: Duration) {
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(0);
+        self.awake.store(nanoseconds, Ordering::Relaxed);
+    }
+
+    /// Whether others have kept a processor for long since the last time.
+    pub(super) fn take_crowded(&self) -> bool {
+        self.is_crowded.swap(false, Ordering::Relaxed)
+    }
+
+    /// Gives the processor to others, where that is worth it, until something is over, at most
+    /// until `deadline`: to be woken takes longer, and much longer on a processor at rest.
+    fn stay_awake(&self, deadline: Option<Instant>, is_over: impl Fn() -> bool) {
+        let begun = Instant::now();
+        let mut now = begun;
+        let is_late = |now| deadline.is_some_and(|at| at <= now);
+        while !is_over() && !is_late(now) && now.saturating_duration_since(begun) < self.awake() {
+            thread::yield_now();
+            let lent_at = std::mem::replace(&mut now, Instant::now());
+            if self.is_lent_long(now.saturating_duration_since(lent_at)) {
+                return;
+            }
+        }
+    }
+
+    /// How long it is worth to stay awake.
+    pub(super) fn awake(&self) -> Duration {
+        Duration::from_nanos(self.awake.load(Ordering::Relaxed))
+    }
+
+    /// Whether others kept a processor for long: they have work of their own to do, and a sleeper
+    /// gets it back sooner.
+    pub(super) fn is_lent_long(&self, time: Duration) -> bool {
+        let is_long = time >= LENT_LONG;
+        if is_long {
+            self.is_crowded.store(true, Ordering::Relaxed);
+        }
+        is_long
+    }
+
     /// Waits until so many have joined the batch, but not for long; says how many have.
-    pub(super) fn gather(&self, awaited: u32, at_most: Duration) -> u32 {
-        let until = Instant::now() + at_most;
-        let are_here = || self.members() >= awaited;
-        self.patience.stay_awake(Some(until), are_here);
+    pub(super) fn gather(&self, awaited: u32, until: Instant) -> u32 {
+        self.stay_awake(Some(until), || self.members() >= awaited);
         let mut gathering = self.lock();
         gathering.awaited = awaited;
         while gathering.members < awaited {
@@ -126,7 +167,8 @@ impl Waiters {
 
     /// Waits for the sync of a batch to end, at most until `deadline`; says whether it has.
     pub(super) fn wait(&self, batch: &Batch, deadline: Option<Instant>) -> bool {
-        self.patience.stay_awake(deadline, || batch.is_done()) || batch.sleep(deadline)
+        self.stay_awake(deadline, || batch.is_done());
+        batch.sleep(deadline)
     }
 
     fn lock(&self) -> MutexGuard<'_, Gathering> {
@@ -157,26 +199,30 @@ impl Batch {
 
     /// Sleeps until the batch's sync ends, at most until `deadline`; says whether it has.
     pub(super) fn sleep(&self, deadline: Option<Instant>) -> bool {
+        if self.is_done() {
+            return true;
+        }
+        let mut short_sleeps = SHORT_SLEEPS.iter().copied();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.sleeping += 1;
         while !self.is_done() {
-            state = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                break;
+            }
+            state = match left.into_iter().chain(short_sleeps.next()).min() {
                 None => self
                     .done
                     .wait(state)
                     .unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => {
-                    state.sleeping -= 1;
-                    return false;
-                }
-                Some(left) => {
-                    let waited = self.done.wait_timeout(state, left);
+                Some(time) => {
+                    let waited = self.done.wait_timeout(state, time);
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
         state.sleeping -= 1;
-        true
+        self.is_done()
     }
 
     /// Has `waker` woken when the batch's sync ends; `false` if it has ended already.
@@ -194,6 +240,19 @@ impl Batch {
         true
     }
 }
+
+/// Who waits wakes up so often by itself. Where other processes never rest, the system looks only
+/// every few milliseconds, or when a thread wakes up, whether their time is over and the syncer's
+/// turn has come.
+const SHORT_SLEEPS: [Duration; 4] = [
+    Duration::from_micros(500),
+    Duration::from_millis(1),
+    Duration::from_millis(2),
+    Duration::from_millis(4),
+];
+
+/// 64 appenders take less by far; processes with work of their own to do take more.
+pub(super) const LENT_LONG: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
 mod tests {
@@ -216,9 +275,10 @@ mod tests {
     fn a_batch_is_complete_when_the_awaited_have_joined() {
         let waiters = Waiters::default();
         waiters.join();
-        assert_eq!(waiters.gather(2, Duration::ZERO), 1);
+        let now = Instant::now();
+        assert_eq!(waiters.gather(2, now), 1);
         std::thread::scope(|scope| {
-            let gathered = scope.spawn(|| waiters.gather(2, Duration::MAX / 4));
+            let gathered = scope.spawn(|| waiters.gather(2, now + Duration::MAX / 4));
             waiters.join();
             assert_eq!(gathered.join().unwrap(), 2);
         });

@@ -27,7 +27,6 @@ AskedInVain              | unwaited       | trace_journal | a_waiter_that_syncs_
 SyncWaitsForLane         | unwaited       | trace_journal | no_sync_waits_for_who
 CalmWhileLeft            | unwaited       | trace_journal | what_is_appended_while_a_waiter
 IntervalForgotten        | unwaited       | trace_journal | writer::schedule
-AwakeUnwatched           | unwaited       | trace_journal | what_is_appended_while_the_syncer
 SyncTriedAgain           | poisoned       | syncs         | a_failed_sync_poisons
 PoisonNotMarked          | poisoned       | syncs         | a_failed_sync_poisons
 PoisonIgnored            | poisoned       | syncs         | a_failed_sync_poisons

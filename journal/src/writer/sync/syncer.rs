@@ -12,7 +12,6 @@ use crate::format::{DurablePlace, FRAMES_OFFSET};
 use crate::seeded::{self, Bug};
 use crate::seq::SegmentNumber;
 use crate::writer::append::sync_queue::SealedSegment;
-use crate::writer::patience::Experience;
 use crate::writer::run::{RunWriter, lock};
 use crate::writer::segment::buffer::SegmentBuffer;
 use crate::writer::supply::preallocator::BUSY_BYTES;
@@ -40,11 +39,12 @@ pub(crate) struct SyncState {
     pub(crate) synced_records: u64,
     /// How long the last sync took.
     sync_time: Duration,
-    experience: Experience,
     /// When the whole window was made writable anew.
     pub(crate) renewed_at: Option<Duration>,
     /// So many syncs begin without waiting for anybody.
     hasty_syncs: u32,
+    /// For so many syncs everybody sleeps.
+    sleepy_syncs: u32,
     pub(crate) mark: Option<Mark>,
     /// When the `.run` file was looked for.
     pub(crate) looked_at: Duration,
@@ -71,21 +71,6 @@ impl RunWriter {
         match self.settings.is_stepped {
             true => Duration::from_nanos(self.storage.clocks().boot_nanoseconds),
             false => self.started.elapsed(),
-        }
-    }
-
-    /// Stays awake, where that is worth it, for those who waited for the last sync: they will
-    /// probably ask for the next one.
-    pub(crate) fn await_callers(&self) {
-        let patience = &self.waiters.patience;
-        if patience.time().is_zero() {
-            return;
-        }
-        let begun = self.now();
-        patience.stay_awake(None, || self.bell.wants_sync() || self.bell.wants_close());
-        // Who appended meanwhile and does not wait rang no bell, and has waited since.
-        if self.is_dirty() && !seeded::has(Bug::AwakeUnwatched) {
-            lock(&self.sync).dirty_since.get_or_insert(begun);
         }
     }
 
@@ -153,18 +138,28 @@ impl RunWriter {
             state.hasty_syncs -= 1;
             return;
         }
-        let at_most = state.sync_time.max(self.waiters.patience.time()) / 2;
-        let few = state.awaited <= FEW;
-        let enough = if few {
-            state.awaited
-        } else {
-            state.awaited / 2
-        };
-        let gathered = self.waiters.gather(enough, at_most.min(GATHERING_TIME_MAX));
-        if gathered <= enough / 2 {
+        let until = Instant::now() + (state.sync_time / 2).min(GATHERING_TIME_MAX);
+        let gathered = self.waiters.gather(state.awaited, until);
+        if gathered <= state.awaited / 2 {
             // They have other things to do.
             state.hasty_syncs = HASTY_SYNCS;
         }
+    }
+
+    /// Decides from a sync that took so long whether to stay awake for the next one.
+    pub(crate) fn set_awake(&self, state: &mut SyncState, sync_time: Duration) {
+        state.sleepy_syncs = match self.waiters.take_crowded() {
+            true => SLEEPY_SYNCS,
+            false => state.sleepy_syncs.saturating_sub(1),
+        };
+        let is_fast = sync_time <= FAST_SYNC;
+        let is_worth_it = is_fast && state.awaited >= MANY && state.sleepy_syncs == 0;
+        // For a checker of schedules, no two runs may differ by the time that passes.
+        let is_worth_it = is_worth_it && !cfg!(any(loom, shuttle));
+        self.waiters.set_awake(match is_worth_it {
+            true => 2 * FAST_SYNC,
+            false => Duration::ZERO,
+        });
     }
 
     /// Makes everything written so far durable, wakes those who waited for it, leaves a mark.
@@ -184,9 +179,7 @@ impl RunWriter {
             self.note_place(state);
         }
         state.awaited = members.saturating_add(self.waiters.members());
-        let experience = &mut state.experience;
-        let patience = &self.waiters.patience;
-        patience.learn(experience, sync_time, state.awaited);
+        self.set_awake(state, sync_time);
         drop(batch);
         state.sync_time = begun.elapsed();
         state.helped_at = None;
@@ -327,11 +320,16 @@ impl RunWriter {
 /// How long a sync waits for those who will probably wait for it.
 const GATHERING_TIME_MAX: Duration = Duration::from_micros(500);
 
-/// So many are woken and back in a fraction of a sync. Of more than that, half wait for one sync
-/// while the other half is woken from the one before: neither the device nor a processor rests.
-const FEW: u32 = 16;
-
 /// So many syncs wait for nobody after one that waited in vain.
 const HASTY_SYNCS: u32 = 16;
+
+/// Slower ones are slept for, and so are those that few wait for: then being woken takes little of
+/// the time.
+pub(crate) const FAST_SYNC: Duration = Duration::from_micros(200);
+pub(crate) const MANY: u32 = 8;
+
+/// Beside processes that never rest, staying awake costs a sync one or two of their turns: to try
+/// it again so often costs next to nothing.
+pub(crate) const SLEEPY_SYNCS: u32 = 256;
 
 const PAGE_LEN: u64 = 4096;
