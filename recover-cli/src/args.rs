@@ -18,9 +18,9 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
     override_usage = "trace-recover DIR\n       trace-recover <COMMAND> …",
     after_help = EXIT_CODES
 )]
-pub(crate) struct Typed {
+pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) verb: Verb,
+    pub(crate) command: Command,
 }
 
 const EXIT_CODES: &str = "\
@@ -34,7 +34,7 @@ Exit codes:
   130, 143, 129  ended by SIGINT, SIGTERM, SIGHUP";
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Verb {
+pub(crate) enum Command {
     /// Let a worker do real work, kill it, and recover what it did
     Demo {
         /// The journal's directory; a fresh temporary one if left out
@@ -205,7 +205,7 @@ pub(crate) enum AckFormat {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum FirstWord {
     /// Left to the parser.
-    Verb,
+    Command,
     /// `recover` is understood before it.
     Directory,
     /// No path, and close to this verb.
@@ -214,7 +214,7 @@ pub(crate) enum FirstWord {
 
 /// Decides what the first word is; `exists` says whether it names something in the file system.
 pub(crate) fn first_word(word: &str, exists: bool) -> FirstWord {
-    let command = Typed::command();
+    let command = Cli::command();
     let mut verbs: Vec<&str> = command
         .get_subcommands()
         .filter(|verb| !verb.is_hide_set())
@@ -225,7 +225,7 @@ pub(crate) fn first_word(word: &str, exists: bool) -> FirstWord {
         .get_subcommands()
         .any(|verb| verb.get_name() == word);
     if is_parsed || verbs.contains(&word) || word.starts_with('-') {
-        return FirstWord::Verb;
+        return FirstWord::Command;
     }
     if exists || word.contains(['/', '\\', '.']) {
         return FirstWord::Directory;
@@ -238,7 +238,7 @@ pub(crate) fn first_word(word: &str, exists: bool) -> FirstWord {
 }
 
 /// The arguments, with the verb that a lone directory stands for put in.
-pub(crate) fn with_verb(mut words: Vec<OsString>) -> Result<Vec<OsString>, String> {
+pub(crate) fn with_command(mut words: Vec<OsString>) -> Result<Vec<OsString>, String> {
     let Some(word) = words.get(1) else {
         return Ok(words);
     };
@@ -249,7 +249,7 @@ pub(crate) fn with_verb(mut words: Vec<OsString>) -> Result<Vec<OsString>, Strin
         return Ok(words);
     }
     match first_word(&word.to_string_lossy(), Path::new(word).exists()) {
-        FirstWord::Verb => {}
+        FirstWord::Command => {}
         FirstWord::Directory => words.insert(1, "recover".into()),
         FirstWord::Near(verb) => {
             let word = crate::escape::one_line(&word.to_string_lossy()).into_owned();
@@ -267,14 +267,14 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Typed::command().debug_assert();
+        Cli::command().debug_assert();
     }
 
     #[test]
     fn a_slip_is_told_from_a_directory() {
         let near = |verb: &str| FirstWord::Near(verb.to_owned());
-        assert_eq!(first_word("list", true), FirstWord::Verb);
-        assert_eq!(first_word("--help", false), FirstWord::Verb);
+        assert_eq!(first_word("list", true), FirstWord::Command);
+        assert_eq!(first_word("--help", false), FirstWord::Command);
         assert_eq!(first_word("lst", false), near("list"));
         assert_eq!(first_word("lst", true), FirstWord::Directory);
         assert_eq!(first_word("./lst", false), FirstWord::Directory);
@@ -285,11 +285,11 @@ mod tests {
     #[test]
     fn a_lone_directory_is_recovered() {
         let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
-        let completed = with_verb(words(&["trace-recover", "/tmp", "--json"])).unwrap();
+        let completed = with_command(words(&["trace-recover", "/tmp", "--json"])).unwrap();
         assert_eq!(
             completed,
             words(&["trace-recover", "recover", "/tmp", "--json"])
         );
-        assert!(with_verb(words(&["trace-recover", "lsit"])).is_err());
+        assert!(with_command(words(&["trace-recover", "lsit"])).is_err());
     }
 }

@@ -3,14 +3,14 @@
 mod addresses;
 mod args;
 mod commands;
+mod error;
 mod escape;
-mod failure;
+mod format;
 mod output;
 mod quote;
 mod render;
 mod signals;
 mod table;
-mod text;
 mod tree;
 mod width;
 
@@ -19,19 +19,19 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Typed, with_verb};
-use crate::failure::{Exit, Outcome};
-use crate::output::{Output, say, say_failure};
+use crate::args::{Cli, with_command};
+use crate::error::{ExitStatus, Result};
+use crate::output::{Output, warn, warn_error};
 
 fn main() -> ExitCode {
-    let words = match with_verb(env::args_os().collect()) {
+    let words = match with_command(env::args_os().collect()) {
         Ok(words) => words,
         Err(slip) => {
-            say(&format!("trace-recover: {slip}"));
-            return Exit::Usage.into();
+            warn(&format!("trace-recover: {slip}"));
+            return ExitStatus::Usage.into();
         }
     };
-    let typed = match Typed::try_parse_from(words) {
+    let typed = match Cli::try_parse_from(words) {
         Ok(typed) => typed,
         Err(usage) => {
             // A reader of the help that goes away is no error.
@@ -40,17 +40,17 @@ fn main() -> ExitCode {
         }
     };
     let mut output = Output::new();
-    let outcome = commands::run(typed.verb, &mut output);
+    let outcome = commands::run(typed.command, &mut output);
     exit(outcome, &mut output).into()
 }
 
 /// Hands over what is still held, says what went wrong, and picks the exit code.
-fn exit(outcome: Outcome<Exit>, output: &mut Output) -> Exit {
+fn exit(outcome: Result<ExitStatus>, output: &mut Output) -> ExitStatus {
     let finished = output.finish();
     match outcome.and_then(|exit| finished.map(|()| exit)) {
         Ok(exit) => exit,
         Err(failure) => {
-            say_failure(&failure);
+            warn_error(&failure);
             failure.parts().0
         }
     }

@@ -7,8 +7,8 @@ use anstyle::Style;
 use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 
+use crate::error::{CliError, Result};
 use crate::escape;
-use crate::failure::{Failure, Outcome};
 use crate::quote::quoted;
 use crate::width::{cut_painted, fold};
 
@@ -52,7 +52,7 @@ impl Output {
     }
 
     /// `text` in `style`, if colours are wanted.
-    pub(crate) fn paint(&self, style: Style, text: &str) -> String {
+    pub(crate) fn styled(&self, style: Style, text: &str) -> String {
         if self.has_color {
             format!("{style}{text}{style:#}")
         } else {
@@ -61,7 +61,7 @@ impl Output {
     }
 
     /// Writes a line for people: no wider than the terminal.
-    pub(crate) fn line(&mut self, line: &str) -> Outcome<()> {
+    pub(crate) fn line(&mut self, line: &str) -> Result<()> {
         if self.is_bounded() {
             return self.whole_line(&cut_painted(line, self.width));
         }
@@ -69,7 +69,7 @@ impl Output {
     }
 
     /// Writes a line for people of which nothing may be missing: on as many as it takes.
-    pub(crate) fn folded(&mut self, line: &str, indent: usize) -> Outcome<()> {
+    pub(crate) fn folded(&mut self, line: &str, indent: usize) -> Result<()> {
         for line in fold(line, self.width, indent) {
             self.whole_line(&line)?;
         }
@@ -77,13 +77,13 @@ impl Output {
     }
 
     /// Writes a line as it is, such as one to be pasted.
-    pub(crate) fn whole_line(&mut self, line: &str) -> Outcome<()> {
+    pub(crate) fn whole_line(&mut self, line: &str) -> Result<()> {
         self.bytes(line.as_bytes())?;
         self.bytes(b"\n")
     }
 
     /// Writes a value as JSON on one line; nothing in it is obeyed by a terminal.
-    pub(crate) fn json(&mut self, value: &impl Serialize) -> Outcome<()> {
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<()> {
         let mut escaped = BufWriter::new(Escaped {
             stdout: &mut self.stdout,
             failure: None,
@@ -91,21 +91,21 @@ impl Output {
         let written = serde_json::to_writer(&mut escaped, value).map_err(io::Error::from);
         let flushed = escaped.flush();
         if let Some(failure) = escaped.into_parts().0.failure {
-            return Err(stdout_failure(failure));
+            return Err(stdout_error(failure));
         }
         let written = written.and(flushed);
-        written.map_err(|error| Failure::CouldNot(format!("write JSON: {error}")))?;
+        written.map_err(|error| CliError::CouldNot(format!("write JSON: {error}")))?;
         self.bytes(b"\n")
     }
 
     /// Writes bytes as they are.
-    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Outcome<()> {
-        self.stdout.write_all(bytes).map_err(stdout_failure)
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        self.stdout.write_all(bytes).map_err(stdout_error)
     }
 
     /// Hands everything over; what is still held when the process ends would be lost.
-    pub(crate) fn finish(&mut self) -> Outcome<()> {
-        self.stdout.flush().map_err(stdout_failure)
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        self.stdout.flush().map_err(stdout_error)
     }
 }
 
@@ -134,8 +134,8 @@ impl Write for Escaped<'_> {
     }
 }
 
-/// Writes a line of words to stderr; nobody may be listening.
-pub(crate) fn say(line: &str) {
+/// Writes a line of words to stderr; it may not be read.
+pub(crate) fn warn(line: &str) {
     let mut stderr = io::stderr().lock();
     let _ = stderr.write_all(format!("{line}\n").as_bytes());
 }
@@ -150,16 +150,16 @@ pub(crate) fn program() -> String {
 }
 
 /// Says why something was not done, if there is anything to say.
-pub(crate) fn say_failure(failure: &Failure) {
+pub(crate) fn warn_error(failure: &CliError) {
     if let (_, Some(words)) = failure.parts() {
-        say(&format!("trace-recover: {words}"));
+        warn(&format!("trace-recover: {words}"));
     }
 }
 
-fn stdout_failure(error: io::Error) -> Failure {
+fn stdout_error(error: io::Error) -> CliError {
     if error.kind() == io::ErrorKind::BrokenPipe {
-        Failure::ClosedPipe
+        CliError::ClosedPipe
     } else {
-        Failure::CouldNot(format!("write to stdout: {error}"))
+        CliError::CouldNot(format!("write to stdout: {error}"))
     }
 }

@@ -4,10 +4,10 @@ use anstyle::{AnsiColor, Style};
 use trace_journal::snapshot::SpanSnapshot;
 use trace_journal::{Level, Liveness, SessionStatus, Status, Value};
 
+use crate::error::Result;
 use crate::escape::one_line;
-use crate::failure::Outcome;
+use crate::format::{amount, cost, counted, duration};
 use crate::output::Output;
-use crate::text::{amount, cost, counted, duration};
 use crate::width::{columns, cut, cut_middle, pad};
 
 const QUIET: Style = Style::new().dimmed();
@@ -41,7 +41,7 @@ pub(crate) fn status_style(status: SessionStatus) -> Style {
     }
 }
 
-/// A session's status for people: nobody says "crashed" of what may still be alive elsewhere.
+/// A session's status for people: we do not say "crashed" of what may still be alive elsewhere.
 pub(crate) fn status_word(status: SessionStatus, liveness: Liveness) -> &'static str {
     match (status, liveness) {
         (SessionStatus::Crashed, Liveness::Unknown | Liveness::Unverified) => "unended",
@@ -50,13 +50,13 @@ pub(crate) fn status_word(status: SessionStatus, liveness: Liveness) -> &'static
 }
 
 /// A fact with its name before it; what does not fit on a line is cut.
-pub(crate) fn label(name: &str, fact: &str, output: &mut Output) -> Outcome<()> {
-    let name = output.paint(QUIET, &pad(name, 9));
+pub(crate) fn label(name: &str, fact: &str, output: &mut Output) -> Result<()> {
+    let name = output.styled(QUIET, &pad(name, 9));
     output.line(&format!("  {name}  {}", one_line(fact)))
 }
 
 /// As [`label`], on as many lines as it takes.
-pub(crate) fn whole_label(name: &str, fact: &str, output: &mut Output) -> Outcome<()> {
+pub(crate) fn whole_label(name: &str, fact: &str, output: &mut Output) -> Result<()> {
     let name = pad(name, 9);
     output.folded(&format!("  {name}  {}", one_line(fact)), 13)
 }
@@ -88,15 +88,15 @@ pub(crate) fn span_line(span: &SpanSnapshot, before: &str, output: &Output) -> S
     let name = cut(&name, room.saturating_sub(width_of(&facts)));
     let mut line = format!(
         "{before}{} {}",
-        output.paint(QUIET, &kind),
-        output.paint(STRONG, &name)
+        output.styled(QUIET, &kind),
+        output.styled(STRONG, &name)
     );
     for fact in facts.iter().rev() {
         line.push_str("  ");
         line.push_str(fact);
     }
     line.push_str("  ");
-    line.push_str(&output.paint(style, state));
+    line.push_str(&output.styled(style, state));
     line
 }
 
@@ -115,7 +115,7 @@ fn state(span: &SpanSnapshot) -> (Style, &'static str) {
 }
 
 /// What else is known of the span, below its line.
-pub(crate) fn span_details(span: &SpanSnapshot, below: &str, output: &mut Output) -> Outcome<()> {
+pub(crate) fn span_details(span: &SpanSnapshot, below: &str, output: &mut Output) -> Result<()> {
     let is_at_work = span.ended_at().is_none() || span.is_interrupted();
     let has_failed = span.status() == Status::Error;
     let mut details = Details { below, output };
@@ -168,15 +168,15 @@ struct Details<'a> {
 }
 
 impl Details<'_> {
-    fn fact(&mut self, name: &str, fact: &str) -> Outcome<()> {
+    fn fact(&mut self, name: &str, fact: &str) -> Result<()> {
         let before = format!("{}   {name}: ", self.below);
         let fact = cut(fact, self.room(&before));
-        let name = self.output.paint(QUIET, &format!("{name}:"));
+        let name = self.output.styled(QUIET, &format!("{name}:"));
         self.output.line(&format!("{}   {name} {fact}", self.below))
     }
 
     /// Text as its first line, anything else as JSON.
-    fn value(&mut self, name: &str, value: &Value<'_>) -> Outcome<()> {
+    fn value(&mut self, name: &str, value: &Value<'_>) -> Result<()> {
         match value.as_str() {
             Some(text) => self.start_of(name, text),
             None => self.fact(name, &json(value)),
@@ -184,7 +184,7 @@ impl Details<'_> {
     }
 
     /// The first line of a text, and how many follow.
-    fn start_of(&mut self, name: &str, text: &str) -> Outcome<()> {
+    fn start_of(&mut self, name: &str, text: &str) -> Result<()> {
         let mut lines = text.lines().skip_while(|line| line.trim().is_empty());
         let first = text_line(lines.next().unwrap_or_default());
         match lines.count() {
@@ -194,7 +194,7 @@ impl Details<'_> {
     }
 
     /// A text as its last lines; one line stands beside its name, cut in its middle.
-    fn end_of(&mut self, name: &str, text: &str, count: usize) -> Outcome<()> {
+    fn end_of(&mut self, name: &str, text: &str, count: usize) -> Result<()> {
         let text = text.trim_end();
         if text.lines().nth(1).is_some() {
             return self.lines_of(name, text, count);
@@ -205,7 +205,7 @@ impl Details<'_> {
     }
 
     /// As [`value`](Details::value), with the end of it.
-    fn end_of_value(&mut self, name: &str, value: &Value<'_>) -> Outcome<()> {
+    fn end_of_value(&mut self, name: &str, value: &Value<'_>) -> Result<()> {
         match value.as_str() {
             Some(text) => self.end_of(name, text, LINES_OF_FAILED),
             None => self.end_of(name, &json(value), LINES_OF_FAILED),
@@ -213,13 +213,13 @@ impl Details<'_> {
     }
 
     /// The last lines of a text, below each other.
-    fn lines_of(&mut self, name: &str, text: &str, count: usize) -> Outcome<()> {
+    fn lines_of(&mut self, name: &str, text: &str, count: usize) -> Result<()> {
         let before = text.lines().count().saturating_sub(count);
         let mut name = format!("{name}:");
         if before > 0 {
             name = format!("{name} … after {}", line_count(before));
         }
-        let name = self.output.paint(QUIET, &name);
+        let name = self.output.styled(QUIET, &name);
         self.output.line(&format!("{}   {name}", self.below))?;
         let start = format!("{}     ", self.below);
         let room = self.room(&start);
@@ -231,7 +231,7 @@ impl Details<'_> {
     }
 
     /// The last log lines; of those before them the last error, because it tells most.
-    fn logs(&mut self, span: &SpanSnapshot) -> Outcome<()> {
+    fn logs(&mut self, span: &SpanSnapshot) -> Result<()> {
         let logs = span.logs();
         let mut left_out = logs.len().saturating_sub(LOGS_MAX);
         let (before, last) = logs.split_at(left_out);

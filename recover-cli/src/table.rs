@@ -1,6 +1,6 @@
 //! Rows below each other.
 
-use crate::failure::Outcome;
+use crate::error::Result;
 use crate::width::{columns, cut, pad};
 
 /// A column of a table.
@@ -20,8 +20,8 @@ pub(crate) fn table<R: Iterator<Item = Vec<String>>>(
     columns_: &[Column],
     rows: impl Fn() -> R,
     width: usize,
-    print: &mut dyn FnMut(&str) -> Outcome<()>,
-) -> Outcome<()> {
+    print: &mut dyn FnMut(&str) -> Result<()>,
+) -> Result<()> {
     let titles: Vec<String> = columns_.iter().map(|one| one.title.to_owned()).collect();
     let mut needed = vec![0; columns_.len()];
     for row in std::iter::once(titles.clone()).chain(rows()) {

@@ -357,7 +357,7 @@ fn byte_findings(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (line, code) in source.lines() {
         for sign in [
-            "::format::",
+            "trace_journal::format",
             "MAGIC",
             "_OFFSET",
             "_le_bytes",

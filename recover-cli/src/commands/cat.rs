@@ -4,15 +4,17 @@ use serde::Serialize;
 use trace_journal::event::Action;
 use trace_journal::{Error, Event, Fate, Gap, Item, Record, Records};
 
-use super::{finish, open, resolve};
+use super::exit::finish;
+use super::session_id::resolve;
+use super::trouble::open;
 use crate::addresses::Addresses;
 use crate::args::{CatArgs, CatFormat};
+use crate::error::{ExitStatus, Result, could_not};
 use crate::escape::one_line;
-use crate::failure::{Exit, Outcome, could_not};
-use crate::output::{Output, say, say_failure};
+use crate::output::{Output, warn, warn_error};
 use crate::quote::quoted;
 
-pub(super) fn run(args: &CatArgs, output: &mut Output) -> Outcome<Exit> {
+pub(super) fn run(args: &CatArgs, output: &mut Output) -> Result<ExitStatus> {
     let reader = open(&args.dir)?;
     let records = match &args.session {
         Some(typed) => reader
@@ -31,8 +33,8 @@ pub(super) fn run(args: &CatArgs, output: &mut Output) -> Outcome<Exit> {
     let printed = cat.print(records)?;
     let exit = finish(&args.dir, &reader.report(), cat.count)?;
     Ok(match (printed, exit) {
-        (Exit::CouldNot, _) | (_, Exit::CouldNot) => Exit::CouldNot,
-        (Exit::Lost, _) => Exit::Lost,
+        (ExitStatus::CouldNot, _) | (_, ExitStatus::CouldNot) => ExitStatus::CouldNot,
+        (ExitStatus::Lost, _) => ExitStatus::Lost,
         _ => exit,
     })
 }
@@ -48,8 +50,8 @@ struct Cat<'a> {
 
 impl Cat<'_> {
     /// Prints all of them; whether some could not be read, or were damaged.
-    fn print(&mut self, records: Records) -> Outcome<Exit> {
-        let mut exit = Exit::Done;
+    fn print(&mut self, records: Records) -> Result<ExitStatus> {
+        let mut exit = ExitStatus::Done;
         for item in records {
             match item {
                 Ok(Item::Record(record)) if record.kind.is_system() && !self.args.system => {}
@@ -57,17 +59,17 @@ impl Cat<'_> {
                 Ok(Item::Gap(gap)) => self.gap(&gap)?,
                 Err(error) => {
                     exit = match error {
-                        Error::Damage { .. } if exit != Exit::CouldNot => Exit::Lost,
-                        _ => Exit::CouldNot,
+                        Error::Damage { .. } if exit != ExitStatus::CouldNot => ExitStatus::Lost,
+                        _ => ExitStatus::CouldNot,
                     };
-                    say_failure(&could_not(error));
+                    warn_error(&could_not(error));
                 }
             }
         }
         Ok(exit)
     }
 
-    fn record(&mut self, record: &Record) -> Outcome<()> {
+    fn record(&mut self, record: &Record) -> Result<()> {
         self.count += 1;
         match self.args.format {
             CatFormat::Text => {
@@ -89,12 +91,12 @@ impl Cat<'_> {
         }
     }
 
-    fn gap(&mut self, gap: &Gap) -> Outcome<()> {
+    fn gap(&mut self, gap: &Gap) -> Result<()> {
         let words = words(&self.addresses.run(gap.run), gap);
         match self.args.format {
             CatFormat::Text => self.output.folded(&words, 2),
             _ => {
-                say(&format!("trace-recover: {words}"));
+                warn(&format!("trace-recover: {words}"));
                 Ok(())
             }
         }
@@ -110,7 +112,7 @@ struct Line<'a> {
     seq: u64,
 }
 
-fn ndjson(record: &Record, output: &mut Output) -> Outcome<()> {
+fn ndjson(record: &Record, output: &mut Output) -> Result<()> {
     output.json(&Line {
         event: &record.event(),
         run: record.run.to_string(),

@@ -4,14 +4,15 @@ use std::path::Path;
 
 use trace_journal::{Report, SessionSummary, Timestamp};
 
-use super::{explain, finish, say_believed};
+use super::exit::{finish, say_believed};
+use super::trouble::explain;
+use crate::error::{ExitStatus, Result};
 use crate::escape::one_line;
-use crate::failure::{Exit, Outcome};
+use crate::format::{amount, cost, duration, grouped};
 use crate::output::Output;
 use crate::quote::short_ids;
 use crate::render::status_word;
 use crate::table::{Column, table};
-use crate::text::{amount, cost, duration, grouped};
 
 const COLUMNS: [Column; 8] = [
     column("ID", false, None),
@@ -32,7 +33,7 @@ const fn column(title: &'static str, is_number: bool, goes: Option<u8>) -> Colum
     }
 }
 
-pub(super) fn run(dir: &Path, json: bool, output: &mut Output) -> Outcome<Exit> {
+pub(super) fn run(dir: &Path, json: bool, output: &mut Output) -> Result<ExitStatus> {
     let (sessions, report) = list(dir)?;
     if json {
         output.json(&sessions)?;
@@ -44,16 +45,16 @@ pub(super) fn run(dir: &Path, json: bool, output: &mut Output) -> Outcome<Exit> 
 }
 
 /// The table of all sessions.
-pub(super) fn print(dir: &Path, output: &mut Output) -> Outcome<()> {
+pub(super) fn print(dir: &Path, output: &mut Output) -> Result<()> {
     let (sessions, _) = list(dir)?;
     print_table(&sessions, output)
 }
 
-fn list(dir: &Path) -> Outcome<(Vec<SessionSummary>, Report)> {
+fn list(dir: &Path) -> Result<(Vec<SessionSummary>, Report)> {
     trace_journal::list(dir).map_err(|error| explain(dir, error))
 }
 
-fn print_table(sessions: &[SessionSummary], output: &mut Output) -> Outcome<()> {
+fn print_table(sessions: &[SessionSummary], output: &mut Output) -> Result<()> {
     if sessions.is_empty() {
         return Ok(());
     }

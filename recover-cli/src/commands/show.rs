@@ -4,19 +4,21 @@ use std::path::Path;
 
 use trace_journal::{Loss, Reader, Snapshot};
 
-use super::{finish, open, resolve, say_believed};
+use super::exit::{finish, say_believed};
+use super::session_id::resolve;
+use super::trouble::open;
 use crate::addresses::Addresses;
+use crate::error::{ExitStatus, Result, could_not};
 use crate::escape::one_line;
-use crate::failure::{Exit, Outcome, could_not};
+use crate::format::{amount, cost, counted, duration, grouped};
 use crate::output::Output;
 use crate::quote::id_heading;
 use crate::render::{
     label, span_details, span_line, status_style, status_word, text_line, whole_label,
 };
-use crate::text::{amount, cost, counted, duration, grouped};
 use crate::tree;
 
-pub(super) fn run(dir: &Path, session: &str, output: &mut Output) -> Outcome<Exit> {
+pub(super) fn run(dir: &Path, session: &str, output: &mut Output) -> Result<ExitStatus> {
     let reader = open(dir)?;
     let id = resolve(dir, &reader, session)?;
     print(&reader, &id, output)?;
@@ -26,7 +28,7 @@ pub(super) fn run(dir: &Path, session: &str, output: &mut Output) -> Outcome<Exi
 }
 
 /// Everything about the session with exactly this id.
-pub(super) fn print(reader: &Reader, id: &str, output: &mut Output) -> Outcome<()> {
+pub(super) fn print(reader: &Reader, id: &str, output: &mut Output) -> Result<()> {
     let snapshot = reader.snapshot(id).map_err(could_not)?;
     print_head(&snapshot, output)?;
     output.line("")?;
@@ -35,10 +37,10 @@ pub(super) fn print(reader: &Reader, id: &str, output: &mut Output) -> Outcome<(
     print_notes(&snapshot, &Addresses::of(&reader.report()), output)
 }
 
-fn print_head(snapshot: &Snapshot, output: &mut Output) -> Outcome<()> {
+fn print_head(snapshot: &Snapshot, output: &mut Output) -> Result<()> {
     let status = snapshot.status();
     let word = status_word(status, snapshot.liveness());
-    let painted = output.paint(status_style(status), word);
+    let painted = output.styled(status_style(status), word);
     let room = output.width().saturating_sub(word.len() + 2);
     output.line(&format!("{}  {painted}", id_heading(snapshot.id(), room)))?;
     if let Some(title) = snapshot.title() {
@@ -100,7 +102,7 @@ fn lost(snapshot: &Snapshot) -> Option<&'static str> {
     }
 }
 
-fn print_tree(snapshot: &Snapshot, output: &mut Output) -> Outcome<()> {
+fn print_tree(snapshot: &Snapshot, output: &mut Output) -> Result<()> {
     let (depths, spans): (Vec<usize>, Vec<_>) = snapshot.tree().unzip();
     for (span, lines) in spans.into_iter().zip(tree::draw(&depths, output.width())) {
         output.line(&span_line(span, &lines.node, output))?;
@@ -110,7 +112,7 @@ fn print_tree(snapshot: &Snapshot, output: &mut Output) -> Outcome<()> {
 }
 
 /// The last lines of a program's output, as they came.
-fn print_lines(snapshot: &Snapshot, output: &mut Output) -> Outcome<()> {
+fn print_lines(snapshot: &Snapshot, output: &mut Output) -> Result<()> {
     let lines = snapshot.lines();
     if lines.count == 0 {
         return Ok(());
@@ -131,7 +133,7 @@ fn print_lines(snapshot: &Snapshot, output: &mut Output) -> Outcome<()> {
     Ok(())
 }
 
-fn print_notes(snapshot: &Snapshot, addresses: &Addresses, output: &mut Output) -> Outcome<()> {
+fn print_notes(snapshot: &Snapshot, addresses: &Addresses, output: &mut Output) -> Result<()> {
     if snapshot.notes().is_empty() {
         return Ok(());
     }

@@ -5,22 +5,32 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use trace_journal::{Error, FORMAT_VERSION, Report, RunId, SegmentState};
+use trace_journal::{Error, FORMAT_VERSION, Mode, Reader, Report, RunId, SegmentState};
 
+use crate::error::{CliError, Result, could_not};
 use crate::escape::one_line;
-use crate::failure::{Failure, could_not};
-use crate::output::{program, say};
+use crate::format::counted;
+use crate::output::{program, warn};
 use crate::quote::{argument, quoted};
-use crate::text::counted;
+
+/// Opens the journal for reading what is asked for.
+pub(super) fn open(dir: &Path) -> Result<Reader> {
+    Reader::open(dir).map_err(|error| explain(dir, error))
+}
+
+/// Opens the journal for a verdict on all of it.
+pub(super) fn open_verified(dir: &Path, mode: Mode) -> Result<Reader> {
+    Reader::open_verified(dir, mode).map_err(|error| explain(dir, error))
+}
 
 /// Why a journal could not be opened, and what helps.
-pub(super) fn explain(dir: &Path, error: Error) -> Failure {
+pub(super) fn explain(dir: &Path, error: Error) -> CliError {
     match &error {
         Error::NotAJournal { .. } => {
             let names = fs::read_dir(dir).into_iter().flatten().flatten();
             let names = names.map(|file| file.file_name().to_string_lossy().into_owned());
             say_compressed_of(names.collect::<Vec<String>>().iter().map(String::as_str));
-            Failure::CouldNot(format!(
+            CliError::CouldNot(format!(
                 "{}; give the directory that the program opened as its journal",
                 one_line(&error.to_string())
             ))
@@ -29,7 +39,7 @@ pub(super) fn explain(dir: &Path, error: Error) -> Failure {
             let advice =
                 owner_advice(dir, dir).map_or_else(String::new, |words| format!("\n{words}"));
             match could_not(error) {
-                Failure::CouldNot(words) => Failure::CouldNot(words + &advice),
+                CliError::CouldNot(words) => CliError::CouldNot(words + &advice),
                 other => other,
             }
         }
@@ -51,8 +61,8 @@ pub(super) fn say_unread(dir: &Path, report: &Report) {
     }
     for (why, files) in causes {
         match files.as_slice() {
-            [file] => say(&format!("trace-recover: {}: {why}", one_line(file))),
-            files => say(&format!(
+            [file] => warn(&format!("trace-recover: {}: {why}", one_line(file))),
+            files => warn(&format!(
                 "trace-recover: {}: {why} ({} of {} segments)",
                 shown(dir),
                 files.len(),
@@ -62,13 +72,13 @@ pub(super) fn say_unread(dir: &Path, report: &Report) {
         let file = files.first().map(|file| dir.join(file));
         let file = file.filter(|_| why.starts_with(DENIED));
         if let Some(advice) = file.and_then(|file| owner_advice(dir, &file)) {
-            say(&advice);
+            warn(&advice);
         }
     }
     for segment in &report.segments {
         if let Some(link) = &segment.link {
             let (file, link) = (one_line(&segment.file), one_line(link));
-            say(&format!("trace-recover: {file}: a symbolic link to {link}"));
+            warn(&format!("trace-recover: {file}: a symbolic link to {link}"));
         }
     }
     say_unsupported(report);
@@ -90,7 +100,7 @@ fn say_unsupported(report: &Report) {
             None => "of a kind of a later version".to_owned(),
         };
         let what = format!("{segments} {are} {what}");
-        say(&format!(
+        warn(&format!(
             "trace-recover: {what}, this command reads up to {FORMAT_VERSION}: update it"
         ));
     }
@@ -122,7 +132,7 @@ fn owner_advice(dir: &Path, file: &Path) -> Option<String> {
     ))
 }
 
-/// Names segments that somebody compressed: they are records that seem to be missing.
+/// Names segments that were compressed: they are records that seem to be missing.
 /// Says whether there are any.
 pub(super) fn say_compressed(report: &Report) -> bool {
     let unread = report.segments.iter();
@@ -140,7 +150,7 @@ fn say_compressed_of<'n>(names: impl Iterator<Item = &'n str>) -> bool {
             more => format!(" and {more} more"),
         };
         let name = one_line(name);
-        say(&format!(
+        warn(&format!(
             "trace-recover: {name}{more}: a compressed segment; its records are seen again after \
              {tool} -d"
         ));

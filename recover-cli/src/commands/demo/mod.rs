@@ -1,12 +1,12 @@
 //! `demo`: a worker does real work, is killed while at it, and is recovered.
 
-mod pipe;
-mod proof;
+pub(super) mod agent;
+mod protocol;
+mod session;
+mod supervisor;
 mod tools;
-mod tree;
-mod watch;
-mod work;
-pub(super) mod worker;
+mod verify;
+mod walk;
 
 use std::env;
 use std::fs;
@@ -16,27 +16,27 @@ use anstyle::{AnsiColor, Style};
 use trace_journal::{Reader, Timestamp};
 
 use super::{list, show};
-use crate::failure::{Exit, Failure, Outcome, could_not};
+use crate::error::{ExitStatus, Result, could_not, failed};
+use crate::format::grouped;
 use crate::output::{Output, program};
 use crate::quote::argument;
-use crate::text::grouped;
 
 const TITLE: Style = Style::new().bold();
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const QUIET: Style = Style::new().dimmed();
 
-pub(super) fn run(dir: Option<&Path>, output: &mut Output) -> Outcome<Exit> {
+pub(super) fn run(dir: Option<&Path>, output: &mut Output) -> Result<ExitStatus> {
     let dir = journal_directory(dir)?;
     let tree = env::current_dir().map_err(|error| failed("find the current directory", &error))?;
-    let tree = tree::place(tree);
+    let tree = walk::place(tree);
     let session = format!("demo-{}", Timestamp::now().as_unix_milliseconds());
 
-    let seen = watch::run(&dir, &tree, &session, output)?;
+    let seen = supervisor::run(&dir, &tree, &session, output)?;
     let (count, pid) = (grouped(&seen.acknowledged.len().to_string()), seen.pid);
     let tool = &seen.tool;
     output.line("")?;
-    output.line(&output.paint(BAD, &format!("kill -9 {pid}")))?;
+    output.line(&output.styled(BAD, &format!("kill -9 {pid}")))?;
     output.line(&format!(
         "The worker is dead: {count} records acknowledged, {tool} still running."
     ))?;
@@ -50,23 +50,23 @@ pub(super) fn run(dir: Option<&Path>, output: &mut Output) -> Outcome<Exit> {
     show::print(&reader, &session, output)?;
     output.line("")?;
     heading("The proof", output)?;
-    let proof = proof::compare(&reader, &session, &seen)?;
+    let proof = verify::compare(&reader, &session, &seen)?;
     let style = if proof.holds() { GOOD } else { BAD };
-    output.line(&output.paint(style, &proof.line()))?;
+    output.line(&output.styled(style, &proof.line()))?;
     if let Some(remark) = proof.remark() {
-        output.line(&output.paint(QUIET, &remark))?;
+        output.line(&output.styled(QUIET, &remark))?;
     }
     output.line("")?;
     next_steps(&dir, &session, output)?;
     Ok(if proof.holds() {
-        Exit::Done
+        ExitStatus::Done
     } else {
-        Exit::Lost
+        ExitStatus::Lost
     })
 }
 
 /// The directory asked for, or a fresh one that stays.
-fn journal_directory(dir: Option<&Path>) -> Outcome<PathBuf> {
+fn journal_directory(dir: Option<&Path>) -> Result<PathBuf> {
     if let Some(dir) = dir {
         fs::create_dir_all(dir).map_err(|error| failed(&dir.display().to_string(), &error))?;
         return Ok(dir.to_owned());
@@ -78,12 +78,12 @@ fn journal_directory(dir: Option<&Path>) -> Outcome<PathBuf> {
     Ok(kept.keep())
 }
 
-fn heading(words: &str, output: &mut Output) -> Outcome<()> {
-    let line = output.paint(TITLE, words);
+fn heading(words: &str, output: &mut Output) -> Result<()> {
+    let line = output.styled(TITLE, words);
     output.line(&line)
 }
 
-fn next_steps(dir: &Path, session: &str, output: &mut Output) -> Outcome<()> {
+fn next_steps(dir: &Path, session: &str, output: &mut Output) -> Result<()> {
     let command = program();
     output.line(&format!("The journal is in {}. Next:", dir.display()))?;
     let sessions = argument(&format!("{}-sessions", dir.display()));
@@ -93,8 +93,4 @@ fn next_steps(dir: &Path, session: &str, output: &mut Output) -> Outcome<()> {
     output.line(&format!(
         "  {command} recover {dir} -o {sessions} --format tracefile"
     ))
-}
-
-fn failed(what: &str, error: &std::io::Error) -> Failure {
-    Failure::CouldNot(format!("{what}: {error}"))
 }

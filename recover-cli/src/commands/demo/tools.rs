@@ -9,10 +9,10 @@ use std::time::Instant;
 use serde_json::json;
 use trace_journal::{Channel, Span, Status, Value};
 
-use super::work::Work;
-use super::{failed, tree};
-use crate::failure::Outcome;
-use crate::text::{counted, duration};
+use super::session::Work;
+use super::walk;
+use crate::error::{Result, failed};
+use crate::format::{counted, duration};
 use crate::width::cut;
 
 /// Larger files are listed, not read: the demo is to be over soon.
@@ -25,7 +25,7 @@ const COMMAND_COLUMNS_MAX: usize = 40;
 const OUTPUT_LINES_MAX: usize = 200;
 
 /// A real command as a tool span; one that this machine lacks is left out.
-pub(super) fn run_command(work: &Work, parent: &Span, name: &str, args: &[&str]) -> Outcome<()> {
+pub(super) fn run_command(work: &Work, parent: &Span, name: &str, args: &[&str]) -> Result<()> {
     let started = Instant::now();
     let child = Command::new(name)
         .args(args)
@@ -60,13 +60,13 @@ pub(super) fn read_folder(
     parent: &Span,
     folder: &str,
     files: &[&PathBuf],
-) -> Outcome<Counted> {
+) -> Result<Counted> {
     let started = Instant::now();
     let input = json!({ "folder": folder });
     let span = work.start_tool(parent, &format!("read {folder}"), &input)?;
     let mut total = Counted::default();
     for path in files {
-        let name = tree::relative(&work.tree, path);
+        let name = walk::relative(&work.tree, path);
         let line = match count(path) {
             Ok((_, counted)) => {
                 total.add(counted);

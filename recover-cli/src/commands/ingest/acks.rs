@@ -24,7 +24,7 @@ pub(super) enum Answer {
 
 /// Prints what became of lines, each as soon as it is what was asked for.
 pub(super) struct Acks {
-    /// `None`: nobody asked.
+    /// `None`: they were not asked for.
     shared: Option<Arc<Shared>>,
 }
 
@@ -34,15 +34,15 @@ struct Shared {
     changed: Condvar,
 }
 
-/// Lines not yet printed, unbounded: whoever writes all lines before reading one answer must not
-/// be stuck. Lines with answers of one kind in a row take the space of one.
+/// Lines not yet printed, unbounded: a program that writes all lines before it reads one answer
+/// must not be stuck. Lines with answers of one kind in a row take the space of one.
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Stretch>,
     printed: u64,
     /// No line comes any more.
     is_complete: bool,
-    /// Everything is printed, or nobody listens.
+    /// Everything is printed, or it is not read any more.
     is_over: bool,
 }
 
@@ -92,7 +92,7 @@ impl Acks {
             return;
         }
         let mut queue = shared.lock();
-        // The lines go on, whether somebody listens or not.
+        // The lines go on, whether they are read or not.
         if queue.is_over {
             return;
         }
@@ -106,8 +106,8 @@ impl Acks {
         shared.changed.notify_all();
     }
 
-    /// Waits until everything is printed or nobody listens; for the impatient, only as long as
-    /// somebody reads.
+    /// Waits until everything is printed or not read any more; for the impatient, only as long as
+    /// it is read.
     pub(super) fn finish(&self, is_impatient: impl Fn() -> bool) {
         let Some(shared) = &self.shared else { return };
         let mut queue = shared.lock();
@@ -130,7 +130,7 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Prints until all is printed; an error means that nobody listens.
+    /// Prints until all is printed; an error means that it is not read.
     fn print(&self, journal: Option<&Journal>) -> io::Result<()> {
         while let Some(stretch) = self.next() {
             let mut text = String::new();

@@ -9,9 +9,9 @@ use trace_journal::{Durability, Error, Journal, RunId, Seq};
 use super::open::Opened;
 use super::words::Words;
 use crate::args::LineForm;
+use crate::error::{CliError, ExitStatus, Result};
 use crate::escape::one_line;
-use crate::failure::{Exit, Failure, Outcome};
-use crate::text::counted;
+use crate::format::counted;
 
 /// How the lines fared.
 pub(super) struct Counts {
@@ -61,7 +61,7 @@ impl Counts {
         self.last = Some(seq);
         if let Some(trouble) = self.trouble.take() {
             let lines = counted(trouble.refused, "line was", "lines were");
-            words.say(&format!("line {line}: taken again; {lines} refused"));
+            words.warn(&format!("line {line}: taken again; {lines} refused"));
         }
     }
 
@@ -81,7 +81,7 @@ impl Counts {
                     _ => {
                         let refused = 1 + self.trouble.take().map_or(0, |known| known.refused);
                         self.trouble = Some(Trouble { code, refused });
-                        words.say(&format!(
+                        words.warn(&format!(
                             "line {line}: {why}; lines are refused until it ends"
                         ));
                     }
@@ -89,7 +89,7 @@ impl Counts {
                 return;
             }
         }
-        words.say(&format!("line {line}: {why}"));
+        words.warn(&format!("line {line}: {why}"));
     }
 
     /// After a failed sync lines go on in another run: whether those before were durable is known
@@ -110,11 +110,11 @@ impl Counts {
     }
 
     /// Whether every line that was taken is durable, once it is.
-    pub(super) fn are_durable(&self) -> Outcome<()> {
+    pub(super) fn are_durable(&self) -> Result<()> {
         let outcome = self.lost.clone().map_or_else(|| self.wait(), Err);
         outcome.map_err(|error| {
             let error = error.to_string();
-            Failure::CouldNot(format!("not all lines are durable: {}", one_line(&error)))
+            CliError::CouldNot(format!("not all lines are durable: {}", one_line(&error)))
         })
     }
 
@@ -154,11 +154,11 @@ impl Counts {
             .then_some("nothing was taken; to keep lines as they are: --from lines --session ID")
     }
 
-    pub(super) fn exit(&self) -> Exit {
+    pub(super) fn exit(&self) -> ExitStatus {
         if self.refused > 0 {
-            Exit::Lost
+            ExitStatus::Lost
         } else {
-            Exit::Done
+            ExitStatus::Done
         }
     }
 }

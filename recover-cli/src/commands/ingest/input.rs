@@ -48,7 +48,7 @@ impl Read for Input {
                 Ok(_) if !ready[1].revents().is_empty() => return Ok(0),
                 Ok(_) => {}
             }
-            // Whoever shares the pipe may have made it non-blocking, and may have read first.
+            // Another process may share the pipe, have made it non-blocking, and have read first.
             match self.source.read(buffer) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 read => return read,

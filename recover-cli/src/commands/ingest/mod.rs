@@ -25,22 +25,22 @@ use self::signals::Signals;
 use self::target::Target;
 use self::words::Words;
 use crate::args::IngestArgs;
+use crate::error::{CliError, ExitStatus, Result};
 use crate::escape::one_line;
-use crate::failure::{Exit, Failure, Outcome};
 
 /// Longer lines are refused before they fill the memory.
 const LINE_LEN_MAX: u64 = 256 << 20;
 
 type InputLines = Lines<BufReader<Input>>;
 
-pub(crate) fn run(args: &IngestArgs) -> Outcome<Exit> {
+pub(crate) fn run(args: &IngestArgs) -> Result<ExitStatus> {
     let words = Words::start().map_err(|error| failed("start a thread", &error))?;
     let outcome = ingest(args, &words);
     words.finish();
     outcome
 }
 
-fn ingest(args: &IngestArgs, words: &Words) -> Outcome<Exit> {
+fn ingest(args: &IngestArgs, words: &Words) -> Result<ExitStatus> {
     let signals = Signals::watch(words).map_err(|error| failed("listen to signals", &error))?;
     // The input first: a mistyped file name leaves no directory behind.
     let lines = open_input(args, &signals)?;
@@ -59,26 +59,26 @@ fn ingest(args: &IngestArgs, words: &Words) -> Outcome<Exit> {
     };
     let (are_durable, closed) = (counts.are_durable(), close(journal));
     signals.note_closed();
-    words.say(&counts.summary(&args.dir, are_durable.is_ok()));
+    words.warn(&counts.summary(&args.dir, are_durable.is_ok()));
     if let Some(advice) = counts.advice(args.from) {
-        words.say(advice);
+        words.warn(advice);
     }
     acks.finish(|| signals.exit().is_some());
     read?;
     are_durable?;
     if let Err(error) = ended.and(closed) {
         let error = error.to_string();
-        words.say(&format!(
+        words.warn(&format!(
             "trace-recover: all that was taken is {}, but its end is not on record: {}",
             counts.kept(),
             one_line(&error)
         ));
-        return Ok(signals.exit().unwrap_or(Exit::Lost));
+        return Ok(signals.exit().unwrap_or(ExitStatus::Lost));
     }
     Ok(signals.exit().unwrap_or(counts.exit()))
 }
 
-fn open_input(args: &IngestArgs, signals: &Signals) -> Outcome<InputLines> {
+fn open_input(args: &IngestArgs, signals: &Signals) -> Result<InputLines> {
     let file = args.file.as_deref();
     let input = signals.woken().and_then(|woken| Input::open(file, woken));
     let input = input.map_err(|error| {
@@ -103,7 +103,7 @@ fn read_lines(
     acks: &Acks,
     counts: &mut Counts,
     words: &Words,
-) -> Outcome<()> {
+) -> Result<()> {
     for number in 1.. {
         let appended = match lines.next() {
             Err(error) => return Err(failed(&format!("read line {number}"), &error)),
@@ -133,6 +133,6 @@ fn read_lines(
     Ok(())
 }
 
-fn failed(what: &str, error: &std::io::Error) -> Failure {
-    Failure::CouldNot(format!("{what}: {error}"))
+fn failed(what: &str, error: &std::io::Error) -> CliError {
+    CliError::CouldNot(format!("{what}: {error}"))
 }

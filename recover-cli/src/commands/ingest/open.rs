@@ -10,11 +10,11 @@ use trace_journal::{Durability, Error, Journal, OnBacklog, SessionStatus};
 
 use super::words::Words;
 use crate::args::{Ack, IngestArgs};
+use crate::error::{Result, could_not};
 use crate::escape::one_line;
-use crate::failure::{Outcome, could_not};
+use crate::format::counted;
 use crate::output::program;
 use crate::quote::{argument, id_argument, quoted};
-use crate::text::counted;
 
 /// A slow disk holds the input up; it does not get lines refused.
 const BACKLOG_WAIT: Duration = Duration::from_secs(3600);
@@ -34,7 +34,7 @@ pub(super) struct Opened {
 impl Opened {
     /// Opens the journal. A full disk is waited out, as it is later: the program that writes the
     /// lines must not lose its reader.
-    pub(super) fn open(args: &IngestArgs) -> Outcome<Opened> {
+    pub(super) fn open(args: &IngestArgs) -> Result<Opened> {
         let has_failed = Arc::new(AtomicBool::new(false));
         let last = Arc::new(Mutex::new(None));
         let (noted, kept) = (Arc::clone(&has_failed), Arc::clone(&last));
@@ -67,7 +67,7 @@ impl Opened {
     pub(super) fn say_how(&self, args: &IngestArgs, words: &Words) {
         if let Some(error) = &self.refusal {
             let error = error.to_string();
-            words.say(&format!(
+            words.warn(&format!(
                 "trace-recover: {}; lines are refused until there is space",
                 one_line(&error)
             ));
@@ -76,7 +76,7 @@ impl Opened {
             self.say_durability(&args.dir, words);
         }
         if !self.journal.recovery().runs().is_empty() {
-            words.say(&self.recovered(&args.dir));
+            words.warn(&self.recovered(&args.dir));
         }
     }
 
@@ -90,7 +90,7 @@ impl Opened {
             _ => return,
         };
         let dir = dir.display().to_string();
-        words.say(&format!("trace-recover: {} {what}", one_line(&dir)));
+        words.warn(&format!("trace-recover: {} {what}", one_line(&dir)));
     }
 
     /// Which runs died before, and which sessions crashed with them.

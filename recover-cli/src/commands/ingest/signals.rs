@@ -13,12 +13,12 @@ use signal_hook::iterator::Signals as Arriving;
 use signal_hook::low_level::signal_name;
 
 use super::words::Words;
-use crate::failure::Exit;
+use crate::error::ExitStatus;
 use crate::signals::not_ignored;
 
 /// Listens to SIGINT, SIGTERM and SIGHUP.
 ///
-/// They go to all of a pipeline: whoever writes the input has last words, and ends it.
+/// They go to all of a pipeline: the program that writes the input has last words, and ends it.
 pub(super) struct Signals {
     state: Arc<State>,
     woken: UnixStream,
@@ -33,7 +33,7 @@ struct State {
 }
 
 /// Sent again by a shell, `timeout` or a service manager, a signal arrives twice at one moment;
-/// who presses a key twice takes longer.
+/// to press a key twice takes longer.
 const ONE_MOMENT: Duration = Duration::from_millis(50);
 
 /// So long it may take to make everything durable before a third signal ends even that.
@@ -58,9 +58,9 @@ impl Signals {
     }
 
     /// How the command ends if a signal ended it.
-    pub(super) fn exit(&self) -> Option<Exit> {
+    pub(super) fn exit(&self) -> Option<ExitStatus> {
         let signal = self.state.stopped_by.load(Ordering::SeqCst);
-        (signal > 0).then_some(Exit::Signal(signal))
+        (signal > 0).then_some(ExitStatus::Signal(signal))
     }
 
     /// From now on the next signal that ends the command does so at once.
@@ -81,10 +81,10 @@ impl State {
             }
             counted_at = Some(now);
             count += 1;
-            let exit = Exit::Signal(u8::try_from(signal).unwrap_or(u8::MAX));
+            let exit = ExitStatus::Signal(u8::try_from(signal).unwrap_or(u8::MAX));
             let name = signal_name(signal).unwrap_or("signal");
             match count {
-                1 => words.say(&format!(
+                1 => words.warn(&format!(
                     "trace-recover: {name}: going on until the input ends; a second one ends it now"
                 )),
                 2 => {
@@ -94,8 +94,8 @@ impl State {
                     if self.is_closed.load(Ordering::SeqCst) {
                         process::exit(exit.number().into());
                     }
-                    words.say(&format!("trace-recover: {name}: ending"));
-                    // Whoever reads finds the flag; without it, it would wait for input.
+                    words.warn(&format!("trace-recover: {name}: ending"));
+                    // The thread that reads finds the flag; without it, it would wait for input.
                     let _ = waker.write_all(&[0]);
                 }
                 // A disk that does not answer cannot be waited for.

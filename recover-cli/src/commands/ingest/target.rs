@@ -40,7 +40,7 @@ impl<'a> Target<'a> {
             Target::Events { journal, session } => {
                 let line = JsonLine::parse(line, *session)?;
                 for warning in &line.warnings {
-                    words.say(&format!("line {number}: warning: {}", one_line(warning)));
+                    words.warn(&format!("line {number}: warning: {}", one_line(warning)));
                 }
                 journal.append_line(line).map(Some)
             }

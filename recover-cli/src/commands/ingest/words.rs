@@ -1,4 +1,4 @@
-//! Words for stderr, said by a thread of their own: whoever does not read them holds up no line.
+//! Words for stderr, written by a thread of their own: unread ones hold up no line.
 
 use std::collections::VecDeque;
 use std::io;
@@ -6,8 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::output::say;
-use crate::text::counted;
+use crate::format::counted;
+use crate::output::warn;
 
 /// Says lines in order; clones say them in the same order.
 #[derive(Clone)]
@@ -27,7 +27,7 @@ struct State {
     /// Lines handed over so far.
     said: u64,
     is_saying: bool,
-    /// Nobody read for a while: no line waits for that again before somebody does.
+    /// Not read for a while: no line waits for that again before something is.
     is_unheard: bool,
     left_out: u64,
 }
@@ -35,7 +35,7 @@ struct State {
 /// So many lines may wait.
 const WAITING_MAX: usize = 10_000;
 
-/// How long it is waited until somebody reads.
+/// How long it is waited until something is read.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Words {
@@ -49,8 +49,8 @@ impl Words {
         Ok(Words { shared })
     }
 
-    /// Has a line said, or counted where nobody reads.
-    pub(super) fn say(&self, line: &str) {
+    /// Has a line written, or counted where lines are not read.
+    pub(super) fn warn(&self, line: &str) {
         let mut state = self.shared.lock();
         if state.waiting.len() >= WAITING_MAX && !state.is_unheard {
             let is_full = |state: &mut State| state.waiting.len() >= WAITING_MAX;
@@ -69,7 +69,7 @@ impl Words {
         self.shared.changed.notify_all();
     }
 
-    /// Waits until everything is said, as long as somebody reads.
+    /// Waits until everything is said, as long as lines are read.
     pub(super) fn finish(&self) {
         let mut state = self.shared.lock();
         while state.is_saying || !state.waiting.is_empty() {
@@ -113,7 +113,7 @@ impl Shared {
             };
             state.is_saying = true;
             drop(state);
-            say(&line);
+            warn(&line);
             state = self.lock();
             state.is_saying = false;
             state.is_unheard = false;
@@ -134,7 +134,7 @@ mod tests {
             shared: Arc::default(),
         };
         for number in 0..WAITING_MAX + 3 {
-            words.say(&number.to_string());
+            words.warn(&number.to_string());
         }
         let state = words.shared.lock();
         assert_eq!((state.waiting.len(), state.left_out), (WAITING_MAX, 3));

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use trace_journal::{Reader, export};
 
 use super::part::{Part, watch_signals};
+use crate::error::{CliError, Result};
 use crate::escape::one_line;
-use crate::failure::{Failure, Outcome};
 
 /// A directory that gets one file per session.
 pub(super) struct Files {
@@ -28,10 +28,10 @@ impl Files {
         (dir, journal): (&Path, &Path),
         names: Vec<String>,
         may_overwrite: bool,
-    ) -> Outcome<Files> {
+    ) -> Result<Files> {
         if is_same(dir, journal) {
             let words = "OUT is the journal itself; give another directory";
-            return Err(Failure::Usage(words.to_owned()));
+            return Err(CliError::Usage(words.to_owned()));
         }
         let files = Files {
             dir: dir.to_owned(),
@@ -46,7 +46,7 @@ impl Files {
             .find(|path| path.exists());
         if let Some(taken) = taken.filter(|_| !may_overwrite) {
             let words = refused(&taken);
-            return Err(Failure::Refused(format!("{words}; nothing was written")));
+            return Err(CliError::Refused(format!("{words}; nothing was written")));
         }
         let mut builder = DirBuilder::new();
         let made = builder.recursive(true).mode(0o700).create(dir);
@@ -60,14 +60,14 @@ impl Files {
         &self,
         place: usize,
         content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> Outcome<()> {
+    ) -> Result<()> {
         let name = &self.names[place];
         let path = self.dir.join(name);
         let part = match Part::begin(&self.dir, name) {
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
                 let path = path.display().to_string();
                 let words = format!("{} is being written by another command", one_line(&path));
-                return Err(Failure::Refused(words));
+                return Err(CliError::Refused(words));
             }
             part => part.map_err(|error| failed("write in", &self.dir, &error))?,
         };
@@ -83,14 +83,14 @@ impl Files {
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                Err(Failure::Refused(refused(&path)))
+                Err(CliError::Refused(refused(&path)))
             }
             Err(error) => Err(failed("write", &path, &error)),
         }
     }
 
     /// Makes the names durable; how many files were written.
-    pub(super) fn finish(&self) -> Outcome<u64> {
+    pub(super) fn finish(&self) -> Result<u64> {
         let synced = File::open(&self.dir).and_then(|dir| dir.sync_all());
         synced.map_err(|error| failed("sync", &self.dir, &error))?;
         Ok(self.written.get())
@@ -121,7 +121,7 @@ fn refused(path: &Path) -> String {
     )
 }
 
-fn failed(what: &str, path: &Path, error: &io::Error) -> Failure {
+fn failed(what: &str, path: &Path, error: &io::Error) -> CliError {
     let path = one_line(&path.display().to_string()).into_owned();
-    Failure::CouldNot(format!("{what} {path}: {error}"))
+    CliError::CouldNot(format!("{what} {path}: {error}"))
 }

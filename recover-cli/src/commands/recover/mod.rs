@@ -11,14 +11,15 @@ use trace_journal::export::{self, TraceFileOptions};
 use trace_journal::{Loss, Mode, Reader, Report, Snapshot};
 
 use self::files::{Files, names};
-use super::{explain, open_verified, resolve, say_compressed, say_unread};
+use super::session_id::resolve;
+use super::trouble::{explain, open_verified, say_compressed, say_unread};
 use crate::args::{FileFormat, ModeName, RecoverArgs};
+use crate::error::{ExitStatus, Result, could_not};
 use crate::escape::one_line;
-use crate::failure::{Exit, Outcome, could_not};
-use crate::output::{Output, say, say_failure};
-use crate::text::counted;
+use crate::format::counted;
+use crate::output::{Output, warn, warn_error};
 
-pub(super) fn run(args: &RecoverArgs, output: &mut Output) -> Outcome<Exit> {
+pub(super) fn run(args: &RecoverArgs, output: &mut Output) -> Result<ExitStatus> {
     if args.output.is_none() && args.sessions.is_empty() {
         return count(args, output);
     }
@@ -47,35 +48,35 @@ pub(super) fn run(args: &RecoverArgs, output: &mut Output) -> Outcome<Exit> {
         Some(files) => files.write(place, |out| write(snapshot, args.format, out)),
         None => Ok(()),
     });
-    // Before anything is printed: whoever reads that may go away.
+    // Before anything is printed: the reader of that may go away.
     let written = match &files {
         Some(files) => files.finish(),
         None => Ok(0),
     };
     if written.is_err() {
-        report.exit_code = Exit::CouldNot.number();
+        report.exit_code = ExitStatus::CouldNot.number();
     }
     print(&report, &args.dir, args.json, files.is_some(), output)?;
     let written = counted(written?, "file", "files");
     if let Some(out) = target {
         let out = out.display().to_string();
-        say(&format!("wrote {written} into {}", one_line(&out)));
+        warn(&format!("wrote {written} into {}", one_line(&out)));
     }
     if is_refused {
-        say("trace-recover: there is damage and the mode is strict: nothing was written");
+        warn("trace-recover: there is damage and the mode is strict: nothing was written");
     }
-    Ok(Exit::of_number(report.exit_code))
+    Ok(ExitStatus::of_number(report.exit_code))
 }
 
 /// Reads everything and reports it.
-pub(super) fn verify(dir: &Path, json: bool, output: &mut Output) -> Outcome<Exit> {
+pub(super) fn verify(dir: &Path, json: bool, output: &mut Output) -> Result<ExitStatus> {
     let report = trace_journal::verify(dir).map_err(|error| explain(dir, error))?;
     print(&report, dir, json, false, output)?;
-    Ok(Exit::of_number(report.exit_code))
+    Ok(ExitStatus::of_number(report.exit_code))
 }
 
 /// The same, as far as the mode reads, and without any file that was asked for.
-fn count(args: &RecoverArgs, output: &mut Output) -> Outcome<Exit> {
+fn count(args: &RecoverArgs, output: &mut Output) -> Result<ExitStatus> {
     let report = match args.mode {
         ModeName::Prefix => trace_journal::recover(&args.dir, Mode::Prefix).map(|(_, told)| told),
         ModeName::Salvage | ModeName::Strict => trace_journal::verify(&args.dir),
@@ -83,20 +84,20 @@ fn count(args: &RecoverArgs, output: &mut Output) -> Outcome<Exit> {
     let report = report.map_err(|error| explain(&args.dir, error))?;
     print(&report, &args.dir, args.json, false, output)?;
     if args.mode == ModeName::Strict && report.loss == Loss::Damage {
-        say("trace-recover: there is damage and the mode is strict: nothing was written");
+        warn("trace-recover: there is damage and the mode is strict: nothing was written");
     }
-    Ok(Exit::of_number(report.exit_code))
+    Ok(ExitStatus::of_number(report.exit_code))
 }
 
 /// The sessions asked for; all of them if none is named.
-fn chosen(dir: &Path, reader: &Reader, typed: &[String]) -> Outcome<Vec<String>> {
+fn chosen(dir: &Path, reader: &Reader, typed: &[String]) -> Result<Vec<String>> {
     if typed.is_empty() {
         return Ok(reader.ids().map(str::to_owned).collect());
     }
     let mut ids = typed
         .iter()
         .map(|typed| resolve(dir, reader, typed))
-        .collect::<Outcome<Vec<String>>>()?;
+        .collect::<Result<Vec<String>>>()?;
     ids.sort();
     ids.dedup();
     Ok(ids)
@@ -106,7 +107,7 @@ fn chosen(dir: &Path, reader: &Reader, typed: &[String]) -> Outcome<Vec<String>>
 fn survey(
     reader: &Reader,
     ids: &[String],
-    use_it: impl Fn(usize, &Snapshot) -> Outcome<()>,
+    use_it: impl Fn(usize, &Snapshot) -> Result<()>,
 ) -> Report {
     let mut report = reader.report();
     for (place, id) in ids.iter().enumerate() {
@@ -117,10 +118,10 @@ fn survey(
         });
         if let Err(failure) = used {
             // One session must not cost the others.
-            if Exit::of_number(report.exit_code) != Exit::CouldNot {
+            if ExitStatus::of_number(report.exit_code) != ExitStatus::CouldNot {
                 report.exit_code = failure.parts().0.number();
             }
-            say_failure(&failure);
+            warn_error(&failure);
         }
     }
     report
@@ -132,7 +133,7 @@ fn print(
     json: bool,
     is_written: bool,
     output: &mut Output,
-) -> Outcome<()> {
+) -> Result<()> {
     say_unread(dir, report);
     say_compressed(report);
     if json {

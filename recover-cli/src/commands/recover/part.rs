@@ -13,11 +13,11 @@ use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::failure::Exit;
+use crate::error::ExitStatus;
 use crate::signals::not_ignored;
 
-/// The file that is being made, to be removed by a signal; whoever holds the lock knows that it
-/// does not change.
+/// The file that is being made, to be removed by a signal. It does not
+/// change while its lock is held.
 static AT_WORK: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// Removes the file in the making and ends the command at a signal.
@@ -30,7 +30,7 @@ pub(super) fn watch_signals() -> io::Result<()> {
             if let Some(path) = &*at_work {
                 let _ = fs::remove_file(path);
             }
-            let exit = Exit::Signal(u8::try_from(signal).unwrap_or(u8::MAX));
+            let exit = ExitStatus::Signal(u8::try_from(signal).unwrap_or(u8::MAX));
             process::exit(exit.number().into());
         }
     };
@@ -55,7 +55,7 @@ impl Part {
     /// Begins the file of this name, or takes over what is left of one whose maker was killed.
     ///
     /// # Errors
-    /// [`ErrorKind::ResourceBusy`] if somebody is making it right now.
+    /// [`ErrorKind::ResourceBusy`] if another process is making it right now.
     pub(super) fn begin(dir: &Path, name: &str) -> io::Result<Part> {
         let path = dir.join(format!(".{name}.part"));
         let mut at_work = at_work();
@@ -116,7 +116,7 @@ fn open(path: &Path) -> io::Result<Option<File>> {
         }
         Err(error) => return Err(error),
     };
-    // Where locks do not work, nobody can tell.
+    // Where locks do not work, this cannot be told.
     if flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
         return Err(ErrorKind::ResourceBusy.into());
     }

@@ -7,11 +7,11 @@ use trace_journal::{
 };
 use trace_journal::{RefusedReport, RunReport};
 
+use crate::error::{ExitStatus, Result};
 use crate::escape::one_line;
-use crate::failure::{Exit, Outcome};
+use crate::format::counted;
 use crate::output::{Output, program};
 use crate::quote::{argument, id_argument};
-use crate::text::counted;
 
 /// A summary, one line a damaged place and a segment, then what to type next.
 pub(super) fn print(
@@ -19,7 +19,7 @@ pub(super) fn print(
     dir: &Path,
     is_written: bool,
     output: &mut Output,
-) -> Outcome<()> {
+) -> Result<()> {
     output.folded(&verdict(report), 2)?;
     if report.later_kinds > 0 {
         let records = counted(report.later_kinds, "record is", "records are");
@@ -91,11 +91,11 @@ fn is_hit(session: &SessionReport) -> bool {
 }
 
 /// What to type next, to be pasted as it is.
-fn print_hints(report: &Report, dir: &Path, is_written: bool, output: &mut Output) -> Outcome<()> {
+fn print_hints(report: &Report, dir: &Path, is_written: bool, output: &mut Output) -> Result<()> {
     let (program, dir) = (program(), argument(&dir.display().to_string()));
     let hit = report.sessions.iter().rfind(|session| is_hit(session));
     let crashed = report.sessions.iter().rfind(|session| is_crashed(session));
-    let is_read = Exit::of_number(report.exit_code) != Exit::CouldNot;
+    let is_read = ExitStatus::of_number(report.exit_code) != ExitStatus::CouldNot;
     let hint = match (hit.or(crashed), report.sessions.as_slice()) {
         (Some(session), _) => format!("{program} show {dir} {}", id_argument(&session.id)),
         (None, []) if report.segments.is_empty() || !is_read => return Ok(()),

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use trace_journal::{Kind, Session, Span, Status, Tokens, Written};
 
-use super::pipe::Watcher;
-use crate::failure::Outcome;
+use super::protocol::Watcher;
+use crate::error::Result;
 
 /// The worker's session and what it works on.
 pub(super) struct Work {
@@ -17,7 +17,7 @@ pub(super) struct Work {
 
 impl Work {
     /// Starts a generation that says something first.
-    pub(super) fn generation(&self, name: &str, says: &str) -> Outcome<Span> {
+    pub(super) fn generation(&self, name: &str, says: &str) -> Result<Span> {
         self.watcher.begin()?;
         let span = self.session.span(name).kind(Kind::GENERATION);
         let span = span.model("local", "walker-1").start();
@@ -29,7 +29,7 @@ impl Work {
     }
 
     /// Ends a generation that read that many bytes.
-    pub(super) fn end_generation(&self, span: &Span, read: usize) -> Outcome<()> {
+    pub(super) fn end_generation(&self, span: &Span, read: usize) -> Result<()> {
         let count = |len: usize| i64::try_from(len).unwrap_or(i64::MAX);
         let tokens = Tokens {
             input: count(read / 4).into(),
@@ -46,7 +46,7 @@ impl Work {
         parent: &Span,
         name: &str,
         input: &serde_json::Value,
-    ) -> Outcome<Span> {
+    ) -> Result<Span> {
         self.watcher.begin()?;
         let span = parent.child(name).kind(Kind::TOOL).input(input).start();
         self.watcher.ack_start(&span)?;
@@ -54,7 +54,7 @@ impl Work {
     }
 
     /// Says that a record begins, appends it, and says that it was acknowledged.
-    pub(super) fn noted(&self, append: impl FnOnce() -> Written) -> Outcome<()> {
+    pub(super) fn noted(&self, append: impl FnOnce() -> Written) -> Result<()> {
         self.watcher.begin()?;
         self.watcher.ack(append())
     }

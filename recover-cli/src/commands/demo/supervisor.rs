@@ -5,9 +5,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::failed;
+use crate::error::{CliError, Result, failed};
 use crate::escape::one_line;
-use crate::failure::{Failure, Outcome};
 use crate::output::Output;
 
 /// How many records are to come after the last tool started: it is killed in the midst of work.
@@ -25,7 +24,7 @@ pub(crate) struct Seen {
 }
 
 /// Lets a worker work until it is in the midst of its last tool, and kills it with SIGKILL.
-pub(crate) fn run(dir: &Path, tree: &Path, session: &str, output: &mut Output) -> Outcome<Seen> {
+pub(crate) fn run(dir: &Path, tree: &Path, session: &str, output: &mut Output) -> Result<Seen> {
     let program = env::current_exe().map_err(|error| failed("find this program", &error))?;
     let mut worker = Command::new(program)
         .arg("demo-worker")
@@ -79,7 +78,7 @@ pub(crate) fn run(dir: &Path, tree: &Path, session: &str, output: &mut Output) -
         .wait()
         .map_err(|error| failed("wait for the worker", &error))?;
     if !was_killed {
-        return Err(Failure::CouldNot(format!(
+        return Err(CliError::CouldNot(format!(
             "the worker gave up by itself: {status}"
         )));
     }

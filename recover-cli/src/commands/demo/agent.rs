@@ -6,19 +6,19 @@ use std::path::Path;
 use serde_json::json;
 use trace_journal::{Channel, Journal};
 
-use super::pipe::Watcher;
+use super::protocol::Watcher;
+use super::session::Work;
 use super::tools::{self, Counted};
-use super::work::Work;
-use super::{failed, tree};
-use crate::failure::{Exit, Failure, Outcome, could_not};
+use super::walk;
+use crate::error::{CliError, ExitStatus, Result, could_not, failed};
 
-/// Runs until it is killed, or until nobody watches.
-pub(crate) fn run(dir: &Path, tree: &Path, session: &str) -> Outcome<Exit> {
+/// Runs until it is killed, or until it is not watched any more.
+pub(crate) fn run(dir: &Path, tree: &Path, session: &str) -> Result<ExitStatus> {
     let journal = Journal::options()
         .program("trace-recover demo", env!("CARGO_PKG_VERSION"))
         .open(dir)
         .map_err(could_not)?;
-    let files = tree::files(tree);
+    let files = walk::files(tree);
     let watcher = Watcher;
     watcher.begin()?;
     let session = journal
@@ -44,14 +44,14 @@ pub(crate) fn run(dir: &Path, tree: &Path, session: &str) -> Outcome<Exit> {
 
 impl Work {
     /// First generation: what a person would type first.
-    fn look_around(&self) -> Outcome<()> {
+    fn look_around(&self) -> Result<()> {
         let plan = "I'll look at the tree first, then read it folder by folder.";
         let generation = self.generation("look around", plan)?;
         let some = self
             .files
             .iter()
             .take(20)
-            .map(|path| tree::relative(&self.tree, path));
+            .map(|path| walk::relative(&self.tree, path));
         let some: Vec<String> = some.collect();
         let some: Vec<&str> = some.iter().map(String::as_str).collect();
         for (command, args) in [
@@ -65,11 +65,11 @@ impl Work {
     }
 
     /// Second generation: every file is read; one tool span a folder.
-    fn read_folders(&self) -> Outcome<()> {
+    fn read_folders(&self) -> Result<()> {
         let plan = "Now every file, folder by folder.";
         let generation = self.generation("read everything", plan)?;
         let mut read = plan.len();
-        for (folder, files) in tree::by_folder(&self.tree, &self.files) {
+        for (folder, files) in walk::by_folder(&self.tree, &self.files) {
             let total = tools::read_folder(self, &generation, &folder, &files)?;
             read += usize::try_from(total.words).unwrap_or(0);
         }
@@ -77,10 +77,10 @@ impl Work {
     }
 
     /// Third generation: a command that gets the files again and again; only a kill ends it.
-    fn count_for_ever(&self) -> Outcome<Exit> {
+    fn count_for_ever(&self) -> Result<ExitStatus> {
         let generation = self.generation("count", "Let me double-check with a second opinion.")?;
         let Some((name, mut child)) = tools::counting_command() else {
-            return Err(Failure::CouldNot("found no command to run".to_owned()));
+            return Err(CliError::CouldNot("found no command to run".to_owned()));
         };
         let input = json!({"stdin": "every file of the tree, again and again"});
         let tool = self.start_tool(&generation, &name, &input)?;
@@ -88,7 +88,7 @@ impl Work {
         let mut stdin = child.stdin.take().expect("the pipe was asked for");
         let mut fed = Counted::default();
         for pass in 1_u32.. {
-            // Also where no file can be read: whoever watches waits for records.
+            // Also where no file can be read: the supervisor waits for records.
             self.noted(|| tool.set("passes", i64::from(pass)))?;
             for path in &self.files {
                 let Ok((bytes, counted)) = tools::count(path) else {
@@ -97,11 +97,11 @@ impl Work {
                 let written = stdin.write_all(&bytes);
                 written.map_err(|error| failed(&name, &error))?;
                 fed.add(counted);
-                let path = tree::relative(&self.tree, path);
+                let path = walk::relative(&self.tree, path);
                 let line = format!("pass {pass}: {} lines up to {path}\n", fed.lines);
                 self.noted(|| tool.text_on(Channel::STDOUT, &line))?;
             }
         }
-        Ok(Exit::Done)
+        Ok(ExitStatus::Done)
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use trace_journal::{Item, Reader};
 
-use super::watch::Seen;
-use crate::failure::{Outcome, could_not};
-use crate::text::{counted, grouped};
+use super::supervisor::Seen;
+use crate::error::{Result, could_not};
+use crate::format::{counted, grouped};
 
 /// What was acknowledged against what came back.
 pub(crate) struct Proof {
@@ -19,7 +19,7 @@ pub(crate) struct Proof {
 }
 
 /// Compares the session's records with what the worker said.
-pub(crate) fn compare(reader: &Reader, session: &str, seen: &Seen) -> Outcome<Proof> {
+pub(crate) fn compare(reader: &Reader, session: &str, seen: &Seen) -> Result<Proof> {
     let mut recovered = BTreeSet::new();
     for item in reader.session(session).records() {
         if let Item::Record(record) = item.map_err(could_not)? {
