@@ -73,7 +73,7 @@ impl<'v> Group<'v> {
         let mut segments = BTreeSet::new();
         for (place, member) in self.members.iter_mut().enumerate() {
             let session = self.view.sessions.get(member.at);
-            let mut branches = session.iter().flat_map(|session| &session.branches);
+            let mut branches = session.iter().flat_map(|session| session.branches.iter());
             let Some(branch) = branches.find(|branch| branch.run == at) else {
                 continue;
             };

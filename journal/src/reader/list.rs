@@ -69,7 +69,8 @@ pub fn list_storage(storage: Arc<dyn Storage>) -> Result<(Vec<SessionSummary>, R
         list = summaries(&view, 2);
     }
     let mut list = list?.unwrap_or_default();
-    list.sort_by(|a, b| b.last_at.cmp(&a.last_at).then_with(|| a.id.cmp(&b.id)));
+    // A stable order takes half as much memory again.
+    list.sort_unstable_by(|a, b| b.last_at.cmp(&a.last_at).then_with(|| a.id.cmp(&b.id)));
     let mut report = view.report();
     report.contradicted = contradicted;
     Ok((list, report))
@@ -149,7 +150,7 @@ pub(super) fn of_records(
 ) -> Result<SessionSummary> {
     let mut fold = SummaryFold::new(&session.id);
     let mut is_as_told = true;
-    for branch in &session.branches {
+    for branch in session.branches.iter() {
         let Some(facts) = view.facts(branch.run) else {
             continue;
         };
@@ -205,7 +206,7 @@ fn attempt(
     let mut parts = 0..;
     let segments = session.branches.iter().map(|branch| branch.segments.len());
     let is_alone = segments.sum::<usize>() == 1;
-    for branch in &session.branches {
+    for branch in session.branches.iter() {
         let (Some(run), Some(facts)) = (view.run(branch.run), view.facts(branch.run)) else {
             return Ok(Err(Unclear::default()));
         };

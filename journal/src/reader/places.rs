@@ -12,7 +12,7 @@ use crate::recovery::{Place, RunSurvey, SegmentSurvey, SessionRow};
 pub(super) struct SessionPlaces {
     pub(super) id: Arc<str>,
     /// In order of generation and run.
-    pub(super) branches: Vec<BranchPlaces>,
+    pub(super) branches: Few<BranchPlaces>,
 }
 
 /// Where the records of a session in one run are.
@@ -33,6 +33,15 @@ pub(super) enum Few<T> {
     Several(Vec<T>),
 }
 
+impl<T: Clone> Few<T> {
+    pub(super) fn push(&mut self, thing: T) {
+        match self {
+            Few::One(one) => *self = Few::Several(vec![one.clone(), thing]),
+            Few::Several(several) => several.push(thing),
+        }
+    }
+}
+
 impl<T: Copy + Ord> Few<T> {
     /// Adds things; all are in order then, each of them once.
     pub(super) fn add(&mut self, others: &[T]) {
@@ -40,6 +49,12 @@ impl<T: Copy + Ord> Few<T> {
         all.sort_unstable();
         all.dedup();
         *self = Few::from(all);
+    }
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Few<T> {
+        Few::Several(Vec::new())
     }
 }
 
@@ -66,7 +81,57 @@ impl<T> Deref for Few<T> {
 /// Place and kind of a record.
 pub(super) type End = (At, RecordKind);
 
+impl SessionPlaces {
+    /// Adds what is behind everything there is.
+    fn add(&mut self, later: &BranchPlaces) {
+        match &mut self.branches {
+            Few::One(last) if last.run == later.run => last.join(later),
+            Few::Several(all) if all.last().is_some_and(|last| last.run == later.run) => {
+                all.last_mut().into_iter().for_each(|last| last.join(later));
+            }
+            branches => branches.push(later.clone()),
+        }
+    }
+}
+
+/// Joins what several runs, or several indices of one, have of a session; it stays where the first
+/// was. Gives where all sessions are, in order of their ids.
+pub(super) fn join(sessions: &mut Vec<SessionPlaces>) -> Vec<usize> {
+    let mut by_id: Vec<usize> = (0..sessions.len()).collect();
+    by_id.sort_unstable_by(|a, b| (&sessions[*a].id, a).cmp(&(&sessions[*b].id, b)));
+    let count = by_id.len();
+    let mut first = None;
+    by_id.retain(|at| {
+        let Some(first) = first.filter(|first: &usize| sessions[*first].id == sessions[*at].id)
+        else {
+            first = Some(*at);
+            return true;
+        };
+        for branch in std::mem::take(&mut sessions[*at].branches).iter() {
+            sessions[first].add(branch);
+        }
+        false
+    });
+    if by_id.len() < count {
+        let mut left = 0;
+        let places: Vec<usize> = (sessions.iter())
+            .map(|session| {
+                left += usize::from(!session.branches.is_empty());
+                left
+            })
+            .collect();
+        by_id.iter_mut().for_each(|at| *at = places[*at] - 1);
+        sessions.retain(|session| !session.branches.is_empty());
+    }
+    by_id
+}
+
 impl BranchPlaces {
+    fn join(&mut self, later: &BranchPlaces) {
+        self.indices.add(&later.indices);
+        self.segments.add(&later.segments);
+    }
+
     /// The segments that have records of the session.
     pub(super) fn segments<'a>(
         &'a self,
@@ -120,8 +185,9 @@ fn ends(segment: &SegmentSurvey, row: &SessionRow) -> (End, End) {
     (end(numbers.0, row.first), end(numbers.1, row.last))
 }
 
-/// The session indices a run has records of, in order, each with the segments they are in.
-pub(super) fn places(run: &RunSurvey) -> impl Iterator<Item = (u32, Few<usize>)> + use<> {
+/// The session indices a run has records of, in order, each with the segments they are in; and how
+/// many they are.
+pub(super) fn places(run: &RunSurvey) -> (usize, impl Iterator<Item = (u32, Few<usize>)> + use<>) {
     let segments = run.segments.iter().enumerate();
     let rows = segments.flat_map(|(at, segment)| {
         let rows = segment.part.places.rows.iter();
@@ -129,15 +195,17 @@ pub(super) fn places(run: &RunSurvey) -> impl Iterator<Item = (u32, Few<usize>)>
     });
     let mut rows: Vec<(u32, usize)> = rows.collect();
     rows.sort_unstable();
+    let count = rows.chunk_by(|a, b| a.0 == b.0).count();
     let mut from = 0;
-    std::iter::from_fn(move || {
+    let places = std::iter::from_fn(move || {
         let (index, _) = *rows.get(from)?;
         let its = rows.iter().skip(from);
         let its = its.take_while(|(same, _)| *same == index);
         let segments: Vec<usize> = its.map(|(_, at)| *at).collect();
         from += segments.len();
         Some((index, segments.into()))
-    })
+    });
+    (count, places)
 }
 
 /// Whether a record of this kind ends its session.

@@ -152,7 +152,7 @@ fn take_in<'p>(
 ) -> Result<bool> {
     fold.expect(view.record_count(session));
     let mut is_as_told = true;
-    for branch in &session.branches {
+    for branch in session.branches.iter() {
         let Some(facts) = view.facts(branch.run) else {
             continue;
         };

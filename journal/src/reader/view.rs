@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::Mode;
 use super::losses::Losses;
-use super::places::{BranchPlaces, Few, SessionPlaces, places};
+use super::places::{BranchPlaces, Few, SessionPlaces, join, places};
 use crate::error::{Error, Result};
 use crate::event::{Action, codec};
 use crate::format::{FrameSeed, RecordKind};
@@ -27,7 +27,8 @@ pub(super) struct View {
     pub(super) mode: Mode,
     /// In order of their first record.
     pub(super) sessions: Vec<SessionPlaces>,
-    by_id: BTreeMap<Arc<str>, usize>,
+    /// Which of them they are, in order of their ids.
+    by_id: Vec<usize>,
     /// What its sessions need to know of each run.
     runs: Vec<RunView>,
     depth: Depth,
@@ -54,7 +55,7 @@ impl View {
             survey,
             mode,
             sessions: Vec::new(),
-            by_id: BTreeMap::new(),
+            by_id: Vec::new(),
             runs: Vec::new(),
             depth,
             verified: OnceLock::new(),
@@ -63,6 +64,7 @@ impl View {
         for at in 0..view.survey.runs.len() {
             view.add_run(at);
         }
+        view.by_id = join(&mut view.sessions);
         if depth.is_brief() {
             view.forget_names();
         }
@@ -81,7 +83,7 @@ impl View {
 
     /// Lets go of what only those need who look a session up, or step through records.
     fn forget_names(&mut self) {
-        self.by_id = BTreeMap::new();
+        self.by_id = Vec::new();
         self.sessions.shrink_to_fit();
         for run in &mut self.survey.runs {
             run.sessions = BTreeMap::new();
@@ -132,7 +134,8 @@ impl View {
 
     pub(super) fn session(&self, id: &str) -> Option<&SessionPlaces> {
         let id = if id.is_empty() { UNKNOWN_ID } else { id };
-        self.by_id.get(id).and_then(|at| self.sessions.get(*at))
+        let found = (self.by_id).binary_search_by(|at| (*self.sessions[*at].id).cmp(id));
+        self.sessions.get(*self.by_id.get(found.ok()?)?)
     }
 
     pub(super) fn id(&self, run: usize, index: u32) -> Option<Arc<str>> {
@@ -220,7 +223,7 @@ impl View {
 
     fn sum(&self, session: &SessionPlaces, part: impl Fn(&SessionRow) -> u64) -> u64 {
         let mut sum = 0u64;
-        for branch in &session.branches {
+        for branch in session.branches.iter() {
             let Some(run) = self.run(branch.run) else {
                 continue;
             };
@@ -278,7 +281,9 @@ impl View {
         let mut undeclared = BTreeMap::new();
         let end = prefix_end(run).filter(|_| self.mode == Mode::Prefix);
         let (facts, losses) = (Arc::new(facts(run, end)), Losses::of(run));
-        for (index, segments) in places(run) {
+        let (count, places) = places(run);
+        self.sessions.reserve(count);
+        for (index, segments) in places {
             let Some(run) = self.survey.runs.get(at) else {
                 return;
             };
@@ -291,7 +296,12 @@ impl View {
                     id
                 }
             };
-            self.add_branch(at, id, index, segments);
+            let branches = Few::One(BranchPlaces {
+                run: at,
+                indices: Few::One(index),
+                segments,
+            });
+            self.sessions.push(SessionPlaces { id, branches });
         }
         self.runs.push(RunView {
             facts,
@@ -299,27 +309,6 @@ impl View {
             end,
             undeclared,
         });
-    }
-
-    fn add_branch(&mut self, run: usize, id: Arc<str>, index: u32, segments: Few<usize>) {
-        let entry = self.by_id.entry(Arc::clone(&id));
-        let session = *entry.or_insert(self.sessions.len());
-        let branch = BranchPlaces {
-            run,
-            indices: Few::One(index),
-            segments,
-        };
-        let Some(known) = self.sessions.get_mut(session) else {
-            let branches = vec![branch];
-            return self.sessions.push(SessionPlaces { id, branches });
-        };
-        match known.branches.last_mut() {
-            Some(last) if last.run == run => {
-                last.indices.add(&branch.indices);
-                last.segments.add(&branch.segments);
-            }
-            _ => known.branches.push(branch),
-        }
     }
 
     /// The id of a session index whose declaration is lost: its start says it again, else it
