@@ -20,6 +20,7 @@ pub mod loopfs;
 pub mod meanwhile;
 pub mod metered;
 pub mod modes;
+pub mod newer;
 pub mod oracle;
 pub mod plain;
 pub mod puppet;

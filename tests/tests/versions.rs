@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use journal_tests::fuzz::crc;
+use journal_tests::newer;
 use journal_tests::random::Random;
 use journal_tests::rigs;
 use journal_tests::simdisk::{Image, Process, SimDisk};
@@ -89,14 +89,6 @@ fn journal(ends: &[End]) -> (Files, Vec<RunId>) {
     (files, runs)
 }
 
-/// A header page as a version after this one may make it: of the rest only the checksum is known.
-fn page_of(version: u32, page: &[u8]) -> Vec<u8> {
-    let mut page = page[..HEADER_PAGE_LEN - 4].to_vec();
-    page[8..12].copy_from_slice(&version.to_le_bytes());
-    page.extend(crc(&page).to_le_bytes());
-    page
-}
-
 /// Makes a run one of a newer version.
 fn make_newer(files: &mut Files, run: RunId, version: u32, how: Newer) {
     let is_segment = |name: &&String| match FileName::parse(name) {
@@ -116,7 +108,7 @@ fn make_newer(files: &mut Files, run: RunId, version: u32, how: Newer) {
         };
         for page in pages {
             let from = page * HEADER_PAGE_LEN;
-            let new = page_of(version, &bytes[from..from + HEADER_PAGE_LEN]);
+            let new = newer::page(version, 0, &bytes[from..from + HEADER_PAGE_LEN]);
             bytes[from..from + HEADER_PAGE_LEN].copy_from_slice(&new);
         }
         let mut name = name.clone();
