@@ -1,10 +1,10 @@
 //! What all fuzz targets share.
 
 use journal_tests::fuzz::Target;
-use journal_tests::metered::Metered;
+use journal_tests::counting_allocator::CountingAllocator;
 
 #[global_allocator]
-static ALLOCATOR: Metered = Metered;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Does with an input what the target of this name does, within the limits of memory and work.
 ///

@@ -5,14 +5,14 @@ use std::path::Path;
 use trace_journal::format::HEADER_PAGE_LEN;
 use trace_journal::{Item, Reader, Report, SegmentState};
 
-use crate::plain::Plain;
+use crate::reference_reader::ReferenceJournal;
 
 /// Reads a journal without a writer both ways, and gives the library's report.
 ///
 /// # Errors
 /// The first difference: a record one of them has and the other has not, one out of order, or
 /// byte classes that do not make up a file.
-pub fn compare(dir: &Path, plain: &Plain) -> Result<Report, String> {
+pub fn compare(dir: &Path, plain: &ReferenceJournal) -> Result<Report, String> {
     let reader = Reader::open(dir).map_err(|error| error.to_string())?;
     check(&reader, plain)?;
     Ok(reader.report())
@@ -22,7 +22,7 @@ pub fn compare(dir: &Path, plain: &Plain) -> Result<Report, String> {
 ///
 /// # Errors
 /// As [`compare`].
-pub fn check(reader: &Reader, plain: &Plain) -> Result<(), String> {
+pub fn check(reader: &Reader, plain: &ReferenceJournal) -> Result<(), String> {
     let items: Result<Vec<Item>, _> = reader.records().collect();
     let items = items.map_err(|error| error.to_string())?;
     check_items(&items, &reader.report(), plain)
@@ -32,7 +32,11 @@ pub fn check(reader: &Reader, plain: &Plain) -> Result<(), String> {
 ///
 /// # Errors
 /// As [`compare`].
-pub fn check_items(items: &[Item], report: &Report, plain: &Plain) -> Result<(), String> {
+pub fn check_items(
+    items: &[Item],
+    report: &Report,
+    plain: &ReferenceJournal,
+) -> Result<(), String> {
     let runs = plain.runs.iter();
     let mut due =
         runs.flat_map(|(run, records)| records.iter().map(move |(seq, r)| (*run, *seq, r)));

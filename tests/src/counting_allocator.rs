@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// The system's allocator, counting; a test binary takes it as its own.
 #[derive(Clone, Copy, Debug)]
-pub struct Metered;
+pub struct CountingAllocator;
 
 /// What a thread allocated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Usage {
 }
 
 /// What this thread allocates while `work` runs; nothing is counted unless the binary's allocator
-/// is [`Metered`].
+/// is [`CountingAllocator`].
 pub fn usage_of<T>(work: impl FnOnce() -> T) -> (T, Usage) {
     let before = (TOTAL.get(), HELD.get());
     PEAK.set(before.1);
@@ -72,7 +72,7 @@ fn give_back(len: usize) {
 // SAFETY: every call goes to the system's allocator as it came; counting allocates nothing, and
 // the counters need no destructor, so they can be used at any time of a thread's life.
 #[expect(unsafe_code, reason = "there is no other way to be an allocator")]
-unsafe impl GlobalAlloc for Metered {
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size());
         // SAFETY: as the caller promises.

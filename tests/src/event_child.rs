@@ -9,36 +9,36 @@ use trace_journal::Journal;
 
 use crate::agent::Agent;
 
-/// A scribe at work. Dropping it kills it.
+/// A child at work. Dropping it kills it.
 #[derive(Debug)]
-pub struct Scribe {
+pub struct EventChild {
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
 }
 
-impl Scribe {
-    /// Starts `program`, the scribe's own, on a journal; it is open when this returns.
+impl EventChild {
+    /// Starts `program`, the child's own, on a journal; it is open when this returns.
     ///
     /// # Panics
     /// If it does not start or cannot open the journal.
     #[must_use]
-    pub fn start(program: &str, dir: &Path) -> Scribe {
+    pub fn start(program: &str, dir: &Path) -> EventChild {
         let mut child = Command::new(program)
             .arg(dir)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("the scribe starts");
+            .expect("the child starts");
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().expect("the pipe was asked for");
-        let mut scribe = Scribe {
+        let mut child = EventChild {
             child,
             stdin,
             stdout: BufReader::new(stdout),
         };
-        assert_eq!(scribe.answer(), "open");
-        scribe
+        assert_eq!(child.answer(), "open");
+        child
     }
 
     /// Has lines written, each an event in its JSON form or an agent's event, and waits for the
@@ -49,7 +49,7 @@ impl Scribe {
     pub fn write(&mut self, lines: &str) {
         for line in events(lines) {
             let stdin = self.stdin.as_mut().expect("it was not closed");
-            writeln!(stdin, "{line}").expect("the scribe listens");
+            writeln!(stdin, "{line}").expect("the child listens");
             assert_eq!(self.answer(), "written", "{line}");
         }
     }
@@ -76,9 +76,7 @@ impl Scribe {
 
     fn answer(&mut self) -> String {
         let mut line = String::new();
-        self.stdout
-            .read_line(&mut line)
-            .expect("the scribe answers");
+        self.stdout.read_line(&mut line).expect("the child answers");
         line.trim_end().to_owned()
     }
 }
@@ -95,7 +93,7 @@ fn events(lines: &str) -> Vec<String> {
     events
 }
 
-impl Drop for Scribe {
+impl Drop for EventChild {
     fn drop(&mut self) {
         // After `kill` or `close` it is gone, and that is fine.
         let _ = self.child.kill();
@@ -103,7 +101,7 @@ impl Drop for Scribe {
     }
 }
 
-/// What the scribe's program does: it writes down every line of its input and says so.
+/// What the child's program does: it writes down every line of its input and says so.
 ///
 /// # Panics
 /// If the journal cannot be opened or closed.

@@ -1,15 +1,15 @@
 //! Workloads on the simulated disk, stopped at every step in every way.
 
-mod acts;
-mod after;
 mod campaign;
-mod case;
 mod crash;
 mod meddling;
+mod ops;
+mod repro;
+mod second_crash;
 mod sequences;
 mod shrink;
+mod stats;
 mod steps;
-mod tally;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,15 +17,15 @@ use std::sync::Arc;
 use trace_journal::WriteMode;
 
 use crate::simdisk::Bug;
-pub use acts::{Act, Interleaved, Meddling, Step};
 pub use campaign::{Campaign, Found, unlimited};
-pub use case::{Case, CrashPoint, Way};
 use crash::Explorer;
 pub use crash::Limits;
+pub use ops::{Act, Interleaved, Meddling, Step};
+pub use repro::{Case, CrashPoint, Way};
 pub use sequences::{Operation, Sequence, sequences};
 pub use shrink::shrink;
+pub use stats::{Count, Stats};
 use steps::Workload;
-pub use tally::{Count, Tally};
 
 /// One workload and what is to be done to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub struct Outcome {
     /// Of these, crashes during recovery, or after one.
     pub recoveries: u64,
     /// The same and more, by the way of the crash.
-    pub tally: Tally,
+    pub stats: Stats,
     /// What was wrong first.
     pub failure: Option<String>,
     /// Where that was, if it was after a crash.

@@ -10,16 +10,16 @@ mod directory;
 mod event;
 mod frame;
 mod generate;
+mod growth;
 mod header;
 mod hostile;
 mod ingest;
 mod joint;
-mod look;
 mod memory;
 mod ops;
-mod planted;
 mod pool;
-mod swell;
+mod read_all_ways;
+mod rig_defects;
 #[cfg(test)]
 mod told;
 
@@ -28,14 +28,14 @@ use directory::directory;
 use event::event;
 use frame::frame;
 pub use generate::{Generate, generate};
+pub use growth::{GROWING, Growing};
 use header::header;
 use hostile::hostile;
 use ingest::ingest;
 use ops::ops;
-pub use planted::{Defect, planted};
-pub use swell::{SWOLLEN, Swollen};
+pub use rig_defects::{Defect, planted};
 
-use crate::metered::usage_of;
+use crate::counting_allocator::usage_of;
 
 /// What the suite knows of a fuzz target.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +65,8 @@ impl Target {
     /// allocated as a measure of work, grow no faster than the input, whatever it says of itself.
     ///
     /// # Panics
-    /// If the property does not hold, or a limit is passed; limits need [`crate::metered::Metered`]
+    /// If the property does not hold, or a limit is passed; limits need
+    /// [`crate::counting_allocator::CountingAllocator`]
     /// as the allocator.
     pub fn check(&self, input: &[u8]) {
         let len = u64::try_from(input.len()).expect("lengths fit");

@@ -8,19 +8,19 @@ use crate::command::{Ran, command, finish};
 
 /// An `ingest` that prints acknowledgements.
 #[derive(Debug)]
-pub struct Feeder {
+pub struct IngestChild {
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
 }
 
-impl Feeder {
+impl IngestChild {
     /// Starts `ingest DIR` with these further arguments.
     ///
     /// # Panics
     /// If it does not start.
     #[must_use]
-    pub fn start(dir: &Path, args: &[&str]) -> Feeder {
+    pub fn start(dir: &Path, args: &[&str]) -> IngestChild {
         let mut command = command(["ingest"]);
         command.arg(dir).args(args);
         command
@@ -30,7 +30,7 @@ impl Feeder {
         let mut child = command.spawn().expect("the command starts");
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().expect("the pipe was asked for");
-        Feeder {
+        IngestChild {
             child,
             stdin,
             stdout: BufReader::new(stdout),

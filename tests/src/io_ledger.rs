@@ -6,7 +6,7 @@ use std::thread::{self, ThreadId};
 
 use trace_journal::storage::Storage;
 
-use crate::watched::{Call, Operation, Verdict, Watched, Watcher};
+use crate::observed_storage::{Call, ObservedStorage, Operation, StorageObserver, Verdict};
 
 /// `EIO`.
 pub const EIO: i32 = 5;
@@ -81,7 +81,7 @@ impl Ledger {
     #[must_use]
     pub fn watch(self: &Arc<Ledger>, inner: Arc<dyn Storage>) -> Arc<dyn Storage> {
         let watcher = Arc::clone(self);
-        Arc::new(Watched::new(inner, watcher))
+        Arc::new(ObservedStorage::new(inner, watcher))
     }
 
     /// Makes calls fail from now on.
@@ -116,7 +116,7 @@ impl Ledger {
     }
 }
 
-impl Watcher for Ledger {
+impl StorageObserver for Ledger {
     fn before(&self, call: &Call) -> Verdict {
         let mut state = self.lock();
         state.clock += 1;

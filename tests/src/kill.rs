@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::io::ioctl_fionbio;
 use trace_journal::RunId;
 
-use crate::plain::{Plain, PlainRecord};
+use crate::reference_reader::{ReferenceJournal, ReferenceRecord};
 use crate::workload::Sent;
 
 /// What a child is to do.
@@ -305,7 +305,7 @@ impl Answers {
     ///
     /// # Errors
     /// What is wrong.
-    pub fn check(&self, plain: &Plain) -> Result<(), String> {
+    pub fn check(&self, plain: &ReferenceJournal) -> Result<(), String> {
         let Some(run) = self.run else {
             return Ok(());
         };
@@ -321,7 +321,7 @@ impl Answers {
         if missing.len() > in_flight {
             return Err(format!("{run}: numbers {missing:?} are missing"));
         }
-        let mut found: BTreeMap<u8, Vec<(u64, &PlainRecord)>> = BTreeMap::new();
+        let mut found: BTreeMap<u8, Vec<(u64, &ReferenceRecord)>> = BTreeMap::new();
         for (seq, record) in records {
             if record.kind >= 128 {
                 let thread = Sent::thread_of(record.kind);
@@ -344,7 +344,7 @@ impl Answers {
         &self,
         thread: u8,
         acknowledged: &[u64],
-        there: &[(u64, &PlainRecord)],
+        there: &[(u64, &ReferenceRecord)],
     ) -> Result<(), String> {
         let (sent, found) = (acknowledged.len(), there.len());
         // One append may have been under way.

@@ -21,17 +21,17 @@ pub enum Lack {
 
 /// A storage that leaves something out, and says it did it.
 #[derive(Clone, Debug)]
-pub struct Careless(Arc<dyn Storage>, Lack);
+pub struct LaxStorage(Arc<dyn Storage>, Lack);
 
-impl Careless {
+impl LaxStorage {
     /// The same storage without that.
     #[must_use]
-    pub fn new(inner: Arc<dyn Storage>, lack: Lack) -> Careless {
-        Careless(inner, lack)
+    pub fn new(inner: Arc<dyn Storage>, lack: Lack) -> LaxStorage {
+        LaxStorage(inner, lack)
     }
 }
 
-impl Storage for Careless {
+impl Storage for LaxStorage {
     fn path(&self) -> &Path {
         self.0.path()
     }
@@ -41,15 +41,15 @@ impl Storage for Careless {
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
-        Ok(Arc::new(CarelessFile(self.0.create(name)?, self.1)))
+        Ok(Arc::new(LaxFile(self.0.create(name)?, self.1)))
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
-        Ok(Arc::new(CarelessFile(self.0.open(name)?, self.1)))
+        Ok(Arc::new(LaxFile(self.0.open(name)?, self.1)))
     }
 
     fn open_to_lock(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
-        Ok(Arc::new(CarelessFile(self.0.open_to_lock(name)?, self.1)))
+        Ok(Arc::new(LaxFile(self.0.open_to_lock(name)?, self.1)))
     }
 
     fn link(&self, from: &str, to: &str) -> io::Result<()> {
@@ -117,9 +117,9 @@ impl Storage for Careless {
 }
 
 #[derive(Debug)]
-struct CarelessFile(Arc<dyn StorageFile>, Lack);
+struct LaxFile(Arc<dyn StorageFile>, Lack);
 
-impl StorageFile for CarelessFile {
+impl StorageFile for LaxFile {
     fn len(&self) -> io::Result<u64> {
         self.0.len()
     }

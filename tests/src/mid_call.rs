@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use crate::watched::{Call, Verdict, Watcher};
+use crate::observed_storage::{Call, StorageObserver, Verdict};
 
 /// When something happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,15 +17,15 @@ pub enum Moment {
 }
 
 /// Does something before and after every call.
-pub struct Meanwhile<F>(pub F);
+pub struct MidCall<F>(pub F);
 
-impl<F> fmt::Debug for Meanwhile<F> {
+impl<F> fmt::Debug for MidCall<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Meanwhile")
+        f.write_str("MidCall")
     }
 }
 
-impl<F: Fn(&Call, Moment) + Send + Sync> Watcher for Meanwhile<F> {
+impl<F: Fn(&Call, Moment) + Send + Sync> StorageObserver for MidCall<F> {
     fn before(&self, call: &Call) -> Verdict {
         self.0(call, Moment::Before);
         Verdict::Pass

@@ -85,7 +85,7 @@ pub enum Verdict {
 }
 
 /// Sees every call.
-pub trait Watcher: Debug + Send + Sync {
+pub trait StorageObserver: Debug + Send + Sync {
     /// Before a call is made: says what becomes of it.
     fn before(&self, call: &Call) -> Verdict;
 
@@ -95,16 +95,16 @@ pub trait Watcher: Debug + Send + Sync {
 
 /// A storage with a watcher.
 #[derive(Clone, Debug)]
-pub struct Watched {
+pub struct ObservedStorage {
     inner: Arc<dyn Storage>,
-    watcher: Arc<dyn Watcher>,
+    watcher: Arc<dyn StorageObserver>,
 }
 
-impl Watched {
+impl ObservedStorage {
     /// Puts a watcher in front of a storage.
     #[must_use]
-    pub fn new(inner: Arc<dyn Storage>, watcher: Arc<dyn Watcher>) -> Watched {
-        Watched { inner, watcher }
+    pub fn new(inner: Arc<dyn Storage>, watcher: Arc<dyn StorageObserver>) -> ObservedStorage {
+        ObservedStorage { inner, watcher }
     }
 
     fn make<T>(
@@ -134,7 +134,7 @@ impl Watched {
 }
 
 fn watch<T>(
-    watcher: &dyn Watcher,
+    watcher: &dyn StorageObserver,
     call: &Call,
     make: impl FnOnce() -> io::Result<T>,
 ) -> io::Result<T> {
@@ -146,7 +146,7 @@ fn watch<T>(
     made
 }
 
-impl Storage for Watched {
+impl Storage for ObservedStorage {
     fn path(&self) -> &Path {
         self.inner.path()
     }
@@ -240,7 +240,7 @@ impl Storage for Watched {
 struct WatchedFile {
     name: String,
     inner: Arc<dyn StorageFile>,
-    watcher: Arc<dyn Watcher>,
+    watcher: Arc<dyn StorageObserver>,
 }
 
 impl WatchedFile {
@@ -352,7 +352,7 @@ impl StorageFile for WatchedFile {
 struct WatchedRegion {
     name: String,
     inner: Arc<dyn Region>,
-    watcher: Arc<dyn Watcher>,
+    watcher: Arc<dyn StorageObserver>,
 }
 
 impl WatchedRegion {

@@ -1,7 +1,7 @@
 //! What a journal has promised, beside the journal; and the check of what is found of it.
 
-mod rotten;
-mod shown;
+mod after_rot;
+mod readings;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use trace_journal::{Loss, RunId};
 
-use crate::plain::Plain;
+use crate::reference_reader::ReferenceJournal;
 use crate::simdisk::Image;
-pub use rotten::{Given, Held, Rotten, check_rotten, given};
-pub use shown::{Scans, Shown};
+pub use after_rot::{AfterRot, Given, Held, check_after_rot, given};
+pub use readings::{Scans, Shown};
 
 /// Kinds from here on are the caller's.
 const USER_KIND_FIRST: u8 = 128;
@@ -87,14 +87,14 @@ impl Oracle {
 
     /// Takes what is there after a crash and a recovery for all that was ever written, and for
     /// durable: what a recovery has reported must stay.
-    pub fn settle(&mut self, plain: &Plain) {
+    pub fn settle(&mut self, plain: &ReferenceJournal) {
         for (run, truth) in &mut self.runs {
             truth.settle(*run, plain);
         }
     }
 
     /// The same, of the runs in one directory.
-    pub fn settle_in(&mut self, folder: usize, plain: &Plain) {
+    pub fn settle_in(&mut self, folder: usize, plain: &ReferenceJournal) {
         for (run, truth) in self.runs.iter_mut().filter(|(_, t)| t.folder == folder) {
             truth.settle(*run, plain);
         }
@@ -149,7 +149,7 @@ impl Truth {
         }
     }
 
-    fn settle(&mut self, run: RunId, plain: &Plain) {
+    fn settle(&mut self, run: RunId, plain: &ReferenceJournal) {
         self.in_flight.clear();
         self.durable_to = u64::MAX;
         let records = plain.run(run).into_iter();
@@ -163,7 +163,7 @@ impl Truth {
     ///
     /// # Errors
     /// The first that is not.
-    pub fn is_in_directory(&self, run: RunId, plain: &Plain) -> Result<(), String> {
+    pub fn is_in_directory(&self, run: RunId, plain: &ReferenceJournal) -> Result<(), String> {
         let there = plain.runs.get(&run);
         for (seq, image) in self.written.range(..=self.durable_to) {
             let found = there.and_then(|records| records.get(seq));
@@ -176,7 +176,7 @@ impl Truth {
         Ok(())
     }
 
-    fn check(&self, run: RunId, plain: &Plain, end: End) -> Result<(), String> {
+    fn check(&self, run: RunId, plain: &ReferenceJournal, end: End) -> Result<(), String> {
         let there = plain.runs.get(&run);
         let payload = |seq: u64| {
             let record = there.and_then(|records| records.get(&seq));

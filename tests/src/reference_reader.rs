@@ -16,21 +16,21 @@ use trace_journal::{RunId, SegmentNumber};
 
 /// Every intact record of a journal, by run and sequence number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plain {
+pub struct ReferenceJournal {
     /// The records.
-    pub runs: BTreeMap<RunId, BTreeMap<u64, PlainRecord>>,
+    pub runs: BTreeMap<RunId, BTreeMap<u64, ReferenceRecord>>,
 }
 
 /// Every intact record of a segment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PlainSegment {
+pub struct ReferenceSegment {
     /// With the low bits of their numbers.
-    pub records: Vec<(u32, PlainRecord)>,
+    pub records: Vec<(u32, ReferenceRecord)>,
 }
 
 /// An intact record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlainRecord {
+pub struct ReferenceRecord {
     /// The segment it is in.
     pub segment: SegmentNumber,
     /// Where its frame begins.
@@ -45,13 +45,13 @@ pub struct PlainRecord {
     pub payload: Vec<u8>,
 }
 
-impl Plain {
+impl ReferenceJournal {
     /// Reads a directory.
     ///
     /// # Panics
     /// If a segment cannot be read, or two records have one sequence number.
     #[must_use]
-    pub fn read(dir: &Path) -> Plain {
+    pub fn read(dir: &Path) -> ReferenceJournal {
         let mut files = BTreeMap::new();
         for found in fs::read_dir(dir).expect("a directory") {
             let name = found.expect("an entry").file_name();
@@ -61,7 +61,7 @@ impl Plain {
                 files.insert((run, number), bytes);
             }
         }
-        Plain::of(files)
+        ReferenceJournal::of(files)
     }
 
     /// Reads segments.
@@ -69,9 +69,9 @@ impl Plain {
     /// # Panics
     /// If two records have one sequence number.
     #[must_use]
-    pub fn of(files: BTreeMap<(RunId, SegmentNumber), Vec<u8>>) -> Plain {
-        Plain::join(files.into_iter().map(|((run, number), bytes)| {
-            let found = PlainSegment::scan(run, number, &bytes);
+    pub fn of(files: BTreeMap<(RunId, SegmentNumber), Vec<u8>>) -> ReferenceJournal {
+        ReferenceJournal::join(files.into_iter().map(|((run, number), bytes)| {
+            let found = ReferenceSegment::scan(run, number, &bytes);
             ((run, number), Arc::new(found))
         }))
     }
@@ -79,12 +79,12 @@ impl Plain {
     /// Puts segments together, which come in order.
     ///
     /// # Panics
-    /// As [`of`](Plain::of).
+    /// As [`of`](ReferenceJournal::of).
     #[must_use]
     pub fn join(
-        segments: impl Iterator<Item = ((RunId, SegmentNumber), Arc<PlainSegment>)>,
-    ) -> Plain {
-        let mut plain = Plain::default();
+        segments: impl Iterator<Item = ((RunId, SegmentNumber), Arc<ReferenceSegment>)>,
+    ) -> ReferenceJournal {
+        let mut plain = ReferenceJournal::default();
         for ((run, _), found) in segments {
             let records = plain.runs.entry(run).or_default();
             for (low, record) in &found.records {
@@ -100,7 +100,7 @@ impl Plain {
 
     /// The records of a run; none if there is no such run.
     #[must_use]
-    pub fn run(&self, run: RunId) -> Vec<(u64, &PlainRecord)> {
+    pub fn run(&self, run: RunId) -> Vec<(u64, &ReferenceRecord)> {
         let records = self.runs.get(&run).into_iter().flatten();
         records.map(|(seq, record)| (*seq, record)).collect()
     }
@@ -114,13 +114,13 @@ impl Plain {
     }
 }
 
-impl PlainSegment {
+impl ReferenceSegment {
     /// Reads a segment.
     ///
     /// # Panics
     /// If it is larger than memory.
     #[must_use]
-    pub fn scan(run: RunId, number: SegmentNumber, bytes: &[u8]) -> PlainSegment {
+    pub fn scan(run: RunId, number: SegmentNumber, bytes: &[u8]) -> ReferenceSegment {
         let told = match SegmentHeader::decode(bytes) {
             HeaderState::Intact(header) | HeaderState::OnePage(header, _) => header.file_len,
             _ => 0,
@@ -132,7 +132,7 @@ impl PlainSegment {
             bytes.to_mut().resize(told, 0);
         }
         let seed = FrameSeed::new(run, number);
-        let mut found = PlainSegment::default();
+        let mut found = ReferenceSegment::default();
         let mut offset = usize::try_from(FRAMES_OFFSET).expect("a small number");
         let mut due: Option<u32> = None;
         while let Some(rest) = bytes.get(offset..).filter(|rest| !rest.is_empty()) {
@@ -145,7 +145,7 @@ impl PlainSegment {
             };
             due = Some(header.seq_low.wrapping_add(1));
             let end = at + header.frame_len();
-            let record = PlainRecord {
+            let record = ReferenceRecord {
                 segment: number,
                 offset: at,
                 end,

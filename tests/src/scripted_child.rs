@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use trace_journal::{RunId, WriteMode};
 
-use crate::careless::Lack;
-use crate::plain::{Plain, PlainRecord};
+use crate::lax_storage::Lack;
+use crate::reference_reader::{ReferenceJournal, ReferenceRecord};
 use crate::workload::Sent;
 
-/// How a puppet opens its journal.
+/// How a child opens its journal.
 #[derive(Clone, Debug)]
-pub struct Strings {
+pub struct Script {
     /// The journal.
     pub dir: PathBuf,
     /// Which one it is, over the whole test.
@@ -31,11 +31,11 @@ pub struct Strings {
     pub marks: Option<PathBuf>,
 }
 
-impl Strings {
+impl Script {
     /// A writer of small segments.
     #[must_use]
-    pub fn new(dir: &Path, writer: u64, mode: WriteMode) -> Strings {
-        Strings {
+    pub fn new(dir: &Path, writer: u64, mode: WriteMode) -> Script {
+        Script {
             dir: dir.to_owned(),
             writer,
             mode,
@@ -57,8 +57,8 @@ impl Strings {
         ]
     }
 
-    /// Reads them as [`Puppet::start`] hands them over; `None` if they are none.
-    pub fn from_args(mut args: impl Iterator<Item = String>) -> Option<Strings> {
+    /// Reads them as [`ScriptedChild::start`] hands them over; `None` if they are none.
+    pub fn from_args(mut args: impl Iterator<Item = String>) -> Option<Script> {
         let dir = PathBuf::from(args.next()?);
         let writer = args.next()?.parse().ok()?;
         let name = args.next()?;
@@ -68,7 +68,7 @@ impl Strings {
         let name = args.next()?;
         let lacks = [None, Some(Lack::Sync), Some(Lack::Space)];
         let lack = lacks.into_iter().find(|lack| lack_name(*lack) == name)?;
-        Some(Strings {
+        Some(Script {
             dir,
             writer,
             mode,
@@ -97,9 +97,9 @@ fn lack_name(lack: Option<Lack>) -> &'static str {
     }
 }
 
-/// A puppet at work.
+/// A child at work.
 #[derive(Debug)]
-pub struct Puppet {
+pub struct ScriptedChild {
     child: Child,
     orders: ChildStdin,
     lines: Receiver<String>,
@@ -107,7 +107,7 @@ pub struct Puppet {
     pub told: Told,
 }
 
-/// What a puppet acknowledged.
+/// What a child acknowledged.
 #[derive(Clone, Debug, Default)]
 pub struct Told {
     /// The writer.
@@ -124,20 +124,20 @@ pub struct Told {
     pub refused: u64,
 }
 
-impl Puppet {
+impl ScriptedChild {
     /// Starts one and waits until its journal is open. `program` is `disk-writer`, perhaps with
     /// what starts it.
     ///
     /// # Panics
     /// If it cannot be started, or its journal cannot be opened.
     #[must_use]
-    pub fn start(program: &mut Command, strings: &Strings) -> Puppet {
+    pub fn start(program: &mut Command, strings: &Script) -> ScriptedChild {
         let mut child = program
             .args(strings.to_args())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("the puppet can be started");
+            .expect("the child can be started");
         let orders = child.stdin.take().expect("a pipe");
         let answers = BufReader::new(child.stdout.take().expect("a pipe"));
         let (sender, lines) = channel();
@@ -152,14 +152,14 @@ impl Puppet {
             writer: strings.writer,
             ..Told::default()
         };
-        let mut puppet = Puppet {
+        let mut child = ScriptedChild {
             child,
             orders,
             lines,
             told,
         };
-        assert_eq!(puppet.wait(), Ok(()), "opening the journal");
-        puppet
+        assert_eq!(child.wait(), Ok(()), "opening the journal");
+        child
     }
 
     /// The number of its process.
@@ -174,7 +174,7 @@ impl Puppet {
     /// The code of the error that stopped it.
     ///
     /// # Panics
-    /// As [`order`](Puppet::order).
+    /// As [`order`](ScriptedChild::order).
     pub fn append(&mut self, count: u64) -> Result<(), String> {
         self.order(&format!("append {count}"))
     }
@@ -185,7 +185,7 @@ impl Puppet {
     /// The code of the error.
     ///
     /// # Panics
-    /// As [`order`](Puppet::order).
+    /// As [`order`](ScriptedChild::order).
     pub fn sync(&mut self) -> Result<(), String> {
         self.order("sync")
     }
@@ -193,7 +193,7 @@ impl Puppet {
     /// Gives an order and waits until it is done.
     ///
     /// # Errors
-    /// The code of the error that the puppet met.
+    /// The code of the error that the child met.
     ///
     /// # Panics
     /// If it dies or takes too long.
@@ -229,7 +229,7 @@ impl Puppet {
                 }
                 ["refused"] => self.told.refused += 1,
                 ["d", seq] => self.told.durable = self.told.durable.max(number(seq)),
-                _ => panic!("the puppet said: {line}"),
+                _ => panic!("the child said: {line}"),
             }
         }
     }
@@ -258,7 +258,7 @@ impl Puppet {
     pub fn close(mut self) -> Result<Told, String> {
         let closed = self.order("close");
         let status = self.child.wait().expect("a child to wait for");
-        assert!(status.success(), "the puppet ended with {status}");
+        assert!(status.success(), "the child ended with {status}");
         closed.map(|()| std::mem::take(&mut self.told))
     }
 
@@ -276,7 +276,7 @@ impl Puppet {
     }
 }
 
-impl Drop for Puppet {
+impl Drop for ScriptedChild {
     fn drop(&mut self) {
         // Also after a failed check nothing may go on writing.
         let _ = self.child.kill();
@@ -292,7 +292,7 @@ impl Told {
     /// What is wrong.
     pub fn check(
         &self,
-        plain: &Plain,
+        plain: &ReferenceJournal,
         mut must_have: impl FnMut(u64) -> bool,
     ) -> Result<(), String> {
         let run = self.run.ok_or("no run")?;
@@ -338,7 +338,7 @@ impl Told {
     }
 }
 
-fn is_like(record: &PlainRecord, sent: Sent) -> bool {
+fn is_like(record: &ReferenceRecord, sent: Sent) -> bool {
     record.kind == 140 + sent.thread && record.payload == sent.payload()
 }
 
@@ -349,8 +349,8 @@ const STEP_MAX: Duration = Duration::from_secs(60);
 mod tests {
     use super::*;
 
-    fn record(sent: Sent) -> PlainRecord {
-        PlainRecord {
+    fn record(sent: Sent) -> ReferenceRecord {
+        ReferenceRecord {
             segment: trace_journal::SegmentNumber::FIRST,
             offset: 0,
             end: 0,
@@ -361,7 +361,7 @@ mod tests {
     }
 
     /// Two records told, of which the first is durable, and a third that was not told any more.
-    fn told() -> (Told, Plain) {
+    fn told() -> (Told, ReferenceJournal) {
         let mut told = Told {
             run: "00000001-0000000000000001".parse().ok(),
             durable: 3,
@@ -371,10 +371,10 @@ mod tests {
         let counters = [(3, 0), (5, 1), (6, 2)];
         let records = counters.map(|(seq, counter)| (seq, record(told.sent(0, counter))));
         let runs = BTreeMap::from([(told.run.unwrap(), BTreeMap::from(records))]);
-        (told, Plain { runs })
+        (told, ReferenceJournal { runs })
     }
 
-    fn check(change: impl FnOnce(&mut BTreeMap<u64, PlainRecord>)) -> Result<(), String> {
+    fn check(change: impl FnOnce(&mut BTreeMap<u64, ReferenceRecord>)) -> Result<(), String> {
         let (told, mut plain) = told();
         change(plain.runs.values_mut().next().unwrap());
         told.check(&plain, |seq| seq <= told.durable)
@@ -390,13 +390,13 @@ mod tests {
     #[test]
     fn changed_and_invented_records_are_noticed() {
         let change = |seq| {
-            move |records: &mut BTreeMap<u64, PlainRecord>| {
+            move |records: &mut BTreeMap<u64, ReferenceRecord>| {
                 records.get_mut(&seq).unwrap().payload.push(0);
             }
         };
         assert!(check(change(5)).is_err());
         assert!(check(change(6)).is_err());
-        let invent = |records: &mut BTreeMap<u64, PlainRecord>| {
+        let invent = |records: &mut BTreeMap<u64, ReferenceRecord>| {
             records.insert(9, records[&3].clone());
         };
         assert!(check(invent).is_err());

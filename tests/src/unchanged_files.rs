@@ -9,16 +9,16 @@ use trace_journal::format::FileName;
 
 /// The segments of runs that are over, as they were then.
 #[derive(Clone, Debug)]
-pub struct Frozen {
+pub struct UnchangedFiles {
     dir: PathBuf,
     files: BTreeMap<String, Vec<u8>>,
 }
 
-impl Frozen {
+impl UnchangedFiles {
     /// Nothing yet, of this journal.
     #[must_use]
-    pub fn new(dir: &Path) -> Frozen {
-        Frozen {
+    pub fn new(dir: &Path) -> UnchangedFiles {
+        UnchangedFiles {
             dir: dir.to_owned(),
             files: BTreeMap::new(),
         }
@@ -78,14 +78,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("00000001-0000000000000001-000001.seg");
         fs::write(&path, b"abc").unwrap();
-        let mut frozen = Frozen::new(dir.path());
-        frozen.add(None);
-        assert_eq!(frozen.check(), Ok(()));
+        let mut unchanged = UnchangedFiles::new(dir.path());
+        unchanged.add(None);
+        assert_eq!(unchanged.check(), Ok(()));
         fs::write(&path, b"abd").unwrap();
-        assert!(frozen.check().unwrap_err().ends_with("at offset 2"));
+        assert!(unchanged.check().unwrap_err().ends_with("at offset 2"));
         fs::write(&path, b"ab").unwrap();
-        assert!(frozen.check().is_err());
+        assert!(unchanged.check().is_err());
         fs::remove_file(&path).unwrap();
-        assert!(frozen.check().is_err());
+        assert!(unchanged.check().is_err());
     }
 }

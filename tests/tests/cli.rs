@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use journal_tests::command::{Ran, command, finish, run, run_with};
-use journal_tests::feeder::Feeder;
+use journal_tests::ingest_child::IngestChild;
 use journal_tests::sample::{completed, ingest, opened};
 use journal_tests::words::never_in_text;
 use serde_json::{Value, json};
@@ -38,12 +38,12 @@ fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 fn killed(session: &str) -> TempDir {
     let dir = journal();
     let lines = opened(session);
-    let mut feeder = Feeder::start(dir.path(), &["--ack", "written"]);
+    let mut child = IngestChild::start(dir.path(), &["--ack", "written"]);
     for line in &lines {
-        feeder.feed(line.as_bytes());
-        feeder.ack().unwrap();
+        child.feed(line.as_bytes());
+        child.ack().unwrap();
     }
-    feeder.kill();
+    child.kill();
     dir
 }
 
@@ -174,10 +174,10 @@ fn list_says_the_same_without_caches() {
 #[test]
 fn a_running_session_has_no_end() {
     let dir = journal();
-    let mut feeder = Feeder::start(dir.path(), &["--ack", "written"]);
+    let mut child = IngestChild::start(dir.path(), &["--ack", "written"]);
     for line in opened("s") {
-        feeder.feed(line.as_bytes());
-        feeder.ack().unwrap();
+        child.feed(line.as_bytes());
+        child.ack().unwrap();
     }
     let rows = verb("list", dir.path(), &["--json"]).code(0).json();
     assert_eq!(
@@ -188,7 +188,7 @@ fn a_running_session_has_no_end() {
         (&rows[0]["error"], &rows[0]["interrupted"]),
         (&Value::Null, &json!(0))
     );
-    feeder.kill();
+    child.kill();
     let rows = verb("list", dir.path(), &["--json"]).code(0).json();
     assert_eq!(
         (&rows[0]["status"], &rows[0]["interrupted"]),

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use journal_tests::command::{Ran, command, finish, program, run, run_with, with_signals};
-use journal_tests::feeder::Feeder;
+use journal_tests::ingest_child::IngestChild;
 use journal_tests::loopfs::{Filler, Mounted};
 use journal_tests::rigs::skip;
 use journal_tests::sample::{completed, opened};
@@ -384,12 +384,12 @@ fn advice_is_given_where_it_can_help() {
 
 /// Lines of an `ingest` that is killed.
 fn kill_after(dir: &Path, lines: &[String]) {
-    let mut feeder = Feeder::start(dir, &["--ack", "written"]);
+    let mut child = IngestChild::start(dir, &["--ack", "written"]);
     for line in lines {
-        feeder.feed(line.as_bytes());
-        feeder.ack().unwrap();
+        child.feed(line.as_bytes());
+        child.ack().unwrap();
     }
-    feeder.kill();
+    child.kill();
 }
 
 #[test]
@@ -409,14 +409,14 @@ fn it_says_what_its_opening_recovered() {
     assert!(!ingest().contains("crashed"), "once");
 
     let many: Vec<String> = (0..100).flat_map(|n| opened(&format!("many{n}"))).collect();
-    let mut two = [(); 2].map(|()| Feeder::start(&dir, &["--ack", "written"]));
-    for (feeder, lines) in two.iter_mut().zip([&many[..], &opened("other")]) {
+    let mut two = [(); 2].map(|()| IngestChild::start(&dir, &["--ack", "written"]));
+    for (child, lines) in two.iter_mut().zip([&many[..], &opened("other")]) {
         for line in lines {
-            feeder.feed(line.as_bytes());
-            feeder.ack().unwrap();
+            child.feed(line.as_bytes());
+            child.ack().unwrap();
         }
     }
-    two.into_iter().for_each(|feeder| drop(feeder.kill()));
+    two.into_iter().for_each(|child| drop(child.kill()));
     let said = ingest();
     assert!(said.contains("2 earlier runs crashed: "), "{said}");
     assert!(

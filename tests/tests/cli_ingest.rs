@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::thread;
 
 use journal_tests::command::{Ran, command, finish, run, run_with};
-use journal_tests::feeder::Feeder;
+use journal_tests::ingest_child::IngestChild;
 use journal_tests::sample::completed;
 use serde_json::{Value, json};
 
@@ -62,23 +62,23 @@ fn no_acknowledgement_is_asked_for_and_none_given() {
 fn an_acknowledgement_comes_before_the_next_line() {
     let dir = tempfile::tempdir().unwrap();
     for ack in ["written", "durable"] {
-        let mut feeder = Feeder::start(dir.path(), &["--ack", ack]);
+        let mut child = IngestChild::start(dir.path(), &["--ack", ack]);
         for number in 0..20 {
-            feeder.feed(custom(number).as_bytes());
-            feeder.ack().unwrap();
+            child.feed(custom(number).as_bytes());
+            child.ack().unwrap();
         }
-        feeder.end().0.code(0);
+        child.end().0.code(0);
     }
 }
 
 #[test]
 fn all_lines_may_come_before_an_answer_is_read() {
     let dir = tempfile::tempdir().unwrap();
-    let mut feeder = Feeder::start(dir.path(), &["--ack", "durable"]);
+    let mut child = IngestChild::start(dir.path(), &["--ack", "durable"]);
     for number in 0..50_000 {
-        feeder.feed(custom(number).as_bytes());
+        child.feed(custom(number).as_bytes());
     }
-    let (ran, acks) = feeder.end();
+    let (ran, acks) = child.end();
     ran.code(0);
     assert_eq!(acks.len(), 50_000);
 }
@@ -170,15 +170,15 @@ fn lines_are_kept_byte_for_byte() {
 fn nobody_listening_does_not_stop_it() {
     let dir = tempfile::tempdir().unwrap();
     for ack in ["written", "durable"] {
-        let mut feeder = Feeder::start(dir.path(), &["--ack", ack]);
-        let mut input = feeder.take_input();
+        let mut child = IngestChild::start(dir.path(), &["--ack", ack]);
+        let mut input = child.take_input();
         let writer = thread::spawn(move || {
             for number in 0..20_000 {
                 writeln!(input, "{}", custom(number)).unwrap();
             }
         });
-        feeder.ack().unwrap();
-        let unheard = thread::spawn(|| feeder.end_unheard());
+        child.ack().unwrap();
+        let unheard = thread::spawn(|| child.end_unheard());
         writer.join().unwrap();
         unheard.join().unwrap().code(0);
     }
@@ -204,8 +204,8 @@ fn killed_in_the_middle_everything_acknowledged_is_there() {
     let place = tempfile::tempdir().unwrap();
     for ack in ["written", "durable"] {
         let dir = place.path().join(ack);
-        let mut feeder = Feeder::start(&dir, &["--ack", ack]);
-        let mut input = feeder.take_input();
+        let mut child = IngestChild::start(&dir, &["--ack", ack]);
+        let mut input = child.take_input();
         let writer = thread::spawn(move || {
             let mut fed = 0;
             while writeln!(input, "{}", custom(fed)).is_ok() {
@@ -213,8 +213,8 @@ fn killed_in_the_middle_everything_acknowledged_is_there() {
             }
             fed
         });
-        let mut acks: Vec<u64> = (0..1_000).map(|_| feeder.ack().unwrap()).collect();
-        acks.extend(feeder.kill());
+        let mut acks: Vec<u64> = (0..1_000).map(|_| child.ack().unwrap()).collect();
+        acks.extend(child.kill());
         let fed = writer.join().unwrap();
         let kept = events(&dir);
         let seqs: Vec<u64> = kept

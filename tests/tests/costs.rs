@@ -6,10 +6,10 @@
 
 use std::sync::Arc;
 
-use journal_tests::counting::Ledger;
+use journal_tests::io_ledger::Ledger;
+use journal_tests::observed_storage::Operation;
 use journal_tests::random::Random;
 use journal_tests::simdisk::{Process, SimDisk};
-use journal_tests::watched::Operation;
 use trace_journal::storage::Storage;
 use trace_journal::{Journal, Status, UserKind, list_storage};
 

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use journal_tests::plain::Plain;
+use journal_tests::reference_reader::ReferenceJournal;
 use journal_tests::rigs;
 use tempfile::TempDir;
 use trace_journal::format::{FRAMES_OFFSET, FileName};
@@ -62,7 +62,7 @@ impl Sound {
                 other => panic!("{other:?} is no segment"),
             });
         let mut records = BTreeMap::new();
-        for (run, found) in Plain::of(parsed.collect()).runs {
+        for (run, found) in ReferenceJournal::of(parsed.collect()).runs {
             for (seq, record) in found {
                 let from = usize::try_from(record.offset).unwrap();
                 let to = from + 16 + record.payload.len();

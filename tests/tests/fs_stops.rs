@@ -12,7 +12,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use journal_tests::apart::{Needs, apart};
+use journal_tests::isolated::{Needs, apart};
 use journal_tests::loopfs::{Disk, Made, run};
 use journal_tests::modes::modes;
 use journal_tests::random::{Random, seed};

@@ -12,11 +12,11 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use journal_tests::apart::{Needs, apart};
-use journal_tests::careless::Lack;
+use journal_tests::isolated::{Needs, apart};
+use journal_tests::lax_storage::Lack;
 use journal_tests::loopfs::{Disk, Filler, Made, Mounted, run};
-use journal_tests::plain::{Plain, varint};
-use journal_tests::puppet::{Puppet, Strings, mode_name};
+use journal_tests::reference_reader::{ReferenceJournal, varint};
+use journal_tests::scripted_child::{Script, ScriptedChild, mode_name};
 use journal_tests::{random, rigs};
 use trace_journal::{Loss, Reader, WriteMode};
 
@@ -36,10 +36,10 @@ fn needs<'a>(rig: &'a str, programs: &'a [&'a str]) -> Needs<'a> {
     }
 }
 
-/// A puppet and its journal.
+/// A child and its journal.
 struct Scene {
     dir: PathBuf,
-    puppet: Puppet,
+    child: ScriptedChild,
 }
 
 impl Scene {
@@ -49,8 +49,8 @@ impl Scene {
 
     fn with(program: &mut Command, dir: &Path, mode: WriteMode) -> Scene {
         let dir = dir.join("journal");
-        let puppet = Puppet::start(program, &Strings::new(&dir, random::seed(), mode));
-        Scene { dir, puppet }
+        let child = ScriptedChild::start(program, &Script::new(&dir, random::seed(), mode));
+        Scene { dir, child }
     }
 
     /// Appends; a full disk is the only reason not to.
@@ -59,7 +59,7 @@ impl Scene {
     }
 
     fn order(&mut self, words: &str) -> bool {
-        let done = self.puppet.order(words);
+        let done = self.child.order(words);
         let code = done.as_ref().err();
         assert!(code.is_none_or(|code| code == FULL), "{done:?}");
         done.is_ok()
@@ -82,9 +82,9 @@ impl Scene {
             sleep(Duration::from_millis(50));
         }
         while !self.append(50) {}
-        assert_eq!(self.puppet.sync(), Ok(()));
-        let told = self.puppet.close().unwrap();
-        let plain = Plain::read(&self.dir);
+        assert_eq!(self.child.sync(), Ok(()));
+        let told = self.child.close().unwrap();
+        let plain = ReferenceJournal::read(&self.dir);
         told.check(&plain, |_| true).unwrap();
         let run = told.run.unwrap();
         assert_eq!(plain.missing(run), Vec::<u64>::new());
@@ -157,12 +157,12 @@ fn a_writer_that_reserves_nothing_is_killed_and_noticed() {
         for made in [Made::Ext4, Made::Xfs] {
             let disk = Disk::new(dir, made.name(), made);
             let journal = disk.path().join("journal");
-            let mut strings = Strings::new(&journal, 1, WriteMode::Mapped);
+            let mut strings = Script::new(&journal, 1, WriteMode::Mapped);
             strings.lack = Some(Lack::Space);
-            let mut puppet = Puppet::start(&mut Command::new(WRITER), &strings);
-            assert_eq!(puppet.append(20), Ok(()));
+            let mut child = ScriptedChild::start(&mut Command::new(WRITER), &strings);
+            assert_eq!(child.append(20), Ok(()));
             let _eater = filler(disk.path(), 0);
-            let status = puppet.die("append 1000").expect("a puppet that dies");
+            let status = child.die("append 1000").expect("a child that dies");
             assert_eq!(status.signal(), Some(SIGBUS), "{}: {status}", made.name());
         }
     });
@@ -175,7 +175,7 @@ fn share(on: &Path, mode: WriteMode, copy: &mut dyn FnMut(&Path, u64)) {
     for (round, pauses) in (0..).zip(PAUSES_MS) {
         while !scene.append(30) {}
         if round % 2 == 1 {
-            assert_eq!(scene.puppet.sync(), Ok(()));
+            assert_eq!(scene.child.sync(), Ok(()));
         }
         sleep(Duration::from_millis(pauses.0));
         copy(&scene.dir, round);
@@ -283,13 +283,13 @@ fn a_limit_of_file_size_is_an_error_of_a_full_disk() {
         let mut scene = Scene::with(&mut shell, dir.path(), mode);
         assert!(scene.append(20));
         let limit = |bytes: &str| {
-            let pid = scene.puppet.pid().to_string();
+            let pid = scene.child.pid().to_string();
             let size = format!("--fsize={bytes}:unlimited");
             run(Command::new("prlimit").args(["--pid", &pid, &size]));
         };
         limit("10000");
         scene.append_until_full();
-        let pid = scene.puppet.pid().to_string();
+        let pid = scene.child.pid().to_string();
         run(Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited"]));
         scene.finish();
     }
@@ -320,22 +320,22 @@ fn a_file_system_that_stops_is_an_error_and_never_a_signal() {
 /// The file system stops under its writer: what was durable stays, nothing more is claimed.
 fn stop(disk: Disk, mode: WriteMode, pause: Duration) {
     let dir = disk.path().join("journal");
-    let mut puppet = Puppet::start(&mut Command::new(WRITER), &Strings::new(&dir, 1, mode));
-    assert_eq!(puppet.append(100), Ok(()));
-    assert_eq!(puppet.sync(), Ok(()));
-    assert_eq!(puppet.append(20), Ok(()));
+    let mut child = ScriptedChild::start(&mut Command::new(WRITER), &Script::new(&dir, 1, mode));
+    assert_eq!(child.append(100), Ok(()));
+    assert_eq!(child.sync(), Ok(()));
+    assert_eq!(child.append(20), Ok(()));
     sleep(pause);
     disk.fail();
     // Records may still find room in memory; what a sync claims is compared below.
-    let refused = (0..20).find_map(|_| puppet.append(20).err());
+    let refused = (0..20).find_map(|_| child.append(20).err());
     assert!(
         refused.is_some(),
         "400 records on a file system that stopped"
     );
-    let _ = puppet.sync();
-    let told = puppet.kill();
+    let _ = child.sync();
+    let told = child.kill();
     let disk = disk.again();
-    let plain = Plain::read(&dir);
+    let plain = ReferenceJournal::read(&dir);
     told.check(&plain, |seq| seq <= told.durable).unwrap();
     let report = Reader::open(&dir).unwrap().report();
     assert_ne!(report.loss(), Loss::Damage, "{report:?}");

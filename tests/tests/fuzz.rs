@@ -16,14 +16,14 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use journal_tests::fuzz::{SWOLLEN, TARGETS, Target, generate, planted, within_limits};
-use journal_tests::metered::Metered;
+use journal_tests::counting_allocator::CountingAllocator;
+use journal_tests::fuzz::{GROWING, TARGETS, Target, generate, planted, within_limits};
 use journal_tests::random::{Random, from_env, seed};
 use journal_tests::rigs::{counted, is_strict};
 use journal_tests::source::root;
 
 #[global_allocator]
-static ALLOCATOR: Metered = Metered;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Generated inputs: as many as asked for, or as many as the time allows, but not too few.
 fn batch(name: &str) {
@@ -148,20 +148,20 @@ fn memory_out_of_proportion_is_noticed() {
 /// A step that takes the square of its input would take hours here.
 #[test]
 fn work_grows_no_faster_than_the_directory() {
-    for swollen in SWOLLEN {
+    for growing in GROWING {
         let start = Instant::now();
         let (done, is_done) = mpsc::channel();
         let reader = thread::spawn(move || {
-            within_limits(|| swollen.read());
+            within_limits(|| growing.read());
             done.send(()).unwrap();
         });
         let outcome = is_done.recv_timeout(HANG);
-        assert_ne!(outcome, Err(RecvTimeoutError::Timeout), "{}", swollen.name);
+        assert_ne!(outcome, Err(RecvTimeoutError::Timeout), "{}", growing.name);
         reader.join().unwrap_or_else(|panic| {
-            println!("{}", swollen.name);
+            println!("{}", growing.name);
             resume_unwind(panic)
         });
-        println!("{}: {:?}", swollen.name, start.elapsed());
+        println!("{}: {:?}", growing.name, start.elapsed());
     }
 }
 

@@ -12,9 +12,9 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use journal_tests::apart::{Needs, apart};
 use journal_tests::command::{command, finish, run, run_with};
 use journal_tests::explore::{Plan, explore, shrink};
+use journal_tests::isolated::{Needs, apart};
 use journal_tests::random::{Random, seed};
 use journal_tests::rigs::Budget;
 use journal_tests::sample::completed;

@@ -12,12 +12,12 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use journal_tests::compare::compare;
-use journal_tests::frozen::Frozen;
 use journal_tests::kill::{Answers, KillAt, Moment, Orders, Writer, start};
 use journal_tests::modes::modes;
-use journal_tests::plain::{Plain, PlainRecord, varint};
 use journal_tests::random::{Random, from_env, seed};
+use journal_tests::reference_reader::{ReferenceJournal, ReferenceRecord, varint};
 use journal_tests::rigs::{self, Budget};
+use journal_tests::unchanged_files::UnchangedFiles;
 use tempfile::TempDir;
 use trace_journal::{Journal, Loss, Reader, RunId, WriteMode};
 
@@ -34,7 +34,7 @@ fn kills(percent: u64) -> u64 {
 /// One journal, and everything that was acknowledged in it.
 struct Scene {
     dir: TempDir,
-    frozen: Frozen,
+    unchanged: UnchangedFiles,
     random: Random,
     over: Vec<Answers>,
     writers: u64,
@@ -45,7 +45,7 @@ impl Scene {
     fn new(random: Random, mode: WriteMode) -> Scene {
         let dir = tempfile::tempdir().unwrap();
         Scene {
-            frozen: Frozen::new(dir.path()),
+            unchanged: UnchangedFiles::new(dir.path()),
             dir,
             random,
             over: Vec::new(),
@@ -73,24 +73,24 @@ impl Scene {
 
     /// Takes in what a child answered before it ended; from now on its segments are final.
     fn add(&mut self, answers: Answers) {
-        self.frozen.check().unwrap();
+        self.unchanged.check().unwrap();
         if answers.run.is_some() {
-            self.frozen.add(answers.run);
+            self.unchanged.add(answers.run);
         }
         self.over.push(answers);
     }
 
     /// Compares everything, before and after the next opening; gives the number of kills.
     fn check(mut self) -> u64 {
-        let plain = Plain::read(self.dir.path());
+        let plain = ReferenceJournal::read(self.dir.path());
         self.compare(&plain);
         let report = compare(self.dir.path(), &plain).unwrap();
         assert_ne!(report.loss, Loss::Damage, "{report:?}");
         assert_eq!(report.counts.lost_durable, 0);
-        self.frozen.add(None);
+        self.unchanged.add(None);
         open_and_close(self.dir.path());
-        self.frozen.check().unwrap();
-        let after = Plain::read(self.dir.path());
+        self.unchanged.check().unwrap();
+        let after = ReferenceJournal::read(self.dir.path());
         compare(self.dir.path(), &after).unwrap();
         for (run, records) in &plain.runs {
             assert_eq!(after.runs.get(run), Some(records));
@@ -99,7 +99,7 @@ impl Scene {
         u64::try_from(killed.count()).unwrap()
     }
 
-    fn compare(&self, plain: &Plain) {
+    fn compare(&self, plain: &ReferenceJournal) {
         let mut known: BTreeMap<RunId, &Answers> = BTreeMap::new();
         for answers in &self.over {
             answers.check(plain).unwrap();
@@ -114,7 +114,7 @@ impl Scene {
     }
 }
 
-fn is_user(record: &PlainRecord) -> bool {
+fn is_user(record: &ReferenceRecord) -> bool {
     record.kind >= 128
 }
 
@@ -213,7 +213,9 @@ fn a_child_that_answers_before_it_appends_is_caught() {
         let mut writer = start(CHILD, &orders);
         scene.watch(&mut writer);
         let answers = writer.kill();
-        answers.check(&Plain::read(scene.dir.path())).is_err()
+        answers
+            .check(&ReferenceJournal::read(scene.dir.path()))
+            .is_err()
     });
     assert!(caught, "100 kills of a liar, and nothing was missed");
 }
@@ -224,22 +226,22 @@ fn a_lost_a_changed_and_an_invented_record_are_noticed() {
     let mut writer = start(CHILD, &scene.orders(1));
     writer.read_to(200);
     let answers = writer.kill();
-    let plain = Plain::read(scene.dir.path());
+    let plain = ReferenceJournal::read(scene.dir.path());
     answers.check(&plain).unwrap();
     let (run, seq) = (answers.run.unwrap(), answers.written[&0][1]);
-    let changed = |change: &dyn Fn(&mut BTreeMap<u64, PlainRecord>)| {
+    let changed = |change: &dyn Fn(&mut BTreeMap<u64, ReferenceRecord>)| {
         let mut plain = plain.clone();
         change(plain.runs.get_mut(&run).unwrap());
         answers.check(&plain)
     };
-    let lost = |records: &mut BTreeMap<u64, PlainRecord>| {
+    let lost = |records: &mut BTreeMap<u64, ReferenceRecord>| {
         records.remove(&seq);
     };
     assert!(changed(&lost).is_err());
     assert!(changed(&|records| records.get_mut(&seq).unwrap().payload.push(0)).is_err());
     let invented = plain.runs[&run][&seq].clone();
     let behind = plain.run(run).last().unwrap().0;
-    let twice = |records: &mut BTreeMap<u64, PlainRecord>| {
+    let twice = |records: &mut BTreeMap<u64, ReferenceRecord>| {
         for more in 1..=2 {
             records.insert(behind + more, invented.clone());
         }
@@ -281,12 +283,12 @@ fn kill_recovery(mut scene: Scene) -> u64 {
     let dead = answers.run.expect("a run that was opened");
     let whole = copy(scene.dir.path());
     open_and_close(whole.path());
-    let expected = recovered(&Plain::read(whole.path()), dead);
+    let expected = recovered(&ReferenceJournal::read(whole.path()), dead);
     assert_eq!(expected.len(), 1);
     for call in 1.. {
         let dir = copy(scene.dir.path());
-        let mut frozen = Frozen::new(dir.path());
-        frozen.add(Some(dead));
+        let mut unchanged = UnchangedFiles::new(dir.path());
+        unchanged.add(Some(dead));
         let mut orders = Orders::new(dir.path(), 0);
         orders.threads = 0;
         orders.is_mapped = scene.is_mapped;
@@ -296,8 +298,8 @@ fn kill_recovery(mut scene: Scene) -> u64 {
             return call - 1;
         }
         open_and_close(dir.path());
-        frozen.check().unwrap();
-        let plain = Plain::read(dir.path());
+        unchanged.check().unwrap();
+        let plain = ReferenceJournal::read(dir.path());
         answers.check(&plain).unwrap();
         let report = compare(dir.path(), &plain).unwrap();
         assert_ne!(report.loss, Loss::Damage, "call {call}: {report:?}");
@@ -314,7 +316,7 @@ fn kill_recovery(mut scene: Scene) -> u64 {
 }
 
 /// What later runs put on record about a run that died, but for the time when they did.
-fn recovered(plain: &Plain, dead: RunId) -> Vec<Vec<u64>> {
+fn recovered(plain: &ReferenceJournal, dead: RunId) -> Vec<Vec<u64>> {
     let records = plain.runs.values().flat_map(|records| records.values());
     let records = records.filter(|record| record.kind == RUN_RECOVERED);
     let said = |payload: &[u8]| {

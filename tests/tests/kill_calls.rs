@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use journal_tests::kill::{Answers, Orders, start_under};
 use journal_tests::modes::modes;
-use journal_tests::plain::Plain;
 use journal_tests::random::{from_env, seed};
+use journal_tests::reference_reader::ReferenceJournal;
 use journal_tests::rigs::{self, Budget};
 use trace_journal::{Journal, Loss, Reader, WriteMode};
 
@@ -87,7 +87,7 @@ fn kill_at(orders: &Orders, at: &At) -> Answers {
 }
 
 fn compare(dir: &Path, all: &[Answers]) {
-    let plain = Plain::read(dir);
+    let plain = ReferenceJournal::read(dir);
     for answers in all {
         answers.check(&plain).unwrap();
     }

@@ -15,8 +15,8 @@ use std::time::Duration;
 use journal_tests::compare::compare;
 use journal_tests::kill::{Orders, Writer, start};
 use journal_tests::modes::modes;
-use journal_tests::plain::Plain;
 use journal_tests::random::{Random, seed};
+use journal_tests::reference_reader::ReferenceJournal;
 use journal_tests::rigs::{self, Budget};
 use tempfile::TempDir;
 use trace_journal::{Error, Journal, Kind, Reader, SessionStatus, Status, UserKind, WriteMode};
@@ -232,7 +232,7 @@ fn records_of_64_mib_are_kept_and_larger_ones_refused() {
         large.pop();
         journal.wait_durable(seqs[2]).unwrap();
         journal.close().unwrap();
-        let plain = Plain::read(dir.path());
+        let plain = ReferenceJournal::read(dir.path());
         compare(dir.path(), &plain).unwrap();
         let records = plain.runs.values().next().unwrap();
         assert!(records[&seqs[1].get()].payload == large);
@@ -270,7 +270,7 @@ fn eight_threads_rotating_under_load_keep_every_record() {
         assert_eq!(seqs.len(), 4000);
         assert!(journal.info().run.unwrap().segment.0 > 20);
         journal.close().unwrap();
-        let plain = Plain::read(dir.path());
+        let plain = ReferenceJournal::read(dir.path());
         compare(dir.path(), &plain).unwrap();
         let (run, records) = plain.runs.iter().next().unwrap();
         assert!(plain.missing(*run).is_empty());
@@ -308,7 +308,7 @@ fn twenty_processes_opening_at_once_and_killed_leave_a_sound_journal() {
 }
 
 fn check(dir: &Path, over: &[journal_tests::kill::Answers]) {
-    let plain = Plain::read(dir);
+    let plain = ReferenceJournal::read(dir);
     for answers in over {
         answers.check(&plain).unwrap();
     }

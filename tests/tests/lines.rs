@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use journal_tests::command::{run, run_with};
-use journal_tests::feeder::Feeder;
+use journal_tests::ingest_child::IngestChild;
 use trace_journal::{Mode, Reader, Snapshot, list};
 
 fn ingest(dir: &Path, session: &str, input: &[u8]) {
@@ -36,15 +36,15 @@ fn lines_have_a_time_and_the_last_of_them_are_shown() {
     let place = tempfile::tempdir().unwrap();
     let dir = place.path().join("traces");
     let text = dir.to_str().unwrap();
-    let mut feeder = Feeder::start(
+    let mut child = IngestChild::start(
         &dir,
         &["--from", "lines", "--session", "s", "--ack", "written"],
     );
     for number in 0..50 {
-        feeder.feed(format!("line {number}").as_bytes());
-        feeder.ack().unwrap();
+        child.feed(format!("line {number}").as_bytes());
+        child.ack().unwrap();
     }
-    feeder.kill();
+    child.kill();
     let found = snapshot(&dir, "s");
     let lines = found.lines();
     assert_eq!((lines.count, lines.last.len()), (50, 20));

@@ -8,8 +8,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use journal_tests::meanwhile::{Meanwhile, Moment};
-use journal_tests::watched::{Call, Operation, Watched};
+use journal_tests::mid_call::{MidCall, Moment};
+use journal_tests::observed_storage::{Call, ObservedStorage, Operation};
 use trace_journal::format::{FRAMES_OFFSET, FileName};
 use trace_journal::storage::DiskStorage;
 use trace_journal::{Journal, Loss, Mode, Reader, Report, UserKind};
@@ -22,7 +22,7 @@ fn read(dir: &Path, meanwhile: impl Fn(&Call) + Send + Sync + 'static) -> Report
             meanwhile(call);
         }
     };
-    let watched = Watched::new(disk, Arc::new(Meanwhile(after)));
+    let watched = ObservedStorage::new(disk, Arc::new(MidCall(after)));
     let reader = Reader::of_storage(Arc::new(watched), Mode::Salvage).unwrap();
     reader.report()
 }

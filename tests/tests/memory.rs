@@ -9,13 +9,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use journal_tests::metered::{Metered, peak_of_all};
+use journal_tests::counting_allocator::{CountingAllocator, peak_of_all};
 use journal_tests::rigs::{done, is_strict};
 use tempfile::TempDir;
 use trace_journal::{Event, Journal, Reader, Value, list, verify};
 
 #[global_allocator]
-static ALLOCATOR: Metered = Metered;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// What other tests allocate meanwhile would count.
 static ALONE: Mutex<()> = Mutex::new(());

@@ -11,12 +11,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use journal_tests::left_behind;
-use journal_tests::meanwhile::{Meanwhile, Moment, elsewhere};
+use journal_tests::mid_call::{MidCall, Moment, elsewhere};
 use journal_tests::modes::modes;
-use journal_tests::plain::{Plain, varint};
+use journal_tests::observed_storage::{Call, ObservedStorage, Operation};
 use journal_tests::random::Random;
+use journal_tests::reference_reader::{ReferenceJournal, varint};
 use journal_tests::simdisk::{Process, SimDisk};
-use journal_tests::watched::{Call, Operation, Watched};
 use tempfile::TempDir;
 use trace_journal::event::SessionStatus;
 use trace_journal::storage::DiskStorage;
@@ -43,7 +43,7 @@ fn open(
     seen: impl Fn(&Call, Moment) + Send + Sync + 'static,
 ) -> Journal {
     let disk = Arc::new(DiskStorage::open(dir).unwrap());
-    let watched = Watched::new(disk, Arc::new(Meanwhile(seen)));
+    let watched = ObservedStorage::new(disk, Arc::new(MidCall(seen)));
     let options = Journal::options().stepped().write_mode(mode);
     options.storage(Arc::new(watched)).open(dir).unwrap()
 }
@@ -111,7 +111,7 @@ fn append_during_sync(mode: WriteMode) {
         (Some(early)..Some(late)).contains(&durable),
         "{mode:?}: {durable:?}"
     );
-    let plain = Plain::read(scene.dir.path());
+    let plain = ReferenceJournal::read(scene.dir.path());
     let records = plain.runs.values().flat_map(|records| records.values());
     for mark in records.filter(|record| record.kind == SYNC_MARK) {
         let said = varint(&mut mark.payload.as_slice()).unwrap();
@@ -165,7 +165,7 @@ fn a_dead_run_is_put_on_record_once() {
     assert_eq!(first.info().run.unwrap().run.generation.0, 2);
     first.close().unwrap();
     let notes = || {
-        let plain = Plain::read(dir.path());
+        let plain = ReferenceJournal::read(dir.path());
         let records = plain.runs.values().flat_map(|records| records.values());
         records
             .filter(|record| record.kind == RUN_RECOVERED)

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use journal_tests::compare::compare;
 use journal_tests::modes::modes;
-use journal_tests::plain::Plain;
+use journal_tests::reference_reader::ReferenceJournal;
 use trace_journal::{Error, Journal, Loss, Reader, Seq, UserKind, WriteMode};
 
 fn kind() -> UserKind {
@@ -32,7 +32,7 @@ fn rotate(journal: &Journal) -> Vec<Seq> {
 
 /// The directory holds one run, whole, with just these records of the caller's.
 fn check_whole(dir: &Path, appended: &[Seq]) {
-    let plain = Plain::read(dir);
+    let plain = ReferenceJournal::read(dir);
     let report = compare(dir, &plain).unwrap();
     assert_eq!(
         (report.loss, report.exit_code),

@@ -14,15 +14,15 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use journal_tests::apart::{Needs, apart};
-use journal_tests::careless::Lack;
 use journal_tests::crash_image::{Bytes, Model, Past};
 use journal_tests::device::{Device, Happened};
+use journal_tests::isolated::{Needs, apart};
+use journal_tests::lax_storage::Lack;
 use journal_tests::loopfs::{Loop, Made, Mounted};
-use journal_tests::plain::Plain;
-use journal_tests::puppet::{Puppet, Strings, Told};
 use journal_tests::random::{Random, from_env, seed};
+use journal_tests::reference_reader::ReferenceJournal;
 use journal_tests::rigs::{self, Budget};
+use journal_tests::scripted_child::{Script, ScriptedChild, Told};
 use journal_tests::workload::Sent;
 use trace_journal::{Journal, Loss, Reader, WriteMode};
 
@@ -80,12 +80,12 @@ impl Scene {
         self.at.join("journal")
     }
 
-    fn puppet(&self, writer: u64, mode: WriteMode, lack: Option<Lack>) -> Puppet {
-        let mut strings = Strings::new(&self.journal(), writer, mode);
+    fn child(&self, writer: u64, mode: WriteMode, lack: Option<Lack>) -> ScriptedChild {
+        let mut strings = Script::new(&self.journal(), writer, mode);
         strings.segment_bytes_max = 128 << 10;
         strings.marks = Some(self.device.control());
         strings.lack = lack;
-        Puppet::start(&mut Command::new(WRITER), &strings)
+        ScriptedChild::start(&mut Command::new(WRITER), &strings)
     }
 
     /// Unmounts, as if nothing had happened, and mounts again.
@@ -124,16 +124,16 @@ fn record(dir: &Path, made: Made, lack: Option<Lack>) -> Recorded {
     let scene = Scene::new(dir, made);
     let mut told = Vec::new();
     let writer = |which| (seed() * 1000 + number) * 10 + which;
-    let mut first = scene.puppet(writer(1), WriteMode::Auto, lack);
+    let mut first = scene.child(writer(1), WriteMode::Auto, lack);
     first.order("threads 2 80 3").unwrap();
     first.append(20).unwrap();
     told.push(first.kill());
     for (which, mode) in [(2, WriteMode::Auto), (3, WriteMode::Positioned)] {
-        let mut puppet = scene.puppet(writer(which), mode, lack);
-        puppet.order("threads 2 40 3").unwrap();
-        puppet.sync().unwrap();
-        puppet.append(10).unwrap();
-        told.push(puppet.close().unwrap());
+        let mut child = scene.child(writer(which), mode, lack);
+        child.order("threads 2 40 3").unwrap();
+        child.sync().unwrap();
+        child.append(10).unwrap();
+        told.push(child.close().unwrap());
     }
     // What unmounting writes is no part of it.
     let happened = scene.device.happened();
@@ -162,12 +162,12 @@ fn record_recovery(dir: &Path, recorded: &Recorded, random: &mut Random) -> Reco
     past.cut(cut, model, random, &image).unwrap();
     let scene = Scene::on(dir, recorded.made, &path);
     let writer = 1 << 40 | random.below(1 << 32);
-    let mut puppet = scene.puppet(writer, WriteMode::Auto, None);
-    puppet.append(10).unwrap();
-    puppet.sync().unwrap();
-    puppet.append(5).unwrap();
+    let mut child = scene.child(writer, WriteMode::Auto, None);
+    child.append(10).unwrap();
+    child.sync().unwrap();
+    child.append(5).unwrap();
     let mut told = recorded.told.clone();
-    told.push(puppet.kill());
+    told.push(child.kill());
     Recorded {
         number: recorded.number + 1000,
         made: recorded.made,
@@ -226,7 +226,7 @@ impl Bench {
 }
 
 fn compare(dir: &Path, told: &[Told], durable: &[u64]) -> Result<(), String> {
-    let plain = Plain::read(dir);
+    let plain = ReferenceJournal::read(dir);
     for (told, durable) in told.iter().zip(durable) {
         told.check(&plain, |seq| seq <= *durable)?;
     }
@@ -416,30 +416,30 @@ fn a_writer_that_never_syncs_is_caught_on_every_file_system() {
 /// Lets the device fail once under a journal, and checks that nothing is claimed afterwards.
 fn fail_once(dir: &Path, made: Made, mode: WriteMode, fail: &dyn Fn(&Device)) {
     let mut scene = Scene::new(dir, made);
-    let mut puppet = scene.puppet(1, mode, None);
-    assert_eq!(puppet.append(FAILING), Ok(()));
-    assert_eq!(puppet.sync(), Ok(()));
-    let durable = puppet.told.durable;
+    let mut child = scene.child(1, mode, None);
+    assert_eq!(child.append(FAILING), Ok(()));
+    assert_eq!(child.sync(), Ok(()));
+    let durable = child.told.durable;
     fail(&scene.device);
     // The journal may notice by itself before it is asked.
-    let appended = puppet.append(20);
+    let appended = child.append(20);
     assert!(
         ["ok", "poisoned"].contains(&outcome(&appended)),
         "{appended:?}"
     );
-    let synced = puppet.sync();
+    let synced = child.sync();
     assert!(["io", "poisoned"].contains(&outcome(&synced)), "{synced:?}");
     for _ in 0..3 {
-        assert_eq!(puppet.append(1), Err("poisoned".to_owned()));
-        assert_eq!(puppet.sync(), Err("poisoned".to_owned()));
+        assert_eq!(child.append(1), Err("poisoned".to_owned()));
+        assert_eq!(child.sync(), Err("poisoned".to_owned()));
     }
-    assert_eq!(puppet.told.durable, durable);
+    assert_eq!(child.told.durable, durable);
     scene.device.heal();
-    let told = puppet.kill();
+    let told = child.kill();
     scene.mount_again();
     compare(&scene.journal(), std::slice::from_ref(&told), &[durable]).unwrap();
     // The next run is none the worse for it.
-    let mut next = scene.puppet(2, mode, None);
+    let mut next = scene.child(2, mode, None);
     assert_eq!(next.append(50), Ok(()));
     assert_eq!(next.sync(), Ok(()));
     let next = next.close().unwrap();

@@ -9,8 +9,8 @@ use std::sync::mpsc;
 use std::thread;
 
 use journal_tests::command::run;
-use journal_tests::feeder::Feeder;
 use journal_tests::foreign::{chrome_trace, otlp_trace, recorded_lines};
+use journal_tests::ingest_child::IngestChild;
 use journal_tests::rigs::{done, real_data};
 use journal_tests::sample::ingest;
 use serde_json::{Value, json};
@@ -52,8 +52,8 @@ fn snapshot(dir: &Path, session: &str) -> Value {
 /// Kills an ingest of `lines` after `half` acknowledgements; how many there were in the end.
 fn killed_after(dir: &Path, lines: &[&[u8]], half: usize) -> usize {
     let args = ["--from", "lines", "--session", "real", "--ack", "written"];
-    let mut feeder = Feeder::start(dir, &args);
-    let mut input = feeder.take_input();
+    let mut child = IngestChild::start(dir, &args);
+    let mut input = child.take_input();
     let (alive, killed) = mpsc::channel::<()>();
     thread::scope(|scope| {
         scope.spawn(move || {
@@ -70,8 +70,8 @@ fn killed_after(dir: &Path, lines: &[&[u8]], half: usize) -> usize {
             // Open until the kill: the end of the input would end the session.
             let _ = killed.recv();
         });
-        let heard = (0..half).map_while(|_| feeder.ack()).count();
-        let heard = heard + feeder.kill().len();
+        let heard = (0..half).map_while(|_| child.ack()).count();
+        let heard = heard + child.kill().len();
         drop(alive);
         heard
     })
@@ -176,14 +176,14 @@ fn chrome_traces_come_back_as_sessions() {
         let lines = chrome_trace("chrome", &trace);
         let dir = tempfile::tempdir().unwrap();
         // The recording stops without an end, and so does the process.
-        let mut feeder = Feeder::start(dir.path(), &["--ack", "written"]);
-        let mut input = feeder.take_input();
+        let mut child = IngestChild::start(dir.path(), &["--ack", "written"]);
+        let mut input = child.take_input();
         let text = lines.join("\n") + "\n";
         thread::scope(|scope| {
             scope.spawn(|| input.write_all(text.as_bytes()).unwrap());
-            assert!(lines.iter().all(|_| feeder.ack().is_some()));
+            assert!(lines.iter().all(|_| child.ack().is_some()));
         });
-        feeder.kill();
+        child.kill();
         drop(input);
         let snapshot = snapshot(dir.path(), "chrome");
         let spans = snapshot["spans"].as_array().unwrap();

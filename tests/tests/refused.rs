@@ -10,9 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use journal_tests::command;
-use journal_tests::counting::{EIO, ENOSPC, Failure, Ledger};
+use journal_tests::io_ledger::{EIO, ENOSPC, Failure, Ledger};
 use journal_tests::modes::modes;
-use journal_tests::watched::Operation;
+use journal_tests::observed_storage::Operation;
 use serde_json::Value;
 use tempfile::TempDir;
 use trace_journal::storage::DiskStorage;

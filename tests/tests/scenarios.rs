@@ -8,13 +8,13 @@
 use std::path::Path;
 
 use journal_tests::agent::Agent;
-use journal_tests::scribe::Scribe;
+use journal_tests::event_child::EventChild;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use trace_journal::export::{self, TraceFileOptions};
 use trace_journal::{Item, Journal, Loss, Number, Reader, SessionStatus, SessionSummary, Snapshot};
 
-const SCRIBE: &str = env!("CARGO_BIN_EXE_journal-scribe");
+const SCRIBE: &str = env!("CARGO_BIN_EXE_journal-event-child");
 
 /// A journal and the processes that write it.
 struct Scene {
@@ -32,15 +32,15 @@ impl Scene {
         self.dir.path()
     }
 
-    fn scribe(&self) -> Scribe {
-        Scribe::start(SCRIBE, self.path())
+    fn child(&self) -> EventChild {
+        EventChild::start(SCRIBE, self.path())
     }
 
     /// A process that writes these lines and is still there.
-    fn live(&self, lines: &str) -> Scribe {
-        let mut scribe = self.scribe();
-        scribe.write(lines);
-        scribe
+    fn live(&self, lines: &str) -> EventChild {
+        let mut child = self.child();
+        child.write(lines);
+        child
     }
 
     /// A process that wrote these lines and was killed.
@@ -673,7 +673,7 @@ fn s32_clocks() {
 #[test]
 fn s34_a_reader_sees_a_session_run_and_end() {
     let scene = Scene::new();
-    let mut scribe = scene.scribe();
+    let mut child = scene.child();
     for line in [
         START,
         STEP,
@@ -681,12 +681,12 @@ fn s34_a_reader_sees_a_session_run_and_end() {
         r#"{"agent":"step-finish","session":"s"}"#,
         STEP,
     ] {
-        scribe.write(line);
+        child.write(line);
         assert_eq!(scene.snapshot("s").status(), SessionStatus::Running);
     }
-    scribe.write(END);
+    child.write(END);
     assert_eq!(scene.snapshot("s").status(), SessionStatus::Completed);
-    scribe.close();
+    child.close();
     assert_eq!(scene.snapshot("s").status(), SessionStatus::Completed);
 }
 

@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use journal_tests::plain::Plain;
-use journal_tests::scribe::Scribe;
+use journal_tests::event_child::EventChild;
+use journal_tests::reference_reader::ReferenceJournal;
 use serde_json::Value;
 use trace_journal::{Journal, Loss, Reader};
 
-const SCRIBE: &str = env!("CARGO_BIN_EXE_journal-scribe");
+const SCRIBE: &str = env!("CARGO_BIN_EXE_journal-event-child");
 
 /// The first kind of records that belong to sessions.
 const SESSION_KINDS: u8 = 16;
@@ -72,7 +72,7 @@ impl Written {
     fn new(lines: &[&str]) -> Written {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), lines);
-        let plain = Plain::read(dir.path());
+        let plain = ReferenceJournal::read(dir.path());
         let run = *plain.runs.keys().next().unwrap();
         let of_session = plain.run(run).into_iter().map(|(_, record)| record);
         let of_session = of_session.filter(|r| r.kind >= SESSION_KINDS || r.kind == CRASH_NOTE);
@@ -143,9 +143,9 @@ impl Written {
 
 /// Has a process write the lines and be killed.
 fn write(dir: &Path, lines: &[&str]) {
-    let mut scribe = Scribe::start(SCRIBE, dir);
-    scribe.write(&lines.join("\n"));
-    scribe.kill();
+    let mut child = EventChild::start(SCRIBE, dir);
+    child.write(&lines.join("\n"));
+    child.kill();
 }
 
 fn segment(dir: &Path) -> PathBuf {

@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use journal_tests::oracle::Scans;
-use journal_tests::plain::Plain;
 use journal_tests::random::{Random, from_env, seed};
+use journal_tests::reference_reader::ReferenceJournal;
 use journal_tests::rigs::Budget;
 use journal_tests::simdisk::{Fault, Faults, Process, SimDisk, Style};
 use journal_tests::workload::Sent;
@@ -203,7 +203,7 @@ impl Scene {
     ///
     /// What plain reading takes for a number far behind is one whose low bits come again: those of
     /// a seal that is there though writing it failed.
-    fn own<'a>(&self, plain: &'a Plain) -> BTreeMap<u64, &'a Vec<u8>> {
+    fn own<'a>(&self, plain: &'a ReferenceJournal) -> BTreeMap<u64, &'a Vec<u8>> {
         let records = plain.runs.get(&self.run).into_iter().flatten();
         let own: Vec<_> = records
             .filter(|(_, record)| Sent::thread_of(record.kind).is_some())
@@ -219,7 +219,7 @@ impl Scene {
 }
 
 /// What the disk holds, read the plain way.
-fn plain_of(disk: &SimDisk) -> Plain {
+fn plain_of(disk: &SimDisk) -> ReferenceJournal {
     Scans::default().plain(disk.segments())
 }
 

@@ -12,15 +12,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use journal_tests::explore::{Limits, Operation, Sequence, Tally, sequences};
+use journal_tests::explore::{Limits, Operation, Sequence, Stats, sequences};
 use journal_tests::random::{from_env, seed};
 use journal_tests::rigs;
 use trace_journal::WriteMode;
 
 /// Does these sequences on two threads; gives the counts, or the first thing that was wrong.
-fn explore_all(all: &[Sequence], limits: &Limits) -> Result<Tally, String> {
+fn explore_all(all: &[Sequence], limits: &Limits) -> Result<Stats, String> {
     let next = AtomicUsize::new(0);
-    let total = Mutex::new(Ok(Tally::default()));
+    let total = Mutex::new(Ok(Stats::default()));
     let work = || {
         while let Some(sequence) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
             // Of a long one there are too many states to stop every recovery at every change.
@@ -36,7 +36,7 @@ fn explore_all(all: &[Sequence], limits: &Limits) -> Result<Tally, String> {
             let outcome = sequence.explore(seed(), limits);
             let mut total = total.lock().unwrap();
             match (total.as_mut(), outcome.failure) {
-                (Ok(tally), None) => tally.add(&outcome.tally),
+                (Ok(stats), None) => stats.add(&outcome.stats),
                 (Ok(_), Some(wrong)) => *total = Err(wrong),
                 (Err(_), _) => return,
             }
@@ -57,14 +57,14 @@ fn every_short_sequence_keeps_every_promise_at_every_crash() {
     for mode in [WriteMode::Positioned, WriteMode::Mapped] {
         let begun = Instant::now();
         let (all, limits) = (sequences(mode, len), Limits::default());
-        let tally = explore_all(&all, &limits);
-        let tally = tally.unwrap_or_else(|wrong| panic!("{wrong}"));
+        let stats = explore_all(&all, &limits);
+        let stats = stats.unwrap_or_else(|wrong| panic!("{wrong}"));
         let name = format!("sequences-{mode:?}").to_lowercase();
-        let total = tally.total();
+        let total = stats.total();
         rigs::counted(&name, total.distinct, seed(), begun.elapsed());
         rigs::done(
             &name,
-            &format!("{} sequences\n{}", all.len(), tally.table(&name)),
+            &format!("{} sequences\n{}", all.len(), stats.table(&name)),
         );
         assert!(total.distinct > 100 && total.recoveries > 100, "{total:?}");
     }

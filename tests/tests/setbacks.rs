@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use journal_tests::counting::{EIO, EMFILE, ENOSPC, Failure, Ledger};
+use journal_tests::io_ledger::{EIO, EMFILE, ENOSPC, Failure, Ledger};
 use journal_tests::modes::modes;
-use journal_tests::watched::Operation;
+use journal_tests::observed_storage::Operation;
 use tempfile::TempDir;
 use trace_journal::storage::DiskStorage;
 use trace_journal::{Error, Journal, Loss, Options, Reader, Seq, UserKind, WriteMode};

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use journal_tests::kill::{Orders, start};
 use journal_tests::modes::modes;
-use journal_tests::plain::Plain;
 use journal_tests::random::{Random, from_env, seed};
+use journal_tests::reference_reader::ReferenceJournal;
 use journal_tests::rigs::{self, Budget};
 use trace_journal::{Loss, Reader};
 
@@ -53,7 +53,7 @@ fn scene(random: &mut Random, is_mapped: bool) -> u64 {
         }
         is_over.store(true, Ordering::SeqCst);
         let rounds = reader.join().unwrap();
-        let plain = Plain::read(dir.path());
+        let plain = ReferenceJournal::read(dir.path());
         for answers in over {
             answers.check(&plain).unwrap();
         }

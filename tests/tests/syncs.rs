@@ -11,13 +11,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use journal_tests::counting::{EIO, EMFILE, ENOSPC, Failure, Ledger, Made};
+use journal_tests::io_ledger::{EIO, EMFILE, ENOSPC, Failure, Ledger, Made};
 use journal_tests::left_behind;
 use journal_tests::modes::modes;
-use journal_tests::plain::{Plain, PlainRecord, varint};
+use journal_tests::observed_storage::{Call, ObservedStorage, Operation, StorageObserver, Verdict};
 use journal_tests::random::Random;
+use journal_tests::reference_reader::{ReferenceJournal, ReferenceRecord, varint};
 use journal_tests::simdisk::{Fault, Faults, Process, SimDisk};
-use journal_tests::watched::{Call, Operation, Verdict, Watched, Watcher};
 use tempfile::TempDir;
 use trace_journal::format::FileName;
 use trace_journal::storage::DiskStorage;
@@ -77,8 +77,8 @@ impl Scene {
         alone[2]
     }
 
-    fn records(&self) -> BTreeMap<u64, PlainRecord> {
-        let mut plain = Plain::read(self.dir.path());
+    fn records(&self) -> BTreeMap<u64, ReferenceRecord> {
+        let mut plain = ReferenceJournal::read(self.dir.path());
         plain.runs.remove(&self.run).unwrap()
     }
 
@@ -184,7 +184,7 @@ fn names_are_durable(mode: WriteMode) {
     {
         let name = made.call.name.as_str();
         // Zeros may be written before; a frame never is without its first bytes.
-        let number: Vec<PlainRecord> = scene.records().into_values().collect();
+        let number: Vec<ReferenceRecord> = scene.records().into_values().collect();
         let first = number
             .iter()
             .find(|record| FileName::Segment(scene.run, record.segment).to_string() == name);
@@ -324,7 +324,7 @@ fn waiters_get_the_cause(mode: WriteMode) {
 #[derive(Debug)]
 struct PanicsInSync(Arc<AtomicBool>);
 
-impl Watcher for PanicsInSync {
+impl StorageObserver for PanicsInSync {
     fn before(&self, call: &Call) -> Verdict {
         let is_sync = call.operation == Operation::Sync && call.name.ends_with(".seg");
         assert!(!is_sync || !self.0.load(Ordering::SeqCst), "in a sync");
@@ -339,7 +339,7 @@ fn who_waits_for_a_sync_that_panics_is_woken() {
         let is_told = Arc::new(AtomicBool::new(false));
         let watcher = PanicsInSync(Arc::clone(&is_told));
         let disk = Arc::new(DiskStorage::open(dir.path()).unwrap());
-        let storage = Arc::new(Watched::new(disk, Arc::new(watcher)));
+        let storage = Arc::new(ObservedStorage::new(disk, Arc::new(watcher)));
         let never = Duration::from_secs(3600);
         let options = Journal::options().sync_interval(never).write_mode(mode);
         let journal = options.storage(storage).open(dir.path()).unwrap();
@@ -438,7 +438,11 @@ fn write_is_cut_short(mode: WriteMode) {
         scene.journal.sync().unwrap();
         scene.journal.close().unwrap();
         assert_eq!(scene.refused(), vec![1]);
-        assert!(Plain::read(scene.dir.path()).missing(scene.run).is_empty());
+        assert!(
+            ReferenceJournal::read(scene.dir.path())
+                .missing(scene.run)
+                .is_empty()
+        );
         let records = scene.records();
         let own = |seq: Seq| records[&seq.get()].payload == vec![7; 1000];
         assert!(own(before) && own(after));
@@ -520,7 +524,11 @@ fn disk_is_full(mode: WriteMode) {
     scene.journal.close().unwrap();
     // The first at once, the others before the next that is written.
     assert_eq!(scene.refused(), vec![1, 9]);
-    assert!(Plain::read(scene.dir.path()).missing(scene.run).is_empty());
+    assert!(
+        ReferenceJournal::read(scene.dir.path())
+            .missing(scene.run)
+            .is_empty()
+    );
 }
 
 #[test]
@@ -546,7 +554,11 @@ fn pages_that_cannot_be_made_writable_refuse_until_there_is_space_again() {
     scene.journal.close().unwrap();
     // The first at once, the others before the next that is written.
     assert_eq!(scene.refused(), vec![1, 9]);
-    assert!(Plain::read(scene.dir.path()).missing(scene.run).is_empty());
+    assert!(
+        ReferenceJournal::read(scene.dir.path())
+            .missing(scene.run)
+            .is_empty()
+    );
 }
 
 #[test]

@@ -23,7 +23,7 @@ const UNSAFE_FILES: &[&str] = &[
     "journal/src/storage/map.rs",
     "benches/peers/src/floor/mapped.rs",
     // Counts what is allocated.
-    "tests/src/metered.rs",
+    "tests/src/counting_allocator.rs",
     // Forks.
     "tests/src/bin/journal-limits.rs",
 ];

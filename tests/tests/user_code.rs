@@ -15,9 +15,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use journal_tests::counting::{EIO, Failure, Ledger};
+use journal_tests::io_ledger::{EIO, Failure, Ledger};
 use journal_tests::modes::modes;
-use journal_tests::watched::Operation;
+use journal_tests::observed_storage::Operation;
 use tempfile::TempDir;
 use trace_journal::storage::DiskStorage;
 use trace_journal::{

@@ -1,4 +1,4 @@
-//! A process that writes a journal step by step; `journal_tests::puppet` starts it.
+//! A process that writes a journal step by step; `journal_tests::scripted_child` starts it.
 //!
 //! Orders come line by line; every order is answered by lines that end in `ok` or `failed CODE`.
 
@@ -7,15 +7,15 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use journal_tests::careless::Careless;
-use journal_tests::puppet::{Strings, mode_name};
+use journal_tests::lax_storage::LaxStorage;
 use journal_tests::random::Random;
+use journal_tests::scripted_child::{Script, mode_name};
 use journal_tests::workload::Sent;
 use trace_journal::storage::DiskStorage;
 use trace_journal::{Error, Journal, Seq};
 
 fn main() {
-    let strings = Strings::from_args(std::env::args().skip(1)).expect("orders");
+    let strings = Script::from_args(std::env::args().skip(1)).expect("orders");
     let mut hand = match Hand::new(&strings) {
         Ok(hand) => hand,
         Err(error) => return answer(&format!("failed {}", error.code())),
@@ -42,13 +42,13 @@ struct Hand {
 }
 
 impl Hand {
-    fn new(strings: &Strings) -> Result<Hand, Error> {
+    fn new(strings: &Script) -> Result<Hand, Error> {
         let mut options = Journal::options()
             .write_mode(strings.mode)
             .segment_bytes_max(strings.segment_bytes_max);
         if let Some(lack) = strings.lack {
             let disk = DiskStorage::create(&strings.dir).expect("a directory");
-            options = options.storage(Arc::new(Careless::new(Arc::new(disk), lack)));
+            options = options.storage(Arc::new(LaxStorage::new(Arc::new(disk), lack)));
         }
         let journal = options.open(&strings.dir)?;
         let info = journal.info().run.expect("the run that was opened");

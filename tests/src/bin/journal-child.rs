@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use journal_tests::kill::{Moment, Orders, large_payload};
+use journal_tests::observed_storage::{Call, ObservedStorage, Operation, StorageObserver, Verdict};
 use journal_tests::random::Random;
-use journal_tests::watched::{Call, Operation, Verdict, Watched, Watcher};
 use journal_tests::workload::Sent;
 use rustix::process::{Signal, getpid, kill_process};
 use trace_journal::storage::{DiskStorage, Storage};
@@ -40,7 +40,7 @@ fn work(orders: &Orders) -> Result<(), Error> {
             moment: at.moment,
         };
         let disk: Arc<dyn Storage> = Arc::new(disk);
-        options = options.storage(Arc::new(Watched::new(disk, Arc::new(killer))));
+        options = options.storage(Arc::new(ObservedStorage::new(disk, Arc::new(killer))));
     }
     let journal = options.open(&orders.dir)?;
     let run = journal.info().run.expect("the run that was opened").run;
@@ -123,7 +123,7 @@ struct Killer {
     moment: Moment,
 }
 
-impl Watcher for Killer {
+impl StorageObserver for Killer {
     fn before(&self, call: &Call) -> Verdict {
         if self.left.fetch_sub(1, Ordering::SeqCst) != 1 {
             return Verdict::Pass;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use journal_tests::compare::compare;
-use journal_tests::plain::{Plain, varint};
+use journal_tests::reference_reader::{ReferenceJournal, varint};
 use rustix::process::{Pid, WaitOptions, waitpid};
 use trace_journal::{
     Durability, Error, Item, Journal, Options, Reader, RunState, Seq, UserKind, WriteMode,
@@ -54,7 +54,7 @@ impl Scene {
 
     /// Every one of these records is there, and nothing else of the caller's.
     fn check(&self, acknowledged: &[Seq], refused: u64) {
-        let plain = Plain::read(&self.dir);
+        let plain = ReferenceJournal::read(&self.dir);
         let report = compare(&self.dir, &plain).expect("both readers agree");
         assert_eq!(report.counts.lost_durable, 0, "{report:?}");
         let records = plain.runs.values().flatten();

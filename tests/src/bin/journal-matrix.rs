@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use journal_tests::compare::compare;
-use journal_tests::plain::Plain;
+use journal_tests::reference_reader::ReferenceJournal;
 use rustix::mm::{MlockAllFlags, mlockall, munlockall};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use trace_journal::{Error, Journal, Loss, Options, Seq, UserKind, WriteMode};
@@ -117,7 +117,7 @@ impl Scene {
         let is_of_run = |name: &&String| name.contains(".run") || name.ends_with(".poisoned");
         assert_eq!(names.iter().find(is_of_run), None, "{names:?}");
         let segments = names.iter().filter(|name| name.ends_with(".seg"));
-        let closed = Plain::read(&self.dir).runs.len();
+        let closed = ReferenceJournal::read(&self.dir).runs.len();
         assert_eq!(segments.count(), closed, "{names:?}");
         let journal = self.options().open(&self.dir).expect("a journal to open");
         assert_eq!(
@@ -213,7 +213,7 @@ impl Scene {
 
     /// Every record is there that was acknowledged, and none that was refused.
     fn check(&self) {
-        let plain = Plain::read(&self.dir);
+        let plain = ReferenceJournal::read(&self.dir);
         let report = compare(&self.dir, &plain).expect("both readers agree");
         assert_eq!(report.counts.lost_durable, 0, "{report:?}");
         let says_nothing = matches!(report.loss, Loss::None | Loss::Tail);

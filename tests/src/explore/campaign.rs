@@ -9,7 +9,7 @@ use std::time::Duration;
 use trace_journal::WriteMode;
 
 use super::crash::lock;
-use super::{Plan, Tally, explore};
+use super::{Plan, Stats, explore};
 use crate::rigs::Budget;
 
 /// How much is to be done.
@@ -30,7 +30,7 @@ pub struct Campaign {
 /// What came of it.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
-    tallies: BTreeMap<&'static str, Tally>,
+    by_mode: BTreeMap<&'static str, Stats>,
     /// Workloads in which something was wrong.
     pub failures: Vec<Plan>,
 }
@@ -47,7 +47,7 @@ impl Campaign {
                 let plan = Plan::numbered(number, self.has_faults);
                 let outcome = explore(plan);
                 let mut found = lock(&found);
-                found.add(plan, &outcome.tally);
+                found.add(plan, &outcome.stats);
                 if outcome.failure.is_some() {
                     found.failures.push(plan);
                 }
@@ -67,28 +67,28 @@ impl Campaign {
 }
 
 impl Found {
-    fn add(&mut self, plan: Plan, tally: &Tally) {
+    fn add(&mut self, plan: Plan, stats: &Stats) {
         let mode = match (plan.mode, plan.has_faults) {
             (WriteMode::Mapped, false) => "mapped",
             (WriteMode::Mapped, true) => "mapped, failing calls",
             (_, false) => "positioned",
             (_, true) => "positioned, failing calls",
         };
-        self.tallies.entry(mode).or_default().add(tally);
+        self.by_mode.entry(mode).or_default().add(stats);
     }
 
     /// Everything together.
     #[must_use]
-    pub fn total(&self) -> Tally {
-        let mut total = Tally::default();
-        self.tallies.values().for_each(|tally| total.add(tally));
+    pub fn total(&self) -> Stats {
+        let mut total = Stats::default();
+        self.by_mode.values().for_each(|stats| total.add(stats));
         total
     }
 
     /// A table for each way of writing.
     #[must_use]
     pub fn tables(&self) -> String {
-        let tables = self.tallies.iter().map(|(mode, tally)| tally.table(mode));
+        let tables = self.by_mode.iter().map(|(mode, stats)| stats.table(mode));
         let tables: Vec<String> = tables.collect();
         tables.concat()
     }

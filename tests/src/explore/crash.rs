@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use trace_journal::{Journal, RunId, WriteMode};
 
-use super::case::{CrashPoint, Way};
-use super::tally::Tally;
+use super::repro::{CrashPoint, Way};
+use super::stats::Stats;
 use super::{Outcome, Plan};
 use crate::oracle::{End, Oracle, Scans, Shown};
 use crate::random::Random;
@@ -49,7 +49,7 @@ pub(super) struct Explorer {
     pub(super) scans: Mutex<Scans>,
     /// What disks show, by their keys: most changes leave most crashes as they were.
     shown: Mutex<HashMap<u64, Arc<Shown>>>,
-    pub(super) tally: Mutex<Tally>,
+    pub(super) stats: Mutex<Stats>,
     trace: AtomicU64,
     failure: Mutex<Option<(String, Option<CrashPoint>)>>,
 }
@@ -84,23 +84,23 @@ impl Explorer {
             is_quiet: AtomicBool::new(false),
             scans: Mutex::default(),
             shown: Mutex::default(),
-            tally: Mutex::default(),
+            stats: Mutex::default(),
             trace: AtomicU64::new(0),
             failure: Mutex::new(None),
         })
     }
 
     pub(super) fn outcome(&self) -> Outcome {
-        let tally = lock(&self.tally).clone();
-        let total = tally.total();
+        let stats = lock(&self.stats).clone();
+        let total = stats.total();
         let failure = lock(&self.failure).clone();
         Outcome {
             states: total.states,
-            recoveries: lock(&self.tally).of(Way::Again).states,
+            recoveries: lock(&self.stats).of(Way::Again).states,
             crash: failure.as_ref().and_then(|(_, crash)| *crash),
             failure: failure.map(|(wrong, _)| wrong),
             trace: self.trace.load(Ordering::Relaxed),
-            tally,
+            stats,
         }
     }
 
@@ -226,7 +226,7 @@ impl Explorer {
         disk: &SimDisk,
         (end, way): (End, Way),
     ) -> Result<Option<Arc<Shown>>, String> {
-        lock(&self.tally).of(way).states += 1;
+        lock(&self.stats).of(way).states += 1;
         let key = disk.key();
         if let Some(key) = key {
             let mut hasher = DefaultHasher::new();
@@ -240,11 +240,11 @@ impl Explorer {
         if self.plan.is_in_memory && end == End::Kill {
             shown.is_of_memory()?;
         }
-        let mut tally = lock(&self.tally);
-        let count = tally.of(way);
+        let mut stats = lock(&self.stats);
+        let count = stats.of(way);
         count.distinct += 1;
         count.unwitnessed += u64::from(shown.missing > 0);
-        drop(tally);
+        drop(stats);
         let records: usize = shown.plain.runs.values().map(|r| r.len()).sum();
         self.trace_in(u64::try_from(records).unwrap_or(0));
         Ok(Some(shown))
@@ -277,7 +277,7 @@ impl Explorer {
         self.begin_disk();
         let shown = self.shown(disk, disk.key())?;
         let oracle = self.oracle().of_folder(disk.folder());
-        lock(&self.tally).of(way).states += 1;
+        lock(&self.stats).of(way).states += 1;
         oracle.check(&shown, End::PowerLoss)?;
         self.promise(|oracle| oracle.settle_in(disk.folder(), &shown.plain));
         Ok(())

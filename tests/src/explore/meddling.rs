@@ -2,8 +2,8 @@
 
 use trace_journal::RunId;
 
-use super::acts::Meddling;
 use super::crash::{Explorer, lock};
+use super::ops::Meddling;
 use super::steps::Workload;
 use crate::simdisk::SimDisk;
 

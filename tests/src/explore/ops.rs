@@ -25,7 +25,7 @@ pub enum Act {
     /// A record of so many bytes is appended.
     Append(u64),
     /// The same, with another append whole in the middle of it.
-    Meanwhile(Interleaved),
+    MidCall(Interleaved),
     /// Records are appended until the next segment begins.
     Rotate,
     /// Everything is made durable.
@@ -86,7 +86,7 @@ pub(super) fn derive(plan: Plan) -> Vec<Step> {
         33 => Act::PowerLoss(random.pick(&INLINE_STYLES).copied().unwrap_or(Style::Torn)),
         34 | 35 => Act::Start,
         36 | 37 => Act::Read,
-        38..=41 => Act::Meanwhile(Interleaved {
+        38..=41 => Act::MidCall(Interleaved {
             len: len(random),
             stores: random.below(4),
             other_len: len(random),

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use trace_journal::WriteMode;
 
 use super::Plan;
-use super::acts::{Step, derive};
+use super::ops::{Step, derive};
 use crate::simdisk::Style;
 
 /// A workload, or some steps of it, and all crashes or only one.

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use super::case::Way;
 use super::crash::{Explorer, Found, lock, open};
-use crate::oracle::{End, Held, Oracle, check_rotten, given};
-use crate::plain::Plain;
+use super::repro::Way;
+use crate::oracle::{End, Held, Oracle, check_after_rot, given};
 use crate::random::Random;
+use crate::reference_reader::ReferenceJournal;
 use crate::simdisk::{Process, SimDisk, Style};
 
 impl Explorer {
@@ -19,20 +19,20 @@ impl Explorer {
         let shown = self.shown(&found.disk, found.disk.key())?;
         oracle.check(&shown, found.end)?;
         let held = Held::of(shown.plain.clone(), &found.disk);
-        let (disk, done) = found.disk.rotten(&mut found.random);
+        let (disk, done) = found.disk.with_rot(&mut found.random);
         let with_cause = |wrong| format!("{wrong}; {}", done.join("; "));
-        let first = check_rotten(&held, &disk).map_err(with_cause)?;
-        let mut tally = lock(&self.tally);
-        let count = tally.of(Way::Rot);
+        let first = check_after_rot(&held, &disk).map_err(with_cause)?;
+        let mut stats = lock(&self.stats);
+        let count = stats.of(Way::Rot);
         count.states += 1;
         count.distinct += 1;
         count.damage += u64::from(first.is_damaged);
-        drop(tally);
+        drop(stats);
         self.trace_in(u64::try_from(first.given.len()).unwrap_or(0));
         if !found.random.once_in(ROT_RECOVER_ONCE_IN) {
             return Ok(());
         }
-        lock(&self.tally).of(Way::Rot).recoveries += 1;
+        lock(&self.stats).of(Way::Rot).recoveries += 1;
         let before = disk.images();
         let process = Process::start(&disk);
         let journal = open(&process, self.plan.mode).map_err(with_cause)?;
@@ -60,7 +60,7 @@ impl Explorer {
         self: &Arc<Explorer>,
         oracle: &Oracle,
         found: Found,
-        before: &Plain,
+        before: &ReferenceJournal,
     ) -> Result<(), String> {
         let Found {
             disk,
@@ -68,7 +68,7 @@ impl Explorer {
             way,
             mut random,
         } = found;
-        lock(&self.tally).of(way).recoveries += 1;
+        lock(&self.stats).of(way).recoveries += 1;
         // After a failed sync what is cached may not be on the disk: what was read before a
         // recovery may be gone after it, and what it reports is what it leaves.
         let may_shrink = disk.has_failed_sync();
@@ -81,7 +81,7 @@ impl Explorer {
         let mut settled = oracle.clone();
         settled.settle(reported);
         let lost = disk.after_power_loss(Random::new(random.draw()), Style::Nothing);
-        lock(&self.tally).of(Way::Again).states += 1;
+        lock(&self.stats).of(Way::Again).states += 1;
         let after = self.shown(&lost, lost.key())?;
         settled
             .check(&after, End::PowerLoss)

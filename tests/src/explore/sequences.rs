@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use trace_journal::WriteMode;
 
-use super::acts::{Act, Interleaved, Step};
 use super::crash::{Explorer, Limits};
+use super::ops::{Act, Interleaved, Step};
 use super::{Outcome, Plan, run};
 use crate::simdisk::Style;
 
@@ -74,7 +74,7 @@ impl Operation {
 
     fn act(self) -> Act {
         let meanwhile = |stores| {
-            Act::Meanwhile(Interleaved {
+            Act::MidCall(Interleaved {
                 len: 100,
                 stores,
                 other_len: 60,

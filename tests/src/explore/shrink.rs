@@ -1,6 +1,6 @@
 //! The smallest part of a workload that still fails.
 
-use super::case::Case;
+use super::repro::Case;
 use super::{Outcome, Plan, explore_case};
 
 /// Finds out what a failing workload needs to fail: the fewest steps, and one crash; says what is

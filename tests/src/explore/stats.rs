@@ -7,7 +7,7 @@ use super::Way;
 
 /// Counts by the way of the crash.
 #[derive(Clone, Debug, Default)]
-pub struct Tally(BTreeMap<Way, Count>);
+pub struct Stats(BTreeMap<Way, Count>);
 
 /// What there was of one way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,13 +24,13 @@ pub struct Count {
     pub damage: u64,
 }
 
-impl Tally {
+impl Stats {
     pub(super) fn of(&mut self, way: Way) -> &mut Count {
         self.0.entry(way).or_default()
     }
 
     /// Adds another one.
-    pub fn add(&mut self, other: &Tally) {
+    pub fn add(&mut self, other: &Stats) {
         for (way, count) in &other.0 {
             let sum = self.of(*way);
             sum.states += count.states;
@@ -44,9 +44,9 @@ impl Tally {
     /// All ways together.
     #[must_use]
     pub fn total(&self) -> Count {
-        let mut total = Tally::default();
+        let mut total = Stats::default();
         for count in self.0.values() {
-            total.add(&Tally(BTreeMap::from([(Way::Kill, *count)])));
+            total.add(&Stats(BTreeMap::from([(Way::Kill, *count)])));
         }
         total.0.into_values().next().unwrap_or_default()
     }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use trace_journal::{Journal, Liveness, Loss, Mode, Reader, RunId, RunState, Seq};
 
-use super::acts::{Act, Interleaved, Step};
-use super::case::Way;
 use super::crash::{Explorer, open};
+use super::ops::{Act, Interleaved, Step};
+use super::repro::Way;
 use crate::oracle::Truth;
 use crate::random::Random;
 use crate::simdisk::{Faults, Image, Process, SimDisk, Style, TMPFS};
@@ -115,7 +115,7 @@ impl<'e> Workload<'e> {
         let which = usize::try_from(step.which).unwrap_or(0) % self.programs.len();
         match step.act {
             Act::Append(len) => self.append(which, len),
-            Act::Meanwhile(acts) => self.interleave(which, acts),
+            Act::MidCall(acts) => self.interleave(which, acts),
             Act::Rotate => self.rotate(which),
             Act::Sync => self.sync(which),
             Act::Meddle(what) => {
@@ -221,7 +221,7 @@ impl<'e> Workload<'e> {
         let first = Arc::new(std::sync::Mutex::new(None));
         let told = Arc::clone(&first);
         if !program.has_refused {
-            program.process.meanwhile(acts.stores, move || {
+            program.process.mid_store(acts.stores, move || {
                 let appended = append(&explorer, &inner, run, (other, acts.other_len));
                 *super::crash::lock(&told) = Some(appended);
                 let Some(seq) = before else { return };
@@ -241,10 +241,10 @@ impl<'e> Workload<'e> {
             });
         }
         let appended = append(self.explorer, &journal, run, (program.sent, acts.len));
-        let was_meanwhile = program.process.was_meanwhile();
+        let was_mid_store = program.process.was_mid_store();
         let inner = super::crash::lock(&first).take();
         let inner = match inner {
-            Some(inner) if was_meanwhile => inner,
+            Some(inner) if was_mid_store => inner,
             _ => append(self.explorer, &journal, run, (other, acts.other_len)),
         };
         program.has_refused |= appended.is_err() || inner.is_err();

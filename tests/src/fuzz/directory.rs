@@ -3,9 +3,9 @@
 use trace_journal::{Error, Journal};
 
 use super::craft;
-use super::look::{Kept, Place, READ_FACTOR, READ_FREE, look, render};
 use super::memory::Memory;
 use super::pool::SEGMENT_LEN;
+use super::read_all_ways::{Kept, Place, READ_FACTOR, READ_FREE, read_all_ways, render};
 
 /// The directory the bytes describe is read in every way; then a journal is opened on it, which
 /// must neither fail nor change what is there, and must keep its own records.
@@ -15,7 +15,7 @@ use super::pool::SEGMENT_LEN;
 pub(super) fn directory(bytes: &[u8]) -> u64 {
     let memory = craft::directory(bytes);
     let size = memory.size();
-    let before = look(&memory);
+    let before = read_all_ways(&memory);
     let options = Journal::options().storage(memory.storage()).stepped();
     let journal = match options.segment_bytes_max(SEGMENT_LEN).open("memory") {
         Ok(journal) => journal,
@@ -28,7 +28,7 @@ pub(super) fn directory(bytes: &[u8]) -> u64 {
     let seq = journal.append_json(line).expect("memory does not fail");
     assert!(journal.sync().expect("memory does not fail") >= seq);
     journal.close().expect("memory does not fail");
-    let after = look(&memory);
+    let after = read_all_ways(&memory);
     for (address, record) in &before.records {
         assert_eq!(after.records.get(address), Some(record), "{address:?}");
     }

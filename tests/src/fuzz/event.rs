@@ -6,10 +6,10 @@ use trace_journal::format::RecordKind;
 use trace_journal::{Error, Event, Generation, Item, JsonLine, Mode, Reader, Record, RunId, Seq};
 use trace_journal::{Journal, Timestamp};
 
-use super::look::json;
 use super::memory::Memory;
-use super::planted::{Defect, has};
 use super::pool::open;
+use super::read_all_ways::json;
+use super::rig_defects::{Defect, has};
 
 /// The first byte is the kind, the rest the payload: decoding gives an event or the bytes as they
 /// are; an event that is recorded is the same when it is read, and is then always the same bytes.

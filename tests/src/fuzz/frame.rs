@@ -5,8 +5,8 @@ use trace_journal::format::{FRAMES_OFFSET, FileName, SegmentHeader};
 
 use super::craft::{run, segment};
 use super::cursor::Cursor;
-use super::look::look;
 use super::memory::Memory;
+use super::read_all_ways::read_all_ways;
 
 /// A segment: the bytes as the whole file, behind an intact header, or as what to make frames of.
 ///
@@ -35,6 +35,6 @@ pub(super) fn frame(bytes: &[u8]) -> u64 {
     };
     let memory = Memory::new(7);
     memory.put(&FileName::Segment(run, number).to_string(), file);
-    let _ = look(&memory);
+    let _ = read_all_ways(&memory);
     memory.size()
 }

@@ -12,7 +12,7 @@ use super::memory::Memory;
 
 /// A directory that is made as large as one likes.
 #[derive(Clone, Copy, Debug)]
-pub struct Swollen {
+pub struct Growing {
     /// What there is so much of.
     pub name: &'static str,
     make: fn(u32) -> Memory,
@@ -20,7 +20,7 @@ pub struct Swollen {
     count: u32,
 }
 
-impl Swollen {
+impl Growing {
     /// Reads the directory in all modes, within the limits on reading; gives its size.
     ///
     /// # Panics
@@ -31,14 +31,14 @@ impl Swollen {
         let size = memory.size() + 64 * u64::from(self.count);
         for mode in [Mode::Salvage, Mode::Prefix] {
             memory.let_read(READ_FACTOR * size + READ_FREE);
-            skim(&memory, mode);
+            read_all(&memory, mode);
         }
         size
     }
 }
 
 /// Reads all there is and keeps none of it.
-fn skim(memory: &Memory, mode: Mode) {
+fn read_all(memory: &Memory, mode: Mode) {
     let reader = Reader::of_storage(memory.storage(), mode).expect("a journal");
     for item in reader.records() {
         let _ = item.expect("memory can be read");
@@ -58,73 +58,73 @@ const READ_FACTOR: u64 = 128;
 const READ_FREE: u64 = 1 << 20;
 
 /// All of them.
-pub static SWOLLEN: &[Swollen] = &[
-    Swollen {
+pub static GROWING: &[Growing] = &[
+    Growing {
         name: "sessions between gaps",
         make: sessions_between_gaps,
         count: 10_000,
     },
-    Swollen {
+    Growing {
         name: "indices of one session",
         make: indices_of_one_session,
         count: 50_000,
     },
-    Swollen {
+    Growing {
         name: "ranges a later run found missing",
         make: ranges_found_missing,
         count: 50_000,
     },
-    Swollen {
+    Growing {
         name: "ranges removed by retention",
         make: ranges_retired,
         count: 50_000,
     },
-    Swollen {
+    Growing {
         name: "missing ranges met at every end",
         make: ranges_met_again,
         count: 400,
     },
-    Swollen {
+    Growing {
         name: "starts and ends of one session",
         make: turns,
         count: 50_000,
     },
-    Swollen {
+    Growing {
         name: "headers that lie about their length",
         make: lies,
         count: 20_000,
     },
-    Swollen {
+    Growing {
         name: "garbage in a live run",
         make: live_garbage,
         count: 20_000,
     },
-    Swollen {
+    Growing {
         name: "spans under a root with a long id",
         make: long_root,
         count: 20_000,
     },
-    Swollen {
+    Growing {
         name: "sessions of a run with a long crash note",
         make: long_crash_note,
         count: 1_500,
     },
-    Swollen {
+    Growing {
         name: "sessions of a run that saw many live",
         make: live_list,
         count: 10_000,
     },
-    Swollen {
+    Growing {
         name: "empty segments behind gaps and sessions",
         make: empty_segments,
         count: 20_000,
     },
-    Swollen {
+    Growing {
         name: "texts out of order",
         make: texts,
         count: 50_000,
     },
-    Swollen {
+    Growing {
         name: "spans in a chain",
         make: chain,
         count: 50_000,

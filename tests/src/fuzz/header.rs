@@ -4,7 +4,7 @@ use trace_journal::format::{FRAME_HEADER_LEN, FileName, FrameHeader, HeaderState
 use trace_journal::{Generation, RunId, SegmentNumber};
 
 use super::cursor::Cursor;
-use super::planted::{Defect, has};
+use super::rig_defects::{Defect, has};
 
 /// Reads the bytes as header pages, as a frame's fields and as a name; what is taken must say the
 /// same when it is written again, and a changed page must not be taken.

@@ -8,8 +8,8 @@ use trace_journal::{RunId, SegmentNumber};
 
 use super::craft::{CLOCKS, run, varint};
 use super::cursor::Cursor;
-use super::look::look;
 use super::memory::Memory;
+use super::read_all_ways::read_all_ways;
 
 /// A segment of records whose payloads hold forged frames: at any density, with numbers that could
 /// be true, of any kind, in each other, over each other, over what is behind them. Then records are
@@ -30,7 +30,7 @@ pub(super) fn hostile(bytes: &[u8]) -> u64 {
     let memory = Memory::new(7);
     let name = FileName::Segment(run(0), SegmentNumber::FIRST).to_string();
     memory.put(&name, segment.file());
-    let seen = look(&memory);
+    let seen = read_all_ways(&memory);
     let is_last = |record: &usize| record + 1 == segment.records.len();
     if segment.is_over_others || damaged.len() > 1 || damaged.iter().any(is_last) {
         return memory.size();

@@ -3,9 +3,9 @@
 use trace_journal::event::Action;
 use trace_journal::{Error, Event, Item, JsonLine, Mode, Reader};
 
-use super::look::{json, look};
 use super::memory::Memory;
 use super::pool::open;
+use super::read_all_ways::{json, read_all_ways};
 
 /// Lines as `ingest` reads them: what is taken is written as it is read, and survives the journal.
 ///
@@ -45,7 +45,7 @@ pub(super) fn ingest(bytes: &[u8]) -> u64 {
     }
     assert_eq!(kept, told);
     drop(journal);
-    let _ = look(&memory);
+    let _ = read_all_ways(&memory);
     memory.size() + u64::try_from(bytes.len()).expect("lengths fit")
 }
 

@@ -18,7 +18,7 @@ use trace_journal::storage::{
     Region, Storage, StorageFile,
 };
 
-use super::planted::{Defect, has, has_now};
+use super::rig_defects::{Defect, has, has_now};
 use crate::random::Random;
 use locked::Locked;
 use meter::Meter;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use trace_journal::{Journal, Loss, Mode, Reader, RunId, Seq, UserKind, WriteMode};
 
 use super::cursor::Cursor;
-use super::look::{Seen, look, look_once};
 use super::memory::Memory;
 use super::pool::open_mode;
+use super::read_all_ways::{Seen, look_once, read_all_ways};
 
 /// Each byte is an operation of one of two writers, or what befalls them: kill, power cut, damage.
 /// A writer is opened by its first operation, which also chooses its write mode. After each
@@ -27,7 +27,7 @@ pub(super) fn ops(bytes: &[u8]) -> u64 {
     world.check();
     world.writers = [None, None];
     world.check();
-    let _ = look(&world.memory);
+    let _ = read_all_ways(&world.memory);
     world.memory.size()
 }
 

@@ -34,7 +34,7 @@ pub(super) struct Seen {
 /// If two readings differ, something changes, bytes or records do not add up, or it takes more
 /// reading than the size explains.
 #[must_use]
-pub(super) fn look(memory: &Memory) -> Seen {
+pub(super) fn read_all_ways(memory: &Memory) -> Seen {
     let changes = memory.change_count();
     let seen = look_once(memory, Mode::Salvage);
     assert_eq!(seen, look_once(memory, Mode::Salvage), "not the same twice");

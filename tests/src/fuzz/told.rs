@@ -7,9 +7,9 @@ use trace_journal::format::RecordKind;
 use trace_journal::{Mode, SegmentNumber};
 
 use super::craft::{CLOCKS, Segment, run, varint};
-use super::look::look_once;
 use super::memory::Memory;
 use super::pool::SAMPLES;
+use super::read_all_ways::look_once;
 
 /// Makes a journal with one of two records in it.
 struct Row {

@@ -7,7 +7,7 @@ use trace_journal::format::{FileName, HeaderState, SegmentHeader};
 use trace_journal::{Error, Fate, Gap, Item, Loss, Mode, Reader, RunId, SegmentNumber};
 
 use crate::compare;
-use crate::plain::{Plain, PlainRecord, varint};
+use crate::reference_reader::{ReferenceJournal, ReferenceRecord, varint};
 use crate::simdisk::{Image, Process, SimDisk};
 
 /// A record as the library gives it: run, number, kind, bytes.
@@ -32,7 +32,7 @@ pub fn given(disk: &SimDisk) -> Result<Vec<Given>, String> {
 
 /// What came of a rotten state.
 #[derive(Clone, Debug, Default)]
-pub struct Rotten {
+pub struct AfterRot {
     /// Intact records that the library gives, its own included, in order.
     pub given: Vec<Given>,
     /// The library reports damage.
@@ -45,7 +45,7 @@ pub struct Rotten {
 ///
 /// # Errors
 /// What is wrong.
-pub fn check_rotten(before: &Held, after: &SimDisk) -> Result<Rotten, String> {
+pub fn check_after_rot(before: &Held, after: &SimDisk) -> Result<AfterRot, String> {
     let reader = match Reader::of_storage(Arc::new(Process::start(after)), Mode::Salvage) {
         Ok(reader) => reader,
         Err(Error::NotAJournal { .. } | Error::Unsupported { .. }) => {
@@ -58,9 +58,9 @@ pub fn check_rotten(before: &Held, after: &SimDisk) -> Result<Rotten, String> {
     let report = reader.report();
     compare::account(&report)?;
     let mut runs: BTreeMap<RunId, Run> = BTreeMap::new();
-    let mut rotten = Rotten {
+    let mut rotten = AfterRot {
         is_damaged: report.loss == Loss::Damage,
-        ..Rotten::default()
+        ..AfterRot::default()
     };
     for item in items {
         match item {
@@ -88,22 +88,22 @@ pub fn check_rotten(before: &Held, after: &SimDisk) -> Result<Rotten, String> {
 }
 
 /// For a disk that is not taken for a journal: whether that is so.
-fn nothing_held(before: &Held, after: &SimDisk) -> Result<Rotten, String> {
+fn nothing_held(before: &Held, after: &SimDisk) -> Result<AfterRot, String> {
     before.check_all_given(after, &BTreeSet::new())?;
-    Ok(Rotten::default())
+    Ok(AfterRot::default())
 }
 
 /// What a disk held before it rotted.
 #[derive(Debug)]
 pub struct Held {
-    plain: Plain,
+    plain: ReferenceJournal,
     segments: BTreeMap<(RunId, SegmentNumber), Image>,
 }
 
 impl Held {
     /// What a disk holds.
     #[must_use]
-    pub fn of(plain: Plain, disk: &SimDisk) -> Held {
+    pub fn of(plain: ReferenceJournal, disk: &SimDisk) -> Held {
         Held {
             plain,
             segments: disk.segments(),
@@ -148,7 +148,7 @@ impl Held {
         let Some(sound) = self.segments.get(&identity) else {
             return BTreeSet::new();
         };
-        let is_intact = |record: &PlainRecord| {
+        let is_intact = |record: &ReferenceRecord| {
             let from = usize::try_from(record.offset).unwrap_or(usize::MAX);
             let range = from..from + 16 + record.payload.len();
             let there = image.bytes().get(range.clone());
@@ -185,7 +185,10 @@ struct Run {
 
 impl Run {
     /// Whether every record given was there, under its number, in this order; gives the numbers.
-    fn check(&self, before: Option<&BTreeMap<u64, PlainRecord>>) -> Result<BTreeSet<u64>, String> {
+    fn check(
+        &self,
+        before: Option<&BTreeMap<u64, ReferenceRecord>>,
+    ) -> Result<BTreeSet<u64>, String> {
         let mut last = 0;
         for (seq, kind, payload) in &self.given {
             if *seq <= last {

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use trace_journal::{Item, Loss, Mode, Reader, Report, RunId, SegmentNumber};
 
 use crate::compare;
-use crate::plain::{Plain, PlainSegment};
+use crate::reference_reader::{ReferenceJournal, ReferenceSegment};
 use crate::simdisk::{Image, Process, SimDisk};
 
 /// What a disk shows, whatever wrote it and whatever was promised.
 #[derive(Clone, Debug)]
 pub struct Shown {
     /// Every intact record.
-    pub plain: Plain,
+    pub plain: ReferenceJournal,
     /// The worst of what the library reports as lost.
     pub loss: Loss,
     /// Missing records, as reported.
@@ -83,16 +83,16 @@ fn says_durable(report: &Report, items: &[Item]) -> bool {
 
 /// Segments that were read before: of most crash states, most segments are the same.
 #[derive(Debug, Default)]
-pub struct Scans(HashMap<(RunId, SegmentNumber, u64), Arc<PlainSegment>>);
+pub struct Scans(HashMap<(RunId, SegmentNumber, u64), Arc<ReferenceSegment>>);
 
 impl Scans {
     /// Reads segments as the plain reader does.
-    pub fn plain(&mut self, segments: BTreeMap<(RunId, SegmentNumber), Image>) -> Plain {
+    pub fn plain(&mut self, segments: BTreeMap<(RunId, SegmentNumber), Image>) -> ReferenceJournal {
         if self.0.len() > SCANS_MAX {
             self.0.clear();
         }
-        Plain::join(segments.into_iter().map(|((run, number), image)| {
-            let scan = || Arc::new(PlainSegment::scan(run, number, image.bytes()));
+        ReferenceJournal::join(segments.into_iter().map(|((run, number), image)| {
+            let scan = || Arc::new(ReferenceSegment::scan(run, number, image.bytes()));
             let known = self.0.entry((run, number, image.hash()));
             ((run, number), Arc::clone(known.or_insert_with(scan)))
         }))
@@ -100,7 +100,7 @@ impl Scans {
 }
 
 /// Whether every number below the last one of a run is a record or in a gap.
-fn all_missing_are_said(items: &[Item], plain: &Plain) -> Result<(), String> {
+fn all_missing_are_said(items: &[Item], plain: &ReferenceJournal) -> Result<(), String> {
     let mut said: BTreeMap<RunId, Vec<(u64, u64)>> = BTreeMap::new();
     for item in items {
         if let Item::Gap(gap) = item {

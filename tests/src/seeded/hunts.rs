@@ -3,9 +3,9 @@
 /// Bug, promise, suite, tests: every bug of the library, each at least once.
 pub(super) const TABLE: &str = "
 DurableBeforeSync        | durable        | syncs         | a_failed_sync_poisons
-DurableBeforeSync        | durable        | meanwhile     | what_is_appended_during
-DurableAfterSyncBegan    | durable        | meanwhile     | what_is_appended_during
-CommitBeforeCopy         | durable        | meanwhile     | what_is_still_being_copied
+DurableBeforeSync        | durable        | mid_call      | what_is_appended_during
+DurableAfterSyncBegan    | durable        | mid_call      | what_is_appended_during
+CommitBeforeCopy         | durable        | mid_call      | what_is_still_being_copied
 BegunNotStored           | killed         | trace_journal | a_frame_is_begun_before
 DirectorySyncLeftOut     | durable        | syncs         | a_segment_and_its_name
 DirectorySyncLeftOut     | durable        | sim           | every_crash_state_keeps
@@ -22,7 +22,7 @@ SyncFromNextPage         | durable        | sim           | every_crash_state_ke
 SyncFromNextPage         | durable        | fuzz          | operations_keep
 DeadRunNotSynced         | durable        | syncs         | segments_a_dead_run
 DeadRunNotSynced         | durable        | sim           | what_a_recovery_reports
-MarkOfTheWritten         | unwaited       | meanwhile     | what_is_appended_during
+MarkOfTheWritten         | unwaited       | mid_call      | what_is_appended_during
 AskedInVain              | unwaited       | trace_journal | a_waiter_that_syncs_is_left
 SyncWaitsForLane         | unwaited       | trace_journal | no_sync_waits_for_who
 CalmWhileLeft            | unwaited       | trace_journal | what_is_appended_while_a_waiter
@@ -62,11 +62,11 @@ EverySessionFolded       | hostile        | memory        | spans_are_counted
 BelievedNotSaid          | damage         | agreement     | who_believes_a_cache
 SessionHitNotNamed       | damage         | agreement     | a_report_names
 JointSpansTwice          | killed         | trace_journal | what_two_segments_say_of
-GenerationReused         | many-processes | meanwhile     | a_dead_run_is_put
-LiveRunsNotListed        | many-processes | meanwhile     | of_two_runs_at_once
+GenerationReused         | many-processes | mid_call      | a_dead_run_is_put
+LiveRunsNotListed        | many-processes | mid_call      | of_two_runs_at_once
 LiveRunTakenForDead      | many-processes | scenarios     | s35_two_processes
 RecoveredTwice           | many-processes | trace_journal | the_plan_names_only
-ClaimedTwice             | many-processes | meanwhile     | a_dead_run_is_put
+ClaimedTwice             | many-processes | mid_call      | a_dead_run_is_put
 ListingPerRun            | many-processes | costs         | what_it_takes_to_recover
 ClaimLooksLive           | many-processes | trace_journal | a_run_is_taken_on_once
 SweptRunFileUnnoticed    | many-processes | liveness      | a_run_whose_sign_of_life
@@ -98,8 +98,8 @@ WitnessOfTheFuture       | hostile        | trace_journal | a_witness_of_records
 WitnessOfTheFuture       | hostile        | trace_journal | recovery::tail
 SearchesTooLong          | hostile        | trace_journal | searching_costs
 RunsByClock              | clock          | sim           | every_crash_state_keeps
-FilesForEverybody        | private        | meanwhile     | every_file_is
-AppendWaitsForSync       | polite         | meanwhile     | what_is_appended_during
+FilesForEverybody        | private        | mid_call      | every_file_is
+AppendWaitsForSync       | polite         | mid_call      | what_is_appended_during
 SignalsLeftOpen          | polite         | user_code     | no_thread_of_the_journal
 IntervalOverflows        | polite         | user_code     | options_at_their_extremes
 FileSizeLimitIgnored     | polite         | limits        | a_limit_on_file_size

@@ -26,20 +26,20 @@ pub struct Process {
     pub(super) disk: SimDisk,
     pub(super) is_dead: Arc<AtomicBool>,
     pub(super) pid: u32,
-    meanwhile: Arc<Mutex<Option<Meanwhile>>>,
+    mid_store: Arc<Mutex<Option<MidStore>>>,
     pub(super) is_forgiven: Arc<AtomicBool>,
 }
 
 /// What another thread of the program does in the middle of an append.
-struct Meanwhile {
+struct MidStore {
     /// Stores into a mapping before it.
     stores: u64,
     what: Box<dyn FnOnce() + Send>,
 }
 
-impl fmt::Debug for Meanwhile {
+impl fmt::Debug for MidStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Meanwhile({})", self.stores)
+        write!(f, "MidStore({})", self.stores)
     }
 }
 
@@ -53,7 +53,7 @@ impl Process {
             disk: disk.clone(),
             is_dead,
             pid,
-            meanwhile: Arc::default(),
+            mid_store: Arc::default(),
             is_forgiven: Arc::default(),
         }
     }
@@ -61,9 +61,9 @@ impl Process {
     /// Before the store into a mapping that comes after so many others, something else is to be
     /// done once, as by another thread: never if any other call comes before it, because the
     /// process that makes one may hold a lock.
-    pub fn meanwhile(&self, stores: u64, what: impl FnOnce() + Send + 'static) {
+    pub fn mid_store(&self, stores: u64, what: impl FnOnce() + Send + 'static) {
         let what = Box::new(what);
-        *self.lock_meanwhile() = Some(Meanwhile { stores, what });
+        *self.lock_mid_store() = Some(MidStore { stores, what });
     }
 
     /// A sync fell between the room an append took and its stores: until it is over, pages need
@@ -72,15 +72,15 @@ impl Process {
         self.is_forgiven.store(true, Ordering::SeqCst);
     }
 
-    /// Drops what has not been done meanwhile; gives whether it was done.
+    /// Drops what has not been done in the middle of a store; gives whether it was done.
     #[must_use]
-    pub fn was_meanwhile(&self) -> bool {
+    pub fn was_mid_store(&self) -> bool {
         self.is_forgiven.store(false, Ordering::SeqCst);
-        self.lock_meanwhile().take().is_none()
+        self.lock_mid_store().take().is_none()
     }
 
-    fn lock_meanwhile(&self) -> MutexGuard<'_, Option<Meanwhile>> {
-        self.meanwhile
+    fn lock_mid_store(&self) -> MutexGuard<'_, Option<MidStore>> {
+        self.mid_store
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -88,7 +88,7 @@ impl Process {
     /// To be called before each store into a mapping.
     pub(super) fn about_to_store(&self) {
         let due = {
-            let mut waiting = self.lock_meanwhile();
+            let mut waiting = self.lock_mid_store();
             match waiting.as_mut().filter(|waiting| waiting.stores > 0) {
                 Some(waiting) => {
                     waiting.stores -= 1;
@@ -97,8 +97,8 @@ impl Process {
                 None => waiting.take(),
             }
         };
-        if let Some(meanwhile) = due {
-            (meanwhile.what)();
+        if let Some(mid_store) = due {
+            (mid_store.what)();
         }
     }
 
@@ -141,7 +141,7 @@ impl Process {
         if self.is_dead.load(Ordering::SeqCst) {
             return Err(io::Error::other("the program is dead"));
         }
-        drop(self.lock_meanwhile().take());
+        drop(self.lock_mid_store().take());
         Ok(())
     }
 

@@ -38,11 +38,11 @@ use programs::Programs;
 pub struct SimDisk {
     state: Arc<Mutex<State>>,
     folder: usize,
-    watcher: Option<Watcher>,
+    watcher: Option<ChangeHook>,
 }
 
 /// Is called before every change of a disk.
-pub type Watcher = Arc<dyn Fn(&SimDisk) + Send + Sync>;
+pub type ChangeHook = Arc<dyn Fn(&SimDisk) + Send + Sync>;
 
 type FileId = u64;
 
@@ -107,7 +107,7 @@ impl SimDisk {
 
     /// The same disk, for a program whose every change is watched: `watcher` is called before it.
     #[must_use]
-    pub fn watched(&self, watcher: Watcher) -> SimDisk {
+    pub fn watched(&self, watcher: ChangeHook) -> SimDisk {
         SimDisk {
             state: Arc::clone(&self.state),
             folder: self.folder,

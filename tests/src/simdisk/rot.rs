@@ -15,7 +15,7 @@ type Files = BTreeMap<String, Image>;
 impl SimDisk {
     /// The disk after a few such things, and what they were.
     #[must_use]
-    pub fn rotten(&self, random: &mut Random) -> (SimDisk, Vec<String>) {
+    pub fn with_rot(&self, random: &mut Random) -> (SimDisk, Vec<String>) {
         let mut files = self.images();
         let mut done = Vec::new();
         for _ in 0..random.within(1, 3) {
