@@ -8,8 +8,8 @@ use super::spans::Spans;
 use super::sums::Sums;
 use super::{Digest, HASH_LEN, to_parts};
 use crate::event::{
-    Action, Crash, Event, Glance, Map, SessionEnd, SessionStart, SessionUpdate, Told, Value, codec,
-    system,
+    Action, Crash, Event, Map, SessionEnd, SessionStart, SessionUpdate, SpanFacts, SpanMention,
+    Value, codec, system,
 };
 use crate::seeded::{self, Bug};
 use crate::segment::Seen;
@@ -54,11 +54,11 @@ impl DigestBuilder {
         }
         let is_taken = match seen.header.kind {
             kind if kind.is_of_session() => {
-                let event = codec::skim(kind, seen.payload);
+                let event = codec::decode_without_values(kind, seen.payload);
                 event.map(|event| self.event(&event))
             }
             kind if kind.is_user() => None,
-            kind => codec::glance(kind, seen.payload).map(|glance| self.work(glance)),
+            kind => codec::span_facts(kind, seen.payload).map(|facts| self.work(facts)),
         };
         let is_taken = is_taken.unwrap_or_else(|| {
             self.has_work = true;
@@ -148,8 +148,8 @@ impl DigestBuilder {
 
     /// `None` if there is no digest that holds this.
     fn event(&mut self, event: &Event<'_>) -> Option<()> {
-        if let Some(glance) = event.glance() {
-            return self.work(glance);
+        if let Some(facts) = event.span_facts() {
+            return self.work(facts);
         }
         let at = event.activity_at();
         self.first_at = self.first_at.or(at);
@@ -193,18 +193,20 @@ impl DigestBuilder {
     }
 
     /// As [`event`](DigestBuilder::event), of an event that is not about the session as a whole.
-    fn work(&mut self, glance: Glance<'_>) -> Option<()> {
+    fn work(&mut self, facts: SpanFacts<'_>) -> Option<()> {
         self.has_work = true;
-        self.first_at = self.first_at.or(glance.at);
+        self.first_at = self.first_at.or(facts.at);
         let (spans, kept) = (&mut self.spans, &mut self.kept);
-        match glance.told {
-            Told::Start(span, numbers) => spans.start(span, numbers, kept),
-            Told::Mention(span, numbers) => spans.mention(span, numbers, kept)?,
-            Told::End(span, numbers) => spans.end(span, numbers, kept)?,
-            Told::Whole(span, at_start, at_end) => spans.whole(span, at_start, at_end, kept)?,
-            Told::Nothing => {}
+        match facts.mention {
+            SpanMention::Start(span, numbers) => spans.start(span, numbers, kept),
+            SpanMention::Mention(span, numbers) => spans.mention(span, numbers, kept)?,
+            SpanMention::End(span, numbers) => spans.end(span, numbers, kept)?,
+            SpanMention::Whole(span, at_start, at_end) => {
+                spans.whole(span, at_start, at_end, kept)?
+            }
+            SpanMention::Nothing => {}
         }
-        self.last_at = self.last_at.max(glance.at);
+        self.last_at = self.last_at.max(facts.at);
         Some(())
     }
 

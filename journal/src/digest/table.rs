@@ -107,7 +107,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::event::samples::Rng;
+    use crate::event::arbitrary::Rng;
 
     #[test]
     fn spans_are_found_by_their_ids_and_stay_in_order() {

@@ -89,7 +89,7 @@ pub struct SessionEnd<'a> {
 pub struct Model<'a> {
     /// The model's name.
     pub model_id: Option<Cow<'a, str>>,
-    /// The service that runs it.
+    /// The name of its provider.
     pub provider_id: Option<Cow<'a, str>>,
     /// Which variant of it.
     pub variant: Option<Cow<'a, str>>,

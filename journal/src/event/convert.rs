@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::value::DEPTH_MAX;
-use super::{Map, MemberName, Number, Value};
+use super::{Key, Map, Number, Value};
 
 /// Anything a [`Value`] can be made of by reference.
 ///
@@ -180,7 +180,7 @@ fn from_json(value: &serde_json::Value, left: u8) -> Value<'_> {
         ),
         Json::Object(members) => Value::Map(Map(members
             .iter()
-            .map(|(name, value)| (MemberName::Borrowed(name), from_json(value, left - 1)))
+            .map(|(name, value)| (Key::Borrowed(name), from_json(value, left - 1)))
             .collect())),
     }
 }

@@ -6,13 +6,13 @@ use std::fmt;
 
 use super::nesting::Shown;
 use super::value::DEPTH_MAX;
-use super::{MemberName, Value};
+use super::{Key, Value};
 
 /// Values by name; the order of the names is kept.
 ///
 /// Looking up is a walk over the names: made for the handful of members that events have.
 #[derive(Clone, Default, PartialEq)]
-pub struct Map<'a>(pub(crate) Vec<(MemberName<'a>, Value<'a>)>);
+pub struct Map<'a>(pub(crate) Vec<(Key<'a>, Value<'a>)>);
 
 impl<'a> Map<'a> {
     /// An empty map.
@@ -44,7 +44,7 @@ impl<'a> Map<'a> {
     /// The member of that name, to change it.
     #[must_use]
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Value<'a>> {
-        let is_it = |key: &MemberName<'_>| key.as_bytes() == name.as_bytes();
+        let is_it = |key: &Key<'_>| key.as_bytes() == name.as_bytes();
         let member = self.0.iter_mut().find(|(key, _)| is_it(key));
         member.map(|(_, value)| value)
     }
@@ -103,13 +103,13 @@ impl<'a> Map<'a> {
     }
 
     /// Of members with the same name the last one wins, at the place of the first.
-    pub(super) fn of_last(members: Vec<(MemberName<'a>, Value<'a>)>) -> Map<'a> {
+    pub(super) fn of_last(members: Vec<(Key<'a>, Value<'a>)>) -> Map<'a> {
         let map = Map(members);
         if !map.has_duplicates() {
             return map;
         }
         let mut places: HashMap<Cow<'a, str>, usize> = HashMap::with_capacity(map.0.len());
-        let mut unique: Vec<(MemberName<'a>, Value<'a>)> = Vec::new();
+        let mut unique: Vec<(Key<'a>, Value<'a>)> = Vec::new();
         for (name, value) in map.0 {
             match places.get(name.as_str()) {
                 Some(&place) => unique[place].1 = value,
@@ -174,7 +174,7 @@ impl<'a, K: Into<Cow<'a, str>>, V: Into<Value<'a>>> FromIterator<(K, V)> for Map
         let members = members.into_iter();
         Map::of_last(
             members
-                .map(|(name, value)| (MemberName::from(name.into()), value.into()))
+                .map(|(name, value)| (Key::from(name.into()), value.into()))
                 .collect(),
         )
     }
@@ -218,7 +218,7 @@ impl<'a> IntoIterator for Map<'a> {
 
 /// The members of a map in order, each its own.
 #[derive(Clone, Debug)]
-pub struct IntoIter<'a>(std::vec::IntoIter<(MemberName<'a>, Value<'a>)>);
+pub struct IntoIter<'a>(std::vec::IntoIter<(Key<'a>, Value<'a>)>);
 
 impl<'a> Iterator for IntoIter<'a> {
     type Item = (Cow<'a, str>, Value<'a>);
@@ -278,9 +278,7 @@ mod tests {
             let names: Vec<String> = (0..case % 20)
                 .map(|_| format!("{}{}", letters[next(letters.len())], next(40)))
                 .collect();
-            let members = names
-                .iter()
-                .map(|name| (MemberName::Borrowed(name), Value::Null));
+            let members = names.iter().map(|name| (Key::Borrowed(name), Value::Null));
             let distinct: std::collections::HashSet<&String> = names.iter().collect();
             let map = Map(members.collect());
             assert_eq!(

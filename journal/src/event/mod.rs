@@ -1,24 +1,24 @@
 //! What a record says: the events of a trace and how they become payload bytes.
 
 mod action;
+#[cfg(test)]
+pub(crate) mod arbitrary;
 pub(crate) mod codec;
 mod convert;
 mod decimal;
 mod from_serialize;
-mod glance;
 pub(crate) mod hex;
 mod json;
+mod key;
+mod kinds;
 mod map;
-mod member_name;
-mod names;
 mod nesting;
 #[cfg(test)]
 mod nesting_tests;
 mod number;
 mod owned;
-#[cfg(test)]
-pub(crate) mod samples;
 mod serialize;
+mod span_facts;
 mod span_key;
 pub(crate) mod system;
 mod value;
@@ -29,12 +29,12 @@ pub use action::{
 };
 pub use convert::ToValue;
 pub(crate) use decimal::{Decimal, DecimalSum};
-pub(crate) use glance::{Glance, Numbers, Told};
 pub use json::JsonLine;
+pub(crate) use key::Key;
+pub use kinds::{Channel, Kind, Level, OtlpKind, SessionStatus, Status};
 pub use map::Map;
-pub(crate) use member_name::MemberName;
-pub use names::{Channel, Kind, Level, OtlpKind, SessionStatus, Status};
 pub use number::Number;
+pub(crate) use span_facts::{Numbers, SpanFacts, SpanMention};
 pub(crate) use span_key::SpanKey;
 pub use value::Value;
 

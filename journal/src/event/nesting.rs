@@ -3,13 +3,13 @@
 
 use std::fmt;
 
-use super::{Map, MemberName, Value};
+use super::{Key, Map, Value};
 
 /// The same value in other clothes: `leaf` gives what is neither list nor map, `name` the names.
 pub(super) fn copy<'v, 'o, 's>(
     root: &'v Value<'s>,
     leaf: impl Fn(&'v Value<'s>) -> Value<'o>,
-    name: impl Fn(&'v MemberName<'s>) -> MemberName<'o>,
+    name: impl Fn(&'v Key<'s>) -> Key<'o>,
 ) -> Value<'o> {
     let mut open: Vec<Open<'v, 'o, 's>> = Vec::new();
     let mut next = root;
@@ -43,9 +43,9 @@ pub(super) fn copy<'v, 'o, 's>(
 enum Open<'v, 'o, 's> {
     List(std::slice::Iter<'v, Value<'s>>, Vec<Value<'o>>),
     Map(
-        std::slice::Iter<'v, (MemberName<'s>, Value<'s>)>,
-        Option<MemberName<'o>>,
-        Vec<(MemberName<'o>, Value<'o>)>,
+        std::slice::Iter<'v, (Key<'s>, Value<'s>)>,
+        Option<Key<'o>>,
+        Vec<(Key<'o>, Value<'o>)>,
     ),
 }
 
@@ -54,7 +54,7 @@ impl<'v, 'o, 's> Open<'v, 'o, 's> {
     fn go_on(
         &mut self,
         made: Option<Value<'o>>,
-        rename: &impl Fn(&'v MemberName<'s>) -> MemberName<'o>,
+        rename: &impl Fn(&'v Key<'s>) -> Key<'o>,
     ) -> Option<&'v Value<'s>> {
         match self {
             Open::List(rest, values) => {

@@ -13,7 +13,7 @@ impl Event<'_> {
     pub fn into_owned(self) -> Event<'static> {
         let extras = self.unknown_extras.into_iter();
         Event {
-            session: maybe(self.session),
+            session: owned_option(self.session),
             at: self.at,
             action: self.action.into_owned(),
             extra: self.extra.into_owned(),
@@ -31,19 +31,19 @@ impl Action<'_> {
         match self {
             Action::SessionStart(start) => Action::SessionStart(session_start(start)),
             Action::SessionUpdate(update) => Action::SessionUpdate(SessionUpdate {
-                name: maybe(update.name),
+                name: owned_option(update.name),
                 metadata: update.metadata.into_owned(),
             }),
             Action::SessionEnd(end) => Action::SessionEnd(SessionEnd {
                 status: end.status,
-                error: maybe(end.error),
+                error: owned_option(end.error),
             }),
             Action::SpanStart(start) => Action::SpanStart(span_start(start)),
             Action::SpanUpdate(update) => Action::SpanUpdate(SpanUpdate {
                 span: owned(update.span),
-                name: maybe(update.name),
+                name: owned_option(update.name),
                 status: update.status,
-                status_message: maybe(update.status_message),
+                status_message: owned_option(update.status_message),
                 fields: update.fields.into_owned(),
             }),
             Action::SpanEnd(end) => Action::SpanEnd(span_end(end)),
@@ -59,12 +59,12 @@ impl Action<'_> {
             Action::Counter(counter) => Action::Counter(Counter {
                 name: owned(counter.name),
                 value: counter.value,
-                unit: maybe(counter.unit),
-                span: maybe(counter.span),
+                unit: owned_option(counter.unit),
+                span: owned_option(counter.span),
             }),
             Action::Crash(crash) => Action::Crash(Crash {
-                reason: maybe(crash.reason),
-                location: maybe(crash.location),
+                reason: owned_option(crash.reason),
+                location: owned_option(crash.location),
             }),
             Action::Custom(custom) => Action::Custom(Custom {
                 name: owned(custom.name),
@@ -86,10 +86,10 @@ impl SpanFields<'_> {
             input: self.input.map(Value::into_owned),
             output: self.output.map(Value::into_owned),
             model: self.model.map(Model::into_owned),
-            call_id: maybe(self.call_id),
+            call_id: owned_option(self.call_id),
             tokens: self.tokens,
             cost: self.cost,
-            finish_reason: maybe(self.finish_reason),
+            finish_reason: owned_option(self.finish_reason),
             attributes: self.attributes.into_owned(),
         }
     }
@@ -100,19 +100,19 @@ impl Model<'_> {
     #[must_use]
     pub fn into_owned(self) -> Model<'static> {
         Model {
-            model_id: maybe(self.model_id),
-            provider_id: maybe(self.provider_id),
-            variant: maybe(self.variant),
+            model_id: owned_option(self.model_id),
+            provider_id: owned_option(self.provider_id),
+            variant: owned_option(self.variant),
         }
     }
 }
 
 fn session_start(start: SessionStart<'_>) -> SessionStart<'static> {
     SessionStart {
-        trace_id: maybe(start.trace_id),
-        name: maybe(start.name),
-        span: maybe(start.span),
-        parent_session: maybe(start.parent_session),
+        trace_id: owned_option(start.trace_id),
+        name: owned_option(start.name),
+        span: owned_option(start.span),
+        parent_session: owned_option(start.parent_session),
         forked_at: start.forked_at,
         metadata: start.metadata.into_owned(),
     }
@@ -121,11 +121,11 @@ fn session_start(start: SessionStart<'_>) -> SessionStart<'static> {
 fn span_start(start: SpanStart<'_>) -> SpanStart<'static> {
     SpanStart {
         span: owned(start.span),
-        parent: maybe(start.parent),
+        parent: owned_option(start.parent),
         kind: start.kind.into_owned(),
         name: owned(start.name),
         started_at: start.started_at,
-        trace_id: maybe(start.trace_id),
+        trace_id: owned_option(start.trace_id),
         otlp_kind: start.otlp_kind,
         fields: start.fields.into_owned(),
     }
@@ -135,7 +135,7 @@ fn span_end(end: SpanEnd<'_>) -> SpanEnd<'static> {
     SpanEnd {
         span: owned(end.span),
         status: end.status,
-        status_message: maybe(end.status_message),
+        status_message: owned_option(end.status_message),
         ended_at: end.ended_at,
         ended_by_drop: end.ended_by_drop,
         fields: end.fields.into_owned(),
@@ -144,8 +144,8 @@ fn span_end(end: SpanEnd<'_>) -> SpanEnd<'static> {
 
 fn log(log: Log<'_>) -> Log<'static> {
     Log {
-        span: maybe(log.span),
-        event_name: maybe(log.event_name),
+        span: owned_option(log.span),
+        event_name: owned_option(log.event_name),
         level: log.level,
         message: log.message.into_owned(),
         attributes: log.attributes.into_owned(),
@@ -154,10 +154,10 @@ fn log(log: Log<'_>) -> Log<'static> {
 
 fn link(link: Link<'_>) -> Link<'static> {
     Link {
-        span: maybe(link.span),
-        to_trace_id: maybe(link.to_trace_id),
-        to_session: maybe(link.to_session),
-        to_span: maybe(link.to_span),
+        span: owned_option(link.span),
+        to_trace_id: owned_option(link.to_trace_id),
+        to_session: owned_option(link.to_session),
+        to_span: owned_option(link.to_span),
         attributes: link.attributes.into_owned(),
     }
 }
@@ -166,6 +166,6 @@ fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
     Cow::Owned(text.into_owned())
 }
 
-fn maybe(text: Option<Cow<'_, str>>) -> Option<Cow<'static, str>> {
+fn owned_option(text: Option<Cow<'_, str>>) -> Option<Cow<'static, str>> {
     text.map(owned)
 }

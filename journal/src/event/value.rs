@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{Map, MemberName, nesting, number};
+use super::{Key, Map, nesting, number};
 
 /// How deep lists and maps may nest in a value that is recorded.
 pub(crate) const DEPTH_MAX: u8 = 64;
@@ -158,7 +158,7 @@ impl<'a> Value<'a> {
             }
             (Value::Map(map), Some(left)) => Value::Map(std::mem::take(map).owned_within(left)),
             (Value::List(_) | Value::Map(_), None) => {
-                let name = |name: &MemberName<'_>| MemberName::owned(name.as_str());
+                let name = |name: &Key<'_>| Key::owned(name.as_str());
                 nesting::copy(&self, |leaf| leaf.clone().into_owned(), name)
             }
             (Value::Null, _) => Value::Null,
@@ -178,7 +178,7 @@ impl<'a> Value<'a> {
     /// The same value, borrowing from this one; only lists and maps are copied.
     #[must_use]
     pub fn as_borrowed(&self) -> Value<'_> {
-        nesting::copy(self, Value::leaf_borrowed, MemberName::as_borrowed)
+        nesting::copy(self, Value::leaf_borrowed, Key::as_borrowed)
     }
 
     fn leaf_borrowed(&self) -> Value<'_> {
@@ -208,7 +208,7 @@ impl<'a> Value<'a> {
 
 impl<'a> Clone for Value<'a> {
     fn clone(&self) -> Value<'a> {
-        nesting::copy(self, Value::leaf_cloned, MemberName::clone)
+        nesting::copy(self, Value::leaf_cloned, Key::clone)
     }
 }
 

@@ -185,10 +185,11 @@ fn records<'p>(found: &[Gathered<'_>], fold: &mut Fold<'p>, keeper: &mut Keeper<
                 })
             }
             // Of its data nothing is kept.
-            false if kind == RecordKind::CUSTOM => codec::skim(kind, one.payload).map(|event| {
-                fold.passing_record(seq, event);
-                false
-            }),
+            false if kind == RecordKind::CUSTOM => codec::decode_without_values(kind, one.payload)
+                .map(|event| {
+                    fold.passing_record(seq, event);
+                    false
+                }),
             false => codec::decode_bounded(kind, one.payload).map(|(event, is_cut)| {
                 fold.passing_record(seq, event);
                 is_cut

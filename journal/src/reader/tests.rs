@@ -376,7 +376,7 @@ fn snapshot_of_passing(reader: &Reader, id: &str) -> Snapshot {
 
 #[test]
 fn a_snapshot_that_keeps_payloads_is_that_of_passing_records() {
-    use crate::event::{codec, samples::Rng};
+    use crate::event::{arbitrary::Rng, codec};
     use crate::format::RecordKind;
     for seed in 0..300 {
         let mut rng = Rng::new(seed);

@@ -1,4 +1,4 @@
-//! Ids that the caller was not asked for.
+//! Ids that callers do not choose.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -65,7 +65,7 @@ impl<'a> SpanBuilder<'a> {
         self
     }
 
-    /// The service whose model does the work, and the model's name.
+    /// The provider of the model that does the work, and the model's name.
     pub fn model(
         mut self,
         provider_id: impl Into<Cow<'a, str>>,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::event::{
-    Kind, Level, Map, MemberName, Model, Number, OtlpKind, SpanFields, Status, Tokens, Value,
+    Key, Kind, Level, Map, Model, Number, OtlpKind, SpanFields, Status, Tokens, Value,
 };
 use crate::time::Timestamp;
 
@@ -24,7 +24,7 @@ pub struct SpanSnapshot<'a> {
     pub(super) is_interrupted: bool,
     pub(super) ended_by_drop: bool,
     pub(super) fields: SpanFields<'a>,
-    pub(super) texts: Vec<(MemberName<'static>, String)>,
+    pub(super) texts: Vec<(Key<'static>, String)>,
     pub(super) links: Vec<LinkSnapshot<'a>>,
     pub(super) logs: Vec<LogSnapshot<'a>>,
     pub(super) trace_id: Option<Cow<'a, str>>,

@@ -1,28 +1,103 @@
-//! Events as payload bytes and back, field by field. FORMAT.md states the bytes: they are those
-//! that postcard makes of one structure per kind, which tests compare them with (`plain`).
+//! Events as payload bytes and back. FORMAT.md states the bytes: they are those that postcard
+//! makes of one structure per kind, which tests compare them with (`shapes`).
 //!
+//! Each kind has a file that writes its fields (`put`), reads them (`read`) and goes past them to
+//! what they say of a span (`skip`), in the order they have on the disk; `kinds` has the tables.
 //! What was released never changes: an optional field is a new tag of the extras that end every
 //! payload, a new meaning is a new kind.
 
-mod data;
-mod decode;
-mod encode;
+mod counter;
+mod crash;
+mod custom;
+mod decoder;
+mod encoder;
+mod extras;
 mod field;
-mod glance;
-mod payload;
+mod kinds;
+mod line;
+mod link;
+mod log;
+mod session;
 #[cfg(test)]
-mod plain;
+mod shapes;
+mod span;
 #[cfg(test)]
 mod tests;
-mod unread;
+mod text;
+mod value;
 
-pub(crate) use decode::{decode, decode_bounded, decode_known, skim};
-pub(crate) use encode::encode;
-pub(crate) use field::{numbers, put_numbers};
-pub(crate) use glance::glance;
+pub(crate) use span::{numbers, put_numbers};
 
-/// Tags of the optional fields that any event can have.
-mod extra_tag {
-    /// Members the event model does not know, as a map.
-    pub(super) const MEMBERS: u16 = 1;
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use self::decoder::Decoder;
+use self::encoder::Encoder;
+use super::{Action, Event, SpanFacts};
+use crate::error::Result;
+use crate::format::RecordKind;
+
+/// Appends the payload of `event` to `out` and returns the kind of its record. Borrows everything:
+/// the only copy is the one into the payload.
+///
+/// # Errors
+/// [`Error::InvalidEvent`](crate::Error::InvalidEvent) if the event has no encoding; `out` is then as before.
+pub(crate) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> Result<RecordKind> {
+    let len = out.len();
+    let mut to = Encoder::new(out);
+    let encoded = kinds::put(&mut to, event);
+    let encoded = encoded.and_then(|kind| to.end().map(|()| kind));
+    if encoded.is_err() {
+        out.truncate(len);
+    }
+    encoded
+}
+
+/// The event of a record's payload, in the session the record names.
+///
+/// Never fails: what is not understood to its last byte is [`Action::Unknown`]. A `SessionStart`
+/// brings its own session id when `session` is `None`.
+pub(crate) fn decode<'a>(
+    kind: RecordKind,
+    payload: &'a Bytes,
+    session: Option<&'a str>,
+) -> Event<'a> {
+    let mut event = decode_known(kind, payload).unwrap_or_else(|| {
+        Event::new(Action::Unknown {
+            kind: kind.0,
+            payload: payload.clone(),
+        })
+    });
+    if let Some(session) = session {
+        event.session = Some(Cow::Borrowed(session));
+    }
+    event
+}
+
+/// As [`decode`], without a session from elsewhere; `None` if the payload is not understood.
+pub(crate) fn decode_known(kind: RecordKind, payload: &[u8]) -> Option<Event<'_>> {
+    kinds::read(kind, &mut Decoder::new(payload))
+}
+
+/// As [`decode_known`]; also whether a value is kept as bytes that has too many others in it.
+pub(crate) fn decode_bounded(kind: RecordKind, payload: &[u8]) -> Option<(Event<'_>, bool)> {
+    let mut from = Decoder::new(payload);
+    let event = kinds::read(kind, &mut from)?;
+    Some((event, from.has_left_whole()))
+}
+
+/// As [`decode_known`], but for the data that an event can carry: input, output, attributes,
+/// messages, metadata besides the title, and members of its own are left out. It takes a fraction
+/// of the time, and no more memory the more data there is.
+pub(crate) fn decode_without_values(kind: RecordKind, payload: &[u8]) -> Option<Event<'_>> {
+    kinds::read(kind, &mut Decoder::without_values(payload))
+}
+
+/// As [`Event::span_facts`], of the event of a record's payload; `None` also if the payload is not
+/// understood.
+///
+/// A list needs no more of most records, and to put an event together takes several times as long.
+pub(crate) fn span_facts(kind: RecordKind, payload: &[u8]) -> Option<SpanFacts<'_>> {
+    kinds::skip(kind, &mut Decoder::new(payload))
 }

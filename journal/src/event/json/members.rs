@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use crate::error::{Error, Result};
 use crate::event::map::mark_of;
 use crate::event::number::floor_i128;
-use crate::event::{Map, MemberName, Number, Value};
+use crate::event::{Key, Map, Number, Value};
 use crate::time::Timestamp;
 
 /// What is left of an object's members.
 pub(super) struct Members<'a> {
     /// Taken ones are `None`.
-    rest: Vec<Option<(MemberName<'a>, Value<'a>)>>,
+    rest: Vec<Option<(Key<'a>, Value<'a>)>>,
     /// The marks of all names: most of those that are asked for are not there.
     marks: u128,
     /// Where these members are, as in "model.": empty at the top.
@@ -40,7 +40,7 @@ impl<'a> Members<'a> {
         if self.marks & mark_of(name.as_bytes()) == 0 {
             return None;
         }
-        let is_it = |member: &Option<(MemberName<'a>, Value<'a>)>| {
+        let is_it = |member: &Option<(Key<'a>, Value<'a>)>| {
             let key = member.as_ref().map(|(key, _)| key.as_bytes());
             key == Some(name.as_bytes())
         };

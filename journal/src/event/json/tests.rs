@@ -1,5 +1,5 @@
 use super::JsonLine;
-use crate::event::samples::{self, Rng};
+use crate::event::arbitrary::{self, Rng};
 use crate::event::{
     Action, Channel, Custom, Event, Level, Map, Number, SessionStatus, Status, Value,
 };
@@ -30,9 +30,9 @@ fn reads_back(event: &Event<'_>) {
 
 #[test]
 fn every_kind_reads_back() {
-    samples::full()
+    arbitrary::full()
         .iter()
-        .chain(&samples::bare())
+        .chain(&arbitrary::bare())
         .for_each(reads_back);
 }
 
@@ -162,7 +162,7 @@ fn an_extra_member_never_poses_as_a_known_one() {
 
 #[test]
 fn every_member_that_is_read_is_known_when_writing() {
-    for event in samples::full() {
+    for event in arbitrary::full() {
         let line = serde_json::to_value(&event).unwrap();
         let mut with_extra = event.clone();
         let members = line.as_object().unwrap().keys();

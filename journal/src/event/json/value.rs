@@ -10,7 +10,7 @@ use crate::event::map::mark_of;
 use crate::event::number::TWO_TO_63;
 use crate::event::serialize::bytes_of;
 use crate::event::value::DEPTH_MAX;
-use crate::event::{Map, MemberName, Value};
+use crate::event::{Key, Map, Value};
 
 /// An object's members in order, and what was odd about the text.
 pub(super) struct ParsedObject<'a> {
@@ -219,26 +219,26 @@ impl<'de> Visitor<'de> for LineMembers<'_> {
 struct Name;
 
 impl<'de> DeserializeSeed<'de> for Name {
-    type Value = MemberName<'de>;
+    type Value = Key<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<MemberName<'de>, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Key<'de>, D::Error> {
         json.deserialize_str(self)
     }
 }
 
 impl<'de> Visitor<'de> for Name {
-    type Value = MemberName<'de>;
+    type Value = Key<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a member's name in quotes")
     }
 
-    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<MemberName<'de>, E> {
-        Ok(MemberName::Borrowed(name))
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Key<'de>, E> {
+        Ok(Key::Borrowed(name))
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<MemberName<'de>, E> {
-        Ok(MemberName::owned(name))
+    fn visit_str<E>(self, name: &str) -> Result<Key<'de>, E> {
+        Ok(Key::owned(name))
     }
 }
 
@@ -363,7 +363,7 @@ mod tests {
 
     #[test]
     fn any_text_is_read_or_refused() {
-        let mut rng = crate::event::samples::Rng::new(3);
+        let mut rng = crate::event::arbitrary::Rng::new(3);
         let pieces = [
             "{", "}", "\"", "\\u", "d83d", "[", "]", ",", ":", "1", "e", "-", "é", "n",
         ];

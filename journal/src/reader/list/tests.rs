@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 
 use super::*;
-use crate::event::samples::Rng;
+use crate::event::arbitrary::Rng;
 use crate::event::system::{Clocks, RunClose, RunOpen};
 use crate::event::{
     Action, Channel, Counter, Crash, Event, Kind, Level, Link, Log, Map, Number, SessionEnd,

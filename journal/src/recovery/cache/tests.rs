@@ -101,7 +101,7 @@ fn a_cache_tells_what_reading_tells() {
 #[test]
 fn a_cache_with_any_byte_changed_is_ignored() {
     let seed = 0x5eed;
-    let mut random = crate::event::samples::Rng::new(seed);
+    let mut random = crate::event::arbitrary::Rng::new(seed);
     let storage = with_caches(&journal());
     let expected = told(&journal()).0;
     let cache = storage.files[&cache_name(FIRST)].clone();

@@ -1,7 +1,7 @@
 //! A joint cache tells what its segments' caches tell, or nothing.
 
 use super::*;
-use crate::event::samples::Rng;
+use crate::event::arbitrary::Rng;
 use crate::event::{Action, Event, Kind, SpanEnd, SpanFields, SpanStart, Tokens, codec};
 use crate::recovery::survey::{Depth, Scope, survey};
 use crate::recovery::testing::{MemoryStorage, SegmentBuilder, run, told_of};

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use crate::event::{Map, MemberName, Value};
+use crate::event::{Key, Map, Value};
 
 /// A list of named things that stays fast however many names are added one by one.
 #[derive(Debug)]
 pub(super) struct Named<'a, T> {
-    members: Vec<(MemberName<'a>, T)>,
+    members: Vec<(Key<'a>, T)>,
     /// Where each name is; empty while there are few.
     places: HashMap<String, usize>,
 }
@@ -31,7 +31,7 @@ impl<'a, T> Named<'a, T> {
     pub(super) fn set(&mut self, name: &str, thing: T) {
         match self.place(name) {
             Some(place) => self.members[place].1 = thing,
-            None => self.add(MemberName::owned(name), thing),
+            None => self.add(Key::owned(name), thing),
         }
     }
 
@@ -48,7 +48,7 @@ impl<'a, T> Named<'a, T> {
     }
 
     /// Adds what has a name that is not there yet.
-    fn add(&mut self, name: MemberName<'a>, thing: T) {
+    fn add(&mut self, name: Key<'a>, thing: T) {
         let place = self.members.len();
         if place > WALK_MAX {
             self.places.insert(name.as_str().to_owned(), place);
@@ -59,7 +59,7 @@ impl<'a, T> Named<'a, T> {
         }
     }
 
-    pub(super) fn into_members(self) -> Vec<(MemberName<'a>, T)> {
+    pub(super) fn into_members(self) -> Vec<(Key<'a>, T)> {
         self.members
     }
 
@@ -136,7 +136,7 @@ mod tests {
             }
         }
         let members = named.into_members();
-        let name = |i| MemberName::owned(&format!("n{i}"));
+        let name = |i| Key::owned(&format!("n{i}"));
         let expected: Vec<_> = (0..100).map(|i| (name(i), (2, i))).collect();
         assert_eq!(members, expected);
     }

@@ -6,7 +6,7 @@ use super::branch::OpenSpan;
 use super::notes::Notes;
 use super::{Fold, Place};
 use crate::digest::{SpanTable, span_hash};
-use crate::event::{Action, Event, Glance, Numbers, SpanKey, Told, codec};
+use crate::event::{Action, Event, Numbers, SpanFacts, SpanKey, SpanMention, codec};
 use crate::format::RecordKind;
 use crate::recovery::{Loss, RunFacts};
 use crate::seeded::{self, Bug};
@@ -74,23 +74,23 @@ impl Tally {
             return None;
         }
         if kind.is_of_session() {
-            let Some(event) = codec::skim(kind, payload) else {
+            let Some(event) = codec::decode_without_values(kind, payload) else {
                 self.fold.unknown_record(seq, kind);
                 return None;
             };
             return self.event(seq, event);
         }
-        let Some(glance) = codec::glance(kind, payload) else {
+        let Some(facts) = codec::span_facts(kind, payload) else {
             self.fold.unknown_record(seq, kind);
             return None;
         };
-        self.work(seq, glance)
+        self.work(seq, facts)
     }
 
     /// As [`record`](Tally::record), of a decoded one.
     pub(crate) fn event(&mut self, seq: Seq, mut event: Event<'_>) -> Option<u64> {
-        if let Some(glance) = event.glance() {
-            return self.work(seq, glance);
+        if let Some(facts) = event.span_facts() {
+            return self.work(seq, facts);
         }
         let mut told = None;
         let mut is_start = false;
@@ -106,29 +106,29 @@ impl Tally {
         told.map(|id| span_hash(&id))
     }
 
-    fn work(&mut self, seq: Seq, glance: Glance<'_>) -> Option<u64> {
-        let place = self.fold.worked(seq, glance.at)?;
+    fn work(&mut self, seq: Seq, facts: SpanFacts<'_>) -> Option<u64> {
+        let place = self.fold.worked(seq, facts.at)?;
         let root = || SpanKey::of("");
-        match glance.told {
-            Told::Start(id, numbers) => {
+        match facts.mention {
+            SpanMention::Start(id, numbers) => {
                 self.start(&id, numbers, place);
                 hash_of(&id)
             }
-            Told::Mention(id, numbers) => {
+            SpanMention::Mention(id, numbers) => {
                 let id = if is_empty(&id) { root() } else { id };
                 self.mention(&id, numbers, place);
                 hash_of(&id).filter(|_| !numbers.is_empty())
             }
-            Told::End(id, numbers) => {
+            SpanMention::End(id, numbers) => {
                 self.end(&id, numbers, place);
                 hash_of(&id)
             }
-            Told::Whole(id, at_start, at_end) => {
+            SpanMention::Whole(id, at_start, at_end) => {
                 self.start(&id, at_start, place);
                 self.end(&id, at_end, place);
                 hash_of(&id)
             }
-            Told::Nothing => None,
+            SpanMention::Nothing => None,
         }
     }
 

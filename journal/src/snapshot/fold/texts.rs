@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Place;
 use super::named::Named;
-use crate::event::MemberName;
+use crate::event::Key;
 
 /// The texts of a span, by channel.
 #[derive(Debug, Default)]
@@ -70,7 +70,7 @@ impl Texts {
     }
 
     /// Every channel with its whole text, and what is missing in them.
-    pub(super) fn finish(self) -> (Vec<(MemberName<'static>, String)>, Vec<MissingText>) {
+    pub(super) fn finish(self) -> (Vec<(Key<'static>, String)>, Vec<MissingText>) {
         let mut texts = Vec::new();
         let mut missing = Vec::new();
         for (channel, streams) in self.0.into_members() {

@@ -1,22 +1,20 @@
 //! A payload being put together, one part after the other.
 //!
-//! The bytes are those postcard would write; the counterpart of [`Unread`](super::unread::Unread).
+//! The bytes are those postcard would write; the counterpart of [`Decoder`](super::decoder::Decoder).
 
-use crate::error::Result;
-
-use super::encode::invalid;
+use crate::error::{Error, Result};
 
 /// The end of a buffer, to which the parts of a payload go.
 #[derive(Debug)]
-pub(super) struct Payload<'v> {
+pub(super) struct Encoder<'v> {
     out: &'v mut Vec<u8>,
     is_too_deep: bool,
 }
 
-impl<'v> Payload<'v> {
+impl<'v> Encoder<'v> {
     /// A payload behind what is in the buffer already.
-    pub(super) fn new(out: &'v mut Vec<u8>) -> Payload<'v> {
-        Payload {
+    pub(super) fn new(out: &'v mut Vec<u8>) -> Encoder<'v> {
+        Encoder {
             out,
             is_too_deep: false,
         }
@@ -72,7 +70,7 @@ impl<'v> Payload<'v> {
         self.number(u64::try_from(count).unwrap_or(u64::MAX));
     }
 
-    /// Bytes whose number is known to their reader.
+    /// Bytes whose number the reader knows.
     pub(super) fn array(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
     }
@@ -89,7 +87,7 @@ impl<'v> Payload<'v> {
 
     /// Something that may be absent.
     #[inline]
-    pub(super) fn maybe<T>(&mut self, part: Option<T>, put: impl FnOnce(&mut Payload<'v>, T)) {
+    pub(super) fn option<T>(&mut self, part: Option<T>, put: impl FnOnce(&mut Encoder<'v>, T)) {
         self.bool(part.is_some());
         if let Some(part) = part {
             put(self, part);
@@ -97,20 +95,25 @@ impl<'v> Payload<'v> {
     }
 }
 
+/// The error of what has no encoding.
+pub(super) fn invalid(reason: String) -> Error {
+    Error::InvalidEvent { reason }
+}
+
 /// Set in every byte of a number but the last one.
-const MORE: u8 = 0x80;
+pub(super) const MORE: u8 = 0x80;
 
 #[cfg(test)]
 mod tests {
     use serde::Serialize;
 
     use super::*;
-    use crate::event::samples::Rng;
+    use crate::event::arbitrary::Rng;
 
     /// What is written behind the bytes there are is what postcard makes of the value.
-    fn is_as_plain<T: Serialize>(value: T, put: impl FnOnce(&mut Payload<'_>)) {
+    fn is_as_plain<T: Serialize>(value: T, put: impl FnOnce(&mut Encoder<'_>)) {
         let mut out = b"before".to_vec();
-        let mut payload = Payload::new(&mut out);
+        let mut payload = Encoder::new(&mut out);
         put(&mut payload);
         payload.end().unwrap();
         let plain = postcard::to_allocvec(&value).unwrap();
@@ -135,7 +138,7 @@ mod tests {
                 is_as_plain(byte, |to| to.byte(byte));
                 is_as_plain(byte > 9, |to| to.bool(byte > 9));
                 let maybe = (byte > 99).then_some(number);
-                is_as_plain(maybe, |to| to.maybe(maybe, Payload::number));
+                is_as_plain(maybe, |to| to.option(maybe, Encoder::number));
             }
         }
         for len in (0..300).chain([16_383, 16_384, 70_000]) {

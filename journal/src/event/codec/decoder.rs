@@ -2,13 +2,15 @@
 //!
 //! The bytes are postcard's; each part is `None` where postcard would give an error.
 
+use super::encoder::MORE;
+
 /// A payload and how much of it was read.
 #[derive(Clone, Debug)]
-pub(super) struct Unread<'a> {
+pub(super) struct Decoder<'a> {
     payload: &'a [u8],
     at: usize,
     /// Data need only be known to be sound.
-    skims: bool,
+    skips_values: bool,
     /// Names of members are known to be sound.
     trusts_names: bool,
     /// How many more values may be put together.
@@ -27,12 +29,12 @@ pub(super) struct Place {
     nodes_left: usize,
 }
 
-impl<'a> Unread<'a> {
-    pub(super) fn new(payload: &'a [u8]) -> Unread<'a> {
-        Unread {
+impl<'a> Decoder<'a> {
+    pub(super) fn new(payload: &'a [u8]) -> Decoder<'a> {
+        Decoder {
             payload,
             at: 0,
-            skims: false,
+            skips_values: false,
             trusts_names: false,
             nodes_left: NODES_MAX,
             left_whole: false,
@@ -42,15 +44,15 @@ impl<'a> Unread<'a> {
     }
 
     /// A payload of which the data is left out: it is gone through, but not put together.
-    pub(super) fn skimmed(payload: &'a [u8]) -> Unread<'a> {
-        Unread {
-            skims: true,
-            ..Unread::new(payload)
+    pub(super) fn without_values(payload: &'a [u8]) -> Decoder<'a> {
+        Decoder {
+            skips_values: true,
+            ..Decoder::new(payload)
         }
     }
 
-    pub(super) fn skims(&self) -> bool {
-        self.skims
+    pub(super) fn skips_values(&self) -> bool {
+        self.skips_values
     }
 
     /// Whether one more value may be put together.
@@ -86,10 +88,10 @@ impl<'a> Unread<'a> {
         !self.trusts_names
     }
 
-    /// Reads something without asking whether members have the same name.
+    /// Reads something without a look at whether members have the same name.
     pub(super) fn without_names<T>(
         &mut self,
-        read: impl FnOnce(&mut Unread<'a>) -> Option<T>,
+        read: impl FnOnce(&mut Decoder<'a>) -> Option<T>,
     ) -> Option<T> {
         let before = std::mem::replace(&mut self.trusts_names, true);
         let made = read(self);
@@ -184,9 +186,9 @@ impl<'a> Unread<'a> {
     }
 
     /// Something that may be absent.
-    pub(super) fn maybe<T>(
+    pub(super) fn option<T>(
         &mut self,
-        read: impl FnOnce(&mut Unread<'a>) -> Option<T>,
+        read: impl FnOnce(&mut Decoder<'a>) -> Option<T>,
     ) -> Option<Option<T>> {
         match self.bool()? {
             true => read(self).map(Some),
@@ -242,9 +244,6 @@ fn ascii(bytes: &[u8]) -> &[u8] {
 /// several dozen bytes, and one on the disk.
 const NODES_MAX: usize = 1_000_000;
 
-/// Set in every byte of a number but the last one.
-const MORE: u8 = 0x80;
-
 /// Text of this many bytes is checked by itself.
 const LONG: usize = 64;
 
@@ -261,15 +260,15 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::event::samples::Rng;
+    use crate::event::arbitrary::Rng;
 
     /// What is read, and the bytes left, are what postcard says.
     fn is_as_plain<'p, T: Deserialize<'p> + Debug>(
         payload: &'p [u8],
-        read: impl FnOnce(&mut Unread<'p>) -> Option<T>,
+        read: impl FnOnce(&mut Decoder<'p>) -> Option<T>,
     ) -> bool {
-        let mut unread = Unread::new(payload);
-        let quick = read(&mut unread).map(|part| (part, &payload[unread.at..]));
+        let mut from = Decoder::new(payload);
+        let quick = read(&mut from).map(|part| (part, &payload[from.at..]));
         let plain = postcard::take_from_bytes::<T>(payload).ok();
         // Not all floats equal themselves.
         assert_eq!(format!("{quick:?}"), format!("{plain:?}"), "{payload:x?}");
@@ -291,14 +290,14 @@ mod tests {
             };
             let bytes: Vec<u8> = (0..len).map(|_| byte(&mut rng)).collect();
             let read = [
-                is_as_plain(&bytes, Unread::bool),
-                is_as_plain(&bytes, Unread::byte),
-                is_as_plain(&bytes, Unread::u16),
-                is_as_plain(&bytes, Unread::u32),
-                is_as_plain(&bytes, Unread::u64),
-                is_as_plain(&bytes, Unread::i64),
-                is_as_plain(&bytes, Unread::f64),
-                is_as_plain(&bytes, |unread| unread.maybe(Unread::u32)),
+                is_as_plain(&bytes, Decoder::bool),
+                is_as_plain(&bytes, Decoder::byte),
+                is_as_plain(&bytes, Decoder::u16),
+                is_as_plain(&bytes, Decoder::u32),
+                is_as_plain(&bytes, Decoder::u64),
+                is_as_plain(&bytes, Decoder::i64),
+                is_as_plain(&bytes, Decoder::f64),
+                is_as_plain(&bytes, |from| from.option(Decoder::u32)),
             ];
             for (count, is_accepted) in accepted.iter_mut().zip(read) {
                 *count += u32::from(is_accepted);
@@ -312,11 +311,11 @@ mod tests {
         for last in 0..=u8::MAX {
             for len in 0..12 {
                 let bytes = [vec![0xff; len], vec![last]].concat();
-                is_as_plain(&bytes, Unread::u16);
-                is_as_plain(&bytes, Unread::u32);
-                is_as_plain(&bytes, Unread::u64);
-                is_as_plain(&bytes, Unread::i64);
-                is_as_plain(&bytes, Unread::count);
+                is_as_plain(&bytes, Decoder::u16);
+                is_as_plain(&bytes, Decoder::u32);
+                is_as_plain(&bytes, Decoder::u64);
+                is_as_plain(&bytes, Decoder::i64);
+                is_as_plain(&bytes, Decoder::count);
             }
         }
     }
@@ -351,8 +350,8 @@ mod tests {
                 for texts in [[&text[..], b"bc", b""], [b"d", b"", &text[..]]] {
                     let texts = texts.map(serde_bytes::Bytes::new);
                     let payload = postcard::to_allocvec(&texts).unwrap();
-                    let read = |unread: &mut Unread<'_>| -> Option<[String; 3]> {
-                        let mut text = || unread.text().map(str::to_owned);
+                    let read = |from: &mut Decoder<'_>| -> Option<[String; 3]> {
+                        let mut text = || from.text().map(str::to_owned);
                         Some([text()?, text()?, text()?])
                     };
                     accepted += u32::from(is_as_plain(&payload, read));
@@ -370,10 +369,10 @@ mod tests {
             for len in 0..=whole.len() {
                 let mut payload = whole.to_vec();
                 payload.insert(begin, u8::try_from(len).unwrap());
-                let read = |unread: &mut Unread<'_>| unread.text().map(str::to_owned);
+                let read = |from: &mut Decoder<'_>| from.text().map(str::to_owned);
                 is_as_plain(&payload, read);
                 is_as_plain(&payload[begin..], read);
-                let two = |unread: &mut Unread<'_>| Some((read(unread)?, read(unread)?));
+                let two = |from: &mut Decoder<'_>| Some((read(from)?, read(from)?));
                 is_as_plain(&payload, two);
             }
         }

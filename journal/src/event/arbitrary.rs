@@ -130,12 +130,12 @@ impl Rng {
         let action = match kind {
             0 => self.session_start(),
             1 => Action::SessionUpdate(SessionUpdate {
-                name: self.maybe(Rng::text),
+                name: self.option(Rng::text),
                 metadata: self.map(2),
             }),
             2 => Action::SessionEnd(SessionEnd {
                 status: [SessionStatus::Error, SessionStatus::Completed][self.below_len(2)],
-                error: self.maybe(Rng::text),
+                error: self.option(Rng::text),
             }),
             3 => Action::SpanStart(self.span_start()),
             4 => self.span_update(),
@@ -144,32 +144,32 @@ impl Rng {
             7 => Action::Text(Text {
                 span: self.id(),
                 channel: Channel(self.text()),
-                offset: self.maybe(Rng::next),
+                offset: self.option(Rng::next),
                 text: self.text(),
             }),
             8 => Action::Log(Log {
-                span: self.maybe(Rng::id),
-                event_name: self.maybe(Rng::text),
+                span: self.option(Rng::id),
+                event_name: self.option(Rng::text),
                 level: Level(u8::try_from(self.below(256)).expect("below 256")),
                 message: self.value(2),
                 attributes: self.map(2),
             }),
             9 => Action::Link(Link {
-                span: self.maybe(Rng::id),
-                to_trace_id: self.maybe(Rng::id),
-                to_session: self.maybe(Rng::id),
-                to_span: self.maybe(Rng::id),
+                span: self.option(Rng::id),
+                to_trace_id: self.option(Rng::id),
+                to_session: self.option(Rng::id),
+                to_span: self.option(Rng::id),
                 attributes: self.map(2),
             }),
             10 => Action::Counter(Counter {
                 name: self.text(),
                 value: self.number(),
-                unit: self.maybe(Rng::text),
-                span: self.maybe(Rng::id),
+                unit: self.option(Rng::text),
+                span: self.option(Rng::id),
             }),
             11 => Action::Crash(Crash {
-                reason: self.maybe(Rng::text),
-                location: self.maybe(Rng::text),
+                reason: self.option(Rng::text),
+                location: self.option(Rng::text),
             }),
             _ => Action::Custom(Custom {
                 name: self.text(),
@@ -177,7 +177,7 @@ impl Rng {
             }),
         };
         let mut event = Event::new(action).in_session(self.id());
-        event.at = self.maybe(Rng::time);
+        event.at = self.option(Rng::time);
         if self.full || self.below(4) == 0 {
             event.extra = self.map(2);
         }
@@ -186,11 +186,11 @@ impl Rng {
 
     fn session_start(&mut self) -> Action<'static> {
         Action::SessionStart(SessionStart {
-            trace_id: self.maybe(Rng::id),
-            name: self.maybe(Rng::text),
-            span: self.maybe(Rng::id),
-            parent_session: self.maybe(Rng::id),
-            forked_at: self.maybe(|rng| Address {
+            trace_id: self.option(Rng::id),
+            name: self.option(Rng::text),
+            span: self.option(Rng::id),
+            parent_session: self.option(Rng::id),
+            forked_at: self.option(|rng| Address {
                 run: RunId {
                     generation: Generation(u32::try_from(rng.below(1 << 32)).expect("below")),
                     random: rng.next(),
@@ -204,12 +204,12 @@ impl Rng {
     fn span_start(&mut self) -> SpanStart<'static> {
         SpanStart {
             span: self.id(),
-            parent: self.maybe(Rng::id),
+            parent: self.option(Rng::id),
             kind: Kind(self.text()),
             name: self.text(),
-            started_at: self.maybe(Rng::time),
-            trace_id: self.maybe(Rng::id),
-            otlp_kind: self.maybe(|rng| OtlpKind(u8::try_from(rng.below(6)).expect("below 6"))),
+            started_at: self.option(Rng::time),
+            trace_id: self.option(Rng::id),
+            otlp_kind: self.option(|rng| OtlpKind(u8::try_from(rng.below(6)).expect("below 6"))),
             fields: self.fields(),
         }
     }
@@ -217,9 +217,9 @@ impl Rng {
     fn span_update(&mut self) -> Action<'static> {
         Action::SpanUpdate(SpanUpdate {
             span: self.id(),
-            name: self.maybe(Rng::text),
-            status: self.maybe(Rng::status),
-            status_message: self.maybe(Rng::text),
+            name: self.option(Rng::text),
+            status: self.option(Rng::status),
+            status_message: self.option(Rng::text),
             fields: self.fields(),
         })
     }
@@ -228,8 +228,8 @@ impl Rng {
         SpanEnd {
             span: self.id(),
             status: self.status(),
-            status_message: self.maybe(Rng::text),
-            ended_at: self.maybe(Rng::time),
+            status_message: self.option(Rng::text),
+            ended_at: self.option(Rng::time),
             ended_by_drop: self.full || self.below(2) == 0,
             fields: self.fields(),
         }
@@ -253,22 +253,22 @@ impl Rng {
 
     fn fields(&mut self) -> SpanFields<'static> {
         SpanFields {
-            input: self.maybe(Rng::not_null),
-            output: self.maybe(Rng::not_null),
-            model: self.maybe(Rng::model),
-            call_id: self.maybe(Rng::id),
-            tokens: self.maybe(Rng::tokens),
-            cost: self.maybe(Rng::number),
-            finish_reason: self.maybe(Rng::text),
+            input: self.option(Rng::not_null),
+            output: self.option(Rng::not_null),
+            model: self.option(Rng::model),
+            call_id: self.option(Rng::id),
+            tokens: self.option(Rng::tokens),
+            cost: self.option(Rng::number),
+            finish_reason: self.option(Rng::text),
             attributes: self.map(2),
         }
     }
 
     fn model(&mut self) -> Model<'static> {
         Model {
-            model_id: self.maybe(Rng::text),
-            provider_id: self.maybe(Rng::text),
-            variant: self.maybe(Rng::text),
+            model_id: self.option(Rng::text),
+            provider_id: self.option(Rng::text),
+            variant: self.option(Rng::text),
         }
     }
 
@@ -286,7 +286,7 @@ impl Rng {
         [Status::Unset, Status::Ok, Status::Error][self.below_len(3)]
     }
 
-    fn maybe<T>(&mut self, make: impl FnOnce(&mut Rng) -> T) -> Option<T> {
+    fn option<T>(&mut self, make: impl FnOnce(&mut Rng) -> T) -> Option<T> {
         (self.full || self.below(2) == 0).then(|| make(self))
     }
 

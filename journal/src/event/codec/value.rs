@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 
-use super::payload::Payload;
-use super::unread::Unread;
+use super::decoder::Decoder;
+use super::encoder::Encoder;
 use crate::event::value::DEPTH_MAX;
-use crate::event::{Map, MemberName, Value, map};
+use crate::event::{Key, Map, Value, map};
 
 /// Tags of the values on the disk.
 pub(super) mod tag {
@@ -22,141 +22,141 @@ pub(super) mod tag {
 }
 
 /// Puts a value down.
-pub(super) fn put_value(payload: &mut Payload<'_>, value: &Value<'_>) {
-    put_nested_value(payload, value, DEPTH_MAX);
+pub(super) fn put_value(to: &mut Encoder<'_>, value: &Value<'_>) {
+    put_nested_value(to, value, DEPTH_MAX);
 }
 
 /// Puts the members of a body down; one map deep themselves.
-pub(super) fn put_members(payload: &mut Payload<'_>, map: &Map<'_>) {
-    put_nested_map(payload, map, DEPTH_MAX - 1);
+pub(super) fn put_members(to: &mut Encoder<'_>, map: &Map<'_>) {
+    put_nested_map(to, map, DEPTH_MAX - 1);
 }
 
 /// Puts members down that stand for themselves: their values may nest as deep as any value.
-pub(super) fn put_top_members(payload: &mut Payload<'_>, map: &Map<'_>) {
-    put_nested_map(payload, map, DEPTH_MAX);
+pub(super) fn put_top_members(to: &mut Encoder<'_>, map: &Map<'_>) {
+    put_nested_map(to, map, DEPTH_MAX);
 }
 
 /// A value inside which this many lists and maps may still open.
-fn put_nested_value(payload: &mut Payload<'_>, value: &Value<'_>, left: u8) {
+fn put_nested_value(to: &mut Encoder<'_>, value: &Value<'_>, left: u8) {
     match value {
-        Value::Null => payload.number(tag::NULL),
+        Value::Null => to.number(tag::NULL),
         Value::Bool(value) => {
-            payload.number(tag::BOOL);
-            payload.bool(*value);
+            to.number(tag::BOOL);
+            to.bool(*value);
         }
         Value::I64(value) => {
-            payload.number(tag::I64);
-            payload.i64(*value);
+            to.number(tag::I64);
+            to.i64(*value);
         }
         Value::U64(value) => {
-            payload.number(tag::U64);
-            payload.number(*value);
+            to.number(tag::U64);
+            to.number(*value);
         }
         Value::F64(value) => {
-            payload.number(tag::F64);
-            payload.f64(*value);
+            to.number(tag::F64);
+            to.f64(*value);
         }
         Value::String(text) => {
-            payload.number(tag::STRING);
-            payload.text(text);
+            to.number(tag::STRING);
+            to.text(text);
         }
         Value::Bytes(bytes) => {
-            payload.number(tag::BYTES);
-            payload.bytes(bytes);
+            to.number(tag::BYTES);
+            to.bytes(bytes);
         }
         Value::List(values) => match left.checked_sub(1) {
-            None => payload.nests_too_deep(),
+            None => to.nests_too_deep(),
             Some(left) => {
-                payload.number(tag::LIST);
-                put_nested_list(payload, values, left);
+                to.number(tag::LIST);
+                put_nested_list(to, values, left);
             }
         },
         Value::Map(map) => match left.checked_sub(1) {
-            None => payload.nests_too_deep(),
+            None => to.nests_too_deep(),
             Some(left) => {
-                payload.number(tag::MAP);
-                put_nested_map(payload, map, left);
+                to.number(tag::MAP);
+                put_nested_map(to, map, left);
             }
         },
     }
 }
 
-fn put_nested_list(payload: &mut Payload<'_>, values: &[Value<'_>], left: u8) {
-    payload.count(values.len());
+fn put_nested_list(to: &mut Encoder<'_>, values: &[Value<'_>], left: u8) {
+    to.count(values.len());
     for value in values {
-        put_nested_value(payload, value, left);
+        put_nested_value(to, value, left);
     }
 }
 
-fn put_nested_map(payload: &mut Payload<'_>, map: &Map<'_>, left: u8) {
-    payload.count(map.0.len());
+fn put_nested_map(to: &mut Encoder<'_>, map: &Map<'_>, left: u8) {
+    to.count(map.0.len());
     for (name, value) in &map.0 {
-        payload.bytes(name.as_bytes());
-        put_nested_value(payload, value, left);
+        to.bytes(name.as_bytes());
+        put_nested_value(to, value, left);
     }
 }
 
 /// The value that follows; null where data is left out.
-pub(super) fn value<'a>(unread: &mut Unread<'a>) -> Option<Value<'a>> {
-    match unread.skims() {
-        true => no_value(unread).map(|()| Value::Null),
-        false => bounded_value(unread, DEPTH_MAX),
+pub(super) fn value<'a>(from: &mut Decoder<'a>) -> Option<Value<'a>> {
+    match from.skips_values() {
+        true => skip_value(from).map(|()| Value::Null),
+        false => bounded_value(from, DEPTH_MAX),
     }
 }
 
 /// The members that follow in a body, one map deep themselves; none where data is left out.
-pub(super) fn members<'a>(unread: &mut Unread<'a>) -> Option<Map<'a>> {
-    match unread.skims() {
-        true => no_members(unread).map(|()| Map::new()),
-        false => bounded_map(unread, DEPTH_MAX - 1),
+pub(super) fn members<'a>(from: &mut Decoder<'a>) -> Option<Map<'a>> {
+    match from.skips_values() {
+        true => skip_members(from).map(|()| Map::new()),
+        false => bounded_map(from, DEPTH_MAX - 1),
     }
 }
 
 /// Goes past a value.
-pub(super) fn no_value(unread: &mut Unread<'_>) -> Option<()> {
-    skip_value(unread, DEPTH_MAX)
+pub(super) fn skip_value(from: &mut Decoder<'_>) -> Option<()> {
+    skip_nested_value(from, DEPTH_MAX)
 }
 
 /// Goes past the members of a body.
-pub(super) fn no_members(unread: &mut Unread<'_>) -> Option<()> {
-    skip_map(unread, DEPTH_MAX - 1)
+pub(super) fn skip_members(from: &mut Decoder<'_>) -> Option<()> {
+    skip_nested_map(from, DEPTH_MAX - 1)
 }
 
 /// As [`members`], of a session: of them a text by the name of `title` is never left out, nor that
 /// there is another value by that name which says something.
-pub(super) fn metadata<'a>(unread: &mut Unread<'a>) -> Option<Map<'a>> {
-    if !unread.skims() {
-        return bounded_map(unread, DEPTH_MAX - 1);
+pub(super) fn metadata<'a>(from: &mut Decoder<'a>) -> Option<Map<'a>> {
+    if !from.skips_values() {
+        return bounded_map(from, DEPTH_MAX - 1);
     }
     let mut title = None;
     {
-        let mut ahead = unread.clone();
+        let mut ahead = from.clone();
         for _ in 0..ahead.count()? {
             let is_title = ahead.text()? == TITLE;
             let value = brief_value(&mut ahead, DEPTH_MAX - 1)?;
             title = title.or(is_title.then_some(value));
         }
     }
-    skip_map(unread, DEPTH_MAX - 1)?;
-    let title = title.map(|title| (MemberName::Borrowed(TITLE), title));
+    skip_nested_map(from, DEPTH_MAX - 1)?;
+    let title = title.map(|title| (Key::Borrowed(TITLE), title));
     Some(Map(title.into_iter().collect()))
 }
 
 /// A text; of any other value only whether it says anything.
-fn brief_value<'a>(unread: &mut Unread<'a>, left: u8) -> Option<Value<'a>> {
-    let mut inner = unread.clone();
+fn brief_value<'a>(from: &mut Decoder<'a>, left: u8) -> Option<Value<'a>> {
+    let mut inner = from.clone();
     let tag = inner.u32()?;
     let is_blank = match tag {
         tag::NULL => true,
         tag::STRING => {
             let text = inner.text()?;
-            *unread = inner;
+            *from = inner;
             return Some(Value::String(Cow::Borrowed(text)));
         }
         tag::BYTES | tag::LIST | tag::MAP => inner.count()? == 0,
         _ => false,
     };
-    unread.without_names(|unread| skip_value(unread, left))?;
+    from.without_names(|from| skip_nested_value(from, left))?;
     Some(match is_blank {
         true => Value::Null,
         false => Value::Bool(true),
@@ -164,108 +164,108 @@ fn brief_value<'a>(unread: &mut Unread<'a>, left: u8) -> Option<Value<'a>> {
 }
 
 /// The members that follow, where they stand for themselves.
-pub(super) fn top_members<'a>(unread: &mut Unread<'a>) -> Option<Map<'a>> {
-    bounded_map(unread, DEPTH_MAX)
+pub(super) fn top_members<'a>(from: &mut Decoder<'a>) -> Option<Map<'a>> {
+    bounded_map(from, DEPTH_MAX)
 }
 
 /// As [`nested_value`]; a value with too many others in it is kept as the bytes that it has on the
 /// disk.
-fn bounded_value<'a>(unread: &mut Unread<'a>, left: u8) -> Option<Value<'a>> {
-    let begin = unread.place();
-    let value = nested_value(unread, left);
-    if unread.node() {
+fn bounded_value<'a>(from: &mut Decoder<'a>, left: u8) -> Option<Value<'a>> {
+    let begin = from.place();
+    let value = nested_value(from, left);
+    if from.node() {
         return value;
     }
-    unread.go_back(begin);
-    skip_value(unread, left)?;
-    let bytes = unread.leave_whole(begin)?;
+    from.go_back(begin);
+    skip_nested_value(from, left)?;
+    let bytes = from.leave_whole(begin)?;
     Some(Value::Bytes(Cow::Borrowed(bytes)))
 }
 
 /// A value inside which this many lists and maps may still open.
-fn nested_value<'a>(unread: &mut Unread<'a>, left: u8) -> Option<Value<'a>> {
-    if !unread.node() {
+fn nested_value<'a>(from: &mut Decoder<'a>, left: u8) -> Option<Value<'a>> {
+    if !from.node() {
         return None;
     }
-    Some(match unread.u32()? {
+    Some(match from.u32()? {
         tag::NULL => Value::Null,
-        tag::BOOL => Value::Bool(unread.bool()?),
-        tag::I64 => Value::I64(unread.i64()?),
-        tag::U64 => Value::U64(unread.u64()?),
-        tag::F64 => Value::F64(unread.f64()?),
-        tag::STRING => Value::String(Cow::Borrowed(unread.text()?)),
-        tag::BYTES => Value::Bytes(Cow::Borrowed(unread.bytes()?)),
-        tag::LIST => Value::List(nested_list(unread, left.checked_sub(1)?)?),
-        tag::MAP => Value::Map(nested_map(unread, left.checked_sub(1)?)?),
+        tag::BOOL => Value::Bool(from.bool()?),
+        tag::I64 => Value::I64(from.i64()?),
+        tag::U64 => Value::U64(from.u64()?),
+        tag::F64 => Value::F64(from.f64()?),
+        tag::STRING => Value::String(Cow::Borrowed(from.text()?)),
+        tag::BYTES => Value::Bytes(Cow::Borrowed(from.bytes()?)),
+        tag::LIST => Value::List(nested_list(from, left.checked_sub(1)?)?),
+        tag::MAP => Value::Map(nested_map(from, left.checked_sub(1)?)?),
         _ => return None,
     })
 }
 
-fn nested_list<'a>(unread: &mut Unread<'a>, left: u8) -> Option<Vec<Value<'a>>> {
-    let count = unread.count()?;
+fn nested_list<'a>(from: &mut Decoder<'a>, left: u8) -> Option<Vec<Value<'a>>> {
+    let count = from.count()?;
     let mut values = Vec::with_capacity(count.min(BELIEVED_MAX));
     for _ in 0..count {
-        values.push(nested_value(unread, left)?);
+        values.push(nested_value(from, left)?);
     }
     Some(values)
 }
 
 /// As [`nested_map`], of values each of which is bounded.
-fn bounded_map<'a>(unread: &mut Unread<'a>, left: u8) -> Option<Map<'a>> {
-    map_of(unread, |unread| bounded_value(unread, left))
+fn bounded_map<'a>(from: &mut Decoder<'a>, left: u8) -> Option<Map<'a>> {
+    map_of(from, |from| bounded_value(from, left))
 }
 
 /// `None` also if a name is there twice.
-fn nested_map<'a>(unread: &mut Unread<'a>, left: u8) -> Option<Map<'a>> {
-    map_of(unread, |unread| nested_value(unread, left))
+fn nested_map<'a>(from: &mut Decoder<'a>, left: u8) -> Option<Map<'a>> {
+    map_of(from, |from| nested_value(from, left))
 }
 
 fn map_of<'a>(
-    unread: &mut Unread<'a>,
-    value: impl Fn(&mut Unread<'a>) -> Option<Value<'a>>,
+    from: &mut Decoder<'a>,
+    value: impl Fn(&mut Decoder<'a>) -> Option<Value<'a>>,
 ) -> Option<Map<'a>> {
-    let count = unread.count()?;
+    let count = from.count()?;
     let mut members = Vec::with_capacity(count.min(BELIEVED_MAX));
     for _ in 0..count {
-        let name = MemberName::Borrowed(unread.text()?);
-        members.push((name, value(unread)?));
+        let name = Key::Borrowed(from.text()?);
+        members.push((name, value(from)?));
     }
     Some(Map(members)).filter(|map| !map.has_duplicates())
 }
 
 /// Goes past a value if it is one.
-fn skip_value(unread: &mut Unread<'_>, left: u8) -> Option<()> {
-    match unread.u32()? {
+fn skip_nested_value(from: &mut Decoder<'_>, left: u8) -> Option<()> {
+    match from.u32()? {
         tag::NULL => {}
-        tag::BOOL => drop(unread.bool()?),
-        tag::I64 => drop(unread.i64()?),
-        tag::U64 => drop(unread.u64()?),
-        tag::F64 => drop(unread.f64()?),
-        tag::STRING => drop(unread.text()?),
-        tag::BYTES => drop(unread.bytes()?),
+        tag::BOOL => drop(from.bool()?),
+        tag::I64 => drop(from.i64()?),
+        tag::U64 => drop(from.u64()?),
+        tag::F64 => drop(from.f64()?),
+        tag::STRING => drop(from.text()?),
+        tag::BYTES => drop(from.bytes()?),
         tag::LIST => {
             let left = left.checked_sub(1)?;
-            for _ in 0..unread.count()? {
-                skip_value(unread, left)?;
+            for _ in 0..from.count()? {
+                skip_nested_value(from, left)?;
             }
         }
-        tag::MAP => skip_map(unread, left.checked_sub(1)?)?,
+        tag::MAP => skip_nested_map(from, left.checked_sub(1)?)?,
         _ => return None,
     }
     Some(())
 }
 
-fn skip_map(unread: &mut Unread<'_>, left: u8) -> Option<()> {
+fn skip_nested_map(from: &mut Decoder<'_>, left: u8) -> Option<()> {
     let mut names = Names::default();
-    let begin = unread.clone();
-    let count = unread.count()?;
-    let is_checked = unread.checks_names();
+    let begin = from.clone();
+    let count = from.count()?;
+    let is_checked = from.checks_names();
     for _ in 0..count {
-        let name = unread.text()?.as_bytes();
+        let name = from.text()?.as_bytes();
         if is_checked {
             names.push(name);
         }
-        skip_value(unread, left)?;
+        skip_nested_value(from, left)?;
     }
     let has_duplicates = match is_checked && count > map::WALK_MAX {
         true => Many(begin, left).has_duplicates()?,
@@ -275,7 +275,7 @@ fn skip_map(unread: &mut Unread<'_>, left: u8) -> Option<()> {
 }
 
 /// A map of many members, which is gone through several times so that it takes little memory.
-struct Many<'a>(Unread<'a>, u8);
+struct Many<'a>(Decoder<'a>, u8);
 
 impl<'a> Many<'a> {
     fn has_duplicates(&self) -> Option<bool> {
@@ -309,10 +309,10 @@ impl<'a> Many<'a> {
     }
 
     fn walk(&self, mut visit: impl FnMut(&'a [u8])) -> Option<()> {
-        self.0.clone().without_names(|unread| {
-            for _ in 0..unread.count()? {
-                visit(unread.text()?.as_bytes());
-                skip_value(unread, self.1)?;
+        self.0.clone().without_names(|from| {
+            for _ in 0..from.count()? {
+                visit(from.text()?.as_bytes());
+                skip_nested_value(from, self.1)?;
             }
             Some(())
         })

@@ -3,17 +3,17 @@
 use super::{Action, Event, Number, SpanFields, SpanKey, Tokens};
 use crate::time::Timestamp;
 
-/// An event about anything but the session as a whole, at a glance.
+/// An event about anything but the session as a whole.
 #[derive(Clone, Debug)]
-pub(crate) struct Glance<'a> {
+pub(crate) struct SpanFacts<'a> {
     /// As [`Event::activity_at`].
     pub(crate) at: Option<Timestamp>,
-    pub(crate) told: Told<'a>,
+    pub(crate) mention: SpanMention<'a>,
 }
 
-/// What an event tells of a span. The empty id is that of the root.
+/// Which span an event is about, and what happened to it. The empty id is that of the root.
 #[derive(Clone, Debug)]
-pub(crate) enum Told<'a> {
+pub(crate) enum SpanMention<'a> {
     /// It began.
     Start(SpanKey<'a>, Numbers),
     /// It is there, and perhaps what it has come to.
@@ -26,11 +26,11 @@ pub(crate) enum Told<'a> {
     Nothing,
 }
 
-impl<'a> Told<'a> {
+impl<'a> SpanMention<'a> {
     /// A span is there, or if none is named, the root.
-    pub(super) fn mention(span: Option<SpanKey<'a>>) -> Told<'a> {
+    pub(super) fn of(span: Option<SpanKey<'a>>) -> SpanMention<'a> {
         let root = SpanKey::of("");
-        Told::Mention(span.unwrap_or(root), Numbers::default())
+        SpanMention::Mention(span.unwrap_or(root), Numbers::default())
     }
 }
 
@@ -63,34 +63,36 @@ impl Numbers {
 }
 
 impl Event<'_> {
-    /// The event at a glance; `None` if it is about the session as a whole, or of a kind this
+    /// What the event says of a span; `None` if it is about the session as a whole, or of a kind this
     /// library does not know.
-    pub(crate) fn glance(&self) -> Option<Glance<'_>> {
-        let told = match &self.action {
+    pub(crate) fn span_facts(&self) -> Option<SpanFacts<'_>> {
+        let mention = match &self.action {
             Action::SessionStart(_)
             | Action::SessionUpdate(_)
             | Action::SessionEnd(_)
             | Action::Crash(_)
             | Action::Unknown { .. } => return None,
             Action::SpanStart(start) => {
-                Told::Start(SpanKey::of(&start.span), Numbers::of(&start.fields))
+                SpanMention::Start(SpanKey::of(&start.span), Numbers::of(&start.fields))
             }
             Action::SpanUpdate(update) => {
-                Told::Mention(SpanKey::of(&update.span), Numbers::of(&update.fields))
+                SpanMention::Mention(SpanKey::of(&update.span), Numbers::of(&update.fields))
             }
-            Action::SpanEnd(end) => Told::End(SpanKey::of(&end.span), Numbers::of(&end.fields)),
+            Action::SpanEnd(end) => {
+                SpanMention::End(SpanKey::of(&end.span), Numbers::of(&end.fields))
+            }
             Action::Span(start, end) => {
                 let numbers = [&start.fields, &end.fields].map(Numbers::of);
-                Told::Whole(SpanKey::of(&start.span), numbers[0], numbers[1])
+                SpanMention::Whole(SpanKey::of(&start.span), numbers[0], numbers[1])
             }
-            Action::Text(text) => Told::mention(Some(SpanKey::of(&text.span))),
-            Action::Log(log) => Told::mention(log.span.as_deref().map(SpanKey::of)),
-            Action::Link(link) => Told::mention(link.span.as_deref().map(SpanKey::of)),
-            Action::Counter(_) | Action::Custom(_) | Action::Line(_) => Told::Nothing,
+            Action::Text(text) => SpanMention::of(Some(SpanKey::of(&text.span))),
+            Action::Log(log) => SpanMention::of(log.span.as_deref().map(SpanKey::of)),
+            Action::Link(link) => SpanMention::of(link.span.as_deref().map(SpanKey::of)),
+            Action::Counter(_) | Action::Custom(_) | Action::Line(_) => SpanMention::Nothing,
         };
-        Some(Glance {
+        Some(SpanFacts {
             at: self.activity_at(),
-            told,
+            mention,
         })
     }
 }
