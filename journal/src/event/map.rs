@@ -152,15 +152,22 @@ pub(super) fn has_duplicates<'n>(
 /// One bit of 128, which the length and the ends of a name choose.
 #[inline]
 pub(super) fn mark_of(name: &[u8]) -> u128 {
+    1 << slot_of(name)
+}
+
+/// One of 128 slots, which the length and the ends of a name choose.
+#[inline]
+pub(super) fn slot_of(name: &[u8]) -> u8 {
     let [first, last] = [name.first(), name.last()].map(|end| *end.unwrap_or(&0));
     let [len, ..] = name.len().to_le_bytes();
     let alike = u64::from(u32::from_le_bytes([len, first, last, 0]));
-    // The upper bits of the product depend on all of it.
-    1 << (alike.wrapping_mul(SPREAD) >> (u64::BITS - 7))
+    // The highest bits of the product depend on all of it.
+    let [.., highest] = alike.wrapping_mul(SPREAD).to_le_bytes();
+    highest >> 1
 }
 
 /// Up to this many names that are alike are compared: that still beats a hash table.
-const COMPARED_MAX: usize = 64;
+pub(super) const COMPARED_MAX: usize = 64;
 
 /// Up to this many members a walk beats a hash table.
 pub(super) const WALK_MAX: usize = 16;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::error::{Error, Result};
-use crate::event::map::mark_of;
+use crate::event::map::slot_of;
 use crate::event::number::floor_i128;
 use crate::event::{Key, Map, Number, Value};
 use crate::time::Timestamp;
@@ -12,17 +12,23 @@ use crate::time::Timestamp;
 pub(super) struct Members<'a> {
     /// Taken ones are `None`.
     rest: Vec<Option<(Key<'a>, Value<'a>)>>,
-    /// The marks of all names: most of those that are asked for are not there.
-    marks: u128,
+    /// 1 + the place of the first name in each slot, at most 255; 0 if there is none.
+    first: [u8; 128],
     /// Where these members are, as in "model.": empty at the top.
     path: &'static str,
 }
 
 impl<'a> Members<'a> {
     pub(super) fn new(map: Map<'a>, path: &'static str) -> Members<'a> {
-        let names = map.0.iter().map(|(name, _)| name.as_bytes());
+        let mut first = [0; 128];
+        for (place, (name, _)) in map.0.iter().enumerate() {
+            let slot = &mut first[usize::from(slot_of(name.as_bytes()))];
+            if *slot == 0 {
+                *slot = u8::try_from(place + 1).unwrap_or(u8::MAX);
+            }
+        }
         Members {
-            marks: names.fold(0, |marks, name| marks | mark_of(name)),
+            first,
             rest: map.0.into_iter().map(Some).collect(),
             path,
         }
@@ -30,21 +36,26 @@ impl<'a> Members<'a> {
 
     /// The member of that name, left where it is.
     pub(super) fn peek(&self, name: &str) -> Option<&Value<'a>> {
-        let mut left = self.rest.iter().flatten();
-        left.find(|(key, _)| key.as_bytes() == name.as_bytes())
-            .map(|(_, value)| value)
+        let member = self.rest.get(self.place(name)?)?;
+        member.as_ref().map(|(_, value)| value)
     }
 
-    /// The member of that name, null included.
-    pub(super) fn take(&mut self, name: &str) -> Option<Value<'a>> {
-        if self.marks & mark_of(name.as_bytes()) == 0 {
-            return None;
-        }
+    /// Where the member of that name is; at once, unless another one is in the same slot.
+    fn place(&self, name: &str) -> Option<usize> {
+        let first = self.first[usize::from(slot_of(name.as_bytes()))];
+        let first = usize::from(first.checked_sub(1)?);
+        let mut rest = self.rest.iter().enumerate().skip(first);
         let is_it = |member: &Option<(Key<'a>, Value<'a>)>| {
             let key = member.as_ref().map(|(key, _)| key.as_bytes());
             key == Some(name.as_bytes())
         };
-        let place = self.rest.iter().position(is_it)?;
+        rest.find(|(_, member)| is_it(member))
+            .map(|(place, _)| place)
+    }
+
+    /// The member of that name, null included.
+    pub(super) fn take(&mut self, name: &str) -> Option<Value<'a>> {
+        let place = self.place(name)?;
         self.rest[place].take().map(|(_, value)| value)
     }
 

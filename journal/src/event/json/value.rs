@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::mended::Mended;
-use crate::event::map::mark_of;
+use crate::event::map::{COMPARED_MAX, mark_of};
 use crate::event::number::TWO_TO_63;
 use crate::event::serialize::bytes_of;
 use crate::event::value::DEPTH_MAX;
@@ -117,17 +117,20 @@ impl Inside<'_> {
         mut map: A,
         room: usize,
     ) -> Result<Map<'de>, A::Error> {
-        let (mut members, mut marks, mut are_alike) = (Vec::new(), 0, false);
+        let (mut members, mut marks, mut has_twice) = (Vec::new(), 0, false);
         while let Some(name) = map.next_key_seed(Name)? {
             if members.is_empty() {
                 members.reserve(room);
             }
             let mark = mark_of(name.as_bytes());
-            are_alike |= marks & mark != 0;
+            let is_marked = marks & mark != 0;
             marks |= mark;
+            has_twice |= is_marked
+                && (members.len() > COMPARED_MAX
+                    || members.iter().any(|(other, _)| *other == name));
             members.push((name, map.next_value_seed(self.again())?));
         }
-        Ok(match are_alike {
+        Ok(match has_twice {
             true => Map::of_last(members),
             false => Map(members),
         })
