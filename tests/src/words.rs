@@ -102,7 +102,7 @@ const OUT_OF_USE: [(&str, &str, &str); 12] = [
     (
         "event",
         "glance member_name names plain samples syntax unread",
-        "Glance MemberName Payload SpanFacts Told Unread maybe skim span_facts",
+        "Glance MemberName Payload Told Unread maybe skim",
     ),
     ("reader", "crew gather places view", "Crew"),
     ("snapshot", "fold/verdict fold/work home named payloads", ""),

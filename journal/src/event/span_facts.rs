@@ -63,8 +63,8 @@ impl Numbers {
 }
 
 impl Event<'_> {
-    /// What the event says of a span; `None` if it is about the session as a whole, or of a kind this
-    /// library does not know.
+    /// What the event says of a span; `None` if it is about the session as a whole, or of a kind
+    /// this library does not know.
     pub(crate) fn span_facts(&self) -> Option<SpanFacts<'_>> {
         let mention = match &self.action {
             Action::SessionStart(_)

@@ -1,6 +1,6 @@
 //! A payload being put together, one part after the other.
 //!
-//! The bytes are those postcard would write; the counterpart of [`Decoder`](super::decoder::Decoder).
+//! The bytes are those postcard would write; [`Decoder`](super::decoder::Decoder) reads them.
 
 use crate::error::{Error, Result};
 

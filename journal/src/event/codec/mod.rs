@@ -42,7 +42,8 @@ use crate::format::RecordKind;
 /// the only copy is the one into the payload.
 ///
 /// # Errors
-/// [`Error::InvalidEvent`](crate::Error::InvalidEvent) if the event has no encoding; `out` is then as before.
+/// [`Error::InvalidEvent`](crate::Error::InvalidEvent) if the event has no encoding; `out` is
+/// then as before.
 pub(crate) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> Result<RecordKind> {
     let len = out.len();
     let mut to = Encoder::new(out);
