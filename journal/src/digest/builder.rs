@@ -4,8 +4,8 @@ use serde_bytes::Bytes;
 use std::borrow::Cow;
 
 use super::kept::Kept;
-use super::spans::Spans;
-use super::sums::Sums;
+use super::spans::SpanTracker;
+use super::sums::SpanSums;
 use super::{Digest, HASH_LEN, to_parts};
 use crate::event::{
     Action, Crash, Event, Map, SessionEnd, SessionStart, SessionUpdate, SpanFacts, SpanMention,
@@ -29,7 +29,7 @@ pub(crate) struct DigestBuilder {
     /// The last title that says something.
     title: Option<Value<'static>>,
     kept: Kept,
-    spans: Spans,
+    spans: SpanTracker,
     /// Digests are among what was taken in.
     is_joint: bool,
     /// There is no digest of these records.
@@ -106,7 +106,7 @@ impl DigestBuilder {
         Some((made.encode(&[])?, made.hashes))
     }
 
-    fn make(mut self) -> Option<Made> {
+    fn make(mut self) -> Option<DigestParts> {
         if self.is_given_up {
             return None;
         }
@@ -128,7 +128,7 @@ impl DigestBuilder {
         let len: usize = records.iter().map(|(_, payload)| payload.len()).sum();
         let hashes = finished.iter();
         let hashes = hashes.flat_map(|hash| hash.to_le_bytes().into_iter().take(HASH_LEN));
-        (len <= RECORDS_LEN_MAX).then_some(Made {
+        (len <= RECORDS_LEN_MAX).then_some(DigestParts {
             first_at: self.first_at,
             last_at: self.last_at,
             has_work: self.has_work,
@@ -244,16 +244,16 @@ impl DigestBuilder {
 }
 
 /// What a digest is encoded from.
-struct Made {
+struct DigestParts {
     first_at: Option<Timestamp>,
     last_at: Option<Timestamp>,
     has_work: bool,
-    sums: Sums,
+    sums: SpanSums,
     hashes: Vec<u8>,
     records: Vec<(u8, Box<[u8]>)>,
 }
 
-impl Made {
+impl DigestParts {
     fn encode(&self, hashes: &[u8]) -> Option<Vec<u8>> {
         let records = self.records.iter();
         let digest = Digest {

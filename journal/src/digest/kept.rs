@@ -8,14 +8,14 @@ use crate::format::RecordKind;
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     /// In order, as a digest has them: decoded ones take twenty times the memory.
-    records: Vec<Record>,
+    records: Vec<KeptRecord>,
     next: u64,
     /// One of them has no encoding.
     has_failed: bool,
 }
 
 #[derive(Debug)]
-struct Record {
+struct KeptRecord {
     order: u64,
     kind: RecordKind,
     payload: Box<[u8]>,
@@ -42,7 +42,7 @@ impl Kept {
             self.has_failed = true;
             return;
         };
-        let record = Record {
+        let record = KeptRecord {
             order,
             kind,
             payload: payload.into(),
@@ -66,7 +66,7 @@ impl Kept {
     /// anything says more of one.
     pub(super) fn leave_out(&mut self, finished: &[u64]) -> Option<()> {
         let is_finished = |hash: u64| finished.binary_search(&hash).is_ok();
-        let events = self.records.iter().filter_map(Record::event);
+        let events = self.records.iter().filter_map(KeptRecord::event);
         let mut told = events.filter_map(|event| told_of(&event));
         if told.any(is_finished) {
             return None;
@@ -89,7 +89,7 @@ impl Kept {
     }
 }
 
-impl Record {
+impl KeptRecord {
     fn event(&self) -> Option<Event<'_>> {
         codec::decode_known(self.kind, &self.payload)
     }

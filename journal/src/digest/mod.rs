@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
 
 pub(crate) use builder::DigestBuilder;
-pub(crate) use sums::Sums;
+pub(crate) use sums::SpanSums;
 pub(crate) use table::SpanTable;
 
 use crate::event::system;
@@ -62,8 +62,8 @@ impl<'a> Digest<'a> {
     }
 
     /// What the finished spans add up to; `None` if it is no sum.
-    pub(crate) fn sums(&self) -> Option<Sums> {
-        Sums::from_parts(&self.sums)
+    pub(crate) fn sums(&self) -> Option<SpanSums> {
+        SpanSums::from_parts(&self.sums)
     }
 
     /// The hashes of the ids of the finished spans.

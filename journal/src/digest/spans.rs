@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::kept::Kept;
-use super::sums::Sums;
+use super::sums::SpanSums;
 use super::{HASH_LEN, SpanTable, span_hash};
 use crate::event::{
     Action, Event, Kind, Numbers, SpanEnd, SpanFields, SpanKey, SpanStart, SpanUpdate,
@@ -14,21 +14,21 @@ use crate::event::{
 /// Finished ones take a few dozen bytes each, whatever their ids; of others there are only so many
 /// before there is no digest.
 #[derive(Debug, Default)]
-pub(super) struct Spans {
-    states: SpanTable<State>,
+pub(super) struct SpanTracker {
+    states: SpanTable<SpanState>,
     /// Those that are open, by their numbers.
-    open: BTreeMap<u32, Open>,
+    open: BTreeMap<u32, UnendedSpan>,
     next_open: u32,
     /// Of those that are loose, where the last update is kept.
     loose: Vec<Option<u64>>,
     /// The low bytes of the hashes.
     finished: Vec<[u8; HASH_LEN]>,
-    sums: Option<Box<Sums>>,
+    sums: Option<Box<SpanSums>>,
 }
 
 /// What the records so far say of a span.
 #[derive(Clone, Copy, Debug)]
-enum State {
+enum SpanState {
     /// It was started once, then ended, and is added up.
     Finished,
     /// It was started once, and perhaps updated; this is its number among those.
@@ -38,7 +38,7 @@ enum State {
 }
 
 #[derive(Debug)]
-struct Open {
+struct UnendedSpan {
     id: SpanKey<'static>,
     order: u64,
     /// What was told of its numbers; most tell none before they end.
@@ -51,20 +51,20 @@ struct OpenNumbers {
     update: Option<(u64, Numbers)>,
 }
 
-impl Spans {
+impl SpanTracker {
     /// Takes in a span's start.
     pub(super) fn start(&mut self, id: SpanKey<'_>, numbers: Numbers, kept: &mut Kept) {
         match self.state(&id) {
             // A start behind the end of a span changes nothing.
-            Some(State::Finished) => {}
-            Some(State::Open(number)) => {
+            Some(SpanState::Finished) => {}
+            Some(SpanState::Open(number)) => {
                 if let Some(open) = self.open.remove(&number) {
                     open.keep(kept);
                 }
                 kept.push(&start(&id, numbers));
                 self.set_loose(&id, None);
             }
-            Some(State::Loose(_)) => drop(kept.push(&start(&id, numbers))),
+            Some(SpanState::Loose(_)) => drop(kept.push(&start(&id, numbers))),
             None if may_be_root(&id) => {
                 kept.push(&start(&id, numbers));
                 self.set_loose(&id, None);
@@ -74,7 +74,7 @@ impl Spans {
                     start: numbers,
                     update: None,
                 });
-                let open = Open {
+                let open = UnendedSpan {
                     id: id.clone().into_owned(),
                     order: kept.next_order(),
                     told: told.map(Box::new),
@@ -82,7 +82,7 @@ impl Spans {
                 let number = self.next_open;
                 self.next_open += 1;
                 self.open.insert(number, open);
-                self.set(&id, State::Open(number));
+                self.set(&id, SpanState::Open(number));
             }
         }
     }
@@ -96,16 +96,16 @@ impl Spans {
     ) -> Option<()> {
         match self.state(&id) {
             // Its numbers are added up already.
-            Some(State::Finished) => return numbers.is_empty().then_some(()),
+            Some(SpanState::Finished) => return numbers.is_empty().then_some(()),
             Some(_) if numbers.is_empty() => {}
-            Some(State::Open(number)) => {
+            Some(SpanState::Open(number)) => {
                 let told = self.open.get_mut(&number)?.told.get_or_insert_default();
                 match &mut told.update {
                     Some((_, told)) => *told = numbers.or(*told),
                     None => told.update = Some((kept.next_order(), numbers)),
                 }
             }
-            Some(State::Loose(number)) => {
+            Some(SpanState::Loose(number)) => {
                 let last_update = self.loose.get_mut(usize::try_from(number).ok()?)?;
                 let order = last_update.get_or_insert_with(|| kept.next_order());
                 let told = kept.get(*order).map(|event| numbers_of(&event));
@@ -125,13 +125,13 @@ impl Spans {
     pub(super) fn end(&mut self, id: SpanKey<'_>, numbers: Numbers, kept: &mut Kept) -> Option<()> {
         match self.state(&id) {
             // The first end wins.
-            Some(State::Finished) => {}
-            Some(State::Open(number)) => {
+            Some(SpanState::Finished) => {}
+            Some(SpanState::Open(number)) => {
                 let open = self.open.remove(&number)?;
-                self.set(&id, State::Finished);
+                self.set(&id, SpanState::Finished);
                 self.finish_one(&id, numbers.or(open.numbers()))?;
             }
-            Some(State::Loose(number)) => {
+            Some(SpanState::Loose(number)) => {
                 *self.loose.get_mut(usize::try_from(number).ok()?)? = None;
                 kept.push(&end(&id, numbers));
             }
@@ -155,13 +155,17 @@ impl Spans {
             self.start(id.clone(), at_start, kept);
             return self.end(id, at_end, kept);
         }
-        self.set(&id, State::Finished);
+        self.set(&id, SpanState::Finished);
         self.finish_one(&id, at_end.or(at_start))
     }
 
     /// Takes in spans that are finished elsewhere, of which only the hashes are known; `None` if
     /// their numbers cannot be added up.
-    pub(super) fn join(&mut self, finished: impl Iterator<Item = u64>, sums: Sums) -> Option<()> {
+    pub(super) fn join(
+        &mut self,
+        finished: impl Iterator<Item = u64>,
+        sums: SpanSums,
+    ) -> Option<()> {
         self.finished.extend(finished.map(to_bytes));
         self.sums.get_or_insert_default().merge(sums)
     }
@@ -172,7 +176,7 @@ impl Spans {
     }
 
     /// Keeps what is known of open spans, and gives the hashes and sums of the finished ones.
-    pub(super) fn finish(mut self, kept: &mut Kept) -> (Vec<u64>, Sums) {
+    pub(super) fn finish(mut self, kept: &mut Kept) -> (Vec<u64>, SpanSums) {
         for open in self.open.values() {
             open.keep(kept);
         }
@@ -183,11 +187,11 @@ impl Spans {
         (finished, self.sums.map(|sums| *sums).unwrap_or_default())
     }
 
-    fn state(&mut self, id: &SpanKey<'_>) -> Option<State> {
+    fn state(&mut self, id: &SpanKey<'_>) -> Option<SpanState> {
         self.states.get_mut(id).copied()
     }
 
-    fn set(&mut self, id: &SpanKey<'_>, state: State) {
+    fn set(&mut self, id: &SpanKey<'_>, state: SpanState) {
         *self.states.or_insert_with(id, || state) = state;
     }
 
@@ -195,7 +199,7 @@ impl Spans {
         // Each of them has a record that is kept, and those are few.
         let number = u32::try_from(self.loose.len()).unwrap_or(u32::MAX);
         self.loose.push(last_update);
-        self.set(id, State::Loose(number));
+        self.set(id, SpanState::Loose(number));
     }
 
     fn finish_one(&mut self, id: &SpanKey<'_>, numbers: Numbers) -> Option<()> {
@@ -220,7 +224,7 @@ fn to_hash(bytes: &[u8; HASH_LEN]) -> u64 {
     u64::from_le_bytes(hash)
 }
 
-impl Open {
+impl UnendedSpan {
     fn numbers(self) -> Numbers {
         let told = self.told.map(|told| *told).unwrap_or_default();
         let updated = told.update.map(|(_, told)| told).unwrap_or_default();

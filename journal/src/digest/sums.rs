@@ -5,9 +5,9 @@ use crate::event::{Decimal, Number, Numbers, Tokens};
 /// Sums over spans. Whatever the order in which they are added up, they are those that a snapshot
 /// tells: nothing below 0 is in them, and nothing that has no exact sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sums([Decimal; COUNT]);
+pub(crate) struct SpanSums([Decimal; COUNT]);
 
-impl Sums {
+impl SpanSums {
     /// Adds a span's numbers; `None` if the sum would not be exact, and is not to be used.
     pub(crate) fn add(&mut self, numbers: Numbers) -> Option<()> {
         if numbers.is_empty() {
@@ -31,7 +31,7 @@ impl Sums {
     }
 
     /// Adds what other spans add up to; as [`add`](Sums::add).
-    pub(crate) fn merge(&mut self, other: Sums) -> Option<()> {
+    pub(crate) fn merge(&mut self, other: SpanSums) -> Option<()> {
         let mut sums = self.0.iter_mut().zip(other.0);
         sums.try_for_each(|(sum, other)| sum.add(other))
     }
@@ -63,8 +63,8 @@ impl Sums {
         parts.collect()
     }
 
-    pub(super) fn from_parts(parts: &[(u128, u8)]) -> Option<Sums> {
-        let mut sums = Sums::default();
+    pub(super) fn from_parts(parts: &[(u128, u8)]) -> Option<SpanSums> {
+        let mut sums = SpanSums::default();
         if parts.len() > COUNT {
             return None;
         }

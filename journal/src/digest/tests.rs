@@ -119,10 +119,10 @@ fn other_bytes_are_no_digest() {
     }
     let with_more = [bytes.as_slice(), &[0]].concat();
     assert!(Digest::decode(&with_more).is_none());
-    let sums = |scale| Sums::from_parts(&[(u128::MAX >> 1, scale)]);
+    let sums = |scale| SpanSums::from_parts(&[(u128::MAX >> 1, scale)]);
     assert!(sums(30).is_some() && sums(31).is_none());
-    assert!(Sums::from_parts(&[(u128::MAX, 0)]).is_none());
-    assert!(Sums::from_parts(&[(1, 0); 7]).is_none());
+    assert!(SpanSums::from_parts(&[(u128::MAX, 0)]).is_none());
+    assert!(SpanSums::from_parts(&[(1, 0); 7]).is_none());
     let mut most = sums(0).unwrap();
     assert!(most.merge(most).is_none());
 }

@@ -33,8 +33,10 @@ impl HeaderState {
     /// Whether a page is intact, in this version or a newer one.
     pub(crate) fn has_intact_page(start: &[u8]) -> bool {
         let pages = start.chunks(HEADER_PAGE_LEN).take(2);
-        let is_intact = |page| matches!(page, Page::Intact(_) | Page::Newer(_));
-        pages.map(|page| Page::decode(Some(page))).any(is_intact)
+        let is_intact = |page| matches!(page, PageState::Intact(_) | PageState::Newer(_));
+        pages
+            .map(|page| PageState::decode(Some(page)))
+            .any(is_intact)
     }
 }
 
@@ -65,18 +67,20 @@ impl SegmentHeader {
     /// Reads the header pages at the start of a file; missing bytes count as zeros.
     #[must_use]
     pub fn decode(start: &[u8]) -> HeaderState {
-        let first = Page::decode(start.get(..HEADER_PAGE_LEN));
-        let second = Page::decode(start.get(HEADER_PAGE_LEN..2 * HEADER_PAGE_LEN));
+        let first = PageState::decode(start.get(..HEADER_PAGE_LEN));
+        let second = PageState::decode(start.get(HEADER_PAGE_LEN..2 * HEADER_PAGE_LEN));
         match (first, second) {
             // A writer of the other version made it: to go on as if it were ours could destroy it.
-            (Page::Newer(version), _) | (_, Page::Newer(version)) => HeaderState::Newer(version),
-            (Page::Intact(first), Page::Intact(second)) if first == second => {
+            (PageState::Newer(version), _) | (_, PageState::Newer(version)) => {
+                HeaderState::Newer(version)
+            }
+            (PageState::Intact(first), PageState::Intact(second)) if first == second => {
                 HeaderState::Intact(first)
             }
             // Two intact pages that disagree cannot come from one writer: believe the first.
-            (Page::Intact(header), _) => HeaderState::OnePage(header, 1),
-            (_, Page::Intact(header)) => HeaderState::OnePage(header, 0),
-            (Page::Claims(first), Page::Claims(second)) if first == second => {
+            (PageState::Intact(header), _) => HeaderState::OnePage(header, 1),
+            (_, PageState::Intact(header)) => HeaderState::OnePage(header, 0),
+            (PageState::Claims(first), PageState::Claims(second)) if first == second => {
                 HeaderState::Newer(first)
             }
             _ => HeaderState::Broken,
@@ -85,7 +89,7 @@ impl SegmentHeader {
 }
 
 /// What one page turns out to be.
-enum Page {
+enum PageState {
     Intact(SegmentHeader),
     /// Right magic and checksum, newer version.
     Newer(u32),
@@ -94,28 +98,28 @@ enum Page {
     Broken,
 }
 
-impl Page {
-    fn decode(page: Option<&[u8]>) -> Page {
+impl PageState {
+    fn decode(page: Option<&[u8]>) -> PageState {
         let Some(page) = page.filter(|page| page.len() == HEADER_PAGE_LEN) else {
-            return Page::Broken;
+            return PageState::Broken;
         };
-        let mut fields = Fields(page);
+        let mut fields = PageFields(page);
         let magic = fields.take::<8>();
         let version = u32::from_le_bytes(fields.take());
         if magic != MAGIC {
-            return Page::Broken;
+            return PageState::Broken;
         }
         let (covered, crc) = page.split_at(CRC_OFFSET);
         let is_intact = checksum(covered).to_le_bytes() == crc;
         if version > VERSION {
             return if is_intact {
-                Page::Newer(version)
+                PageState::Newer(version)
             } else {
-                Page::Claims(version)
+                PageState::Claims(version)
             };
         }
         if !is_intact {
-            return Page::Broken;
+            return PageState::Broken;
         }
         // Bits of features have their place here; this version has none and looks at none.
         let _features = fields.take::<4>();
@@ -126,7 +130,7 @@ impl Page {
             random: u64::from_le_bytes(fields.take()),
         };
         let file_len = u64::from_le_bytes(fields.take());
-        Page::Intact(SegmentHeader {
+        PageState::Intact(SegmentHeader {
             run,
             segment,
             file_len,
@@ -135,9 +139,9 @@ impl Page {
 }
 
 /// Takes fixed-width fields off the front of a page.
-struct Fields<'a>(&'a [u8]);
+struct PageFields<'a>(&'a [u8]);
 
-impl Fields<'_> {
+impl PageFields<'_> {
     fn take<const N: usize>(&mut self) -> [u8; N] {
         let Some((field, rest)) = self.0.split_first_chunk::<N>() else {
             return [0; N];

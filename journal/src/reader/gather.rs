@@ -74,7 +74,7 @@ impl Gatherer {
             return Ok(true);
         }
         let file = self.file(view, (places.run, at), segment)?;
-        let source = Source {
+        let source = CurrentSegment {
             segment,
             places,
             seed: FrameSeed::new(run.run, segment.part.segment.number),
@@ -143,7 +143,7 @@ impl Gatherer {
 }
 
 /// The segment that is being read.
-struct Source<'a> {
+struct CurrentSegment<'a> {
     segment: &'a SegmentSurvey,
     places: &'a BranchPlaces,
     seed: FrameSeed,
@@ -151,7 +151,7 @@ struct Source<'a> {
     end: u64,
 }
 
-impl Source<'_> {
+impl CurrentSegment<'_> {
     /// The record at `extent` of a buffer that begins with the first of `near`, unless it is left
     /// out; `None` if it is not there any more.
     fn find<'b>(

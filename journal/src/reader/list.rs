@@ -81,7 +81,7 @@ pub fn list_storage(storage: Arc<dyn Storage>) -> Result<(Vec<SessionSummary>, R
 fn summaries(view: &Arc<View>, many: usize) -> Result<Option<Vec<SessionSummary>>> {
     let is_joint = view.is_joint();
     let next = AtomicUsize::new(0);
-    let made = Mutex::new(Made {
+    let made = Mutex::new(SummaryRows {
         rows: Vec::with_capacity(view.sessions.len()),
         untold: None,
     });
@@ -136,7 +136,7 @@ fn summaries(view: &Arc<View>, many: usize) -> Result<Option<Vec<SessionSummary>
 }
 
 /// Summaries as they are made.
-struct Made {
+struct SummaryRows {
     rows: Vec<SessionSummary>,
     /// One could not be made, or was not to be.
     untold: Option<Result<()>>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::losses::At;
 use crate::format::RecordKind;
-use crate::recovery::{Place, RunSurvey, SegmentSurvey, SessionRow};
+use crate::recovery::{RecordPlace, RunSurvey, SegmentSurvey, SessionRow};
 
 /// Where the records of a session are.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl<T> Deref for Few<T> {
 }
 
 /// Place and kind of a record.
-pub(super) type End = (At, RecordKind);
+pub(super) type LastRecord = (At, RecordKind);
 
 impl SessionPlaces {
     /// Adds what is behind everything there is.
@@ -162,7 +162,7 @@ impl BranchPlaces {
     }
 
     /// The first and the last record of the session in the run.
-    pub(super) fn ends(&self, run: &RunSurvey) -> Option<(End, End)> {
+    pub(super) fn ends(&self, run: &RunSurvey) -> Option<(LastRecord, LastRecord)> {
         let first = self.segments(run).next()?;
         let last = self.segments(run).next_back()?;
         let firsts = self.rows(first).map(|row| ends(first, row).0);
@@ -175,13 +175,13 @@ impl BranchPlaces {
 }
 
 /// The first and the last record of a row.
-fn ends(segment: &SegmentSurvey, row: &SessionRow) -> (End, End) {
+fn ends(segment: &SegmentSurvey, row: &SessionRow) -> (LastRecord, LastRecord) {
     let places = &segment.part.places;
     let number = segment.part.segment.number;
     let joint = places.joint.as_ref();
     let numbers = joint.and_then(|joint| joint.ends(places.position(row.index)?));
     let numbers = numbers.unwrap_or((number, number));
-    let end = |number, place: Place| ((number, place.offset()), place.kind);
+    let end = |number, place: RecordPlace| ((number, place.offset()), place.kind);
     (end(numbers.0, row.first), end(numbers.1, row.last))
 }
 

@@ -27,17 +27,17 @@ pub struct Records {
     ahead: VecDeque<BranchPlaces>,
     /// All records, not those of some session indices only.
     is_whole: bool,
-    current: Option<Branch>,
+    current: Option<RunCursor>,
 }
 
 /// A run that is being read.
 #[derive(Debug)]
-struct Branch {
+struct RunCursor {
     places: BranchPlaces,
     gaps: VecDeque<Gap>,
     /// The next of its segments.
     segment: usize,
-    source: Option<Source>,
+    source: Option<SegmentCursor>,
     /// Where prefix mode comes to a gap.
     end: Option<u64>,
     /// It did.
@@ -54,7 +54,7 @@ struct Branch {
 
 /// A segment that is being read.
 #[derive(Debug)]
-struct Source {
+struct SegmentCursor {
     reader: FrameReader,
     file: String,
     first_seq: u64,
@@ -109,7 +109,7 @@ impl Iterator for Records {
                 let places = self.ahead.pop_front()?;
                 let run = self.view.run(places.run)?;
                 let end = self.view.end(places.run);
-                self.current = Some(Branch::new(places, run, end));
+                self.current = Some(RunCursor::new(places, run, end));
             }
             let branch = self.current.as_mut()?;
             let run = self.view.run(branch.places.run)?;
@@ -128,11 +128,11 @@ impl Iterator for Records {
     }
 }
 
-impl Branch {
-    fn new(places: BranchPlaces, run: &RunSurvey, end: Option<u64>) -> Branch {
+impl RunCursor {
+    fn new(places: BranchPlaces, run: &RunSurvey, end: Option<u64>) -> RunCursor {
         let mut gaps: Vec<Gap> = run.findings.iter().filter_map(|f| gap_of(run, f)).collect();
         gaps.sort_by_key(|gap| gap.first);
-        Branch {
+        RunCursor {
             places,
             gaps: gaps.into(),
             segment: 0,
@@ -233,7 +233,7 @@ impl Branch {
         run: &RunSurvey,
         segment: &SegmentSurvey,
         is_whole: bool,
-    ) -> Result<Option<Source>, Error> {
+    ) -> Result<Option<SegmentCursor>, Error> {
         let next = if is_whole {
             let number = segment.part.segment.number;
             let resumed = self.resumed.filter(|(resumed, _)| *resumed == number);
@@ -250,7 +250,7 @@ impl Branch {
             let places = islands.iter().map(|island| island.offset..island.end);
             reader.read_ahead(places.collect());
         }
-        Ok(Some(Source {
+        Ok(Some(SegmentCursor {
             reader,
             file: segment.part.segment.name.clone(),
             first_seq: segment.first_seq,
@@ -262,7 +262,7 @@ impl Branch {
 
 type ReadResult = Result<(FrameHeader, bytes::Bytes), (u64, ReadFailure)>;
 
-impl Source {
+impl SegmentCursor {
     /// The next record; `places` has no indices if it may be any session's.
     fn read(&mut self, places: &BranchPlaces) -> Option<ReadResult> {
         let offset = self.next.offset()?;

@@ -1,7 +1,7 @@
 //! A second look at what is being written while it is read.
 
 use super::ends::settle;
-use super::files::{Found, SegmentFile, identify};
+use super::files::{FoundFile, SegmentFile, identify};
 use super::part::{Part, Trust};
 use super::run::RunSurvey;
 use super::survey::list;
@@ -23,7 +23,7 @@ pub(super) fn look_again(storage: &dyn Storage, first: RunSurvey, witness: Witne
     for entry in list(storage).unwrap_or_default() {
         if let Some(FileName::Segment(run, number)) = FileName::parse(&entry.name)
             && run == first.run
-            && let Found::Segment(file) = identify(storage, &entry)
+            && let FoundFile::Segment(file) = identify(storage, &entry)
             && (file.run, file.number) == (run, number)
         {
             match files.iter_mut().find(|known| known.number == number) {

@@ -139,9 +139,9 @@ fn all_at_once<T: Sync, R: Send>(runs: &[T], act: &(dyn Fn(&T) -> R + Sync)) -> 
     done.into_iter().map(|(_, one)| one).collect()
 }
 
-type Taken = Result<Option<(Claim, RunRecovered, Vec<Uncached>)>>;
+type TakenRun = Result<Option<(Claim, RunRecovered, Vec<Uncached>)>>;
 
-fn take_on(prober: &Prober<'_>, plan: &Plan, run: RunId) -> Taken {
+fn take_on(prober: &Prober<'_>, plan: &Plan, run: RunId) -> TakenRun {
     let storage = prober.storage();
     let had_file = plan.locks.contains(&run);
     let Some((claim, text)) = Claim::take(prober, run, had_file)? else {

@@ -122,7 +122,7 @@ pub(crate) struct Unsupported {
 }
 
 /// What a file turns out to be.
-pub(crate) enum Found {
+pub(crate) enum FoundFile {
     Segment(SegmentFile),
     Stray(Stray),
     /// Part of a journal, but no segment; or gone.
@@ -130,15 +130,15 @@ pub(crate) enum Found {
 }
 
 /// Looks at one entry of the directory.
-pub(crate) fn identify(storage: &dyn Storage, entry: &Entry) -> Found {
+pub(crate) fn identify(storage: &dyn Storage, entry: &Entry) -> FoundFile {
     let named = match FileName::parse(&entry.name) {
         Some(FileName::Segment(run, number)) => Some((run, number)),
-        Some(_) => return Found::Other,
+        Some(_) => return FoundFile::Other,
         None => None,
     };
     let is_passed_over = named.is_none() || seeded::has(Bug::SymlinkPassedOver);
     if !entry.is_file && is_passed_over {
-        return Found::Other;
+        return FoundFile::Other;
     }
     let looked = match entry.is_file {
         true => look(storage, entry, named),
@@ -146,11 +146,11 @@ pub(crate) fn identify(storage: &dyn Storage, entry: &Entry) -> Found {
     };
     match looked {
         Ok(found) => found,
-        Err(error) if error.kind() == ErrorKind::NotFound => Found::Other,
+        Err(error) if error.kind() == ErrorKind::NotFound => FoundFile::Other,
         Err(error) => {
             if let Some(named) = named {
                 let barred = barred(&error);
-                return Found::Segment(unread(entry, named, barred));
+                return FoundFile::Segment(unread(entry, named, barred));
             }
             let error = Error::io("read", storage.path().join(&entry.name), error);
             stray(entry, entry.len, StrayState::Unreadable(error))
@@ -163,7 +163,7 @@ fn look_at_other(
     storage: &dyn Storage,
     entry: &Entry,
     named: Option<(RunId, SegmentNumber)>,
-) -> std::io::Result<Found> {
+) -> std::io::Result<FoundFile> {
     let facts = storage.facts(&entry.name)?;
     let what = |what: &str| match &facts.link {
         Some(link) => format!("a symbolic link to {link}, which is {what}"),
@@ -172,7 +172,7 @@ fn look_at_other(
     let no_file = |kind| Ok(stray(entry, 0, StrayState::NoFile(what(kind))));
     match (facts.kind, named) {
         (NameKind::File, _) => look(storage, entry, named).map(|found| match found {
-            Found::Segment(file) => Found::Segment(SegmentFile {
+            FoundFile::Segment(file) => FoundFile::Segment(SegmentFile {
                 link: facts.link.clone(),
                 ..file
             }),
@@ -180,9 +180,9 @@ fn look_at_other(
         }),
         (NameKind::Nothing, Some(named)) => {
             let barred = Some(what("not there"));
-            Ok(Found::Segment(unread(entry, named, barred)))
+            Ok(FoundFile::Segment(unread(entry, named, barred)))
         }
-        (NameKind::Nothing, None) => Ok(Found::Other),
+        (NameKind::Nothing, None) => Ok(FoundFile::Other),
         (NameKind::Directory, _) => no_file("a directory"),
         (NameKind::Fifo, _) => no_file("a named pipe"),
         (NameKind::Socket, _) => no_file("a socket"),
@@ -222,7 +222,7 @@ fn look(
     storage: &dyn Storage,
     entry: &Entry,
     named: Option<(RunId, SegmentNumber)>,
-) -> std::io::Result<Found> {
+) -> std::io::Result<FoundFile> {
     let file = storage.open(&entry.name)?;
     let len = file.len()?;
     let mut pages = vec![0; PAGES_LEN];
@@ -262,7 +262,7 @@ fn look(
         Some(named) if named == (run, number) => Naming::Own,
         Some(_) => Naming::Other,
     };
-    Ok(Found::Segment(SegmentFile {
+    Ok(FoundFile::Segment(SegmentFile {
         name: entry.name.clone(),
         len,
         run,
@@ -309,8 +309,8 @@ fn is_of_another_kind(
 /// Enough for the first frame of a segment.
 const START_LEN: usize = FRAME_HEADER_LEN + 112;
 
-fn stray(entry: &Entry, len: u64, state: StrayState) -> Found {
-    Found::Stray(Stray {
+fn stray(entry: &Entry, len: u64, state: StrayState) -> FoundFile {
+    FoundFile::Stray(Stray {
         name: entry.name.clone(),
         len,
         state,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 
-use super::files::{Found, SegmentFile, Stray, StrayState, Unsupported, identify};
+use super::files::{FoundFile, SegmentFile, Stray, StrayState, Unsupported, identify};
 use super::probe::run_text;
 use crate::format::{FileName, HeaderState};
 use crate::seeded::{self, Bug};
@@ -55,7 +55,7 @@ impl Heads {
                 is_file: true,
             };
             match identify(storage, &entry) {
-                Found::Stray(stray) => match stray.state {
+                FoundFile::Stray(stray) => match stray.state {
                     StrayState::Unsupported(found) => {
                         let is_extra = found.segment.is_some_and(has_segment);
                         found.version.is_some() || !is_extra

@@ -3,7 +3,7 @@
 use super::files::{HeaderFact, Naming, SegmentFile};
 use super::finding::{Finding, MissingRange};
 use super::part::Part;
-use super::run::{Due, RunSurvey};
+use super::run::{NextDue, RunSurvey};
 use super::verdict::{
     Between, Bytes, EndSight, GapSight, Missing, Verdict, end_verdict, gap_verdict,
 };
@@ -13,7 +13,7 @@ use crate::format::{FRAMES_OFFSET, FileName};
 use crate::segment::Stretch;
 
 impl RunSurvey {
-    pub(super) fn miss_segment(&mut self, due: Due, last: Option<u64>) {
+    pub(super) fn miss_segment(&mut self, due: NextDue, last: Option<u64>) {
         let name = FileName::Segment(self.run, due.segment).to_string();
         let missing = match last {
             Some(last) if last >= due.seq => self.fates.split(due.seq, last, true),
@@ -45,7 +45,7 @@ impl RunSurvey {
     }
 
     /// Misses a segment beside one that may not be read: which numbers it had is not known.
-    pub(super) fn miss_unnumbered(&mut self, due: Due) {
+    pub(super) fn miss_unnumbered(&mut self, due: NextDue) {
         self.findings.push(Finding {
             file: FileName::Segment(self.run, due.segment).to_string(),
             segment: due.segment,
@@ -63,7 +63,7 @@ impl RunSurvey {
     pub(super) fn miss_beginning(&mut self, part: &Part, missing: (u64, u64)) {
         let at = (FRAMES_OFFSET, 0);
         let judge = |_| Verdict::Damage;
-        let place = Place {
+        let place = MissingPlace {
             at,
             reason: DamageReason::SeqGap,
             is_blank: false,
@@ -127,7 +127,7 @@ impl RunSurvey {
                 ..sight
             })
         };
-        let place = Place {
+        let place = MissingPlace {
             at,
             reason: stretch.reason,
             is_blank: bytes == Bytes::Zeros,
@@ -171,7 +171,7 @@ impl RunSurvey {
             None => DamageReason::ShortFrame,
         };
         if due < given_out {
-            let place = Place {
+            let place = MissingPlace {
                 at: (offset, len),
                 reason,
                 is_blank: sight.behind == Bytes::Zeros,
@@ -209,7 +209,7 @@ impl RunSurvey {
     fn push_missing(
         &mut self,
         part: &Part,
-        place: Place,
+        place: MissingPlace,
         (first, last): (u64, u64),
         judge: &dyn Fn(Fate) -> Verdict,
     ) -> Verdict {
@@ -309,7 +309,7 @@ fn has_page(header: HeaderFact) -> bool {
 
 /// Bytes that hold no record though some are missing.
 #[derive(Clone, Copy)]
-struct Place {
+struct MissingPlace {
     /// Offset and length.
     at: (u64, u64),
     reason: DamageReason,

@@ -53,7 +53,7 @@ pub(crate) use facts::RunFacts;
 pub use facts::{Liveness, Loss};
 pub(crate) use files::StrayState;
 pub(crate) use finding::Finding;
-pub(crate) use places::{Place, SessionRow};
+pub(crate) use places::{RecordPlace, SessionRow};
 pub(crate) use plan::is_recovered;
 pub use refusals::RefusedReport;
 pub use report::{

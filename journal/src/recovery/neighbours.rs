@@ -17,7 +17,7 @@ use crate::storage::Storage;
 /// What is known of other runs from an earlier look. It stays so: a run alive then was
 /// there while the journal was opened.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct KnownRuns {
     /// Runs whose process is gone.
     pub(crate) dead: BTreeSet<RunId>,
     /// Runs with a `.run` file whose process is there, or may be.
@@ -38,7 +38,7 @@ impl Neighbours {
     ///
     /// # Errors
     /// [`crate::Error::Io`] if the directory cannot be listed.
-    pub(crate) fn of(storage: &dyn Storage, own: RunId, known: &Known) -> Result<Neighbours> {
+    pub(crate) fn of(storage: &dyn Storage, own: RunId, known: &KnownRuns) -> Result<Neighbours> {
         let names = storage.names();
         let names = names.map_err(|e| Error::io("list", storage.path(), e))?;
         let run_of = |name: &str| {

@@ -24,7 +24,7 @@ pub(crate) struct Part {
     pub(crate) scanned: Scanned,
     pub(crate) records: u64,
     pub(crate) claims: Claims,
-    pub(crate) notes: Notes,
+    pub(crate) notes: PartNotes,
     pub(crate) places: Places,
     /// Its bytes were read; otherwise this is what the cache beside it says.
     pub(crate) is_verified: bool,
@@ -62,8 +62,8 @@ pub(crate) struct Claims {
 
 /// What frames say of runs and sessions.
 #[derive(Debug, Default)]
-pub(crate) struct Notes {
-    pub(crate) open: Option<Opened>,
+pub(crate) struct PartNotes {
+    pub(crate) open: Option<OpenFacts>,
     /// Ids of session indices; the first declaration counts.
     pub(crate) sessions: BTreeMap<u32, Arc<str>>,
     /// Payloads of crash notes of the run, with the low bits of their sequence numbers.
@@ -81,7 +81,7 @@ pub(crate) struct Notes {
 
 /// What a `RunOpen` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Opened {
+pub(crate) struct OpenFacts {
     pub(crate) at: Timestamp,
     pub(crate) live_runs: Vec<RunId>,
     pub(crate) owner: Owner,
@@ -182,7 +182,7 @@ impl Part {
             portion,
         };
         let mut claims = Claims::default();
-        let mut notes = Notes::default();
+        let mut notes = PartNotes::default();
         let scanned = scan(&*file, input, &mut |seen| {
             visit(seen);
             places.add(seen);
@@ -209,7 +209,7 @@ impl Part {
             segment,
             records: 0,
             claims: Claims::default(),
-            notes: Notes::default(),
+            notes: PartNotes::default(),
             places: Places::default(),
             is_verified: true,
         };
@@ -246,7 +246,7 @@ impl Part {
 pub(in crate::recovery) fn note(
     seen: &Seen<'_>,
     claims: &mut Claims,
-    notes: &mut Notes,
+    notes: &mut PartNotes,
 ) -> Option<()> {
     let seq_low = seen.header.seq_low;
     let payload = seen.payload;
@@ -299,7 +299,7 @@ pub(in crate::recovery) fn note(
 }
 
 /// Takes in what is said of runs and sessions.
-fn note_runs(seen: &Seen<'_>, notes: &mut Notes) -> Option<()> {
+fn note_runs(seen: &Seen<'_>, notes: &mut PartNotes) -> Option<()> {
     let seq_low = seen.header.seq_low;
     let payload = seen.payload;
     let end = seen.offset + seen.header.frame_len();
@@ -310,7 +310,7 @@ fn note_runs(seen: &Seen<'_>, notes: &mut Notes) -> Option<()> {
                 return Some(());
             }
             notes.open_end = end;
-            notes.open.get_or_insert_with(|| Opened {
+            notes.open.get_or_insert_with(|| OpenFacts {
                 at: Timestamp::new(open.clocks.wall_seconds, open.clocks.wall_nanoseconds),
                 owner: owner_of(&open),
                 live_runs: open.live_runs.into_iter().map(run_id).collect(),

@@ -51,10 +51,10 @@ pub(crate) struct SessionRow {
     pub(crate) count: u64,
     /// Bytes of their frames.
     pub(crate) bytes: u64,
-    pub(crate) first: Place,
-    pub(crate) last: Place,
+    pub(crate) first: RecordPlace,
+    pub(crate) last: RecordPlace,
     /// Its records that are about the session as a whole: start, update, end, crash.
-    pub(crate) turns: Vec<Place>,
+    pub(crate) turns: Vec<RecordPlace>,
     /// Where the list of its frames is among the lists.
     pub(crate) list: ListSpan,
     /// Where its digest is among the digests; nowhere if it has none.
@@ -71,13 +71,13 @@ pub(crate) struct ListSpan {
 
 /// Where a session's record is, and of which kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct RecordPlace {
     /// Offset in units of 8 bytes.
     pub(crate) eighth: u32,
     pub(crate) kind: RecordKind,
 }
 
-impl Place {
+impl RecordPlace {
     pub(crate) fn offset(self) -> u64 {
         u64::from(self.eighth) * FRAME_ALIGNMENT
     }
@@ -120,7 +120,7 @@ impl Places {
 /// Places as the frames of a segment are seen one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct PlacesBuilder<'k> {
-    drafts: Vec<Draft>,
+    drafts: Vec<PlacesDraft>,
     /// Which draft is whose, for indices below [`DIRECT_MAX`]: 1 more than its place, or 0.
     direct: Vec<u32>,
     others: BTreeMap<u32, usize>,
@@ -130,7 +130,7 @@ pub(crate) struct PlacesBuilder<'k> {
 }
 
 #[derive(Debug)]
-struct Draft {
+struct PlacesDraft {
     row: SessionRow,
     list: ExtentList,
     digest: DraftDigest,
@@ -165,7 +165,7 @@ impl<'k> PlacesBuilder<'k> {
         let Ok(eighth) = u32::try_from(seen.offset / FRAME_ALIGNMENT) else {
             return;
         };
-        let place = Place { eighth, kind };
+        let place = RecordPlace { eighth, kind };
         let at = self.draft_of(session, place);
         let Some(draft) = self.drafts.get_mut(at) else {
             return;
@@ -206,7 +206,7 @@ impl<'k> PlacesBuilder<'k> {
         let mut apart = Apart::default();
         let rows = drafts.into_iter().map(|draft| {
             let from = digests.len();
-            let Draft {
+            let PlacesDraft {
                 mut row,
                 list,
                 digest,
@@ -243,7 +243,7 @@ impl<'k> PlacesBuilder<'k> {
         }
     }
 
-    fn draft_of(&mut self, session: u32, first: Place) -> usize {
+    fn draft_of(&mut self, session: u32, first: RecordPlace) -> usize {
         if let Some((_, at)) = self.newest.filter(|(newest, _)| *newest == session) {
             return at;
         }
@@ -266,7 +266,7 @@ impl<'k> PlacesBuilder<'k> {
             None => *self.others.entry(session).or_insert(new),
         };
         if at == new {
-            self.drafts.push(Draft {
+            self.drafts.push(PlacesDraft {
                 row: SessionRow {
                     index: session,
                     count: 0,
@@ -287,7 +287,7 @@ impl<'k> PlacesBuilder<'k> {
     }
 }
 
-impl Draft {
+impl PlacesDraft {
     /// Takes a record into the digest.
     fn digest(&mut self, seen: &Seen<'_>) {
         let builder = match &mut self.digest {

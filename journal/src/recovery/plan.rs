@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Liveness;
 use super::heads::Heads;
-use super::neighbours::Known;
+use super::neighbours::KnownRuns;
 use super::part::{Recovered, recovered};
 use super::probe::{Prober, owner_of};
 use crate::error::{Error, Result};
@@ -33,7 +33,7 @@ pub(crate) struct Plan {
     /// Runs without one that were not recovered and may be alive, in order.
     pub(crate) unverified: Vec<RunId>,
     /// Runs whose process is gone, and those whose process is there or may be.
-    pub(crate) known: Known,
+    pub(crate) known: KnownRuns,
     /// The largest generation of a run there is, 0 if there is none.
     pub(crate) generation_max: u32,
     /// Names of files in the making, whose makers may be dead.
@@ -48,7 +48,7 @@ pub(crate) struct Plan {
 pub(crate) fn plan(storage: &dyn Storage) -> Result<Plan> {
     let mut listing = Listing::of(storage)?;
     let prober = Prober::new(storage);
-    let mut known = Known::default();
+    let mut known = KnownRuns::default();
     for run in listing.runs() {
         let has_file = listing.locks.contains(&run);
         match has_file.then(|| prober.probe(run)).flatten() {

@@ -9,7 +9,7 @@ use super::fates::Fates;
 use super::files::Unsupported;
 use super::finding::{Finding, MissingRange};
 use super::numbering::number;
-use super::part::{Opened, Part, Recovered};
+use super::part::{OpenFacts, Part, Recovered};
 use super::refusals::Refusals;
 use super::verdict::Verdict;
 use super::witness::Witness;
@@ -27,7 +27,7 @@ pub(crate) struct RunSurvey {
     /// In order of their numbers.
     pub(crate) segments: Vec<SegmentSurvey>,
     pub(crate) sessions: BTreeMap<u32, Arc<str>>,
-    pub(crate) opened: Option<Opened>,
+    pub(crate) opened: Option<OpenFacts>,
     pub(crate) closed: Option<Seq>,
     /// Payloads of crash notes of the run as a whole.
     pub(crate) crashes: Vec<(Seq, Vec<u8>)>,
@@ -140,7 +140,7 @@ impl RunSurvey {
             unread_from: None,
             unsupported: None,
         };
-        let mut due = Due {
+        let mut due = NextDue {
             seq: begin.0,
             segment: begin.1,
             is_promised: false,
@@ -217,9 +217,9 @@ impl RunSurvey {
         &mut self,
         mut part: Part,
         first_seq: u64,
-        due: Due,
+        due: NextDue,
         next: Option<(SegmentNumber, u64)>,
-    ) -> Due {
+    ) -> NextDue {
         let number = part.segment.number;
         let is_barred = part.segment.barred.is_some();
         if number > due.segment && (is_barred || due.is_unread) {
@@ -276,7 +276,7 @@ impl RunSurvey {
             classes,
             state,
         });
-        Due {
+        NextDue {
             seq: given_out,
             segment: number.next(),
             is_promised: names_next,
@@ -285,7 +285,7 @@ impl RunSurvey {
     }
 
     /// Adds a segment that may not be read: what it holds is neither there nor missing.
-    fn add_barred(&mut self, part: Part, first_seq: u64, due: Due) -> Due {
+    fn add_barred(&mut self, part: Part, first_seq: u64, due: NextDue) -> NextDue {
         self.unread_from = self.unread_from.or(Some(due.seq));
         let segment = part.segment.number.next();
         self.segments.push(SegmentSurvey {
@@ -294,7 +294,7 @@ impl RunSurvey {
             state: SegmentState::Unreadable,
             part,
         });
-        Due {
+        NextDue {
             segment,
             is_promised: false,
             is_unread: true,
@@ -303,7 +303,7 @@ impl RunSurvey {
     }
 
     /// Judges what should come behind the newest segment there is.
-    fn end(&mut self, due: Due) {
+    fn end(&mut self, due: NextDue) {
         let highest = self.witness.highest();
         let is_due = self.segments.is_empty() || due.is_promised;
         if is_due && highest >= due.seq {
@@ -377,7 +377,7 @@ impl RunSurvey {
 
 /// What should come next in a run.
 #[derive(Clone, Copy)]
-pub(super) struct Due {
+pub(super) struct NextDue {
     pub(super) seq: u64,
     pub(super) segment: SegmentNumber,
     /// A seal says that there is such a segment.

@@ -12,7 +12,7 @@ use super::cache;
 use super::copies;
 pub(crate) use super::depth::Depth;
 use super::ends::settle;
-use super::files::{Found, Naming, SegmentFile, Stray, StrayState, identify};
+use super::files::{FoundFile, Naming, SegmentFile, Stray, StrayState, identify};
 use super::heads::set_unsupported_aside;
 use super::joint;
 use super::named::read_unnamed;
@@ -57,8 +57,8 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
     let mut finds = Finds::default();
     let mut poisoned = BTreeSet::new();
     let joint = match depth {
-        Depth::Joint => joint::Names::of(&entries),
-        _ => joint::Names::default(),
+        Depth::Joint => joint::JointCacheNames::of(&entries),
+        _ => joint::JointCacheNames::default(),
     };
     let is_over = |run| matches!(liveness.get(&run), Some(Some(l)) if !l.may_be_alive());
     let beside = Beside::of(storage, &entries, &is_over);
@@ -187,11 +187,11 @@ pub(super) fn list(storage: &dyn Storage) -> Result<Vec<Entry>> {
 }
 
 /// How runs stand, as far as `.run` files tell.
-type Known = BTreeMap<RunId, Option<Liveness>>;
+type RunLiveness = BTreeMap<RunId, Option<Liveness>>;
 
 /// Every run that has a file, with its liveness as far as a `.run` file tells it, and a listing
 /// taken after that was found out: a run seen dead has made all its segments by then.
-fn probe_and_list(prober: &Prober<'_>, scope: Scope<'_>) -> Result<(Known, Vec<Entry>)> {
+fn probe_and_list(prober: &Prober<'_>, scope: Scope<'_>) -> Result<(RunLiveness, Vec<Entry>)> {
     let storage = prober.storage();
     let names = storage.names();
     let names = names.map_err(|error| Error::io("list", storage.path(), error))?;
@@ -241,14 +241,14 @@ struct Finds {
 }
 
 impl Finds {
-    fn add(&mut self, found: Found) {
+    fn add(&mut self, found: FoundFile) {
         match found {
-            Found::Segment(file) => {
+            FoundFile::Segment(file) => {
                 let copies = self.segments.entry((file.run, file.number)).or_default();
                 copies.push(file);
             }
-            Found::Stray(stray) => self.strays.push(stray),
-            Found::Other => {}
+            FoundFile::Stray(stray) => self.strays.push(stray),
+            FoundFile::Other => {}
         }
     }
 

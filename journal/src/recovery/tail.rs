@@ -12,7 +12,7 @@ use super::Liveness;
 use super::beside::noted;
 use super::content::content_end;
 use super::ends::settle;
-use super::files::{Found, Naming, SegmentFile, identify};
+use super::files::{FoundFile, Naming, SegmentFile, identify};
 use super::part::{Part, Trust};
 use super::run::RunSurvey;
 use super::survey::{Depth, Scope, list, survey};
@@ -78,8 +78,8 @@ fn read_back(storage: &dyn Storage, dead: &DeadRun) -> Result<Option<(Vec<Part>,
             is_file: true,
         };
         let file = match identify(storage, &entry) {
-            Found::Segment(file) if file.naming == Naming::Own && file.is_header_read => file,
-            Found::Other => continue,
+            FoundFile::Segment(file) if file.naming == Naming::Own && file.is_header_read => file,
+            FoundFile::Other => continue,
             _ => return Ok(None),
         };
         let place = dead.place.filter(|place| place.segment == *number);
@@ -166,7 +166,7 @@ fn write_out(storage: &dyn Storage, name: &str, to: Option<u64>) -> Result<()> {
 
 fn survey_whole(storage: &dyn Storage, run: RunId) -> Result<Option<RunSurvey>> {
     for entry in list(storage)? {
-        if let Found::Segment(file) = identify(storage, &entry)
+        if let FoundFile::Segment(file) = identify(storage, &entry)
             && file.run == run
         {
             write_out(storage, &file.name, None)?;

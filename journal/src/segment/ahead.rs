@@ -16,7 +16,7 @@ use crate::storage::StorageFile;
 
 /// A part of a segment.
 #[derive(Debug)]
-pub(super) struct Piece {
+pub(super) struct ReadPiece {
     pub(super) at: u64,
     pub(super) bytes: Bytes,
     /// From its beginning up to here there are intact frames, one behind the other.
@@ -28,10 +28,10 @@ pub(super) struct Piece {
 #[derive(Debug)]
 pub(super) struct Ahead {
     /// `None` when it is to end. Only its owner uses it, so no thread ever waits for the lock.
-    pieces: Mutex<Option<Receiver<Piece>>>,
+    pieces: Mutex<Option<Receiver<ReadPiece>>>,
     used: SyncSender<Bytes>,
     /// One that was taken and is not wanted yet.
-    waiting: Option<Piece>,
+    waiting: Option<ReadPiece>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -70,7 +70,7 @@ impl Ahead {
     }
 
     /// The piece with the frame at `offset`, if it was read and verified; waits for it.
-    pub(super) fn take(&mut self, offset: u64) -> Option<Piece> {
+    pub(super) fn take(&mut self, offset: u64) -> Option<ReadPiece> {
         while let Some(piece) = self.waiting.take().or_else(|| self.receive()) {
             if piece.at > offset {
                 self.waiting = Some(piece);
@@ -89,7 +89,7 @@ impl Ahead {
         let _ = self.used.try_send(bytes);
     }
 
-    fn receive(&mut self) -> Option<Piece> {
+    fn receive(&mut self) -> Option<ReadPiece> {
         let pieces = self.pieces.get_mut();
         let pieces = pieces.unwrap_or_else(PoisonError::into_inner);
         pieces.as_ref()?.recv().ok()
@@ -112,7 +112,7 @@ impl Drop for Ahead {
 struct Reading {
     file: Arc<dyn StorageFile>,
     begun: FrameChecksum,
-    give: SyncSender<Piece>,
+    give: SyncSender<ReadPiece>,
     again: Receiver<Bytes>,
 }
 
@@ -135,7 +135,7 @@ impl Reading {
                 len = Some(frame).filter(|frame| len < *frame && *frame <= FRAME_LEN_MAX)?;
                 continue;
             }
-            let piece = Piece {
+            let piece = ReadPiece {
                 at,
                 bytes: bytes.freeze(),
                 sound_to,

@@ -23,18 +23,18 @@ use crate::seq::Seq;
 /// counts as crashed once its process is gone.
 #[derive(Clone, Debug)]
 pub struct Session {
-    shared: Arc<Shared>,
+    shared: Arc<SessionInner>,
 }
 
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct SessionInner {
     pub(super) recorder: Arc<Recorder>,
     pub(super) id: SessionId,
     trace_id: String,
     started: Written,
 }
 
-impl Shared {
+impl SessionInner {
     pub(super) fn write(&self, action: Action<'_>) -> Written {
         self.recorder.write(Some(&self.id), &mut Event::new(action))
     }
@@ -51,7 +51,7 @@ impl Session {
         trace_id: String,
         started: Written,
     ) -> Session {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SessionInner {
             recorder,
             id,
             trace_id,

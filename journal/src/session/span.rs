@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::finish::SpanFinish;
-use super::handle::Shared;
+use super::handle::SessionInner;
 use super::span_builder::SpanBuilder;
 use super::written::Written;
 use crate::event::{
@@ -19,29 +19,29 @@ use crate::event::{
 /// last clone of a span that was started here and not ended ends it, with the status unset.
 #[derive(Clone, Debug)]
 pub struct Span {
-    open: Arc<Open>,
+    open: Arc<SpanInner>,
 }
 
 /// What all clones share; dropped with the last of them.
 #[derive(Debug)]
-struct Open {
-    session: Arc<Shared>,
+struct SpanInner {
+    session: Arc<SessionInner>,
     id: String,
     started: Option<Written>,
     has_ended: AtomicBool,
 }
 
 impl Span {
-    pub(super) fn started_as(session: Arc<Shared>, id: String, started: Written) -> Span {
+    pub(super) fn started_as(session: Arc<SessionInner>, id: String, started: Written) -> Span {
         Span::new(session, id, Some(started))
     }
 
-    pub(super) fn bound(session: Arc<Shared>, id: String) -> Span {
+    pub(super) fn bound(session: Arc<SessionInner>, id: String) -> Span {
         Span::new(session, id, None)
     }
 
-    fn new(session: Arc<Shared>, id: String, started: Option<Written>) -> Span {
-        let open = Arc::new(Open {
+    fn new(session: Arc<SessionInner>, id: String, started: Option<Written>) -> Span {
+        let open = Arc::new(SpanInner {
             session,
             id,
             started,
@@ -167,7 +167,7 @@ impl Span {
     }
 }
 
-impl Drop for Open {
+impl Drop for SpanInner {
     fn drop(&mut self) {
         if self.started.is_none() || self.has_ended.load(Ordering::Relaxed) {
             return;

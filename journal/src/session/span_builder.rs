@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::handle::Shared;
+use super::handle::SessionInner;
 use super::span::Span;
 use super::written::Written;
 use crate::event::{
@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 #[must_use = "a span starts with `start`"]
 pub struct SpanBuilder<'a> {
-    session: Arc<Shared>,
+    session: Arc<SessionInner>,
     at: Option<Timestamp>,
     /// Boxed: the builder is handed on with every call.
     start: Box<SpanStart<'a>>,
@@ -25,7 +25,7 @@ pub struct SpanBuilder<'a> {
 
 impl<'a> SpanBuilder<'a> {
     pub(super) fn new(
-        session: Arc<Shared>,
+        session: Arc<SessionInner>,
         parent: Option<Cow<'a, str>>,
         name: Cow<'a, str>,
     ) -> SpanBuilder<'a> {

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use super::Snapshot;
 use super::fold::{Tallied, Tally};
 use super::totals::tokens_total;
-use crate::digest::{Digest, Sums};
+use crate::digest::{Digest, SpanSums};
 use crate::event::{DecimalSum, Number, Numbers, SessionStatus, Tokens};
 use crate::format::RecordKind;
 use crate::recovery::{Liveness, Loss, RunFacts};
@@ -120,7 +120,7 @@ pub(crate) struct SummaryFold {
     others: Vec<(u64, usize)>,
     /// How many spans are finished of which no hash is here.
     more: usize,
-    sums: Sums,
+    sums: SpanSums,
     unclear: BTreeSet<usize>,
 }
 
@@ -136,7 +136,7 @@ impl SummaryFold {
             ends: Vec::new(),
             others: Vec::new(),
             more: 0,
-            sums: Sums::default(),
+            sums: SpanSums::default(),
             unclear: BTreeSet::new(),
         }
     }

@@ -22,11 +22,11 @@ use super::Region;
 
 /// Address space that mappings have let go of, for those that come after them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct AddressSpace(Arc<Mutex<Vec<Arc<Range>>>>);
+pub(super) struct AddressSpace(Arc<Mutex<Vec<Arc<AddressRange>>>>);
 
 /// A part of the address space in which something is mapped at any time, whatever it is.
 #[derive(Debug)]
-struct Range {
+struct AddressRange {
     base: NonNull<AtomicU64>,
     len: u64,
 }
@@ -35,7 +35,7 @@ struct Range {
 #[derive(Debug)]
 pub(super) struct MappedFile {
     /// Kept even when the file is not mapped any more: a late thread meets memory there.
-    range: Arc<Range>,
+    range: Arc<AddressRange>,
     /// Bytes mapped: a multiple of the page size, 0 after the file was let go.
     len: AtomicU64,
     space: AddressSpace,
@@ -43,13 +43,13 @@ pub(super) struct MappedFile {
 
 // SAFETY: what is mapped in the range is memory as long as the range is not dropped, and is only
 // accessed through shared references to atomic words.
-unsafe impl Send for Range {}
+unsafe impl Send for AddressRange {}
 // SAFETY: as above; atomic words may be accessed from any number of threads.
-unsafe impl Sync for Range {}
+unsafe impl Sync for AddressRange {}
 
 impl AddressSpace {
     /// A range of at least `len` bytes, in which nothing that is needed is mapped.
-    fn take(&self, len: u64) -> io::Result<Arc<Range>> {
+    fn take(&self, len: u64) -> io::Result<Arc<AddressRange>> {
         {
             let mut free = self.lock();
             let fitting = (0_usize..).zip(free.iter()).filter(|(_, r)| r.len >= len);
@@ -57,27 +57,27 @@ impl AddressSpace {
                 return Ok(free.swap_remove(place));
             }
         }
-        Ok(Arc::new(Range::reserve(len)?))
+        Ok(Arc::new(AddressRange::reserve(len)?))
     }
 
-    fn give_back(&self, range: &Arc<Range>) {
+    fn give_back(&self, range: &Arc<AddressRange>) {
         self.lock().push(Arc::clone(range));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Range>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<AddressRange>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Range {
+impl AddressRange {
     /// Takes a new range out of the process's address space.
-    fn reserve(len: u64) -> io::Result<Range> {
+    fn reserve(len: u64) -> io::Result<AddressRange> {
         let size = usize::try_from(len).map_err(io::Error::other)?;
         // SAFETY: the kernel chooses the place, so no memory in use is replaced.
         let base =
             unsafe { mmap_anonymous(std::ptr::null_mut(), size, ProtFlags::empty(), NOTHING)? };
         let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Range { base, len })
+        Ok(AddressRange { base, len })
     }
 }
 
@@ -86,10 +86,10 @@ impl Range {
 /// # Errors
 /// `OutOfMemory` if it is not.
 pub(crate) fn has_address_space(len: u64) -> io::Result<()> {
-    Range::reserve(len).map(drop)
+    AddressRange::reserve(len).map(drop)
 }
 
-impl Drop for Range {
+impl Drop for AddressRange {
     fn drop(&mut self) {
         if let Ok(size) = usize::try_from(self.len) {
             // SAFETY: the range was reserved with this size and nothing borrows from it any more.

@@ -16,7 +16,7 @@ use crate::event::system::Clocks;
 use crate::format::RecordKind;
 use crate::seq::Seq;
 use crate::time::Timestamp;
-use crate::writer::append::refused::{Refusal, RefusedCounts};
+use crate::writer::append::refused::{RefusedCounts, RefusedRecord};
 
 /// Opens another run of the same journal.
 pub(crate) type Reopen = Box<dyn Fn() -> Result<Arc<RunWriter>> + Send + Sync>;
@@ -169,7 +169,7 @@ impl FailoverWriter {
             return;
         }
         let now = Timestamp::now();
-        let refusal = Refusal {
+        let refusal = RefusedRecord {
             bytes: u64::try_from(payload_len).unwrap_or(u64::MAX),
             code,
             session: 0,
@@ -343,7 +343,7 @@ mod tests {
             },
             errors: Arc::new(ErrorLog::new(None)),
             generation: Generation(generation),
-            known: crate::recovery::neighbours::Known::default(),
+            known: crate::recovery::neighbours::KnownRuns::default(),
             unverified: Vec::new(),
             recovers: false,
         };

@@ -11,7 +11,7 @@ use super::threads;
 use crate::error::{Error, Result};
 use crate::event::system::{self, RunOpen};
 use crate::format::{FileName, RecordKind};
-use crate::recovery::neighbours::{Known, Neighbours};
+use crate::recovery::neighbours::{KnownRuns, Neighbours};
 use crate::seeded::{self, Bug};
 use crate::seq::{Generation, RunId, SegmentNumber};
 use crate::settings::{WriteMode, WriterSettings};
@@ -28,7 +28,7 @@ pub(crate) struct OpenRun {
     /// One more than the largest there was; the run gets a larger one if others were faster.
     pub(crate) generation: Generation,
     /// Other runs that were looked at.
-    pub(crate) known: Known,
+    pub(crate) known: KnownRuns,
     /// Runs without a `.run` file that may be alive.
     pub(crate) unverified: Vec<RunId>,
     /// Runs are to be put on record before anything else is: see [`RunWriter::finish_recovery`].

@@ -28,7 +28,7 @@ pub(super) fn open(dir: &Path, settings: WriterSettings) -> Arc<RunWriter> {
         settings,
         errors: Arc::new(ErrorLog::new(None)),
         generation: Generation(1),
-        known: crate::recovery::neighbours::Known::default(),
+        known: crate::recovery::neighbours::KnownRuns::default(),
         unverified: Vec::new(),
         recovers: false,
     };
@@ -336,7 +336,7 @@ fn the_error_hook_may_close_while_a_waiter_syncs() {
         settings: mapped(),
         errors: Arc::new(ErrorLog::new(Some(hook))),
         generation: Generation(1),
-        known: crate::recovery::neighbours::Known::default(),
+        known: crate::recovery::neighbours::KnownRuns::default(),
         unverified: Vec::new(),
         recovers: false,
     };

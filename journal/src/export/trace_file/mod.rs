@@ -18,7 +18,7 @@ use super::write_line;
 use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
 use metadata::Metadata;
-use span::SpanList;
+use span::TraceSpans;
 use summary::Summary;
 
 /// What a TraceFile leaves out.
@@ -58,7 +58,7 @@ pub fn trace_file(
         started_at: iso_8601(snapshot.started_at()),
         ended_at: snapshot.ended_at().map(iso_8601),
         metadata: Metadata(snapshot.metadata()),
-        spans: SpanList::new(snapshot, options),
+        spans: TraceSpans::new(snapshot, options),
         summary: Summary::of(snapshot),
     };
     write_line(&file, out)
@@ -74,7 +74,7 @@ struct TraceFile<'s> {
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_at: Option<String>,
     metadata: Metadata<'s>,
-    spans: SpanList<'s>,
+    spans: TraceSpans<'s>,
     summary: Summary<'s>,
 }
 

@@ -15,16 +15,16 @@ use crate::snapshot::{Snapshot, SpanSnapshot, tokens_total};
 use crate::time::Timestamp;
 
 /// The spans of a file, each made when it is written.
-pub(super) struct SpanList<'s> {
+pub(super) struct TraceSpans<'s> {
     snapshot: &'s Snapshot,
     cap: Cap,
     generations: Generations,
     full: bool,
 }
 
-impl<'s> SpanList<'s> {
-    pub(super) fn new(snapshot: &'s Snapshot, options: &TraceFileOptions) -> SpanList<'s> {
-        SpanList {
+impl<'s> TraceSpans<'s> {
+    pub(super) fn new(snapshot: &'s Snapshot, options: &TraceFileOptions) -> TraceSpans<'s> {
+        TraceSpans {
             snapshot,
             cap: Cap::of(snapshot, options.max_spans),
             generations: Generations::of(snapshot, options.full),
@@ -50,9 +50,9 @@ impl<'s> SpanList<'s> {
             },
             status_message: self.status_message(span, is_root),
             interrupted: span.is_interrupted(),
-            model: span.model().and_then(ModelJson::of),
+            model: span.model().and_then(TraceModel::of),
             finish_reason: span.finish_reason(),
-            tokens: span.tokens().map(TokensJson::of),
+            tokens: span.tokens().map(TraceTokens::of),
             cost: span.cost(),
             tool: ToolJson::of(span),
             input: self.input(place, span),
@@ -160,7 +160,7 @@ impl<'s> SpanList<'s> {
     }
 }
 
-impl Serialize for SpanList<'_> {
+impl Serialize for TraceSpans<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut json = serializer.serialize_seq(None)?;
         for (place, span) in self.snapshot.spans().iter().enumerate() {
@@ -190,11 +190,11 @@ struct SpanJson<'s> {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     interrupted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<ModelJson<'s>>,
+    model: Option<TraceModel<'s>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     finish_reason: Option<&'s str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tokens: Option<TokensJson>,
+    tokens: Option<TraceTokens>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<Number>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -209,7 +209,7 @@ struct SpanJson<'s> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ModelJson<'s> {
+struct TraceModel<'s> {
     #[serde(skip_serializing_if = "Option::is_none")]
     model_id: Option<&'s str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -218,9 +218,9 @@ struct ModelJson<'s> {
     variant: Option<&'s str>,
 }
 
-impl<'s> ModelJson<'s> {
-    fn of(model: &'s Model<'s>) -> Option<ModelJson<'s>> {
-        let json = ModelJson {
+impl<'s> TraceModel<'s> {
+    fn of(model: &'s Model<'s>) -> Option<TraceModel<'s>> {
+        let json = TraceModel {
             model_id: model.model_id.as_deref(),
             provider_id: model.provider_id.as_deref(),
             variant: model.variant.as_deref(),
@@ -232,7 +232,7 @@ impl<'s> ModelJson<'s> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct TokensJson {
+struct TraceTokens {
     input: Number,
     output: Number,
     reasoning: Number,
@@ -241,9 +241,9 @@ struct TokensJson {
     total: Number,
 }
 
-impl TokensJson {
-    fn of(tokens: Tokens) -> TokensJson {
-        TokensJson {
+impl TraceTokens {
+    fn of(tokens: Tokens) -> TraceTokens {
+        TraceTokens {
             input: tokens.input,
             output: tokens.output,
             reasoning: tokens.reasoning,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Branch, Records};
+use super::{Records, RunCursor};
 use crate::reader::record::{Gap, Item};
 use crate::recovery::{RunSurvey, SegmentSurvey};
 use crate::segment::Island;
@@ -25,15 +25,15 @@ impl Records {
         let mut records = Records::of_all(Arc::clone(&verified));
         let places = records.ahead.drain(..=at).next_back()?;
         let run = verified.run(at)?;
-        let begun = Branch::new(places, run, verified.end(at));
+        let begun = RunCursor::new(places, run, verified.end(at));
         records.current = Some(begun.resume(branch, run, segment.part.segment.number));
         Some(records)
     }
 }
 
-impl Branch {
+impl RunCursor {
     /// Goes on where `before` failed in a segment.
-    fn resume(mut self, before: &Branch, run: &RunSurvey, segment: SegmentNumber) -> Branch {
+    fn resume(mut self, before: &RunCursor, run: &RunSurvey, segment: SegmentNumber) -> RunCursor {
         let number = |at: &usize| run.segments.get(*at).map(|s| s.part.segment.number);
         let is_done = |at: &usize| number(at) < Some(segment);
         self.segment = self.places.segments.partition_point(is_done);

@@ -9,7 +9,7 @@ use crate::error::DamageReason;
 use crate::event::system;
 use crate::format::{FRAME_HEADER_LEN, FRAMES_OFFSET, FrameHeader, FrameSeed, RecordKind, seq_low};
 use crate::recovery::files::{HeaderFact, Naming, SegmentFile};
-use crate::recovery::part::{Claims, Notes, Part, note};
+use crate::recovery::part::{Claims, Part, PartNotes, note};
 use crate::recovery::places::Places;
 use crate::seeded::{self, Bug};
 use crate::segment::{Island, Scanned, Seen, Stretch};
@@ -102,9 +102,9 @@ impl Covered {
     }
 
     /// What the segment's own records say, and its first sequence number.
-    fn told(&self) -> Option<(Claims, Notes, u64)> {
+    fn told(&self) -> Option<(Claims, PartNotes, u64)> {
         let mut claims = Claims::default();
-        let mut notes = Notes::default();
+        let mut notes = PartNotes::default();
         for (seq_low, kind, payload) in &self.own {
             let header = FrameHeader {
                 payload_len: u32::try_from(payload.len()).ok()?,

@@ -10,7 +10,7 @@ use crate::event::system;
 use crate::event::system::Extras;
 use crate::format::{FRAME_ALIGNMENT, RecordKind, checksum};
 use crate::recovery::part::Part;
-use crate::recovery::places::{ListSpan, Place, SessionRow};
+use crate::recovery::places::{ListSpan, RecordPlace, SessionRow};
 use crate::seq::{Generation, RunId, SegmentNumber};
 use crate::storage::StorageFile;
 
@@ -146,7 +146,7 @@ impl CacheFile {
         let mut bytes = vec![0; usize::try_from(len.min(FIRST_READ)).ok()?];
         let count = file.read_at(&mut bytes, 0).ok()?;
         bytes.truncate(count);
-        let mut front = Fields(&bytes);
+        let mut front = FieldReader(&bytes);
         let is_known = front.take::<8>()? == MAGIC && front.u32()? == VERSION;
         let crc = front.u32()?;
         let generation = Generation(front.u32()?);
@@ -203,7 +203,7 @@ impl CacheFile {
 }
 
 fn to_row(row: &SessionRow) -> Row {
-    let place = |place: Place| (place.eighth, place.kind.0);
+    let place = |place: RecordPlace| (place.eighth, place.kind.0);
     Row {
         index: row.index,
         count: row.count,
@@ -225,7 +225,7 @@ fn rows(
     digests_len: u64,
     segment_len: u64,
 ) -> Option<Vec<SessionRow>> {
-    let place = |(eighth, kind): (u32, u8)| Place {
+    let place = |(eighth, kind): (u32, u8)| RecordPlace {
         eighth,
         kind: RecordKind(kind),
     };
@@ -271,9 +271,9 @@ fn rows(
 }
 
 /// Reads numbers one behind the other.
-struct Fields<'a>(&'a [u8]);
+struct FieldReader<'a>(&'a [u8]);
 
-impl Fields<'_> {
+impl FieldReader<'_> {
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (field, rest) = self.0.split_first_chunk::<N>()?;
         self.0 = rest;

@@ -18,7 +18,7 @@ pub(super) use file::CacheFile;
 pub(super) use section::Section;
 
 use super::extents::{Extent, decode_list};
-use super::files::{Found, SegmentFile, identify};
+use super::files::{FoundFile, SegmentFile, identify};
 use super::part::{Part, Trust};
 use super::places::{ListSpan, Places, SessionRow};
 use super::survey::Depth;
@@ -108,7 +108,7 @@ pub(super) fn make(
         len: 0,
         is_file: true,
     };
-    let Found::Segment(segment) = identify(storage, &entry) else {
+    let FoundFile::Segment(segment) = identify(storage, &entry) else {
         return None;
     };
     let mut own = Vec::<OwnRecord>::new();

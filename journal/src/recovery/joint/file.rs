@@ -35,8 +35,8 @@ pub(super) struct Row {
     pub(super) index: u32,
     pub(super) count: u64,
     pub(super) bytes: u64,
-    pub(super) first: End,
-    pub(super) last: End,
+    pub(super) first: JointPlace,
+    pub(super) last: JointPlace,
     pub(super) digest_len: u64,
     /// Bytes of the hashes of its finished spans.
     pub(super) hashes_len: u64,
@@ -44,7 +44,7 @@ pub(super) struct Row {
 
 /// Where a record is: how many segments behind the first one, the offset in units of 8 bytes, and
 /// the kind.
-pub(super) type End = (u32, u32, u8);
+pub(super) type JointPlace = (u32, u32, u8);
 
 impl Body {
     pub(super) fn new(

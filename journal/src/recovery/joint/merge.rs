@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 
-use super::file::{Body, End, JointFile, Row, encode};
+use super::file::{Body, JointFile, JointPlace, Row, encode};
 use crate::digest::{Digest, DigestBuilder};
 use crate::format::FileName;
 use crate::recovery::cache::{self, CacheFile, Covered};
@@ -59,11 +59,12 @@ pub(in crate::recovery) fn make(
         let is_begun = |len: &&u32| (next - 1).is_multiple_of(**len);
         let fitting = lens.iter().rev().filter(is_shorter).filter(is_begun);
         let left = &mut bytes_left;
-        let mut joint = fitting.filter_map(|len| Source::of_joint(storage, run, next, *len, left));
+        let mut joint =
+            fitting.filter_map(|len| MergeSource::of_joint(storage, run, next, *len, left));
         let joint = joint.next();
         let source = match joint {
             Some(source) => source,
-            None => Source::of_segment(storage, run, next, &mut bytes_left)?,
+            None => MergeSource::of_segment(storage, run, next, &mut bytes_left)?,
         };
         next = next.checked_add(u32::try_from(source.segments.len()).ok()?)?;
         sources.push(source);
@@ -77,7 +78,7 @@ fn lens() -> impl Iterator<Item = u32> {
 }
 
 /// A cache that becomes a part of a longer one.
-struct Source {
+struct MergeSource {
     segments: Vec<Covered>,
     declared: Vec<(u32, String)>,
     rows: Vec<Row>,
@@ -86,18 +87,18 @@ struct Source {
     hashes: Vec<u8>,
 }
 
-impl Source {
+impl MergeSource {
     fn of_segment(
         storage: &dyn Storage,
         run: RunId,
         number: u32,
         bytes_left: &mut u64,
-    ) -> Option<Source> {
+    ) -> Option<MergeSource> {
         let name = FileName::Index(run, SegmentNumber(number)).to_string();
         let lens = CacheFile::lens(&*storage.open(&name).ok()?)?;
         take_memory(lens, bytes_left)?;
         let (cache, file) = cache::open(storage, run, SegmentNumber(number))?;
-        Some(Source {
+        Some(MergeSource {
             digests: cache.digests.read(&*file)?,
             segments: vec![cache.covered],
             declared: cache.declared,
@@ -113,7 +114,7 @@ impl Source {
         first: u32,
         len: u32,
         bytes_left: &mut u64,
-    ) -> Option<Source> {
+    ) -> Option<MergeSource> {
         let last = SegmentNumber(first.checked_add(len - 1)?);
         let first = SegmentNumber(first);
         let name = FileName::Joint(run, first, last).to_string();
@@ -122,7 +123,7 @@ impl Source {
         let joint = JointFile::read(&*file)?;
         let is_it = (joint.run, joint.first) == (run, first);
         let is_whole = u32::try_from(joint.body.segments.len()) == Ok(len);
-        (is_it && is_whole).then_some(Source {
+        (is_it && is_whole).then_some(MergeSource {
             digests: joint.digests.read(&*file)?,
             hashes: joint.hashes.read(&*file)?,
             segments: joint.body.segments,
@@ -145,7 +146,7 @@ fn to_row(row: &SessionRow) -> Option<Row> {
 }
 
 /// A source of which a part was taken.
-struct Taken<'s> {
+struct TakenSource<'s> {
     rows: Peekable<std::vec::IntoIter<Row>>,
     digests: &'s [u8],
     hashes: &'s [u8],
@@ -157,7 +158,7 @@ struct Taken<'s> {
 
 /// Puts sources together, session by session, so that only one digest at a time is in the making;
 /// `None` if one of them is not sound.
-fn merge(run: RunId, first: SegmentNumber, sources: Vec<Source>) -> Option<Vec<Vec<u8>>> {
+fn merge(run: RunId, first: SegmentNumber, sources: Vec<MergeSource>) -> Option<Vec<Vec<u8>>> {
     let mut segments = Vec::new();
     let mut declared = BTreeMap::new();
     let mut bytes = Vec::with_capacity(sources.len());
@@ -172,16 +173,16 @@ fn merge(run: RunId, first: SegmentNumber, sources: Vec<Source>) -> Option<Vec<V
         taken.push((source.rows, behind));
     }
     let taken = taken.into_iter().zip(&bytes);
-    let taken = taken.map(|((rows, behind), (digests, hashes))| Taken {
+    let taken = taken.map(|((rows, behind), (digests, hashes))| TakenSource {
         rows: rows.into_iter().peekable(),
         digests,
         hashes,
         is_apart: !hashes.is_empty(),
         behind,
     });
-    let mut taken: Vec<Taken<'_>> = taken.collect();
+    let mut taken: Vec<TakenSource<'_>> = taken.collect();
     let (mut rows, mut digests, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
-    while let Some(index) = taken.iter_mut().filter_map(Taken::next_index).min() {
+    while let Some(index) = taken.iter_mut().filter_map(TakenSource::next_index).min() {
         let mut joined: Option<Row> = None;
         let mut builder = DigestBuilder::default();
         for source in &mut taken {
@@ -220,7 +221,7 @@ fn merge(run: RunId, first: SegmentNumber, sources: Vec<Source>) -> Option<Vec<V
     )
 }
 
-impl<'s> Taken<'s> {
+impl<'s> TakenSource<'s> {
     fn next_index(&mut self) -> Option<u32> {
         self.rows.peek().map(|row| row.index)
     }
@@ -239,7 +240,7 @@ impl<'s> Taken<'s> {
             true => digest.and_then(|digest| digest.with_finished(its_hashes)),
             false => digest,
         };
-        let moved = |(segment, eighth, kind): End| -> Option<End> {
+        let moved = |(segment, eighth, kind): JointPlace| -> Option<JointPlace> {
             Some((segment.checked_add(self.behind)?, eighth, kind))
         };
         let (first, last) = (moved(row.first)?, moved(row.last)?);

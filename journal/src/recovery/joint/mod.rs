@@ -21,7 +21,7 @@ pub(crate) use merge::{write_due, write_whole};
 use super::cache::{Section, may_have_cache};
 use super::files::SegmentFile;
 use super::part::Part;
-use super::places::{ListSpan, Place, Places, SessionRow};
+use super::places::{ListSpan, Places, RecordPlace, SessionRow};
 use crate::digest::{Digest, HASH_LEN};
 use crate::format::{FileName, RecordKind};
 use crate::seq::{RunId, SegmentNumber};
@@ -73,11 +73,11 @@ impl JointPlaces {
 
 /// The joint caches in a directory, by run and first segment, the longest first.
 #[derive(Debug, Default)]
-pub(super) struct Names(BTreeMap<(RunId, SegmentNumber), Vec<SegmentNumber>>);
+pub(super) struct JointCacheNames(BTreeMap<(RunId, SegmentNumber), Vec<SegmentNumber>>);
 
-impl Names {
-    pub(super) fn of(entries: &[Entry]) -> Names {
-        let mut names = Names::default();
+impl JointCacheNames {
+    pub(super) fn of(entries: &[Entry]) -> JointCacheNames {
+        let mut names = JointCacheNames::default();
         for entry in entries {
             if let Some(FileName::Joint(run, first, last)) = FileName::parse(&entry.name) {
                 names.0.entry((run, first)).or_default().push(last);
@@ -194,7 +194,7 @@ fn places(joint: &JointFile, name: String, digests: Vec<u8>) -> Option<Places> {
         its.next().filter(|index| *index == row.index)?;
         let digest_end = digest_at.checked_add(usize::try_from(row.digest_len).ok()?)?;
         let span_end = span_at.checked_add(usize::try_from(row.hashes_len).ok()?)?;
-        let place = |eighth: u32, kind: u8| Place {
+        let place = |eighth: u32, kind: u8| RecordPlace {
             eighth,
             kind: RecordKind(kind),
         };

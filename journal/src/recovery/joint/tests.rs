@@ -276,7 +276,7 @@ fn a_joint_cache_of_a_run_whose_sync_failed_is_not_believed() {
 fn forged_joint_caches_do_not_multiply_the_looks_at_segments() {
     let plain = journal();
     let names = |lasts: std::ops::RangeInclusive<u32>| {
-        let mut names = Names::default();
+        let mut names = JointCacheNames::default();
         let lasts = lasts.rev().map(SegmentNumber).collect();
         names.0.insert((run(2), SegmentNumber::FIRST), lasts);
         names
@@ -317,7 +317,7 @@ fn a_run_gets_joint_caches_of_eight_of_sixty_four_and_of_all_its_segments() {
     let disk = crate::storage::DiskStorage::open(dir.path()).unwrap();
     let due = || {
         let entries = Storage::list(&disk).unwrap();
-        let names = Names::of(&entries).0;
+        let names = JointCacheNames::of(&entries).0;
         let all = names
             .iter()
             .flat_map(|((_, first), lasts)| lasts.iter().map(|last| (first.0, last.0)));

@@ -8,8 +8,8 @@ use super::lineage;
 use super::notes::Notes;
 use super::session::SessionDraft;
 use super::spans::{Draft, ROOT};
-use super::verdict::{Role, Verdict, verdict};
-use super::{Fold, Place};
+use super::verdict::{Role, SessionOutcome, verdict};
+use super::{Fold, RecordStamp};
 use crate::event::{Kind, SessionStatus, SpanFields, Status};
 use crate::recovery::Loss;
 use crate::seeded::{self, Bug};
@@ -100,7 +100,7 @@ struct Times {
 }
 
 impl Times {
-    fn of(fold: &Fold<'_>, verdict: &Verdict) -> Times {
+    fn of(fold: &Fold<'_>, verdict: &SessionOutcome) -> Times {
         let opened_at = fold
             .branches
             .iter()
@@ -123,7 +123,7 @@ impl Times {
 fn root<'a>(
     draft: Draft<'a>,
     session: &SessionDraft,
-    verdict: &Verdict,
+    verdict: &SessionOutcome,
     times: Times,
     notes: &mut Notes,
 ) -> SpanSnapshot<'a> {
@@ -176,7 +176,7 @@ fn span<'a>(
     span
 }
 
-fn left_open(opened: Place, branches: &[Branch]) -> OpenSpan {
+fn left_open(opened: RecordStamp, branches: &[Branch]) -> OpenSpan {
     branches[opened.branch].open_span(opened.incarnation)
 }
 
@@ -223,7 +223,7 @@ fn convert<'a>(draft: Draft<'a>, parent: Option<Arc<str>>, notes: &mut Notes) ->
     }
 }
 
-fn runs(branches: &[Branch], verdict: &Verdict) -> Vec<RunSnapshot> {
+fn runs(branches: &[Branch], verdict: &SessionOutcome) -> Vec<RunSnapshot> {
     let branches = branches.iter().zip(&verdict.roles);
     let snapshots = branches.map(|(branch, role)| {
         let standing = Some(branch.standing()).filter(|_| *role != Role::Adds);
@@ -240,7 +240,7 @@ fn runs(branches: &[Branch], verdict: &Verdict) -> Vec<RunSnapshot> {
 }
 
 /// Notes that only the verdict tells apart, or that one run needs once.
-fn note_branches(branches: &[Branch], verdict: &Verdict, notes: &mut Notes) {
+fn note_branches(branches: &[Branch], verdict: &SessionOutcome, notes: &mut Notes) {
     for (number, (branch, role)) in branches.iter().zip(&verdict.roles).enumerate() {
         let run = branch.facts.run;
         let mut add = |kind, seq: Seq, text: String| {

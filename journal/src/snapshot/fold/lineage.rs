@@ -1,12 +1,12 @@
 //! The parent of every span: always a span, always on a way to the root.
 
-use super::Place;
+use super::RecordStamp;
 use super::notes::Notes;
-use super::spans::{ROOT, Spans};
+use super::spans::{ROOT, SpanDrafts};
 use crate::snapshot::note;
 
 /// For each draft the draft it is part of. Unknown parents and cycles hang under the root.
-pub(super) fn parents(spans: &Spans<'_>, notes: &mut Notes) -> Vec<usize> {
+pub(super) fn parents(spans: &SpanDrafts<'_>, notes: &mut Notes) -> Vec<usize> {
     let mut parents = vec![ROOT; spans.drafts.len()];
     for (number, draft) in spans.drafts.iter().enumerate().skip(1) {
         let Some(parent) = &draft.parent else {
@@ -25,7 +25,7 @@ pub(super) fn parents(spans: &Spans<'_>, notes: &mut Notes) -> Vec<usize> {
 }
 
 /// Walks up from every span; each is walked through once.
-fn cut_cycles(spans: &Spans<'_>, parents: &mut [usize], notes: &mut Notes) {
+fn cut_cycles(spans: &SpanDrafts<'_>, parents: &mut [usize], notes: &mut Notes) {
     let mut is_sound = vec![false; parents.len()];
     is_sound[ROOT] = true;
     let mut is_on_path = vec![false; parents.len()];
@@ -53,7 +53,7 @@ fn cut_cycles(spans: &Spans<'_>, parents: &mut [usize], notes: &mut Notes) {
     }
 }
 
-fn add(notes: &mut Notes, kind: &'static str, place: Option<Place>, text: String) {
+fn add(notes: &mut Notes, kind: &'static str, place: Option<RecordStamp>, text: String) {
     if let Some(place) = place {
         notes.add(kind, place, text);
     }

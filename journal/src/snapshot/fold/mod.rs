@@ -19,7 +19,7 @@ use std::sync::Arc;
 use branch::Branch;
 use notes::Notes;
 use session::SessionDraft;
-use spans::Spans;
+use spans::SpanDrafts;
 
 pub(crate) use tally::{Tallied, Tally};
 
@@ -40,7 +40,7 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub(crate) struct Fold<'a> {
     session: SessionDraft,
-    spans: Spans<'a>,
+    spans: SpanDrafts<'a>,
     branches: Vec<Branch>,
     notes: Notes,
     /// The first time any record tells.
@@ -51,7 +51,7 @@ pub(crate) struct Fold<'a> {
 
 /// Where a record is and when it says it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
+struct RecordStamp {
     branch: usize,
     incarnation: usize,
     run: RunId,
@@ -66,7 +66,7 @@ impl<'a> Fold<'a> {
     pub(crate) fn new(session: &str) -> Fold<'a> {
         Fold {
             session: SessionDraft::new(session),
-            spans: Spans::new(),
+            spans: SpanDrafts::new(),
             branches: Vec::new(),
             notes: Notes::default(),
             first_at: None,
@@ -99,7 +99,7 @@ impl<'a> Fold<'a> {
     }
 
     /// Takes note of when a record is told, and says where it is.
-    fn see(&mut self, seq: Seq, event: &Event<'_>) -> Option<Place> {
+    fn see(&mut self, seq: Seq, event: &Event<'_>) -> Option<RecordStamp> {
         let branch = self.branches.last_mut()?;
         if let Action::SessionStart(_) = event.action {
             branch.start();
@@ -116,7 +116,7 @@ impl<'a> Fold<'a> {
     }
 
     /// Takes note of work of which only the time is told.
-    fn worked(&mut self, seq: Seq, at: Option<Timestamp>) -> Option<Place> {
+    fn worked(&mut self, seq: Seq, at: Option<Timestamp>) -> Option<RecordStamp> {
         let branch = self.branches.last_mut()?;
         if let Some(at) = at {
             branch.saw(at);
@@ -166,13 +166,13 @@ impl<'a> Fold<'a> {
     }
 
     /// Counts a record and says where it is. Without a time it is as late as the one before.
-    fn place(&mut self, seq: Seq, at: Option<Timestamp>) -> Option<Place> {
+    fn place(&mut self, seq: Seq, at: Option<Timestamp>) -> Option<RecordStamp> {
         let number = self.branches.len().checked_sub(1)?;
         let branch = &mut self.branches[number];
         let order = self.records;
         branch.records += 1;
         self.records += 1;
-        Some(Place {
+        Some(RecordStamp {
             branch: number,
             incarnation: branch.incarnation(),
             run: branch.facts.run,
@@ -183,7 +183,7 @@ impl<'a> Fold<'a> {
     }
 
     /// Work gives a run a say; after the session's end or crash it is late.
-    fn work(&mut self, place: Place) {
+    fn work(&mut self, place: RecordStamp) {
         let branch = &mut self.branches[place.branch];
         branch.has_work = true;
         if seeded::has(Bug::EndReopened) {
@@ -197,7 +197,7 @@ impl<'a> Fold<'a> {
         }
     }
 
-    fn action(&mut self, action: Action<'a>, place: Place) {
+    fn action(&mut self, action: Action<'a>, place: RecordStamp) {
         match action {
             Action::SpanStart(start) => self.span_start(start, place),
             Action::SpanUpdate(update) => self.span_update(update, place),
@@ -221,7 +221,7 @@ impl<'a> Fold<'a> {
         }
     }
 
-    fn passing_action(&mut self, action: Action<'_>, place: Place) {
+    fn passing_action(&mut self, action: Action<'_>, place: RecordStamp) {
         match action {
             Action::SessionStart(start) => self.session_start(start, place),
             Action::SessionUpdate(update) => self.session.update(update),
@@ -282,10 +282,10 @@ fn is_work(action: &Action<'_>) -> bool {
 }
 
 #[cfg(test)]
-impl Place {
-    fn test(branch: usize) -> Place {
+impl RecordStamp {
+    fn test(branch: usize) -> RecordStamp {
         use crate::seq::Generation;
-        Place {
+        RecordStamp {
             branch,
             incarnation: 0,
             run: RunId {

@@ -1,6 +1,6 @@
 //! Notes in the making, put in order at the end.
 
-use super::Place;
+use super::RecordStamp;
 use crate::seq::{RunId, Seq};
 use crate::snapshot::note::Note;
 
@@ -21,7 +21,7 @@ impl Notes {
         }
     }
 
-    pub(super) fn add(&mut self, kind: &'static str, place: Place, text: impl Into<String>) {
+    pub(super) fn add(&mut self, kind: &'static str, place: RecordStamp, text: impl Into<String>) {
         self.add_to_run(kind, place.branch, place.run, place.seq, text);
     }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::branch::{Terminal, filled};
 use super::merge::merge_text;
 use super::named::Named;
-use super::{Fold, Place};
+use super::{Fold, RecordStamp};
 use crate::event::{Counter, Crash, SessionEnd, SessionStart, SessionStatus, SessionUpdate, Value};
 use crate::snapshot::lines::Lines;
 use crate::snapshot::note;
@@ -72,7 +72,7 @@ impl SessionDraft {
 }
 
 impl Fold<'_> {
-    pub(super) fn session_start(&mut self, start: SessionStart<'_>, place: Place) {
+    pub(super) fn session_start(&mut self, start: SessionStart<'_>, place: RecordStamp) {
         self.spans.name_root(start.span.as_deref());
         let session = &mut self.session;
         session.started_at.get_or_insert(place.at);
@@ -88,7 +88,7 @@ impl Fold<'_> {
         session.metadata.merge_filled(start.metadata.into_owned());
     }
 
-    pub(super) fn session_end(&mut self, end: &SessionEnd<'_>, place: Place) {
+    pub(super) fn session_end(&mut self, end: &SessionEnd<'_>, place: RecordStamp) {
         let error = filled(end.error.as_deref()).map(str::to_owned);
         let current = self.branches[place.branch].current();
         if current.terminal.is_some() {
@@ -111,7 +111,7 @@ impl Fold<'_> {
         });
     }
 
-    pub(super) fn crash(&mut self, crash: &Crash<'_>, place: Place) {
+    pub(super) fn crash(&mut self, crash: &Crash<'_>, place: RecordStamp) {
         let reason = filled(crash.reason.as_deref()).map(str::to_owned);
         let mut text = reason
             .clone()

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Place;
+use super::RecordStamp;
 use super::merge::{merge, merge_text};
 use super::named::Named;
 use super::texts::Texts;
@@ -17,7 +17,7 @@ pub(super) const ROOT: usize = 0;
 
 /// All spans heard of, the root first, then in the order in which they came up.
 #[derive(Debug)]
-pub(super) struct Spans<'a> {
+pub(super) struct SpanDrafts<'a> {
     pub(super) drafts: Vec<Draft<'a>>,
     places: HashMap<Arc<str>, usize>,
     /// Those asked for last, the latest first: events of a span and of its parent tend to follow
@@ -35,13 +35,13 @@ pub(super) struct Draft<'a> {
     pub(super) kind: Option<Kind<'a>>,
     pub(super) name: Option<Cow<'a, str>>,
     /// The first record that mentions it; `None` for a root that none mentions.
-    pub(super) first: Option<Place>,
+    pub(super) first: Option<RecordStamp>,
     /// The record that started it, and when that was.
-    pub(super) start: Option<(Place, Timestamp)>,
+    pub(super) start: Option<(RecordStamp, Timestamp)>,
     /// The record that ended it, and when that was.
-    pub(super) end: Option<(Place, Timestamp)>,
+    pub(super) end: Option<(RecordStamp, Timestamp)>,
     /// The record since which it is open.
-    pub(super) opened: Option<Place>,
+    pub(super) opened: Option<RecordStamp>,
     pub(super) status: Status,
     pub(super) status_message: Option<Cow<'a, str>>,
     pub(super) ended_by_drop: bool,
@@ -57,9 +57,9 @@ pub(super) struct Draft<'a> {
     pub(super) is_root_twin: bool,
 }
 
-impl<'a> Spans<'a> {
-    pub(super) fn new() -> Spans<'a> {
-        Spans {
+impl<'a> SpanDrafts<'a> {
+    pub(super) fn new() -> SpanDrafts<'a> {
+        SpanDrafts {
             drafts: vec![Draft::default()],
             places: HashMap::new(),
             recent: [ROOT; 2],
@@ -96,7 +96,7 @@ impl<'a> Spans<'a> {
     }
 
     /// Where the span is; it is new if nothing was heard of it before.
-    pub(super) fn place_of(&mut self, id: &str, place: Place) -> usize {
+    pub(super) fn place_of(&mut self, id: &str, place: RecordStamp) -> usize {
         let known = self.recent(id).or_else(|| self.places.get(id).copied());
         if let Some(known) = known {
             self.note_recent(known);
@@ -138,7 +138,7 @@ impl<'a> Spans<'a> {
     }
 
     /// Where the span is that an optional id means: absent and empty ones mean the root.
-    pub(super) fn place_or_root(&mut self, id: Option<&str>, place: Place) -> usize {
+    pub(super) fn place_or_root(&mut self, id: Option<&str>, place: RecordStamp) -> usize {
         match id.filter(|id| !id.is_empty()) {
             Some(id) => self.place_of(id, place),
             None => ROOT,
@@ -169,7 +169,12 @@ impl<'a> Spans<'a> {
 
 impl<'a> Draft<'a> {
     /// Takes in what a start says, the first time.
-    pub(super) fn begin(&mut self, start: SpanStart<'a>, parent: Option<Arc<str>>, place: Place) {
+    pub(super) fn begin(
+        &mut self,
+        start: SpanStart<'a>,
+        parent: Option<Arc<str>>,
+        place: RecordStamp,
+    ) {
         self.parent = parent;
         let kind = Some(start.kind.clone()).filter(|kind| !kind.as_str().is_empty());
         self.kind = kind;
@@ -178,7 +183,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Takes in what any start says of the span.
-    pub(super) fn describe(&mut self, start: SpanStart<'a>, place: Place) {
+    pub(super) fn describe(&mut self, start: SpanStart<'a>, place: RecordStamp) {
         self.opened = Some(place);
         merge_text(&mut self.name, Some(start.name));
         merge_text(&mut self.trace_id, start.trace_id);
@@ -222,7 +227,7 @@ mod tests {
                 random = (random * 1_103_515_245 + 12_345) % (1 << 31);
                 (random >> 16) % limit
             };
-            let mut spans = Spans::new();
+            let mut spans = SpanDrafts::new();
             spans.expect(u64::try_from(seed).unwrap());
             let mut table: HashMap<String, usize> = HashMap::new();
             for step in 0..100 {
@@ -237,7 +242,7 @@ mod tests {
                     true => String::new(),
                     false => format!("s{}", next(12)),
                 };
-                let place = spans.place_of(&id, Place::test(0));
+                let place = spans.place_of(&id, RecordStamp::test(0));
                 assert!(!spans.drafts[place].is_root_twin);
                 assert_eq!(*table.entry(id.clone()).or_insert(place), place);
                 if place != ROOT {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::branch::OpenSpan;
 use super::notes::Notes;
-use super::{Fold, Place};
+use super::{Fold, RecordStamp};
 use crate::digest::{SpanTable, span_hash};
 use crate::event::{Action, Event, Numbers, SpanFacts, SpanKey, SpanMention, codec};
 use crate::format::RecordKind;
@@ -19,7 +19,7 @@ use crate::snapshot::Snapshot;
 #[derive(Debug)]
 pub(crate) struct Tally {
     pub(super) fold: Fold<'static>,
-    spans: SpanTable<Span>,
+    spans: SpanTable<SpanTally>,
     is_root_named: bool,
     root: Numbers,
     /// The incarnations in which spans were opened: the branch, and which of its incarnations.
@@ -29,7 +29,7 @@ pub(crate) struct Tally {
 
 /// What is known of a span.
 #[derive(Clone, Copy, Debug)]
-struct Span {
+struct SpanTally {
     hash: [u8; 6],
     state: u8,
     /// Which of the pasts it was opened in.
@@ -132,7 +132,7 @@ impl Tally {
         }
     }
 
-    fn start(&mut self, id: &SpanKey<'_>, numbers: Numbers, place: Place) {
+    fn start(&mut self, id: &SpanKey<'_>, numbers: Numbers, place: RecordStamp) {
         let past = self.past(place);
         let span = self.span(id, past);
         let is_over = span.state & (STARTED | ENDED) == STARTED | ENDED;
@@ -145,7 +145,7 @@ impl Tally {
         }
     }
 
-    fn mention(&mut self, id: &SpanKey<'_>, numbers: Numbers, place: Place) {
+    fn mention(&mut self, id: &SpanKey<'_>, numbers: Numbers, place: RecordStamp) {
         if is_empty(id) {
             self.root = numbers.or(self.root);
             return;
@@ -156,7 +156,7 @@ impl Tally {
     }
 
     /// The first end wins; nothing but the session's end ends the root.
-    fn end(&mut self, id: &SpanKey<'_>, numbers: Numbers, place: Place) {
+    fn end(&mut self, id: &SpanKey<'_>, numbers: Numbers, place: RecordStamp) {
         if is_empty(id) {
             self.root = numbers.or(self.root);
             return;
@@ -173,7 +173,7 @@ impl Tally {
         self.merge(id, span, numbers);
     }
 
-    fn merge(&mut self, id: &SpanKey<'_>, span: Span, numbers: Numbers) {
+    fn merge(&mut self, id: &SpanKey<'_>, span: SpanTally, numbers: Numbers) {
         if numbers.is_empty() {
             return;
         }
@@ -195,11 +195,11 @@ impl Tally {
         bytes.and_then(codec::numbers).unwrap_or_default()
     }
 
-    fn span(&mut self, id: &SpanKey<'_>, past: u32) -> &mut Span {
-        self.spans.or_insert_with(id, || Span::new(id, past))
+    fn span(&mut self, id: &SpanKey<'_>, past: u32) -> &mut SpanTally {
+        self.spans.or_insert_with(id, || SpanTally::new(id, past))
     }
 
-    fn past(&mut self, place: Place) -> u32 {
+    fn past(&mut self, place: RecordStamp) -> u32 {
         let past = (place.branch, place.incarnation);
         if self.pasts.last() != Some(&past) {
             self.pasts.push(past);
@@ -212,7 +212,7 @@ impl Tally {
     fn name_root(&mut self, id: Option<&str>) {
         if self.is_root_named {
             if let Some(id) = id {
-                self.spans.or_insert_with(&SpanKey::of(id), Span::root);
+                self.spans.or_insert_with(&SpanKey::of(id), SpanTally::root);
             }
             return;
         }
@@ -221,7 +221,10 @@ impl Tally {
         let name = name.unwrap_or(super::spans::ROOT_ID);
         for id in [Some(name), id].into_iter().flatten() {
             let id = SpanKey::of(id);
-            let twin = std::mem::replace(self.spans.or_insert_with(&id, Span::root), Span::root());
+            let twin = std::mem::replace(
+                self.spans.or_insert_with(&id, SpanTally::root),
+                SpanTally::root(),
+            );
             self.root = self.numbers_at(twin.numbers).or(self.root);
         }
     }
@@ -257,11 +260,11 @@ impl Tally {
     }
 }
 
-impl Span {
-    fn new(id: &SpanKey<'_>, past: u32) -> Span {
+impl SpanTally {
+    fn new(id: &SpanKey<'_>, past: u32) -> SpanTally {
         let mut hash = [0; 6];
         hash.copy_from_slice(&span_hash(&id.to_text()).to_le_bytes()[..6]);
-        Span {
+        SpanTally {
             hash,
             state: 0,
             past,
@@ -269,8 +272,8 @@ impl Span {
         }
     }
 
-    fn root() -> Span {
-        Span {
+    fn root() -> SpanTally {
+        SpanTally {
             hash: [0; 6],
             state: IS_ROOT,
             past: 0,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Place;
+use super::RecordStamp;
 use super::named::Named;
 use crate::event::Key;
 
@@ -15,14 +15,14 @@ pub(super) struct Texts(Named<'static, Vec<Stream>>);
 struct Stream {
     branch: usize,
     /// The one with the largest offset: nearly always the only one, with all others appended.
-    last: Option<(u64, Piece)>,
-    before: BTreeMap<u64, Piece>,
+    last: Option<(u64, TextPiece)>,
+    before: BTreeMap<u64, TextPiece>,
 }
 
 #[derive(Debug)]
-struct Piece {
+struct TextPiece {
     text: String,
-    place: Place,
+    place: RecordStamp,
 }
 
 /// A part of a text that no record holds.
@@ -32,12 +32,18 @@ pub(super) struct MissingText {
     pub(super) offset: u64,
     pub(super) len: u64,
     /// The piece behind it.
-    pub(super) place: Place,
+    pub(super) place: RecordStamp,
 }
 
 impl Texts {
     /// Adds a piece; without an offset it continues the text.
-    pub(super) fn add(&mut self, channel: &str, offset: Option<u64>, text: &str, place: Place) {
+    pub(super) fn add(
+        &mut self,
+        channel: &str,
+        offset: Option<u64>,
+        text: &str,
+        place: RecordStamp,
+    ) {
         if self.0.get_mut(channel).is_none() {
             self.0.set(channel, Vec::new());
         }
@@ -86,9 +92,9 @@ impl Texts {
 
 impl Stream {
     /// `None` if a part of it is there already.
-    fn add(&mut self, offset: Option<u64>, text: &str, place: Place) -> Option<()> {
+    fn add(&mut self, offset: Option<u64>, text: &str, place: RecordStamp) -> Option<()> {
         let Some((start, last)) = &mut self.last else {
-            self.last = Some((offset.unwrap_or(0), Piece::new(text, place)));
+            self.last = Some((offset.unwrap_or(0), TextPiece::new(text, place)));
             return Some(());
         };
         let (start, end) = (*start, piece_end((start, last)));
@@ -102,14 +108,14 @@ impl Stream {
         if offset == end {
             last.text.push_str(text);
         } else {
-            let last = self.last.replace((offset, Piece::new(text, place)));
+            let last = self.last.replace((offset, TextPiece::new(text, place)));
             self.before.extend(last);
         }
         Some(())
     }
 
     /// Adds what is in front of the last piece, which begins at `last`.
-    fn add_before(&mut self, last: u64, offset: u64, text: &str, place: Place) -> Option<()> {
+    fn add_before(&mut self, last: u64, offset: u64, text: &str, place: RecordStamp) -> Option<()> {
         let behind = offset.saturating_add(byte_len(text));
         let next = self.before.range(offset..).next();
         let next = next.map_or(last, |(next, _)| *next);
@@ -126,7 +132,7 @@ impl Stream {
                 return Some(());
             }
         }
-        self.before.insert(offset, Piece::new(text, place));
+        self.before.insert(offset, TextPiece::new(text, place));
         Some(())
     }
 
@@ -150,14 +156,14 @@ impl Stream {
     }
 }
 
-impl Piece {
-    fn new(text: &str, place: Place) -> Piece {
+impl TextPiece {
+    fn new(text: &str, place: RecordStamp) -> TextPiece {
         let text = text.to_owned();
-        Piece { text, place }
+        TextPiece { text, place }
     }
 }
 
-fn piece_end((offset, piece): (&u64, &Piece)) -> u64 {
+fn piece_end((offset, piece): (&u64, &TextPiece)) -> u64 {
     offset.saturating_add(byte_len(&piece.text))
 }
 
@@ -172,7 +178,7 @@ mod tests {
     fn joined(pieces: &[(usize, Option<u64>, &str)]) -> (String, Vec<(u64, u64)>) {
         let mut texts = Texts::default();
         for (branch, offset, text) in pieces {
-            texts.add("output", *offset, text, Place::test(*branch));
+            texts.add("output", *offset, text, RecordStamp::test(*branch));
         }
         let (mut texts, missing) = texts.finish();
         let missing = missing.iter().map(|gap| (gap.offset, gap.len)).collect();

@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 
 /// How a session stands, and which of its runs say so.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Verdict {
+pub(super) struct SessionOutcome {
     pub(super) status: SessionStatus,
     pub(super) liveness: Liveness,
     pub(super) error: Option<String>,
@@ -30,7 +30,7 @@ pub(super) enum Role {
 }
 
 /// Decides how a session with these branches, in order of their runs, stands.
-pub(super) fn verdict(branches: &[Branch]) -> Verdict {
+pub(super) fn verdict(branches: &[Branch]) -> SessionOutcome {
     let roles = roles(branches);
     let deciding: Vec<&Branch> = branches
         .iter()
@@ -53,7 +53,7 @@ pub(super) fn verdict(branches: &[Branch]) -> Verdict {
         SessionStatus::Crashed => of_status(status).min_by_key(|one| one.cause),
         _ => of_status(status).find(|one| one.error.is_some()),
     };
-    Verdict {
+    SessionOutcome {
         status,
         liveness: liveness(&deciding),
         error: told.and_then(|one| one.error.clone()),

@@ -1,13 +1,13 @@
 //! What events say of spans.
 
 use super::spans::ROOT;
-use super::{Fold, Place};
+use super::{Fold, RecordStamp};
 use crate::event::{Link, Log, SpanEnd, SpanFields, SpanStart, SpanUpdate, Text};
 use crate::snapshot::note;
 use crate::snapshot::span::{LinkSnapshot, LogSnapshot};
 
 impl<'a> Fold<'a> {
-    pub(super) fn span_start(&mut self, start: SpanStart<'a>, place: Place) {
+    pub(super) fn span_start(&mut self, start: SpanStart<'a>, place: RecordStamp) {
         self.check_numbers(&start.span, &start.fields, place);
         let number = self.spans.place_of(&start.span, place);
         if self.spans.drafts[number].start.is_none() {
@@ -25,7 +25,7 @@ impl<'a> Fold<'a> {
         self.notes.add(note::DUPLICATE_START, place, text);
     }
 
-    pub(super) fn span_update(&mut self, update: SpanUpdate<'a>, place: Place) {
+    pub(super) fn span_update(&mut self, update: SpanUpdate<'a>, place: RecordStamp) {
         self.check_numbers(&update.span, &update.fields, place);
         let number = self.spans.place_or_root(Some(&update.span), place);
         let draft = &mut self.spans.drafts[number];
@@ -36,7 +36,7 @@ impl<'a> Fold<'a> {
     }
 
     /// The first end wins; only the session's end ends the root.
-    pub(super) fn span_end(&mut self, end: SpanEnd<'a>, place: Place) {
+    pub(super) fn span_end(&mut self, end: SpanEnd<'a>, place: RecordStamp) {
         let span = &*end.span;
         let number = self.spans.place_or_root(Some(span), place);
         let draft = &mut self.spans.drafts[number];
@@ -60,13 +60,13 @@ impl<'a> Fold<'a> {
         }
     }
 
-    pub(super) fn text(&mut self, text: &Text<'_>, place: Place) {
+    pub(super) fn text(&mut self, text: &Text<'_>, place: RecordStamp) {
         let number = self.spans.place_or_root(Some(&text.span), place);
         let texts = &mut self.spans.drafts[number].texts;
         texts.add(text.channel.as_str(), text.offset, &text.text, place);
     }
 
-    pub(super) fn log(&mut self, log: Log<'a>, place: Place) {
+    pub(super) fn log(&mut self, log: Log<'a>, place: RecordStamp) {
         let number = self.spans.place_or_root(log.span.as_deref(), place);
         self.spans.drafts[number].logs.push(LogSnapshot {
             at: place.at,
@@ -77,7 +77,7 @@ impl<'a> Fold<'a> {
         });
     }
 
-    pub(super) fn link(&mut self, link: Link<'a>, place: Place) {
+    pub(super) fn link(&mut self, link: Link<'a>, place: RecordStamp) {
         let number = self.spans.place_or_root(link.span.as_deref(), place);
         self.spans.drafts[number].links.push(LinkSnapshot {
             to_trace_id: link.to_trace_id,
@@ -87,13 +87,13 @@ impl<'a> Fold<'a> {
         });
     }
 
-    fn check_numbers(&mut self, span: &str, fields: &SpanFields<'_>, place: Place) {
+    fn check_numbers(&mut self, span: &str, fields: &SpanFields<'_>, place: RecordStamp) {
         if super::merge::has_negative(fields) {
             self.note_negative(span, place);
         }
     }
 
-    fn note_negative(&mut self, span: &str, place: Place) {
+    fn note_negative(&mut self, span: &str, place: RecordStamp) {
         let text = format!("span {span} has a negative number of tokens or cost");
         self.notes.add(note::NEGATIVE_NUMBER, place, text);
     }

@@ -15,7 +15,7 @@ use crate::writer::sync_primitives::atomic::Ordering;
 
 /// One record that was refused.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct RefusedRecord {
     pub(crate) bytes: u64,
     pub(crate) code: &'static str,
     /// Its session's index; 0 if it had none or none that is known.
@@ -98,7 +98,7 @@ impl RunWriter {
         if self.check_process().is_err() || code == Error::Closed.code() {
             return;
         }
-        let refusal = Refusal {
+        let refusal = RefusedRecord {
             bytes: u64::try_from(payload_len).unwrap_or(u64::MAX),
             code,
             session,
@@ -208,7 +208,7 @@ impl LogWriter {
 
 impl RefusedCounts {
     /// Counts one refused record.
-    pub(crate) fn add(&mut self, refusal: Refusal) {
+    pub(crate) fn add(&mut self, refusal: RefusedRecord) {
         let at = self.0.iter().position(|tally| tally.code == refusal.code);
         let tally = match at.and_then(|at| self.0.get_mut(at)) {
             Some(tally) => tally,
@@ -266,7 +266,7 @@ impl RefusedCounts {
 }
 
 impl RefusedCount {
-    fn new(refusal: Refusal) -> RefusedCount {
+    fn new(refusal: RefusedRecord) -> RefusedCount {
         let mut sessions = RefusedSessions::default();
         sessions.add(refusal.session);
         RefusedCount {
@@ -348,8 +348,8 @@ pub(crate) const NEVER: u64 = u64::MAX;
 mod tests {
     use super::*;
 
-    fn refusal(code: &'static str, session: u32, second: i64) -> Refusal {
-        Refusal {
+    fn refusal(code: &'static str, session: u32, second: i64) -> RefusedRecord {
+        RefusedRecord {
             bytes: 10,
             code,
             session,

@@ -11,12 +11,12 @@ use super::buffer::SegmentBuffer;
 pub(crate) struct SegmentList {
     first: Arc<SegmentBuffer>,
     /// Those after the first; each part has twice as many places as the one before.
-    later: [OnceLock<Part>; PARTS],
+    later: [OnceLock<ListPart>; PARTS],
     /// How many there are after the first; the last of them is active.
     count: AtomicUsize,
 }
 
-type Part = Box<[OnceLock<Arc<SegmentBuffer>>]>;
+type ListPart = Box<[OnceLock<Arc<SegmentBuffer>>]>;
 
 impl SegmentList {
     pub(crate) fn new(first: Arc<SegmentBuffer>) -> SegmentList {

@@ -19,7 +19,7 @@ use crate::writer::error_log::ErrorLog;
 /// with the run.
 #[derive(Debug, Default)]
 pub(crate) struct Errands {
-    state: Mutex<State>,
+    state: Mutex<RunnersState>,
     /// There is more to do, or to be watched, or nothing more will come.
     wanted: Condvar,
     /// An errand is done.
@@ -29,7 +29,7 @@ pub(crate) struct Errands {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct RunnersState {
     queue: VecDeque<Errand>,
     runners: Vec<Runner>,
     /// Somebody looks whether who is busy gets on.
@@ -103,7 +103,7 @@ impl Errands {
         let this = thread::current().id();
         let until = Instant::now() + PATIENCE;
         let mut state = self.lock();
-        let is_idle = |state: &State| state.queue.is_empty() && !state.is_busy();
+        let is_idle = |state: &RunnersState| state.queue.is_empty() && !state.is_busy();
         while !is_idle(&state) && !state.runners.iter().any(|runner| runner.thread == this) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -182,12 +182,12 @@ impl Errands {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, RunnersState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl RunnersState {
     fn is_busy(&self) -> bool {
         self.runners
             .iter()

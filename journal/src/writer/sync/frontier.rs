@@ -30,14 +30,14 @@ pub(crate) struct Target {
     pub(crate) last_seq: u64,
     pub(crate) total_bytes: u64,
     /// Segments to be synced, in order.
-    pub(crate) ends: Vec<End>,
+    pub(crate) ends: Vec<SegmentEnd>,
     /// The first record of it in the newest of them; `None` if there is nothing new in that.
     pub(crate) begin: Option<DurablePlace>,
 }
 
 /// How far a segment is to be synced.
 #[derive(Debug)]
-pub(crate) struct End {
+pub(crate) struct SegmentEnd {
     pub(crate) segment: Arc<ActiveSegment>,
     /// Where its committed frames end.
     pub(crate) offset: u64,
@@ -90,7 +90,7 @@ impl RunWriter {
             target.last_seq = (segment.first_seq() + relative_seq).saturating_sub(1);
             target.total_bytes = segment.bytes_at(offset);
             target.begin = before.up_to(&state.frontier, &segment);
-            target.ends.push(End {
+            target.ends.push(SegmentEnd {
                 segment,
                 offset,
                 has_stored: advance.has_stored,

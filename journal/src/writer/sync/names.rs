@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
-use super::frontier::End;
+use super::frontier::SegmentEnd;
 use crate::error::{Error, Result};
 use crate::format::FileName;
 use crate::seeded::{self, Bug};
@@ -53,7 +53,7 @@ impl SegmentNames {
 impl RunWriter {
     /// Looks whether the segments just synced, and all before them if names have changed, are
     /// still in the directory: what has no name there cannot be found again.
-    pub(crate) fn check_names(&self, names: &mut SegmentNames, ends: &[End]) -> Result<()> {
+    pub(crate) fn check_names(&self, names: &mut SegmentNames, ends: &[SegmentEnd]) -> Result<()> {
         if seeded::has(Bug::NameNotChecked) {
             return Ok(());
         }
@@ -61,7 +61,7 @@ impl RunWriter {
         let stamp = self.storage.stamp();
         let stamp = stamp.map_err(|e| Error::io("look at", self.storage.path(), e))?;
         let is_all_due = names.is_all_due(stamp, !self.settings.is_stepped);
-        for End { segment, .. } in ends {
+        for SegmentEnd { segment, .. } in ends {
             if names.segments.last().is_none_or(|l| l.0 < segment.number) {
                 let identity = segment.file.identity().map_err(|e| {
                     Error::io("look at", self.storage.path().join(&segment.name), e)

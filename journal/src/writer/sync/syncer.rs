@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::cache_writer::CacheWriter;
-use super::frontier::{End, Frontier, Target};
+use super::frontier::{Frontier, SegmentEnd, Target};
 use super::names::SegmentNames;
 use super::schedule::{SyncAction, SyncInputs, decide};
 use super::sync_mark::Mark;
@@ -228,7 +228,7 @@ impl RunWriter {
 
     /// Syncs the segments in order: a later one is never durable before an earlier one.
     fn sync_files(&self, state: &mut SyncState, target: &Target) -> Result<()> {
-        for End {
+        for SegmentEnd {
             segment,
             offset: end,
             has_stored,
