@@ -47,8 +47,8 @@ pub struct RunInfo {
 }
 
 impl Info {
-    pub(crate) fn of(slot: &FailoverWriter) -> Info {
-        let run = slot.current().ok().map(|(core, opening)| {
+    pub(crate) fn of(writer: &FailoverWriter) -> Info {
+        let run = writer.current().ok().map(|(core, opening)| {
             let facts = core.facts();
             let storage = core.storage();
             RunInfo {
@@ -71,7 +71,7 @@ impl Info {
         });
         Info {
             run,
-            errors: slot.errors().counts(),
+            errors: writer.errors().counts(),
         }
     }
 }

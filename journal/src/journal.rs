@@ -1,19 +1,18 @@
-//! The door: a journal open for writing.
+//! A journal open for writing, as the program holds it.
 
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use crate::after_crash::Recovery;
 use crate::error::Result;
 use crate::event::{Event, JsonLine};
 use crate::format::UserKind;
 use crate::info::Info;
-use crate::opening::Opened;
 use crate::options::Options;
+use crate::recovered::Recovery;
 use crate::seq::{RunId, Seq};
-use crate::session::{Recorder, SessionBuilder, Written};
+use crate::session::{Recorder, Redact, SessionBuilder, Sink, Written};
 use crate::writer::{FailoverWriter, WhenDurable};
 
 /// A journal open for writing; clones share it.
@@ -24,13 +23,13 @@ use crate::writer::{FailoverWriter, WhenDurable};
 /// every operation does nothing, and appends are refused.
 #[derive(Clone, Debug)]
 pub struct Journal {
-    door: Arc<Door>,
+    inner: Arc<JournalInner>,
 }
 
 /// What all clones share; dropped with the last of them.
 #[derive(Debug)]
-struct Door {
-    slot: Arc<FailoverWriter>,
+struct JournalInner {
+    writer: Arc<FailoverWriter>,
     recorder: Arc<Recorder>,
     recovered: Vec<RunId>,
 }
@@ -62,12 +61,12 @@ impl Journal {
     /// [`Error::Closed`](crate::Error::Closed), [`Error::Forked`](crate::Error::Forked); the record
     /// is then not part of the journal, and no number was given out for it.
     pub fn append(&self, kind: UserKind, payload: impl AsRef<[u8]>) -> Result<Seq> {
-        self.door.slot.append(kind.into(), payload.as_ref())
+        self.inner.writer.append(kind.into(), payload.as_ref())
     }
 
     /// A session of this id, about to start; an id that was used before goes on.
     pub fn session<'a>(&self, id: impl Into<Cow<'a, str>>) -> SessionBuilder<'a> {
-        SessionBuilder::new(Arc::clone(&self.door.recorder), id.into())
+        SessionBuilder::new(Arc::clone(&self.inner.recorder), id.into())
     }
 
     /// Records an event, in the session it names.
@@ -79,7 +78,7 @@ impl Journal {
     /// [`Error::InvalidEvent`](crate::Error::InvalidEvent) if it names no session and needs one,
     /// has no encoding, or the redaction hook panics; else as [`append`](Journal::append).
     pub fn append_event(&self, event: &Event<'_>) -> Result<Seq> {
-        self.door.recorder.append(event)
+        self.inner.recorder.append(event)
     }
 
     /// Records an event in its JSON form, one object, as `trace-recover ingest` reads it.
@@ -91,7 +90,7 @@ impl Journal {
     /// [`Error::InvalidEvent`](crate::Error::InvalidEvent), saying which member is wrong; else as
     /// [`append_event`](Journal::append_event).
     pub fn append_json(&self, line: &str) -> Result<Seq> {
-        self.door.recorder.append_json(line)
+        self.inner.recorder.append_json(line)
     }
 
     /// Records an event that was read from its JSON form.
@@ -99,24 +98,24 @@ impl Journal {
     /// # Errors
     /// As [`append_event`](Journal::append_event).
     pub fn append_line(&self, line: JsonLine<'_>) -> Result<Seq> {
-        self.door.recorder.append_line(line)
+        self.inner.recorder.append_line(line)
     }
 
     /// Notes why the whole process is about to die; it counts only if the process does.
     pub fn crash_note(&self, reason: &str) -> Written {
-        self.door.recorder.crash_note(reason, None)
+        self.inner.recorder.crash_note(reason, None)
     }
 
     /// What this opening found left behind by runs that died.
     #[must_use]
     pub fn recovery(&self) -> Recovery {
         let storage = self
-            .door
-            .slot
+            .inner
+            .writer
             .current()
             .ok()
-            .map(|(core, _)| Arc::clone(core.storage()));
-        Recovery::new(storage, self.door.recovered.clone())
+            .map(|(run, _)| Arc::clone(run.storage()));
+        Recovery::new(storage, self.inner.recovered.clone())
     }
 
     /// Waits until every record up to `seq` is durable.
@@ -129,7 +128,7 @@ impl Journal {
     /// [`Error::UnknownSeq`](crate::Error::UnknownSeq) for a number that was not given out,
     /// [`Error::Closed`](crate::Error::Closed), [`Error::Forked`](crate::Error::Forked).
     pub fn wait_durable(&self, seq: Seq) -> Result<()> {
-        self.door.slot.wait_durable(seq, None)
+        self.inner.writer.wait_durable(seq, None)
     }
 
     /// As [`wait_durable`](Journal::wait_durable), at most for `time`.
@@ -138,12 +137,12 @@ impl Journal {
     /// [`Error::Timeout`](crate::Error::Timeout) when the time is over, which says nothing about
     /// the record; else as [`wait_durable`](Journal::wait_durable).
     pub fn wait_durable_timeout(&self, seq: Seq, time: Duration) -> Result<()> {
-        self.door.slot.wait_durable(seq, deadline(time))
+        self.inner.writer.wait_durable(seq, deadline(time))
     }
 
     /// Resolves when every record up to `seq` is durable; runs on any executor.
     pub fn when_durable(&self, seq: Seq) -> WhenDurable {
-        self.door.slot.when_durable(seq)
+        self.inner.writer.when_durable(seq)
     }
 
     /// Makes every record appended so far durable and returns the last one covered.
@@ -155,19 +154,19 @@ impl Journal {
     /// [`Error::Poisoned`](crate::Error::Poisoned) if a sync failed; nothing more is then promised
     /// of this run.
     pub fn sync(&self) -> Result<Seq> {
-        self.door.slot.sync()
+        self.inner.writer.sync()
     }
 
     /// The last record known durable; `None` if none is, as in a file system in memory.
     #[must_use]
     pub fn durable(&self) -> Option<Seq> {
-        self.door.slot.durable()
+        self.inner.writer.durable()
     }
 
     /// How the journal stands.
     #[must_use]
     pub fn info(&self) -> Info {
-        Info::of(&self.door.slot)
+        Info::of(&self.inner.writer)
     }
 
     /// Makes everything durable and closes the journal for all clones and handles; later appends
@@ -181,64 +180,64 @@ impl Journal {
     /// [`Error::Poisoned`](crate::Error::Poisoned) if a sync failed, now or before;
     /// [`Error::Forked`](crate::Error::Forked).
     pub fn close(&self) -> Result<()> {
-        self.door.slot.current()?.0.close(None)
+        self.inner.writer.current()?.0.close(None)
     }
 }
 
 impl Journal {
+    /// A journal that `writer` writes, opened when the runs that died were put on record.
+    pub(crate) fn new(
+        writer: FailoverWriter,
+        redact: Option<Redact>,
+        recovered: Vec<RunId>,
+    ) -> Journal {
+        let writer = Arc::new(writer);
+        let sink: Arc<dyn Sink> = writer.clone();
+        Journal {
+            inner: Arc::new(JournalInner {
+                recorder: Arc::new(Recorder::new(sink, redact)),
+                writer,
+                recovered,
+            }),
+        }
+    }
+
     /// A reference that does not keep the journal open.
     pub(crate) fn downgrade(&self) -> WeakJournal {
-        WeakJournal(Arc::downgrade(&self.door))
+        WeakJournal(Arc::downgrade(&self.inner))
     }
 
     /// As [`crash_note`](Journal::crash_note), with the place in the program.
     pub(crate) fn note_crash(&self, reason: &str, location: Option<&str>) {
         // The hook that reports errors has heard of any.
-        let _ = self.door.recorder.crash_note(reason, location);
+        let _ = self.inner.recorder.crash_note(reason, location);
     }
 }
 
 /// A journal that may have been closed meanwhile.
 #[derive(Debug)]
-pub(crate) struct WeakJournal(Weak<Door>);
+pub(crate) struct WeakJournal(Weak<JournalInner>);
 
 impl WeakJournal {
     pub(crate) fn upgrade(&self) -> Option<Journal> {
-        self.0.upgrade().map(|door| Journal { door })
+        self.0.upgrade().map(|inner| Journal { inner })
     }
 }
 
-impl Drop for Door {
+impl Drop for JournalInner {
     fn drop(&mut self) {
         // A caller that wants to know how closing went calls `close`.
-        let Ok((core, _)) = self.slot.current() else {
+        let Ok((run, _)) = self.writer.current() else {
             return;
         };
         // A panic that takes the program down is no orderly close: the run dies with it, and the
         // panic's note is the reason.
         let until = deadline(CLOSE_TIME_MAX);
         let _ = if std::thread::panicking() {
-            core.leave(until)
+            run.leave(until)
         } else {
-            core.close(until)
+            run.close(until)
         };
-    }
-}
-
-impl From<Opened> for Journal {
-    fn from(opened: Opened) -> Journal {
-        let Opened {
-            slot,
-            recorder,
-            recovered,
-        } = opened;
-        Journal {
-            door: Arc::new(Door {
-                slot,
-                recorder,
-                recovered,
-            }),
-        }
     }
 }
 

@@ -56,7 +56,6 @@
 //!
 #![doc = include_str!("../GUARANTEES.md")]
 
-mod after_crash;
 mod digest;
 mod error;
 pub mod event;
@@ -65,11 +64,12 @@ pub mod export;
 pub mod format;
 mod info;
 mod journal;
-mod opening;
+mod open;
 mod options;
 mod own_thread;
 mod panic_hook;
 mod reader;
+mod recovered;
 mod recovery;
 mod seeded;
 mod segment;
@@ -82,7 +82,6 @@ pub mod storage;
 mod time;
 mod writer;
 
-pub use after_crash::Recovery;
 pub use error::{DamageReason, Error, Result};
 pub use event::{
     Channel, Event, JsonLine, Kind, Level, Link, Map, Model, Number, OtlpKind, SessionStatus,
@@ -98,6 +97,7 @@ pub use reader::{
 };
 #[doc(hidden)]
 pub use reader::{list_storage, verify_storage};
+pub use recovered::Recovery;
 pub use recovery::{
     ByteClasses, DamagedRange, Fate, Liveness, Loss, RecordCounts, RefusedReport, Report,
     RunReport, RunState, SegmentReport, SegmentState, SessionReport,

@@ -1,19 +1,16 @@
 //! How a journal is opened.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::journal::Journal;
-use crate::opening;
 use crate::session::Redact;
 use crate::settings::{OnBacklog, WriteMode, WriterSettings};
 use crate::storage::Storage;
 use crate::writer::ErrorHook;
 
-/// Options of a journal that is about to be opened; made by [`Journal::options`].
+/// Options of a journal that is about to be opened; made by [`Journal::options`](crate::Journal::options).
 #[must_use = "options do nothing until the journal is opened with them"]
 #[derive(Default)]
 pub struct Options {
@@ -67,7 +64,7 @@ impl Options {
     }
 
     /// How records get into the file. Default: [`WriteMode::Auto`]. Promises are the same in every
-    /// mode; [`Journal::info`] tells which one it is.
+    /// mode; [`Journal::info`](crate::Journal::info) tells which one it is.
     pub fn write_mode(mut self, mode: WriteMode) -> Options {
         self.settings.write_mode = mode;
         self
@@ -88,7 +85,7 @@ impl Options {
     }
 
     /// A function that hears of the first error of each code; all are counted in
-    /// [`Journal::info`]. Default: none.
+    /// [`Journal::info`](crate::Journal::info). Default: none.
     pub fn on_error(mut self, on_error: impl Fn(&Error) + Send + Sync + 'static) -> Options {
         self.on_error = Some(Box::new(on_error));
         self
@@ -106,27 +103,6 @@ impl Options {
     pub fn stepped(mut self) -> Options {
         self.settings.is_stepped = true;
         self
-    }
-
-    /// Opens the journal in `dir`, which is made if it is missing, and recovers what runs that
-    /// died left there. Any number of processes may have it open at once.
-    ///
-    /// # Durability
-    /// What [`Journal::recovery`] reports as there is durable when this returns.
-    ///
-    /// # Errors
-    /// [`Error::InvalidOption`] for a value out of its bounds, [`Error::Io`] or
-    /// [`Error::DiskFull`] if the directory cannot be used. Old damage never refuses an open.
-    pub fn open(mut self, dir: impl AsRef<Path>) -> Result<Journal> {
-        self.validate()?;
-        Ok(opening::open(&mut self, dir.as_ref())?.into())
-    }
-
-    /// As [`open`](Options::open), but never fails: where the directory cannot be used, the
-    /// journal is disabled and refuses records; after a failed sync it goes on in a new run,
-    /// tried at most every 10 s. Errors go to [`on_error`](Options::on_error).
-    pub fn open_best_effort(mut self, dir: impl AsRef<Path>) -> Journal {
-        opening::open_best_effort(&mut self, dir.as_ref()).into()
     }
 
     pub(crate) fn validate(&self) -> Result<()> {

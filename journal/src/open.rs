@@ -6,36 +6,50 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::error::{Error, Result};
 use crate::event::system::{self, RunRecovered};
 use crate::format::RecordKind;
+use crate::journal::Journal;
 use crate::options::Options;
 use crate::recovery::apply::{recover, tidy};
 use crate::recovery::plan::plan;
 use crate::seq::RunId;
-use crate::session::{Recorder, Sink};
 use crate::settings::WriterSettings;
 use crate::storage::{DiskStorage, Storage};
 use crate::writer::{ErrorLog, FailoverWriter, OpenRun, Reopen, RunWriter, next_generation};
 
-/// A journal that was opened.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    pub(crate) slot: Arc<FailoverWriter>,
-    pub(crate) recorder: Arc<Recorder>,
-    /// Runs that died and were put on record by this opening.
-    pub(crate) recovered: Vec<RunId>,
+impl Options {
+    /// Opens the journal in `dir`, which is made if it is missing, and recovers what runs that
+    /// died left there. Any number of processes may have it open at once.
+    ///
+    /// # Durability
+    /// What [`Journal::recovery`] reports as there is durable when this returns.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] for a value out of its bounds, [`Error::Io`] or
+    /// [`Error::DiskFull`] if the directory cannot be used. Old damage never refuses an open.
+    pub fn open(mut self, dir: impl AsRef<Path>) -> Result<Journal> {
+        self.validate()?;
+        open(&mut self, dir.as_ref())
+    }
+
+    /// As [`open`](Options::open), but never fails: where the directory cannot be used, the
+    /// journal is disabled and refuses records; after a failed sync it goes on in a new run,
+    /// tried at most every 10 s. Errors go to [`on_error`](Options::on_error).
+    pub fn open_best_effort(mut self, dir: impl AsRef<Path>) -> Journal {
+        open_best_effort(&mut self, dir.as_ref())
+    }
 }
 
-pub(crate) fn open(options: &mut Options, dir: &Path) -> Result<Opened> {
+fn open(options: &mut Options, dir: &Path) -> Result<Journal> {
     let errors = Arc::new(ErrorLog::new(options.on_error.take()));
     let storage = match &options.storage {
         Some(storage) => Arc::clone(storage),
         None => disk(dir)?,
     };
-    let (core, recovered) = open_run(storage, options.settings.clone(), Arc::clone(&errors))?;
-    let slot = FailoverWriter::new(Ok(core), errors, None);
-    Ok(Opened::new(slot, options, recovered))
+    let (run, recovered) = open_run(storage, options.settings.clone(), Arc::clone(&errors))?;
+    let writer = FailoverWriter::new(Ok(run), errors, None);
+    Ok(Journal::new(writer, options.redact.take(), recovered))
 }
 
-pub(crate) fn open_best_effort(options: &mut Options, dir: &Path) -> Opened {
+fn open_best_effort(options: &mut Options, dir: &Path) -> Journal {
     let errors = Arc::new(ErrorLog::new(options.on_error.take()));
     let is_valid = options.validate();
     let reopen = reopener(options, dir, &errors);
@@ -45,25 +59,13 @@ pub(crate) fn open_best_effort(options: &mut Options, dir: &Path) -> Opened {
     if let Err(error) = &opened {
         errors.report(error);
     }
-    let (core, recovered) = match opened {
-        Ok((core, recovered)) => (Ok(core), recovered),
+    let (run, recovered) = match opened {
+        Ok((run, recovered)) => (Ok(run), recovered),
         Err(error) => (Err(error), Vec::new()),
     };
     let reopen: Reopen = Box::new(move || Ok(reopen()?.0));
-    let slot = FailoverWriter::new(core, errors, Some(reopen));
-    Opened::new(slot, options, recovered)
-}
-
-impl Opened {
-    fn new(slot: FailoverWriter, options: &mut Options, recovered: Vec<RunId>) -> Opened {
-        let slot = Arc::new(slot);
-        let sink: Arc<dyn Sink> = slot.clone();
-        Opened {
-            recorder: Arc::new(Recorder::new(sink, options.redact.take())),
-            slot,
-            recovered,
-        }
-    }
+    let writer = FailoverWriter::new(run, errors, Some(reopen));
+    Journal::new(writer, options.redact.take(), recovered)
 }
 
 /// Opens a run of the same journal, as often as it is called.
@@ -117,7 +119,7 @@ fn open_run(
     let plan = plan(&*storage)?;
     let generation = next_generation(plan.generation_max);
     // Making its first segment makes all names durable: of what dead runs left, too.
-    let core = OpenRun {
+    let run = OpenRun {
         storage: Arc::clone(&storage),
         settings,
         errors: Arc::clone(&errors),
@@ -131,31 +133,31 @@ fn open_run(
     let recovered = recover(
         &*storage,
         &plan,
-        &mut |records| record(&core, records),
+        &mut |records| record(&run, records),
         &mut report,
     );
     let recovered = recovered.inspect_err(|_| {
         // Without durable records the runs stay as they are for a later opening.
-        let _ = core.close(None);
+        let _ = run.close(None);
     })?;
-    core.finish_recovery(recovered.uncached);
+    run.finish_recovery(recovered.uncached);
     tidy(&*storage, &plan);
-    Ok((core, recovered.runs))
+    Ok((run, recovered.runs))
 }
 
-fn record(core: &RunWriter, records: &[RunRecovered]) -> Result<()> {
+fn record(run: &RunWriter, records: &[RunRecovered]) -> Result<()> {
     let mut payload = Vec::new();
     for record in records {
         payload.clear();
         let record = RunRecovered {
-            clocks: core.clocks(),
+            clocks: run.clocks(),
             ..record.clone()
         };
         system::encode(&record, &mut payload)?;
-        core.append(RecordKind::RUN_RECOVERED, 0, &payload)?;
+        run.append(RecordKind::RUN_RECOVERED, 0, &payload)?;
     }
     if !records.is_empty() {
-        core.sync()?;
+        run.sync()?;
     }
     Ok(())
 }
