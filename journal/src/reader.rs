@@ -1,13 +1,13 @@
 //! Reading a journal: nothing is written, and nobody who writes it is disturbed.
 
-mod crew;
-mod gather;
 mod group;
 mod hit;
 mod list;
 mod losses;
 mod places;
+mod prefetch;
 mod record;
+mod record_fetch;
 mod records;
 mod sessions;
 mod verify;
@@ -28,8 +28,8 @@ use crate::recovery::{Loss, Report};
 use crate::seq::RunId;
 use crate::snapshot::Snapshot;
 use crate::storage::{DiskStorage, Storage};
-use gather::Gatherer;
 use places::SessionPlaces;
+use record_fetch::RecordFetcher;
 use view::View;
 
 /// What to do about damage and gaps.
@@ -70,9 +70,9 @@ pub enum Mode {
 pub fn recover(dir: impl AsRef<Path>, mode: Mode) -> Result<(Sessions, Report)> {
     let reader = Reader::open_verified(dir, mode)?;
     let mut report = reader.report();
-    let mut gatherer = Gatherer::of_all();
+    let mut fetcher = RecordFetcher::of_all();
     for session in &reader.view.sessions {
-        match list::of_records(&reader.view, session, &mut gatherer) {
+        match list::of_records(&reader.view, session, &mut fetcher) {
             Ok(told) => report.sessions.push(told.into()),
             // The iterator gives the error again, where it can be told whose it is.
             Err(_) => report.exit_code = 1,
@@ -173,7 +173,7 @@ impl Reader {
     pub fn snapshot(&self, id: &str) -> Result<Snapshot> {
         let session = self.view.session(id);
         let session = session.ok_or_else(|| Error::UnknownSession { id: id.to_owned() })?;
-        sessions::snapshot(&self.view, session, &mut Gatherer::default())
+        sessions::snapshot(&self.view, session, &mut RecordFetcher::default())
     }
 
     /// All records, the library's own included, and all gaps, in order of generation, run and

@@ -104,7 +104,7 @@ const OUT_OF_USE: [(&str, &str, &str); 12] = [
         "glance member_name names plain samples syntax unread",
         "Glance MemberName Payload Told Unread maybe skim",
     ),
-    ("reader", "crew gather places view", "Crew"),
+    ("reader", "crew gather places view", "Crew Gatherer"),
     ("snapshot", "fold/verdict fold/work home named payloads", ""),
     ("session", "finish handle offsets written", ""),
 ];

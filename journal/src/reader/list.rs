@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::gather::Gatherer;
 use super::places::{BranchPlaces, SessionPlaces};
+use super::record_fetch::RecordFetcher;
 use super::sessions::snapshot;
 use super::view::View;
 use super::{Mode, on_disk};
@@ -86,19 +86,19 @@ fn summaries(view: &Arc<View>, many: usize) -> Result<Option<Vec<SessionSummary>
         untold: None,
     });
     let work = || {
-        let mut gatherer = Gatherer::default();
+        let mut fetcher = RecordFetcher::default();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(session) = view.sessions.get(at) else {
                 return;
             };
-            let told = match of_digests(view, session, &mut gatherer) {
+            let told = match of_digests(view, session, &mut fetcher) {
                 Ok(None) if is_joint => {
                     // The others need not be made.
                     next.store(view.sessions.len(), Ordering::Relaxed);
                     Ok(None)
                 }
-                Ok(None) => of_records(view, session, &mut gatherer).map(Some),
+                Ok(None) => of_records(view, session, &mut fetcher).map(Some),
                 told => told,
             };
             let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
@@ -146,7 +146,7 @@ struct SummaryRows {
 pub(super) fn of_records(
     view: &Arc<View>,
     session: &SessionPlaces,
-    gatherer: &mut Gatherer,
+    fetcher: &mut RecordFetcher,
 ) -> Result<SessionSummary> {
     let mut fold = SummaryFold::new(&session.id);
     let mut is_as_told = true;
@@ -155,7 +155,7 @@ pub(super) fn of_records(
             continue;
         };
         fold.begin_branch(facts.clone());
-        is_as_told &= gatherer.branch(view, branch, &mut |found| {
+        is_as_told &= fetcher.branch(view, branch, &mut |found| {
             for one in found {
                 fold.only_record(one.seq, one.header.kind, one.payload);
             }
@@ -163,7 +163,7 @@ pub(super) fn of_records(
     }
     match is_as_told {
         true => Ok(view.with_refused(session, fold.of_records(view.loss(session)))),
-        false => snapshot(view, session, gatherer).map(|snapshot| SessionSummary::from(&snapshot)),
+        false => snapshot(view, session, fetcher).map(|snapshot| SessionSummary::from(&snapshot)),
     }
 }
 
@@ -172,11 +172,11 @@ pub(super) fn of_records(
 fn of_digests(
     view: &View,
     session: &SessionPlaces,
-    gatherer: &mut Gatherer,
+    fetcher: &mut RecordFetcher,
 ) -> Result<Option<SessionSummary>> {
     let mut to_read = BTreeSet::new();
     for _ in 0..ATTEMPTS_MAX {
-        match attempt(view, session, &to_read, gatherer)? {
+        match attempt(view, session, &to_read, fetcher)? {
             Ok(summary) => return Ok(Some(summary)),
             Err(Unclear(parts)) if parts.is_subset(&to_read) => break,
             Err(Unclear(parts)) => to_read.extend(parts),
@@ -189,9 +189,9 @@ fn of_digests(
 pub(super) fn of_digests_only(
     view: &View,
     session: &SessionPlaces,
-    gatherer: &mut Gatherer,
+    fetcher: &mut RecordFetcher,
 ) -> Result<Option<SessionSummary>> {
-    Ok(attempt(view, session, &BTreeSet::new(), gatherer)?.ok())
+    Ok(attempt(view, session, &BTreeSet::new(), fetcher)?.ok())
 }
 
 /// The summary, with the records of some of its parts read: a part is what one segment has of the
@@ -200,7 +200,7 @@ fn attempt(
     view: &View,
     session: &SessionPlaces,
     to_read: &BTreeSet<usize>,
-    gatherer: &mut Gatherer,
+    fetcher: &mut RecordFetcher,
 ) -> Result<Result<SessionSummary, Unclear>> {
     let mut fold = SummaryFold::new(&session.id);
     let mut parts = 0..;
@@ -224,7 +224,7 @@ fn attempt(
             if segment.is_some_and(|segment| segment.part.places.joint.is_some()) {
                 return Ok(Err(Unclear::default()));
             }
-            let is_whole = gatherer.segment(view, branch, *at, &mut |found| {
+            let is_whole = fetcher.segment(view, branch, *at, &mut |found| {
                 for one in found {
                     fold.record(part, one.seq, one.header.kind, one.payload);
                 }

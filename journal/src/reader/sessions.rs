@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::crew::Crew;
-use super::gather::{Gathered, Gatherer};
 use super::places::SessionPlaces;
+use super::prefetch::Prefetcher;
+use super::record_fetch::{FetchedRecord, RecordFetcher};
 use super::view::View;
 use crate::error::Result;
 use crate::event::codec;
@@ -24,9 +24,9 @@ use crate::snapshot::{Fold, Keeper, SessionSummary, Snapshot};
 pub struct Sessions {
     view: Arc<View>,
     ahead: VecDeque<usize>,
-    gatherer: Gatherer,
+    fetcher: RecordFetcher,
     /// `None` before the first one is made, and where one thread does it all.
-    crew: Option<Crew>,
+    prefetcher: Option<Prefetcher>,
     has_begun: bool,
 }
 
@@ -61,8 +61,8 @@ impl Sessions {
         Sessions {
             view,
             ahead,
-            gatherer: Gatherer::of_all(),
-            crew: None,
+            fetcher: RecordFetcher::of_all(),
+            prefetcher: None,
             has_begun: false,
         }
     }
@@ -74,14 +74,14 @@ impl Iterator for Sessions {
     fn next(&mut self) -> Option<Result<Snapshot>> {
         if !self.has_begun {
             self.has_begun = true;
-            self.crew = Crew::start(&self.view, self.ahead.iter().copied());
+            self.prefetcher = Prefetcher::start(&self.view, self.ahead.iter().copied());
         }
         let at = self.ahead.pop_front()?;
-        if let Some(crew) = &mut self.crew {
-            return crew.take(&mut self.gatherer);
+        if let Some(prefetcher) = &mut self.prefetcher {
+            return prefetcher.take(&mut self.fetcher);
         }
         let session = self.view.sessions.get(at)?;
-        Some(snapshot(&self.view, session, &mut self.gatherer))
+        Some(snapshot(&self.view, session, &mut self.fetcher))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -103,15 +103,15 @@ impl Report {
 pub(super) fn snapshot(
     view: &Arc<View>,
     session: &SessionPlaces,
-    gatherer: &mut Gatherer,
+    fetcher: &mut RecordFetcher,
 ) -> Result<Snapshot> {
     // Caches that were wrong once are not asked again.
     if let Some(verified) = view.known_verified()
         && let Some(session) = verified.session(&session.id)
     {
-        return Ok(fold(verified, session, &mut Gatherer::default())?.0);
+        return Ok(fold(verified, session, &mut RecordFetcher::default())?.0);
     }
-    let (snapshot, is_as_told) = fold(view, session, gatherer)?;
+    let (snapshot, is_as_told) = fold(view, session, fetcher)?;
     if is_as_told {
         return Ok(snapshot);
     }
@@ -120,16 +120,20 @@ pub(super) fn snapshot(
         return Ok(snapshot);
     }
     match verified.session(&session.id) {
-        Some(session) => Ok(fold(&verified, session, &mut Gatherer::default())?.0),
+        Some(session) => Ok(fold(&verified, session, &mut RecordFetcher::default())?.0),
         None => Ok(snapshot),
     }
 }
 
 /// The snapshot, and whether all records were where the survey says.
-fn fold(view: &View, session: &SessionPlaces, gatherer: &mut Gatherer) -> Result<(Snapshot, bool)> {
+fn fold(
+    view: &View,
+    session: &SessionPlaces,
+    fetcher: &mut RecordFetcher,
+) -> Result<(Snapshot, bool)> {
     let mut is_as_told = true;
     let mut snapshot = Fold::snapshot(&session.id, |fold, mut keeper| -> Result<Loss> {
-        is_as_told = take_in(view, session, gatherer, fold, &mut keeper)?;
+        is_as_told = take_in(view, session, fetcher, fold, &mut keeper)?;
         Ok(match is_as_told {
             true => view.loss(session),
             // It was intact when the journal was opened: damage since then is damage.
@@ -146,7 +150,7 @@ fn fold(view: &View, session: &SessionPlaces, gatherer: &mut Gatherer) -> Result
 fn take_in<'p>(
     view: &View,
     session: &SessionPlaces,
-    gatherer: &mut Gatherer,
+    fetcher: &mut RecordFetcher,
     fold: &mut Fold<'p>,
     keeper: &mut Keeper<'p>,
 ) -> Result<bool> {
@@ -157,14 +161,14 @@ fn take_in<'p>(
             continue;
         };
         fold.begin_branch(facts.clone());
-        is_as_told &= gatherer.branch(view, branch, &mut |found| records(found, fold, keeper))?;
+        is_as_told &= fetcher.branch(view, branch, &mut |found| records(found, fold, keeper))?;
     }
     Ok(is_as_told)
 }
 
 /// Takes records into a fold; the payloads that stay do so in one piece.
-fn records<'p>(found: &[Gathered<'_>], fold: &mut Fold<'p>, keeper: &mut Keeper<'p>) {
-    let stays = |one: &Gathered<'_>| Fold::keeps(one.header.kind);
+fn records<'p>(found: &[FetchedRecord<'_>], fold: &mut Fold<'p>, keeper: &mut Keeper<'p>) {
+    let stays = |one: &FetchedRecord<'_>| Fold::keeps(one.header.kind);
     let staying = || found.iter().filter(|one| stays(one));
     let len = staying().map(|one| one.payload.len()).sum();
     let mut kept = Vec::with_capacity(len);

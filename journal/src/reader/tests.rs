@@ -341,9 +341,9 @@ fn sessions_made_ahead_come_in_order_and_whole() {
     storage.put(&segment, segment.sealed(None));
     storage.add_caches();
     let reader = reader(&storage, Mode::Salvage).unwrap();
-    let crew = crew::Crew::start(&reader.view, 0..40);
+    let prefetcher = prefetch::Prefetcher::start(&reader.view, 0..40);
     let processors = std::thread::available_parallelism().unwrap().get();
-    assert_eq!(crew.is_some(), processors > 1);
+    assert_eq!(prefetcher.is_some(), processors > 1);
     let all: Vec<Snapshot> = reader.sessions().map(Result::unwrap).collect();
     assert_eq!(all.len(), 40);
     for (snapshot, id) in all.iter().zip(reader.ids()) {

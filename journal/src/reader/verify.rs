@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::gather::Gatherer;
 use super::group::Group;
 use super::list::of_digests_only;
+use super::record_fetch::RecordFetcher;
 use super::view::View;
 use super::{Mode, Reader, on_disk};
 use crate::error::Result;
@@ -94,13 +94,13 @@ pub(super) fn tell(view: &View, give: &mut (dyn FnMut(usize, Result<SessionSumma
     let give = Mutex::new(give);
     let next = AtomicUsize::new(0);
     let work = || {
-        let mut gatherer = Gatherer::default();
+        let mut fetcher = RecordFetcher::default();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(session) = view.sessions.get(at) else {
                 return;
             };
-            match of_digests_only(view, session, &mut gatherer) {
+            match of_digests_only(view, session, &mut fetcher) {
                 Ok(Some(told)) => {
                     let mut give = give.lock().unwrap_or_else(PoisonError::into_inner);
                     (*give)(at, Ok(told));

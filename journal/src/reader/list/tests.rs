@@ -361,11 +361,11 @@ fn journal(seed: u64) -> MemoryStorage {
 fn listed(storage: &MemoryStorage) -> (Vec<SessionSummary>, usize) {
     let shared: Arc<dyn Storage> = Arc::new(storage.clone());
     let view = View::new(Arc::clone(&shared), Mode::Salvage, Depth::Digests).unwrap();
-    let mut gatherer = Gatherer::default();
+    let mut fetcher = RecordFetcher::default();
     let told = view
         .sessions
         .iter()
-        .filter_map(|one| of_digests(&view, one, &mut gatherer).unwrap());
+        .filter_map(|one| of_digests(&view, one, &mut fetcher).unwrap());
     let mut rows = list_storage(shared).unwrap().0;
     // What a cache told is not to be told apart.
     rows.iter_mut().for_each(|row| row.verified = true);

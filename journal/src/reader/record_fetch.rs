@@ -15,7 +15,7 @@ use crate::storage::StorageFile;
 
 /// What is kept from one session to the next: a buffer and open files.
 #[derive(Debug, Default)]
-pub(super) struct Gatherer {
+pub(super) struct RecordFetcher {
     buffer: Vec<u8>,
     /// By the places of run and segment in the survey.
     files: BTreeMap<(usize, usize), Arc<dyn StorageFile>>,
@@ -24,18 +24,18 @@ pub(super) struct Gatherer {
 }
 
 /// A record whose checksum fits.
-pub(super) struct Gathered<'a> {
+pub(super) struct FetchedRecord<'a> {
     pub(super) seq: Seq,
     pub(super) header: FrameHeader,
     pub(super) payload: &'a [u8],
 }
 
-impl Gatherer {
+impl RecordFetcher {
     /// One that is used for every session.
-    pub(super) fn of_all() -> Gatherer {
-        Gatherer {
+    pub(super) fn of_all() -> RecordFetcher {
+        RecordFetcher {
             reads_all: true,
-            ..Gatherer::default()
+            ..RecordFetcher::default()
         }
     }
 
@@ -48,7 +48,7 @@ impl Gatherer {
         &mut self,
         view: &View,
         places: &BranchPlaces,
-        visit: &mut dyn FnMut(&[Gathered<'_>]),
+        visit: &mut dyn FnMut(&[FetchedRecord<'_>]),
     ) -> Result<bool> {
         let mut is_whole = true;
         for at in &*places.segments {
@@ -57,13 +57,13 @@ impl Gatherer {
         Ok(is_whole)
     }
 
-    /// As [`branch`](Gatherer::branch), of those in one of the run's segments.
+    /// As [`branch`](RecordFetcher::branch), of those in one of the run's segments.
     pub(super) fn segment(
         &mut self,
         view: &View,
         places: &BranchPlaces,
         at: usize,
-        visit: &mut dyn FnMut(&[Gathered<'_>]),
+        visit: &mut dyn FnMut(&[FetchedRecord<'_>]),
     ) -> Result<bool> {
         let run = view.run(places.run);
         let Some((run, segment)) = run.and_then(|run| Some((run, run.segments.get(at)?))) else {
@@ -159,7 +159,7 @@ impl CurrentSegment<'_> {
         buffer: &'b [u8],
         near: &[Extent],
         extent: Extent,
-    ) -> Option<Option<Gathered<'b>>> {
+    ) -> Option<Option<FetchedRecord<'b>>> {
         let from = usize::try_from(extent.offset - near.first()?.offset).ok()?;
         let frame = buffer.get(from..)?;
         let (fields, payload) = frame.split_first_chunk::<FRAME_HEADER_LEN>()?;
@@ -174,7 +174,7 @@ impl CurrentSegment<'_> {
             return Some(None);
         }
         let seq = Seq::new(seq)?;
-        Some(Some(Gathered {
+        Some(Some(FetchedRecord {
             seq,
             header,
             payload,

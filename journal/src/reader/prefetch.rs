@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use super::gather::Gatherer;
+use super::record_fetch::RecordFetcher;
 use super::sessions::snapshot;
 use super::view::View;
 use crate::error::Result;
@@ -14,7 +14,7 @@ use crate::snapshot::{Home, Snapshot};
 
 /// Threads that make the snapshots of some sessions, in order; who takes them lends a hand.
 #[derive(Debug)]
-pub(super) struct Crew {
+pub(super) struct Prefetcher {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -41,9 +41,12 @@ struct State {
     is_over: bool,
 }
 
-impl Crew {
-    /// A crew for the sessions at these places of the view; `None` if it would not pay.
-    pub(super) fn start(view: &Arc<View>, sessions: impl Iterator<Item = usize>) -> Option<Crew> {
+impl Prefetcher {
+    /// Threads for the sessions at these places of the view; `None` if it would not pay.
+    pub(super) fn start(
+        view: &Arc<View>,
+        sessions: impl Iterator<Item = usize>,
+    ) -> Option<Prefetcher> {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let helpers = processors.min(PROCESSORS_MAX).checked_sub(1)?;
         let job = |at: usize| Some((at, view.frame_bytes(view.sessions.get(at)?)));
@@ -72,14 +75,14 @@ impl Crew {
             let builder = std::thread::Builder::new().name("trace-journal-read".to_owned());
             without_signals(|| builder.spawn(move || shared.help())).ok()
         });
-        Some(Crew {
+        Some(Prefetcher {
             threads: threads.collect(),
             shared,
         })
     }
 
     /// The next snapshot in order; there must be one.
-    pub(super) fn take(&mut self, gatherer: &mut Gatherer) -> Option<Result<Snapshot>> {
+    pub(super) fn take(&mut self, fetcher: &mut RecordFetcher) -> Option<Result<Snapshot>> {
         let shared = &*self.shared;
         let mut state = shared.lock();
         let wanted = state.taken;
@@ -90,7 +93,7 @@ impl Crew {
             match shared.begin(&mut state) {
                 Some(job) => {
                     drop(state);
-                    let made = shared.make(job, gatherer);
+                    let made = shared.make(job, fetcher);
                     state = shared.lock();
                     state.ready.insert(job, Some(made?));
                 }
@@ -105,11 +108,11 @@ impl Crew {
         drop(state);
         shared.changed.notify_all();
         // What made another thread panic may as well happen here.
-        made.or_else(|| shared.make(wanted, gatherer))
+        made.or_else(|| shared.make(wanted, fetcher))
     }
 }
 
-impl Drop for Crew {
+impl Drop for Prefetcher {
     fn drop(&mut self) {
         self.shared.lock().is_over = true;
         self.shared.changed.notify_all();
@@ -123,7 +126,7 @@ impl Drop for Crew {
 impl Shared {
     /// Makes snapshots until there are none to make.
     fn help(&self) {
-        let mut gatherer = Gatherer::of_all();
+        let mut fetcher = RecordFetcher::of_all();
         let home = Arc::new(Home::new(RETURNED_BYTES_MAX));
         let mut state = self.lock();
         while !state.is_over && state.begun < self.jobs.len() {
@@ -134,7 +137,7 @@ impl Shared {
             };
             drop(state);
             home.clear();
-            let mut made = catch_unwind(AssertUnwindSafe(|| self.make(job, &mut gatherer)));
+            let mut made = catch_unwind(AssertUnwindSafe(|| self.make(job, &mut fetcher)));
             if let (Ok(Some(Ok(snapshot))), Some((_, bytes))) = (&mut made, self.jobs.get(job)) {
                 snapshot.set_home(&home, *bytes);
             }
@@ -159,10 +162,10 @@ impl Shared {
         Some(job)
     }
 
-    fn make(&self, job: usize, gatherer: &mut Gatherer) -> Option<Result<Snapshot>> {
+    fn make(&self, job: usize, fetcher: &mut RecordFetcher) -> Option<Result<Snapshot>> {
         let (at, _) = self.jobs.get(job)?;
         let session = self.view.sessions.get(*at)?;
-        Some(snapshot(&self.view, session, gatherer))
+        Some(snapshot(&self.view, session, fetcher))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
