@@ -10,7 +10,8 @@ use crate::settings::{OnBacklog, WriteMode, WriterSettings};
 use crate::storage::Storage;
 use crate::writer::ErrorHook;
 
-/// Options of a journal that is about to be opened; made by [`Journal::options`](crate::Journal::options).
+/// Options of a journal that is about to be opened; made by
+/// [`Journal::options`](crate::Journal::options).
 #[must_use = "options do nothing until the journal is opened with them"]
 #[derive(Default)]
 pub struct Options {

@@ -1,24 +1,29 @@
-//! Reading a journal: nothing is written, and nobody who writes it is disturbed.
+//! Reading a journal: nothing is written, and no writer is disturbed.
 
 mod group;
 mod hit;
+mod journal_view;
 mod list;
 mod losses;
-mod places;
+mod mode;
 mod prefetch;
 mod record;
 mod record_fetch;
 mod records;
+mod recover;
+mod session_fold;
+mod session_records;
 mod sessions;
 mod verify;
-mod view;
 
 use std::path::Path;
 use std::sync::Arc;
 
 pub use list::{list, list_storage};
+pub use mode::Mode;
 pub use record::{Gap, Item, Record};
 pub use records::Records;
+pub use recover::recover;
 pub use sessions::Sessions;
 pub use verify::{verify, verify_storage};
 
@@ -27,66 +32,17 @@ use crate::recovery::survey::Depth;
 use crate::recovery::{Loss, Report};
 use crate::seq::RunId;
 use crate::snapshot::Snapshot;
-use crate::storage::{DiskStorage, Storage};
-use places::SessionPlaces;
+use crate::storage::Storage;
+use journal_view::{JournalView, on_disk};
 use record_fetch::RecordFetcher;
-use view::View;
-
-/// What to do about damage and gaps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Mode {
-    /// Give everything that is intact, and report what is not.
-    #[default]
-    Salvage,
-    /// Stop each run at its first gap.
-    Prefix,
-    /// Take damage for an error.
-    Strict,
-}
-
-/// Everything a journal holds: its sessions, made one by one, and what is missing. Every byte is
-/// read.
-///
-/// # Errors
-/// As [`Reader::open_mode`].
-///
-/// # Examples
-/// ```
-/// # fn main() -> trace_journal::Result<()> {
-/// # let dir = std::env::temp_dir();
-/// # let dir = dir.join(format!("trace-journal-recover-{}", std::process::id()));
-/// # std::fs::create_dir_all(&dir).expect("a new directory");
-/// use trace_journal::{Mode, recover};
-/// let (sessions, report) = recover(&dir, Mode::Salvage)?;
-/// for snapshot in sessions {
-///     let snapshot = snapshot?;
-///     println!("{} {}", snapshot.id(), snapshot.status().as_str());
-/// }
-/// println!("lost: {}", report.loss().as_str());
-/// # std::fs::remove_dir_all(&dir).expect("the directory is empty");
-/// # Ok(())
-/// # }
-/// ```
-pub fn recover(dir: impl AsRef<Path>, mode: Mode) -> Result<(Sessions, Report)> {
-    let reader = Reader::open_verified(dir, mode)?;
-    let mut report = reader.report();
-    let mut fetcher = RecordFetcher::of_all();
-    for session in &reader.view.sessions {
-        match list::of_records(&reader.view, session, &mut fetcher) {
-            Ok(told) => report.sessions.push(told.into()),
-            // The iterator gives the error again, where it can be told whose it is.
-            Err(_) => report.exit_code = 1,
-        }
-    }
-    Ok((reader.sessions(), report))
-}
+use session_records::SessionPlaces;
 
 /// A journal as it was when it was opened for reading.
 ///
 /// Cheap to clone. Memory: about 8 bytes for each record; payloads are read when asked for.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    view: Arc<View>,
+    view: Arc<JournalView>,
 }
 
 impl Reader {
@@ -127,7 +83,7 @@ impl Reader {
     /// As [`open_mode`](Reader::open_mode).
     #[doc(hidden)]
     pub fn of_storage(storage: Arc<dyn Storage>, mode: Mode) -> Result<Reader> {
-        let view = Arc::new(View::new(storage, mode, Depth::Everything)?);
+        let view = Arc::new(JournalView::new(storage, mode, Depth::Everything)?);
         Ok(Reader { view })
     }
 
@@ -137,7 +93,7 @@ impl Reader {
             Mode::Salvage => Depth::Caches,
             Mode::Prefix | Mode::Strict => Depth::Everything,
         };
-        let view = Arc::new(View::new(storage, mode, depth)?);
+        let view = Arc::new(JournalView::new(storage, mode, depth)?);
         Ok(Reader { view })
     }
 
@@ -173,7 +129,7 @@ impl Reader {
     pub fn snapshot(&self, id: &str) -> Result<Snapshot> {
         let session = self.view.session(id);
         let session = session.ok_or_else(|| Error::UnknownSession { id: id.to_owned() })?;
-        sessions::snapshot(&self.view, session, &mut RecordFetcher::default())
+        session_fold::snapshot(&self.view, session, &mut RecordFetcher::default())
     }
 
     /// All records, the library's own included, and all gaps, in order of generation, run and
@@ -199,15 +155,10 @@ impl Reader {
     }
 }
 
-fn on_disk(dir: &Path) -> Result<Arc<dyn Storage>> {
-    let storage = DiskStorage::open(dir).map_err(|e| Error::io("open", dir, e))?;
-    Ok(Arc::new(storage))
-}
-
 /// One session of a journal.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionReader<'r> {
-    view: &'r Arc<View>,
+    view: &'r Arc<JournalView>,
     session: Option<&'r SessionPlaces>,
 }
 

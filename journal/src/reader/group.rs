@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::view::View;
+use super::journal_view::JournalView;
 use crate::error::{Error, Result};
 use crate::format::seq_from;
 use crate::recovery::{Loss, RunSurvey, SegmentSurvey};
@@ -11,7 +11,7 @@ use crate::snapshot::{SessionSummary, SummaryFold};
 
 /// Sessions whose summaries are made together.
 pub(super) struct Group<'v> {
-    view: &'v View,
+    view: &'v JournalView,
     members: Vec<Member>,
 }
 
@@ -25,7 +25,7 @@ struct Member {
 }
 
 impl<'v> Group<'v> {
-    pub(super) fn new(view: &'v View, sessions: &[usize]) -> Group<'v> {
+    pub(super) fn new(view: &'v JournalView, sessions: &[usize]) -> Group<'v> {
         let members = sessions.iter().filter_map(|at| {
             let session = view.sessions.get(*at)?;
             Some(Member {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::places::{BranchPlaces, SessionPlaces, is_terminal};
-use super::view::View;
+use super::journal_view::JournalView;
+use super::session_records::{BranchPlaces, SessionPlaces, is_terminal};
 use crate::event::SessionStatus;
 use crate::format::RecordKind;
 use crate::recovery::{Loss, Report};
@@ -13,7 +13,7 @@ use crate::seeded::{self, Bug};
 use crate::snapshot::SessionSummary;
 use crate::time::Timestamp;
 
-impl View {
+impl JournalView {
     /// What is missing, and why.
     pub(super) fn report(&self) -> Report {
         let mut report = Report::new(&self.survey);

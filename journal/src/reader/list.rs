@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::places::{BranchPlaces, SessionPlaces};
+use super::journal_view::{JournalView, on_disk};
+use super::mode::Mode;
+use super::prefetch::PROCESSORS_MAX;
 use super::record_fetch::RecordFetcher;
-use super::sessions::snapshot;
-use super::view::View;
-use super::{Mode, on_disk};
+use super::session_fold::snapshot;
+use super::session_records::{BranchPlaces, SessionPlaces};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::own_thread::without_signals;
@@ -55,7 +56,7 @@ pub fn list(dir: impl AsRef<Path>) -> Result<(Vec<SessionSummary>, Report)> {
 /// As [`list`].
 #[doc(hidden)]
 pub fn list_storage(storage: Arc<dyn Storage>) -> Result<(Vec<SessionSummary>, Report)> {
-    let look = |depth| View::new(Arc::clone(&storage), Mode::Salvage, depth).map(Arc::new);
+    let look = |depth| JournalView::new(Arc::clone(&storage), Mode::Salvage, depth).map(Arc::new);
     let mut view = look(Depth::Joint)?;
     let mut list = summaries(&view, PARALLEL_MIN);
     if let Ok(None) = list {
@@ -78,7 +79,7 @@ pub fn list_storage(storage: Arc<dyn Storage>) -> Result<(Vec<SessionSummary>, R
 
 /// Summaries of all sessions in any order, made by several threads if there are `many` or more;
 /// `None` if joint caches do not tell one of them.
-fn summaries(view: &Arc<View>, many: usize) -> Result<Option<Vec<SessionSummary>>> {
+fn summaries(view: &Arc<JournalView>, many: usize) -> Result<Option<Vec<SessionSummary>>> {
     let is_joint = view.is_joint();
     let next = AtomicUsize::new(0);
     let made = Mutex::new(SummaryRows {
@@ -144,7 +145,7 @@ struct SummaryRows {
 
 /// The summary by all records.
 pub(super) fn of_records(
-    view: &Arc<View>,
+    view: &Arc<JournalView>,
     session: &SessionPlaces,
     fetcher: &mut RecordFetcher,
 ) -> Result<SessionSummary> {
@@ -170,7 +171,7 @@ pub(super) fn of_records(
 /// The summary by the digests of all segments but a few, whose records are read; `None` if all
 /// of the session's records have to be.
 fn of_digests(
-    view: &View,
+    view: &JournalView,
     session: &SessionPlaces,
     fetcher: &mut RecordFetcher,
 ) -> Result<Option<SessionSummary>> {
@@ -187,7 +188,7 @@ fn of_digests(
 
 /// The summary by digests alone; `None` if they do not tell.
 pub(super) fn of_digests_only(
-    view: &View,
+    view: &JournalView,
     session: &SessionPlaces,
     fetcher: &mut RecordFetcher,
 ) -> Result<Option<SessionSummary>> {
@@ -197,7 +198,7 @@ pub(super) fn of_digests_only(
 /// The summary, with the records of some of its parts read: a part is what one segment has of the
 /// session. Records that are not where the survey says do not tell.
 fn attempt(
-    view: &View,
+    view: &JournalView,
     session: &SessionPlaces,
     to_read: &BTreeSet<usize>,
     fetcher: &mut RecordFetcher,
@@ -242,7 +243,7 @@ fn attempt(
 /// What a segment's records of the session come to, if that is known, and how many spans are
 /// finished there of which the hashes are left out, for there `is_only` this digest.
 fn digest<'s>(
-    view: &View,
+    view: &JournalView,
     segment: &'s SegmentSurvey,
     branch: &BranchPlaces,
     is_only: bool,
@@ -274,11 +275,9 @@ fn digest<'s>(
 /// records that are read instead of missing ones the second.
 const ATTEMPTS_MAX: usize = 3;
 
-const PROCESSORS_MAX: usize = 4;
-
 /// With fewer sessions starting other threads would take longer. Where records have to be read, one
 /// session may take as long as thousands.
-const PARALLEL_MIN: usize = 64;
+pub(super) const PARALLEL_MIN: usize = 64;
 
 #[cfg(test)]
 mod tests;

@@ -1,18 +1,19 @@
-//! Makes snapshots ahead of whoever takes them, on processors that would be idle.
+//! Makes snapshots before they are taken, on processors that would be idle.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use super::journal_view::JournalView;
 use super::record_fetch::RecordFetcher;
-use super::sessions::snapshot;
-use super::view::View;
+use super::session_fold::snapshot;
 use crate::error::Result;
 use crate::own_thread::without_signals;
 use crate::snapshot::{Home, Snapshot};
 
-/// Threads that make the snapshots of some sessions, in order; who takes them lends a hand.
+/// Threads that make the snapshots of some sessions, in order; the caller that takes them lends
+/// a hand.
 #[derive(Debug)]
 pub(super) struct Prefetcher {
     shared: Arc<Shared>,
@@ -21,7 +22,7 @@ pub(super) struct Prefetcher {
 
 #[derive(Debug)]
 struct Shared {
-    view: Arc<View>,
+    view: Arc<JournalView>,
     /// Which of the view's sessions are made, and the bytes of their frames.
     jobs: Vec<(usize, u64)>,
     state: Mutex<State>,
@@ -33,7 +34,7 @@ struct State {
     /// Jobs that were begun, and jobs whose snapshot was taken.
     begun: usize,
     taken: usize,
-    /// Snapshots nobody took yet; `None` where whoever was to make it panicked.
+    /// Snapshots not taken yet; `None` where the thread that was to make it panicked.
     ready: BTreeMap<usize, Option<Result<Snapshot>>>,
     /// Frame bytes of the sessions begun and not taken.
     bytes: u64,
@@ -44,7 +45,7 @@ struct State {
 impl Prefetcher {
     /// Threads for the sessions at these places of the view; `None` if it would not pay.
     pub(super) fn start(
-        view: &Arc<View>,
+        view: &Arc<JournalView>,
         sessions: impl Iterator<Item = usize>,
     ) -> Option<Prefetcher> {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -69,7 +70,7 @@ impl Prefetcher {
             state: Mutex::new(state),
             changed: Condvar::new(),
         });
-        // Without other threads the one who takes them makes them all.
+        // Without other threads the caller makes them all.
         let threads = (0..helpers).map_while(|_| {
             let shared = Arc::clone(&shared);
             let builder = std::thread::Builder::new().name("trace-journal-read".to_owned());
@@ -147,7 +148,7 @@ impl Shared {
         }
     }
 
-    /// The next job to be done, unless too much is there that nobody took; the one that is to be
+    /// The next job to be done, unless too much is there that was not taken; the one that is to be
     /// taken next may always be done.
     fn begin(&self, state: &mut State) -> Option<usize> {
         let job = state.begun;
@@ -173,7 +174,8 @@ impl Shared {
     }
 }
 
-const PROCESSORS_MAX: usize = 4;
+/// More threads than this would wait for memory.
+pub(super) const PROCESSORS_MAX: usize = 4;
 
 /// Less than this is read by one thread: starting others would take longer.
 const PARALLEL_BYTES_MIN: u64 = 4 << 20;

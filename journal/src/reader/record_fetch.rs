@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use super::places::BranchPlaces;
-use super::view::View;
+use super::journal_view::JournalView;
+use super::session_records::BranchPlaces;
 use crate::error::Result;
 use crate::format::{FRAME_HEADER_LEN, FrameHeader, FrameSeed, seq_from};
 use crate::recovery::{Extent, SegmentSurvey};
@@ -46,7 +46,7 @@ impl RecordFetcher {
     /// [`Error::Io`] if the system would not let us read.
     pub(super) fn branch(
         &mut self,
-        view: &View,
+        view: &JournalView,
         places: &BranchPlaces,
         visit: &mut dyn FnMut(&[FetchedRecord<'_>]),
     ) -> Result<bool> {
@@ -60,7 +60,7 @@ impl RecordFetcher {
     /// As [`branch`](RecordFetcher::branch), of those in one of the run's segments.
     pub(super) fn segment(
         &mut self,
-        view: &View,
+        view: &JournalView,
         places: &BranchPlaces,
         at: usize,
         visit: &mut dyn FnMut(&[FetchedRecord<'_>]),
@@ -126,7 +126,7 @@ impl RecordFetcher {
 
     fn file(
         &mut self,
-        view: &View,
+        view: &JournalView,
         at: (usize, usize),
         segment: &SegmentSurvey,
     ) -> Result<Arc<dyn StorageFile>> {
@@ -134,7 +134,7 @@ impl RecordFetcher {
             return Ok(Arc::clone(file));
         }
         let file = view.open_file(segment)?;
-        // Sessions go through the segments in order: to make place for others would help nobody.
+        // Sessions go through the segments in order: making place for others would not help.
         if self.reads_all && self.files.len() < FILES_MAX {
             self.files.insert(at, Arc::clone(&file));
         }
@@ -198,8 +198,9 @@ fn near(extents: &[Extent]) -> usize {
     1 + others.count()
 }
 
-/// To read this much that nobody asked for takes less than another read.
-const FAR: u64 = 4 << 10;
+/// Frames further apart than this are not read together: to read so much that was not asked for
+/// takes as long as another read.
+pub(super) const FAR: u64 = 4 << 10;
 
 /// Bytes read at once at most, unless a frame is longer.
 const READ_MAX: u64 = 256 << 10;

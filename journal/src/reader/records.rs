@@ -5,9 +5,10 @@ mod resume;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::places::BranchPlaces;
+use super::journal_view::JournalView;
 use super::record::{Gap, Item, Record};
-use super::view::View;
+use super::record_fetch::FAR;
+use super::session_records::BranchPlaces;
 use crate::error::{DamageReason, Error, Result};
 use crate::format::{FrameHeader, seq_from};
 use crate::recovery::{Extent, RunSurvey, SegmentSurvey, Verdict};
@@ -22,7 +23,7 @@ use crate::seq::{SegmentNumber, Seq};
 #[derive(Debug)]
 #[must_use]
 pub struct Records {
-    view: Arc<View>,
+    view: Arc<JournalView>,
     /// Runs not begun yet.
     ahead: VecDeque<BranchPlaces>,
     /// All records, not those of some session indices only.
@@ -58,7 +59,7 @@ struct SegmentCursor {
     reader: FrameReader,
     file: String,
     first_seq: u64,
-    /// A cache told of it, and nobody has read it since.
+    /// A cache told of it, and it was not read since.
     is_unread: bool,
     next: Next,
 }
@@ -73,7 +74,7 @@ enum Next {
 }
 
 impl Records {
-    pub(super) fn of_session(view: Arc<View>, branches: &[BranchPlaces]) -> Records {
+    pub(super) fn of_session(view: Arc<JournalView>, branches: &[BranchPlaces]) -> Records {
         Records {
             view,
             ahead: branches.iter().cloned().collect(),
@@ -82,7 +83,7 @@ impl Records {
         }
     }
 
-    pub(super) fn of_all(view: Arc<View>) -> Records {
+    pub(super) fn of_all(view: Arc<JournalView>) -> Records {
         let runs = 0..view.survey.runs.len();
         let segments = |run| view.run(run).map_or(0, |run| run.segments.len());
         Records {
@@ -146,7 +147,12 @@ impl RunCursor {
         }
     }
 
-    fn step(&mut self, view: &Arc<View>, run: &RunSurvey, is_whole: bool) -> Option<Result<Item>> {
+    fn step(
+        &mut self,
+        view: &Arc<JournalView>,
+        run: &RunSurvey,
+        is_whole: bool,
+    ) -> Option<Result<Item>> {
         if self.is_over {
             return None;
         }
@@ -183,7 +189,7 @@ impl RunCursor {
     /// The next record of the run.
     fn read(
         &mut self,
-        view: &Arc<View>,
+        view: &Arc<JournalView>,
         run: &RunSurvey,
         is_whole: bool,
     ) -> Option<Result<Record>> {
@@ -229,7 +235,7 @@ impl RunCursor {
 
     fn begin(
         &self,
-        view: &Arc<View>,
+        view: &Arc<JournalView>,
         run: &RunSurvey,
         segment: &SegmentSurvey,
         is_whole: bool,
@@ -238,7 +244,7 @@ impl RunCursor {
             let number = segment.part.segment.number;
             let resumed = self.resumed.filter(|(resumed, _)| *resumed == number);
             let from = resumed.map_or(0, |(_, offset)| offset);
-            Next::Islands(resume::islands_from(&segment.part.scanned.islands, from))
+            Next::Islands(intact_from(&segment.part.scanned.islands, from))
         } else {
             Next::Extents(view.extents(segment, &self.places, false).into())
         };
@@ -331,6 +337,16 @@ impl Next {
     }
 }
 
+/// What of these is at an offset or behind it.
+fn intact_from(islands: &[Island], from: u64) -> VecDeque<Island> {
+    let behind = islands.iter().filter(|island| island.end > from);
+    let rest = behind.map(|island| Island {
+        offset: island.offset.max(from),
+        ..*island
+    });
+    rest.collect()
+}
+
 fn gap_of(run: &RunSurvey, finding: &crate::recovery::Finding) -> Option<Gap> {
     let missing = finding.missing?;
     if finding.verdict == Verdict::Sound {
@@ -344,9 +360,6 @@ fn gap_of(run: &RunSurvey, finding: &crate::recovery::Finding) -> Option<Gap> {
         reason: finding.reason,
     })
 }
-
-/// Frames further apart than this are not read together.
-const FAR: u64 = 4 << 10;
 
 /// Places looked at to decide how much to read at once.
 const AHEAD_MAX: usize = 1024;

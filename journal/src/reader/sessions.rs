@@ -3,16 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::places::SessionPlaces;
+use super::journal_view::JournalView;
 use super::prefetch::Prefetcher;
-use super::record_fetch::{FetchedRecord, RecordFetcher};
-use super::view::View;
+use super::record_fetch::RecordFetcher;
+use super::session_fold::snapshot;
 use crate::error::Result;
-use crate::event::codec;
-use crate::format::RecordKind;
-use crate::recovery::{Loss, Report};
+use crate::recovery::Report;
 use crate::seq::RunId;
-use crate::snapshot::{Fold, Keeper, SessionSummary, Snapshot};
+use crate::snapshot::{SessionSummary, Snapshot};
 
 /// Snapshots of sessions, made one by one, in order of the sessions' first runs.
 ///
@@ -22,7 +20,7 @@ use crate::snapshot::{Fold, Keeper, SessionSummary, Snapshot};
 #[derive(Debug)]
 #[must_use]
 pub struct Sessions {
-    view: Arc<View>,
+    view: Arc<JournalView>,
     ahead: VecDeque<usize>,
     fetcher: RecordFetcher,
     /// `None` before the first one is made, and where one thread does it all.
@@ -31,13 +29,13 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    pub(super) fn of_all(view: Arc<View>) -> Sessions {
+    pub(super) fn of_all(view: Arc<JournalView>) -> Sessions {
         let ahead = (0..view.sessions.len()).collect();
         Sessions::new(view, ahead)
     }
 
     /// The sessions with records in one of these runs.
-    pub(super) fn of_runs(view: Arc<View>, runs: &[RunId]) -> Sessions {
+    pub(super) fn of_runs(view: Arc<JournalView>, runs: &[RunId]) -> Sessions {
         let is_among = |at: usize| view.run(at).is_some_and(|run| runs.contains(&run.run));
         let sessions = view.sessions.iter().enumerate();
         let sessions = sessions.filter(|(_, session)| {
@@ -57,7 +55,7 @@ impl Sessions {
         sessions.map(|session| session.id.to_string()).collect()
     }
 
-    fn new(view: Arc<View>, ahead: VecDeque<usize>) -> Sessions {
+    fn new(view: Arc<JournalView>, ahead: VecDeque<usize>) -> Sessions {
         Sessions {
             view,
             ahead,
@@ -95,115 +93,5 @@ impl Report {
     /// Names a session in the report.
     pub fn add_session(&mut self, snapshot: &Snapshot) {
         self.sessions.push(SessionSummary::from(snapshot).into());
-    }
-}
-
-/// Folds all records of a session. Damage that a cache did not know of is looked into by reading
-/// everything.
-pub(super) fn snapshot(
-    view: &Arc<View>,
-    session: &SessionPlaces,
-    fetcher: &mut RecordFetcher,
-) -> Result<Snapshot> {
-    // Caches that were wrong once are not asked again.
-    if let Some(verified) = view.known_verified()
-        && let Some(session) = verified.session(&session.id)
-    {
-        return Ok(fold(verified, session, &mut RecordFetcher::default())?.0);
-    }
-    let (snapshot, is_as_told) = fold(view, session, fetcher)?;
-    if is_as_told {
-        return Ok(snapshot);
-    }
-    let verified = view.verified()?;
-    if Arc::ptr_eq(&verified, view) {
-        return Ok(snapshot);
-    }
-    match verified.session(&session.id) {
-        Some(session) => Ok(fold(&verified, session, &mut RecordFetcher::default())?.0),
-        None => Ok(snapshot),
-    }
-}
-
-/// The snapshot, and whether all records were where the survey says.
-fn fold(
-    view: &View,
-    session: &SessionPlaces,
-    fetcher: &mut RecordFetcher,
-) -> Result<(Snapshot, bool)> {
-    let mut is_as_told = true;
-    let mut snapshot = Fold::snapshot(&session.id, |fold, mut keeper| -> Result<Loss> {
-        is_as_told = take_in(view, session, fetcher, fold, &mut keeper)?;
-        Ok(match is_as_told {
-            true => view.loss(session),
-            // It was intact when the journal was opened: damage since then is damage.
-            false => Loss::Damage,
-        })
-    })?;
-    let (status, ended_at) = (snapshot.status(), snapshot.ended_at());
-    let open = (snapshot.started_at(), ended_at);
-    snapshot.set_refused(view.refused(session, status, open));
-    Ok((snapshot, is_as_told))
-}
-
-/// Takes all records of a session into its fold and says whether they were where the survey says.
-fn take_in<'p>(
-    view: &View,
-    session: &SessionPlaces,
-    fetcher: &mut RecordFetcher,
-    fold: &mut Fold<'p>,
-    keeper: &mut Keeper<'p>,
-) -> Result<bool> {
-    fold.expect(view.record_count(session));
-    let mut is_as_told = true;
-    for branch in session.branches.iter() {
-        let Some(facts) = view.facts(branch.run) else {
-            continue;
-        };
-        fold.begin_branch(facts.clone());
-        is_as_told &= fetcher.branch(view, branch, &mut |found| records(found, fold, keeper))?;
-    }
-    Ok(is_as_told)
-}
-
-/// Takes records into a fold; the payloads that stay do so in one piece.
-fn records<'p>(found: &[FetchedRecord<'_>], fold: &mut Fold<'p>, keeper: &mut Keeper<'p>) {
-    let stays = |one: &FetchedRecord<'_>| Fold::keeps(one.header.kind);
-    let staying = || found.iter().filter(|one| stays(one));
-    let len = staying().map(|one| one.payload.len()).sum();
-    let mut kept = Vec::with_capacity(len);
-    staying().for_each(|one| kept.extend_from_slice(one.payload));
-    let mut kept = keeper.keep(kept);
-    for one in found {
-        let (seq, kind) = (one.seq, one.header.kind);
-        if kind.is_user() {
-            fold.raw_record(seq, kind, one.payload.len());
-            continue;
-        }
-        let event = match stays(one) {
-            true => {
-                let payload = kept.split_off(..one.payload.len()).unwrap_or_default();
-                codec::decode_bounded(kind, payload).map(|(event, is_cut)| {
-                    fold.record(seq, event);
-                    is_cut
-                })
-            }
-            // Of its data nothing is kept.
-            false if kind == RecordKind::CUSTOM => codec::decode_without_values(kind, one.payload)
-                .map(|event| {
-                    fold.passing_record(seq, event);
-                    false
-                }),
-            false => codec::decode_bounded(kind, one.payload).map(|(event, is_cut)| {
-                fold.passing_record(seq, event);
-                is_cut
-            }),
-        };
-        if event == Some(true) {
-            fold.kept_as_bytes(seq);
-        }
-        if event.is_none() {
-            fold.unknown_record(seq, kind);
-        }
     }
 }

@@ -350,7 +350,7 @@ fn sessions_made_ahead_come_in_order_and_whole() {
         assert_eq!(snapshot, &reader.snapshot(id).unwrap());
         assert_eq!((snapshot.id(), snapshot.totals().records), (id, 50));
     }
-    // Who stops half-way leaves nobody behind.
+    // A caller that stops half-way leaves no thread behind.
     assert_eq!(reader.sessions().take(3).count(), 3);
 }
 

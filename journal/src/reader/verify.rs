@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::Reader;
 use super::group::Group;
-use super::list::of_digests_only;
+use super::journal_view::{JournalView, on_disk};
+use super::list::{PARALLEL_MIN, of_digests_only};
+use super::mode::Mode;
 use super::record_fetch::RecordFetcher;
-use super::view::View;
-use super::{Mode, Reader, on_disk};
 use crate::error::Result;
 use crate::recovery::survey::Depth;
 use crate::recovery::{Report, SessionReport};
@@ -58,7 +59,7 @@ pub fn verify_storage(storage: Arc<dyn Storage>) -> Result<Report> {
         sessions.for_each(|snapshot| report.add_session(&snapshot));
         return Ok(report);
     }
-    let view = View::new(storage, Mode::Salvage, Depth::Counts)?;
+    let view = JournalView::new(storage, Mode::Salvage, Depth::Counts)?;
     let mut report = view.report();
     let mut sessions = Vec::with_capacity(view.sessions.len());
     let mut has_failed = false;
@@ -89,7 +90,10 @@ impl From<SessionSummary> for SessionReport {
 }
 
 /// The summary of every session of a view that has digests of everything, in any order.
-pub(super) fn tell(view: &View, give: &mut (dyn FnMut(usize, Result<SessionSummary>) + Send)) {
+pub(super) fn tell(
+    view: &JournalView,
+    give: &mut (dyn FnMut(usize, Result<SessionSummary>) + Send),
+) {
     let needy = Mutex::new(Vec::new());
     let give = Mutex::new(give);
     let next = AtomicUsize::new(0);
@@ -133,7 +137,7 @@ pub(super) fn tell(view: &View, give: &mut (dyn FnMut(usize, Result<SessionSumma
 }
 
 /// How many of the first of these sessions to read at once: at least one if there is one.
-fn group_len(view: &View, sessions: &[usize]) -> usize {
+fn group_len(view: &JournalView, sessions: &[usize]) -> usize {
     let mut records = 0u64;
     let fitting = sessions.iter().enumerate().take_while(|(place, at)| {
         let session = view.sessions.get(**at);
@@ -142,9 +146,6 @@ fn group_len(view: &View, sessions: &[usize]) -> usize {
     });
     fitting.count()
 }
-
-/// With fewer sessions starting another thread would take longer.
-const PARALLEL_MIN: usize = 64;
 
 /// Records that are read at once at most, unless one session has more: each may be of a span of its
 /// own, which takes a few dozen bytes.

@@ -78,7 +78,7 @@ impl Author {
         fields
     }
 
-    /// The id of a span that is new, open, or anyone's.
+    /// The id of a span that is new, open, or any there is.
     fn span(&mut self, is_new: bool) -> String {
         if self.once_in(self.reuse_once_in) {
             return IDS[self.random.below_len(IDS.len())].to_owned();
@@ -360,7 +360,7 @@ fn journal(seed: u64) -> MemoryStorage {
 /// The list, and how many of its rows digests told.
 fn listed(storage: &MemoryStorage) -> (Vec<SessionSummary>, usize) {
     let shared: Arc<dyn Storage> = Arc::new(storage.clone());
-    let view = View::new(Arc::clone(&shared), Mode::Salvage, Depth::Digests).unwrap();
+    let view = JournalView::new(Arc::clone(&shared), Mode::Salvage, Depth::Digests).unwrap();
     let mut fetcher = RecordFetcher::default();
     let told = view
         .sessions
@@ -374,7 +374,7 @@ fn listed(storage: &MemoryStorage) -> (Vec<SessionSummary>, usize) {
 
 /// Whether joint caches alone tell the list.
 fn is_told_jointly(storage: &MemoryStorage) -> bool {
-    let view = View::new(Arc::new(storage.clone()), Mode::Salvage, Depth::Joint);
+    let view = JournalView::new(Arc::new(storage.clone()), Mode::Salvage, Depth::Joint);
     let view = Arc::new(view.unwrap());
     view.is_joint() && summaries(&view, PARALLEL_MIN).unwrap().is_some()
 }

@@ -1,12 +1,10 @@
 //! Goes on where a segment turned out not to be what its cache says.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::{Records, RunCursor};
 use crate::reader::record::{Gap, Item};
 use crate::recovery::{RunSurvey, SegmentSurvey};
-use crate::segment::Island;
 use crate::seq::{SegmentNumber, Seq};
 
 impl Records {
@@ -62,14 +60,4 @@ impl RunCursor {
         let at = self.segment.checked_sub(1)?;
         run.segments.get(*self.places.segments.get(at)?)
     }
-}
-
-/// What of these is at an offset or behind it.
-pub(super) fn islands_from(islands: &[Island], from: u64) -> VecDeque<Island> {
-    let behind = islands.iter().filter(|island| island.end > from);
-    let rest = behind.map(|island| Island {
-        offset: island.offset.max(from),
-        ..*island
-    });
-    rest.collect()
 }

@@ -1,11 +1,12 @@
 //! A surveyed journal with its sessions sorted out; readers of all sorts share one.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use super::Mode;
 use super::losses::Losses;
-use super::places::{BranchPlaces, Few, SessionPlaces, join, places};
+use super::mode::Mode;
+use super::session_records::{BranchPlaces, Few, SessionPlaces, join, places};
 use crate::error::{Error, Result};
 use crate::event::{Action, codec};
 use crate::format::{FrameSeed, RecordKind};
@@ -17,11 +18,17 @@ use crate::recovery::{
 use crate::seeded::{self, Bug};
 use crate::segment::{FrameReader, ReadFailure};
 use crate::seq::Seq;
-use crate::storage::{Storage, StorageFile};
+use crate::storage::{DiskStorage, Storage, StorageFile};
+
+/// The directory as a storage.
+pub(super) fn on_disk(dir: &Path) -> Result<Arc<dyn Storage>> {
+    let storage = DiskStorage::open(dir).map_err(|e| Error::io("open", dir, e))?;
+    Ok(Arc::new(storage))
+}
 
 /// What was found, and how to get at the bytes.
 #[derive(Debug)]
-pub(super) struct View {
+pub(super) struct JournalView {
     pub(super) storage: Arc<dyn Storage>,
     pub(super) survey: Survey,
     pub(super) mode: Mode,
@@ -32,8 +39,8 @@ pub(super) struct View {
     /// What its sessions need to know of each run.
     runs: Vec<RunView>,
     depth: Depth,
-    /// The same journal with every byte read, once somebody needed that.
-    verified: OnceLock<Arc<View>>,
+    /// The same journal with every byte read, once that was needed.
+    verified: OnceLock<Arc<JournalView>>,
 }
 
 /// What is worked out once for all sessions of a run.
@@ -47,10 +54,10 @@ struct RunView {
     end: Option<u64>,
 }
 
-impl View {
-    pub(super) fn new(storage: Arc<dyn Storage>, mode: Mode, depth: Depth) -> Result<View> {
+impl JournalView {
+    pub(super) fn new(storage: Arc<dyn Storage>, mode: Mode, depth: Depth) -> Result<JournalView> {
         let survey = survey(&*storage, Scope::All, depth)?;
-        let mut view = View {
+        let mut view = JournalView {
             storage,
             survey,
             mode,
@@ -81,7 +88,7 @@ impl View {
         })
     }
 
-    /// Lets go of what only those need who look a session up, or step through records.
+    /// Lets go of what only a look for one session needs, or a step through records.
     fn forget_names(&mut self) {
         self.by_id = Vec::new();
         self.sessions.shrink_to_fit();
@@ -98,7 +105,7 @@ impl View {
     }
 
     /// This journal with every byte read.
-    pub(super) fn verified(self: &Arc<View>) -> Result<Arc<View>> {
+    pub(super) fn verified(self: &Arc<JournalView>) -> Result<Arc<JournalView>> {
         if self.depth.is_everything() || self.is_verified() {
             return Ok(self.clone());
         }
@@ -106,17 +113,17 @@ impl View {
             return Ok(view.clone());
         }
         let storage = Arc::clone(&self.storage);
-        let view = Arc::new(View::new(storage, self.mode, Depth::Everything)?);
+        let view = Arc::new(JournalView::new(storage, self.mode, Depth::Everything)?);
         Ok(self.verified.get_or_init(|| view).clone())
     }
 
-    /// The view that read everything, if somebody needed it.
-    pub(super) fn known_verified(&self) -> Option<&Arc<View>> {
+    /// The view that read everything, if it was needed.
+    pub(super) fn known_verified(&self) -> Option<&Arc<JournalView>> {
         self.verified.get()
     }
 
     /// The view that read everything, if there is one already, else this one.
-    pub(super) fn best_known(&self) -> &View {
+    pub(super) fn best_known(&self) -> &JournalView {
         self.verified.get().map_or(self, |view| view)
     }
 
@@ -168,8 +175,8 @@ impl View {
         file.map_err(|error| self.io_error("open", &segment.name, error))
     }
 
-    /// The frames of a session's records in a segment, in order. Who `reads_all` sessions has
-    /// what a cache says of all of them kept in memory.
+    /// The frames of a session's records in a segment, in order. With
+    /// `reads_all`, what a cache says of all sessions is kept in memory.
     pub(super) fn extents(
         &self,
         segment: &SegmentSurvey,
@@ -243,7 +250,7 @@ impl View {
             let is_reported = self.depth.is_everything() && self.mode == Mode::Salvage;
             for stray in &survey.strays {
                 match &stray.state {
-                    // Who reads everything gets a report that says so.
+                    // With everything read there is a report that says so.
                     StrayState::Unsupported(_) | StrayState::Unreadable(_) if is_reported => {}
                     StrayState::Unsupported(found) => {
                         let supported = crate::format::VERSION;

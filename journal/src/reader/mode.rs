@@ -1,0 +1,13 @@
+//! What a reader does about damage.
+
+/// What to do about damage and gaps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Give everything that is intact, and report what is not.
+    #[default]
+    Salvage,
+    /// Stop each run at its first gap.
+    Prefix,
+    /// Take damage for an error.
+    Strict,
+}
