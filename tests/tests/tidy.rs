@@ -87,6 +87,12 @@ fn every_file_is_part_of_its_crate() {
 }
 
 #[test]
+fn where_to_look_leads_somewhere() {
+    let paths: Vec<String> = everything().into_iter().map(|source| source.path).collect();
+    report(place_findings(&read("CONTRIBUTING.md"), &paths));
+}
+
+#[test]
 fn every_promise_has_its_suites() {
     let suites = sources("tests/tests").into_iter().filter_map(|source| {
         let suite = source
@@ -416,6 +422,25 @@ fn dead_files(sources: &[Source], crate_root: &str) -> Vec<Finding> {
         .collect()
 }
 
+/// The files and folders that the table "Where to look" names, and no source has.
+fn place_findings(contributing: &str, paths: &[String]) -> Vec<Finding> {
+    let section = contributing.split("\n## Where to look").nth(1);
+    let section = section.unwrap_or_default().split("\n## ").next();
+    let section = section.unwrap_or_default();
+    let names = section.split('`').skip(1).step_by(2);
+    let places = names.filter(|name| name.ends_with(".rs") || name.starts_with("journal/src/"));
+    let is_there = |place: &str| {
+        let inside = format!("/{place}/");
+        paths
+            .iter()
+            .any(|path| format!("/{path}/").contains(&inside))
+    };
+    places
+        .filter(|place| !is_there(place))
+        .map(|place| format!("CONTRIBUTING.md: no {place} to look at"))
+        .collect()
+}
+
 /// Every promise has suites, every suite exists and names the promise in its first line.
 ///
 /// `suites` are the first lines of `tests/tests`, by the name of the suite.
@@ -616,6 +641,14 @@ fn control_promises() {
     assert_eq!(count(good, "//! Promises: killed, clock."), 1);
     assert_eq!(count("", "//! Promises: killed."), 1);
     assert_eq!(count("| killed | none |\n", "//! Promises: killed."), 1);
+}
+
+#[test]
+fn control_places() {
+    let paths = ["journal/src/writer/run.rs".to_owned()];
+    let count = |row: &str| place_findings(&format!("\n## Where to look\n{row}\n"), &paths).len();
+    assert_eq!(count("| x | `journal/src/writer`: `run.rs`, `writer` |"), 0);
+    assert_eq!(count("| x | `journal/src/reader`: `un.rs` |"), 2);
 }
 
 #[test]
