@@ -49,7 +49,7 @@ pub struct RunInfo {
 impl Info {
     pub(crate) fn of(writer: &FailoverWriter) -> Info {
         let run = writer.current().ok().map(|(core, opening)| {
-            let facts = core.facts();
+            let facts = core.status();
             let storage = core.storage();
             RunInfo {
                 dir: storage.path().to_owned(),

@@ -71,9 +71,9 @@ impl Sink for FailoverWriter {
     }
 
     fn append(&self, kind: RecordKind, session: Option<&SessionId>, payload: &[u8]) -> Result<Seq> {
-        self.append_to(kind, payload, |core, opening| match session {
+        self.append_to(kind, payload, |run, opening| match session {
             None => Ok(0),
-            Some(session) => session.number(opening, |id| core.session_index(id)),
+            Some(session) => session.number(opening, |id| run.session_index(id)),
         })
     }
 
@@ -91,7 +91,7 @@ impl Sink for FailoverWriter {
 
     fn random(&self) -> u64 {
         match self.current() {
-            Ok((core, _)) => core.storage().random(),
+            Ok((run, _)) => run.storage().random(),
             // Nothing is recorded then, so any number will do.
             Err(_) => 0,
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Requests to the syncer, and the condition it sleeps on.
 #[derive(Debug, Default)]
-pub(super) struct Bell {
+pub(crate) struct Bell {
     /// Somebody waits for a sync.
     wants_sync: AtomicBool,
     /// Nothing waits to become durable, so the next append must ring.
@@ -25,20 +25,20 @@ struct BellState {
 
 impl Bell {
     /// Asks for a sync now.
-    pub(super) fn want_sync(&self) {
+    pub(crate) fn want_sync(&self) {
         if !self.wants_sync() && !self.wants_sync.swap(true, Ordering::SeqCst) {
             self.ring();
         }
     }
 
     /// Asks for the run to be closed.
-    pub(super) fn want_close(&self) {
+    pub(crate) fn want_close(&self) {
         self.lock().wants_close = true;
         self.ring();
     }
 
     /// Wakes the syncer to look around.
-    pub(super) fn ring(&self) {
+    pub(crate) fn ring(&self) {
         let is_asleep = {
             let mut state = self.lock();
             state.is_rung = true;
@@ -50,36 +50,36 @@ impl Bell {
     }
 
     /// Wakes the syncer if it rests: there is something to become durable again.
-    pub(super) fn ring_if_resting(&self) {
+    pub(crate) fn ring_if_resting(&self) {
         if self.is_resting.load(Ordering::SeqCst) && self.is_resting.swap(false, Ordering::SeqCst) {
             self.ring();
         }
     }
 
     /// Says that the next append must ring; to be called before looking for appends a last time.
-    pub(super) fn rest(&self) {
+    pub(crate) fn rest(&self) {
         self.is_resting.store(true, Ordering::SeqCst);
     }
 
     /// Says that appends need not ring: the syncer looks again by itself.
-    pub(super) fn rest_no_more(&self) {
+    pub(crate) fn rest_no_more(&self) {
         self.is_resting.store(false, Ordering::SeqCst);
     }
 
-    pub(super) fn take_wants_sync(&self) -> bool {
+    pub(crate) fn take_wants_sync(&self) -> bool {
         self.wants_sync.swap(false, Ordering::SeqCst)
     }
 
-    pub(super) fn wants_sync(&self) -> bool {
+    pub(crate) fn wants_sync(&self) -> bool {
         self.wants_sync.load(Ordering::SeqCst)
     }
 
-    pub(super) fn wants_close(&self) -> bool {
+    pub(crate) fn wants_close(&self) -> bool {
         self.lock().wants_close
     }
 
     /// Sleeps until the bell is rung or the time is over.
-    pub(super) fn sleep(&self, at_most: Option<Duration>) {
+    pub(crate) fn sleep(&self, at_most: Option<Duration>) {
         let mut state = self.lock();
         if !state.is_rung {
             state.is_asleep = true;

@@ -1,4 +1,4 @@
-//! Errors nobody was there to be given: counted, and the first of each code reported.
+//! Errors no caller was there to be given: counted, and the first of each code reported.
 
 use super::sync_primitives::{Mutex, PoisonError};
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ impl ErrorLog {
     }
 
     /// Counts an error; says whether the hook is to be told of it.
-    pub(super) fn count(&self, error: &Error) -> bool {
+    pub(crate) fn count(&self, error: &Error) -> bool {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(error.code()).or_insert(0);
         *count += 1;
@@ -42,7 +42,7 @@ impl ErrorLog {
     }
 
     /// Tells the hook, whose panics are contained: they must not take the host program down.
-    pub(super) fn tell(&self, error: &Error) {
+    pub(crate) fn tell(&self, error: &Error) {
         if let Some(hook) = &self.hook {
             let _ = catch_unwind(AssertUnwindSafe(|| hook(error)));
         }

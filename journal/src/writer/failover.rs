@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, Guard};
 
 use super::error_log::ErrorLog;
-use super::run::{RunWriter, lock};
+use super::run::RunWriter;
+use super::sync_primitives::lock;
 use super::wait::WhenDurable;
 use crate::error::{Error, Result};
 use crate::event::system::Clocks;
@@ -84,8 +85,8 @@ impl FailoverWriter {
 
     /// The run written to now and its number among the runs of this handle.
     pub(crate) fn current(&self) -> Result<(Arc<RunWriter>, u16)> {
-        let openings = self.read();
-        Ok((Arc::clone(openings.core()?), openings.number()))
+        let runs = self.read();
+        Ok((Arc::clone(runs.run()?), runs.number()))
     }
 
     /// Does something with the run to write to, which has this number: a failed one is first
@@ -98,26 +99,26 @@ impl FailoverWriter {
         // The run a handle began with is not even copied: a processor reads back what it has put
         // together last only when all it stored for the record before that has left it.
         match &self.first.current {
-            Ok(core) if self.later.get().is_none() && !core.is_poisoned() => act(core, 0),
+            Ok(run) if self.later.get().is_none() && !run.is_poisoned() => act(run, 0),
             _ => self.with_later(act),
         }
     }
 
     #[cold]
     fn with_later<T>(&self, act: impl FnOnce(&RunWriter, u16) -> Result<T>) -> Result<T> {
-        let mut openings = self.read();
-        let has_failed = openings.current.as_ref().map_or(true, |c| c.is_poisoned());
+        let mut runs = self.read();
+        let has_failed = runs.current.as_ref().map_or(true, |c| c.is_poisoned());
         if has_failed && self.reopen.is_some() {
             self.try_reopen();
-            openings = self.read();
+            runs = self.read();
         }
-        act(openings.core()?, openings.number())
+        act(runs.run()?, runs.number())
     }
 
     /// Whether an append could do anything; to be asked before any lock is taken, because a lock
     /// that another thread held at the moment of a fork stays locked in the child.
     pub(crate) fn check(&self) -> Result<()> {
-        self.with_live_run(|core, _| core.check_open())
+        self.with_live_run(|run, _| run.check_open())
     }
 
     pub(crate) fn errors(&self) -> &ErrorLog {
@@ -136,12 +137,12 @@ impl FailoverWriter {
         payload: &[u8],
         number: impl Fn(&RunWriter, u16) -> Result<u32>,
     ) -> Result<Seq> {
-        let appended = self.with_live_run(|core, opening| {
-            let session = number(core, opening);
+        let appended = self.with_live_run(|run, opening| {
+            let session = number(run, opening);
             let session = session.inspect_err(|error| {
-                core.note_refused(0, payload.len(), error.code());
+                run.note_refused(0, payload.len(), error.code());
             })?;
-            let appended = core.append(kind, session, payload);
+            let appended = run.append(kind, session, payload);
             appended.map(|seq| seq.in_opening(opening))
         });
         appended.inspect_err(|error| {
@@ -154,9 +155,9 @@ impl FailoverWriter {
     /// Counts a record of a session that was refused before it was encoded.
     pub(crate) fn note_refused(&self, session: Option<&str>, code: &'static str) {
         match self.current() {
-            Ok((core, _)) => {
-                let number = session.and_then(|id| core.session_index(id).ok());
-                core.note_refused(number.unwrap_or(0), 0, code);
+            Ok((run, _)) => {
+                let number = session.and_then(|id| run.session_index(id).ok());
+                run.note_refused(number.unwrap_or(0), 0, code);
             }
             Err(_) => self.miss(0, code),
         }
@@ -185,34 +186,38 @@ impl FailoverWriter {
     pub(crate) fn wait_durable(&self, seq: Seq, deadline: Option<Instant>) -> Result<()> {
         match self.settled(seq) {
             Some(outcome) => outcome,
-            None => self.current()?.0.wait_durable(value_of(seq), deadline),
+            None => self
+                .current()?
+                .0
+                .syncer()
+                .wait_durable(value_of(seq), deadline),
         }
     }
 
     pub(crate) fn when_durable(&self, seq: Seq) -> WhenDurable {
-        let core = match self.settled(seq) {
+        let syncer = match self.settled(seq) {
             Some(Err(error)) => Err(error),
             // Durable in a run that failed later: any number known durable resolves at once.
             Some(Ok(())) => return WhenDurable::ready(),
-            None => self.current().map(|(core, _)| core),
+            None => self.current().map(|(run, _)| Arc::clone(run.syncer())),
         };
-        WhenDurable::new(core, value_of(seq))
+        WhenDurable::new(syncer, value_of(seq))
     }
 
     pub(crate) fn sync(&self) -> Result<Seq> {
-        let (core, opening) = self.current()?;
-        Ok(core.sync()?.in_opening(opening))
+        let (run, opening) = self.current()?;
+        Ok(run.sync()?.in_opening(opening))
     }
 
     pub(crate) fn durable(&self) -> Option<Seq> {
-        let (core, opening) = self.current().ok()?;
-        Some(core.durable_here()?.in_opening(opening))
+        let (run, opening) = self.current().ok()?;
+        Some(run.syncer().durable_here()?.in_opening(opening))
     }
 
     /// What is settled about a number of a run that failed.
     fn settled(&self, seq: Seq) -> Option<Result<()>> {
-        let openings = self.read();
-        let past = openings.past.get(usize::from(seq.opening()))?;
+        let runs = self.read();
+        let past = runs.past.get(usize::from(seq.opening()))?;
         let is_durable = seq.get() <= past.durable_seq;
         Some(if is_durable {
             Ok(())
@@ -223,7 +228,7 @@ impl FailoverWriter {
 
     fn try_reopen(&self) {
         let Some(reopen) = &self.reopen else { return };
-        // Whoever finds the lock taken goes on with the failed run: one attempt is enough.
+        // A thread that finds the lock taken goes on with the failed run: one attempt is enough.
         let Ok(mut last_attempt) = self.last_attempt.try_lock() else {
             return;
         };
@@ -235,7 +240,7 @@ impl FailoverWriter {
             failed.abandon();
         }
         match reopen() {
-            Ok(core) => self.replace(core),
+            Ok(run) => self.replace(run),
             Err(error) => {
                 // The hook may append, too.
                 drop(last_attempt);
@@ -244,11 +249,11 @@ impl FailoverWriter {
         }
     }
 
-    fn replace(&self, core: Arc<RunWriter>) {
-        let openings = self.read();
-        let failed = match &openings.current {
+    fn replace(&self, run: Arc<RunWriter>) {
+        let runs = self.read();
+        let failed = match &runs.current {
             Ok(failed) => FailedRun {
-                durable_seq: failed.durable().map_or(0, Seq::get),
+                durable_seq: failed.syncer().durable().map_or(0, Seq::get),
                 cause: failed.poisoned().unwrap_or(Error::Closed),
             },
             Err(cause) => FailedRun {
@@ -256,17 +261,17 @@ impl FailoverWriter {
                 cause: cause.clone(),
             },
         };
-        let past = openings.past.iter().cloned().chain([failed]).collect();
-        let current = Ok(Arc::clone(&core));
+        let past = runs.past.iter().cloned().chain([failed]).collect();
+        let current = Ok(Arc::clone(&run));
         let now = Arc::new(Runs { current, past });
-        // Only whoever holds the lock of the last attempt comes here.
+        // Only the thread that has the lock of the last attempt comes here.
         self.later
             .get_or_init(|| ArcSwap::new(Arc::clone(&now)))
             .store(now);
-        // Who comes from now on finds the new run.
-        match &openings.current {
-            Ok(failed) => failed.leave_refused_to(&core),
-            Err(_) => core.take_refused(std::mem::take(&mut *lock(&self.missed))),
+        // Appends from now on find the new run.
+        match &runs.current {
+            Ok(failed) => failed.leave_refused_to(&run),
+            Err(_) => run.take_refused(std::mem::take(&mut *lock(&self.missed))),
         }
     }
 
@@ -283,15 +288,15 @@ impl Deref for RunsRef<'_> {
 
     fn deref(&self) -> &Runs {
         match self {
-            RunsRef::First(openings) => openings,
-            RunsRef::Later(openings) => openings,
+            RunsRef::First(runs) => runs,
+            RunsRef::Later(runs) => runs,
         }
     }
 }
 
 impl Runs {
     /// The run written to now.
-    pub(crate) fn core(&self) -> Result<&Arc<RunWriter>> {
+    pub(crate) fn run(&self) -> Result<&Arc<RunWriter>> {
         self.current.as_ref().map_err(Error::clone)
     }
 
@@ -384,7 +389,7 @@ mod tests {
         writer.wait_durable(durable, None).unwrap();
         let lost = writer.append(KIND, b"never synced").unwrap();
         let cause = Error::io("sync", dir.path(), std::io::Error::other("bad disk"));
-        writer.current().unwrap().0.poison(cause);
+        writer.current().unwrap().0.syncer().poison(cause);
         let early = writer.append(KIND, b"too early").unwrap_err();
         assert_eq!(early.code(), "poisoned");
         let_time_pass(&writer);

@@ -18,7 +18,7 @@ pub(crate) struct LockFile {
     program: (String, String),
     owner: Owner,
     file: Arc<dyn StorageFile>,
-    /// Files that lost their name; who has one open must not find it unlocked.
+    /// Files that lost their name; a process that has one open must not find it unlocked.
     nameless: Vec<Arc<dyn StorageFile>>,
 }
 
@@ -49,7 +49,7 @@ impl LockFile {
                         nameless: Vec::new(),
                     });
                 }
-                // Somebody who clears stale files away took this one for one of them.
+                // A process that clears stale files away took this one for one of them.
                 Err(error) if is_lost(&error) && attempts_left > 0 => attempts_left -= 1,
                 Err(error) => {
                     let path = storage.path().join(FileName::Run(run).to_string());
@@ -63,8 +63,8 @@ impl LockFile {
         self.run
     }
 
-    /// Who writes the run, as the file says.
-    pub(super) fn owner(&self) -> &Owner {
+    /// The process that writes the run, as the file says.
+    pub(crate) fn owner(&self) -> &Owner {
         &self.owner
     }
 
@@ -73,7 +73,7 @@ impl LockFile {
     ///
     /// # Errors
     /// As the system says; the run is then as safe as it was.
-    pub(super) fn look(&mut self) -> io::Result<Presence> {
+    pub(crate) fn look(&mut self) -> io::Result<Presence> {
         let storage = &*self.storage;
         let name = FileName::Run(self.run).to_string();
         match storage.identity_of(&name) {
@@ -83,7 +83,7 @@ impl LockFile {
         if seeded::has(Bug::SweptRunFileUnnoticed) {
             return Ok(Presence::Known);
         }
-        // Whoever is about to put the run on record is waited for.
+        // A process that is about to put the run on record is waited for.
         let Some(claim) = Claim::hold(storage, self.run)? else {
             return Ok(Presence::Known);
         };
@@ -100,7 +100,7 @@ impl LockFile {
     }
 
     /// Whether the file system still keeps what it is given, the last sync's bytes among it.
-    pub(super) fn confirm_sync(&self) -> Result<()> {
+    pub(crate) fn confirm_sync(&self) -> Result<()> {
         if seeded::has(Bug::SyncNotConfirmed) {
             return Ok(());
         }
@@ -114,7 +114,7 @@ impl LockFile {
     }
 
     /// Notes a place that is durable; it is not synced, because an old note is still true.
-    pub(super) fn note_durable(&self, place: DurablePlace) {
+    pub(crate) fn note_durable(&self, place: DurablePlace) {
         let (line, at) = place.line(self.run);
         // Without it, the next opening has more to read.
         let _ = self.file.write_at(line.as_bytes(), at);
@@ -123,7 +123,7 @@ impl LockFile {
 
 /// Whether others find the run as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Presence {
+pub(crate) enum Presence {
     /// They do, or it is not known yet.
     Known,
     /// They did not, and do again.
@@ -172,7 +172,7 @@ fn lock_alone(file: &dyn StorageFile) -> io::Result<()> {
     }
 }
 
-/// Who this process is, with this `.run` file.
+/// What identifies this process, with this `.run` file.
 fn owner(storage: &dyn Storage, file: &dyn StorageFile) -> Owner {
     let process = storage.process();
     let identity = file.identity().ok();

@@ -1,86 +1,233 @@
-//! The protocol of reserve, copy, commit, close, frontier, rotation and wake-up under a model
-//! checker, which runs it in every order its threads can take.
+//! The append without a lock, and what goes on beside it, under a model checker, which runs it in
+//! every order its threads can take: reserve, copy, commit, close, frontier, rotation, wake-up.
 //!
 //! Run with `RUSTFLAGS="--cfg loom" cargo test --release -p trace-journal --lib loom_tests`.
+
+use std::io;
 
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::thread;
 
-use super::bell::Bell;
+use super::append::backlog::BacklogLimit;
+use super::append::declared_sessions::DeclaredSessions;
+use super::append::path::{AppendLimits, AppendPath};
+use super::append::write_group::{WriteGroup, WriteOutcome};
+use super::segment::buffer::SegmentBuffer;
+use super::segment::list::SegmentList;
+use super::segment::prefault::PrefaultWindow;
+use super::segment::tail::Tail;
+use super::signals::Signals;
 use super::sync_primitives::Mutex;
 use super::waiters::Waiters;
-use super::watermark::Watermark;
-use crate::format::RecordKind;
-use crate::writer::append::write_group::{WriteGroup, WriteOutcome};
-use crate::writer::segment::tail::{AtomicTail, Tail};
+use crate::format::{FRAMES_OFFSET, FrameSeed, RecordKind};
+use crate::seq::{Generation, RunId, SegmentNumber, Seq};
+use crate::storage::Region;
 
-/// A mapped segment of frames of two words: the commit word, 2 in a begun frame, and the payload.
-struct Model {
-    reserve: AtomicTail,
-    words: Vec<AtomicU64>,
+const KIND: RecordKind = RecordKind(200);
+
+/// Two frames fill a page, the least that can be made writable.
+const FRAME_LEN: u64 = 2048;
+const PAYLOAD_LEN: usize = 2032;
+
+/// So long that no append asks for the next segment.
+const FILE_LEN: u64 = 1 << 20;
+
+/// A mapping of frames of one length, of whose payloads only the first word is there. Orders are as
+/// in the real one: a word is committed with release and seen with acquire, what is copied is
+/// ordered by that alone.
+#[derive(Debug)]
+struct Words(Vec<[AtomicU64; 3]>);
+
+impl Words {
+    fn new(frames: u64) -> Words {
+        let frame = || [0; 3].map(AtomicU64::new);
+        Words((0..frames).map(|_| frame()).collect())
+    }
+
+    /// The words of the frame at this place, and which of them is meant.
+    fn at(&self, offset: u64) -> &AtomicU64 {
+        let offset = offset - FRAMES_OFFSET;
+        let frame = usize::try_from(offset / FRAME_LEN).unwrap();
+        let word = usize::try_from(offset % FRAME_LEN / 8).unwrap();
+        &self.0[frame][word]
+    }
+
+    fn payload(&self, offset: u64) -> u64 {
+        self.at(offset + 16).load(Ordering::Relaxed)
+    }
 }
 
-const FRAME_LEN: u64 = 16;
+impl Region for Words {
+    fn copy(&self, offset: u64, bytes: &[u8]) {
+        let word = u64::from_le_bytes(*bytes.first_chunk().unwrap());
+        self.at(offset).store(word, Ordering::Relaxed);
+    }
 
-impl Model {
-    fn new(frames: usize) -> Arc<Model> {
-        let words = (0..2 * frames).map(|_| AtomicU64::new(0)).collect();
-        Arc::new(Model {
-            reserve: AtomicTail::new(0),
+    fn commit(&self, offset: u64, word: u64) {
+        self.at(offset).store(word, Ordering::Release);
+    }
+
+    fn word(&self, offset: u64) -> u64 {
+        self.at(offset).load(Ordering::Acquire)
+    }
+
+    fn make_writable(&self, _from: u64, _to: u64) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn payload(word: u64) -> Vec<u8> {
+    let mut bytes = word.to_le_bytes().to_vec();
+    bytes.resize(PAYLOAD_LEN, 0);
+    bytes
+}
+
+/// A mapped segment in which so many pages are writable.
+struct Segment {
+    words: std::sync::Arc<Words>,
+    buffer: std::sync::Arc<SegmentBuffer>,
+}
+
+impl Segment {
+    fn new(number: u32, pages: u64) -> Segment {
+        let words = std::sync::Arc::new(Words::new(2 * pages));
+        let run = RunId {
+            generation: Generation(1),
+            random: 2,
+        };
+        let number = SegmentNumber(number);
+        let region = std::sync::Arc::<Words>::clone(&words);
+        let window = PrefaultWindow::new(region, None, FILE_LEN);
+        let identity = (number, FrameSeed::new(run, number));
+        let buffer = SegmentBuffer::new(identity, FILE_LEN, Some(window));
+        buffer.make_writable(4096 * pages).unwrap();
+        Segment {
             words,
-        })
-    }
-
-    fn limit(&self) -> u64 {
-        u64::try_from(self.words.len()).unwrap() * 8
-    }
-
-    fn word(&self, offset: u64) -> &AtomicU64 {
-        &self.words[usize::try_from(offset / 8).unwrap()]
-    }
-
-    /// What an appender does; `None` once the segment is full or closed.
-    fn append(&self, payload: u64) -> Option<Tail> {
-        let start = self.reserve.reserve(1, FRAME_LEN, self.limit())?;
-        self.word(start.offset).store(2, Ordering::Release);
-        self.word(start.offset + 8)
-            .store(payload, Ordering::Relaxed);
-        self.word(start.offset).store(1, Ordering::Release);
-        Some(start)
-    }
-
-    /// What who holds the log does when nothing is to be stored: the record is there before its
-    /// room is taken, and while it is written nobody else may take that.
-    fn write(&self, payload: u64) -> Option<Tail> {
-        let start = self.reserve.lock(FRAME_LEN, self.limit())?;
-        for (offset, word) in [(start.offset, 1), (start.offset + 8, payload)] {
-            assert_eq!(self.word(offset).swap(word, Ordering::Relaxed), 0);
+            buffer: std::sync::Arc::new(buffer),
         }
-        self.reserve.unlock(start, 1, FRAME_LEN);
+    }
+
+    /// What the thread that has the log does when nothing is to be stored: the record is there
+    /// before its room is taken, and while it is written no other thread may take that.
+    fn write(&self, word: u64) -> Option<Tail> {
+        let tail = self.buffer.atomic_tail();
+        let start = tail.lock(FRAME_LEN, self.buffer.writable_to())?;
+        assert_eq!(self.words.payload(start.offset), 0);
+        self.put(start, word);
+        tail.unlock(start, 1, FRAME_LEN);
         Some(start)
     }
 
-    /// What who holds the log does at a segment's end.
-    fn seal(&self, payload: u64) -> Tail {
-        self.reserve.lock(0, u64::MAX);
-        let tail = self.reserve.tail();
-        self.word(tail.offset).store(1, Ordering::Relaxed);
-        self.word(tail.offset + 8).store(payload, Ordering::Relaxed);
-        assert!(self.reserve.close_at(tail, 1, FRAME_LEN));
-        tail
+    /// What the thread that has the log does at a segment's end.
+    fn seal(&self, word: u64) -> Tail {
+        let tail = self.buffer.atomic_tail();
+        tail.lock(0, u64::MAX);
+        let end = tail.tail();
+        self.put(end, word);
+        assert!(tail.close_at(end, 1, FRAME_LEN));
+        end
+    }
+
+    /// A positioned write, which no order is known of but that of the system call.
+    fn put(&self, start: Tail, word: u64) {
+        let payload = payload(word);
+        let frame = self.buffer.frame(KIND, 0, &payload);
+        let bytes = self.buffer.words(&frame, start).to_bytes();
+        let (first, second) = bytes.split_at(8);
+        let words = [first, second, &payload[..8]];
+        for (at, bytes) in (start.offset..).step_by(8).zip(words) {
+            let word = u64::from_le_bytes(bytes.try_into().unwrap());
+            self.words.at(at).store(word, Ordering::Relaxed);
+        }
     }
 
     /// What the syncer does: payloads of all frames before the first that is not committed.
     fn walk(&self) -> Vec<u64> {
-        let end = self.reserve.tail().offset;
+        let end = self.buffer.tail().offset;
         let mut payloads = Vec::new();
-        let mut offset = 0;
-        while offset < end && self.word(offset).load(Ordering::Acquire) == 1 {
-            payloads.push(self.word(offset + 8).load(Ordering::Relaxed));
-            offset += FRAME_LEN;
+        let mut offset = FRAMES_OFFSET;
+        while offset < end {
+            let Some((count, len)) = self.buffer.committed(offset, end, FRAME_LEN) else {
+                break;
+            };
+            assert_eq!(len, FRAME_LEN);
+            for _ in 0..count {
+                payloads.push(self.words.payload(offset));
+                offset += len;
+            }
         }
         payloads
+    }
+}
+
+/// The path of a run, and its segments.
+struct Model {
+    first: Segment,
+    second: Segment,
+    segments: std::sync::Arc<SegmentList>,
+    signals: std::sync::Arc<Signals>,
+    path: AppendPath,
+    log: Mutex<()>,
+}
+
+impl Model {
+    /// So many pages of the first segment are writable, and one of the second.
+    fn new(pages: u64) -> Arc<Model> {
+        let (first, second) = (Segment::new(1, pages), Segment::new(2, 1));
+        first.buffer.begin(1, 0);
+        let segments = std::sync::Arc::clone(&first.buffer);
+        let segments = std::sync::Arc::new(SegmentList::new(segments));
+        let signals = std::sync::Arc::<Signals>::default();
+        let path = AppendPath::new(
+            std::sync::Arc::clone(&segments),
+            std::sync::Arc::new(DeclaredSessions::new()),
+            std::sync::Arc::clone(&signals),
+            AppendLimits {
+                record_len_max: u64::MAX,
+                backlog: BacklogLimit::new(u64::MAX),
+                sync_bytes: u64::MAX,
+            },
+        );
+        Arc::new(Model {
+            first,
+            second,
+            segments,
+            signals,
+            path,
+            log: Mutex::new(()),
+        })
+    }
+
+    /// `None` once what is writable is full, or the segment is closed.
+    fn append(&self, word: u64) -> Option<u64> {
+        self.path.append(KIND, 0, &payload(word)).map(Seq::get)
+    }
+
+    /// Appends, and goes on in the second segment if the first one is full: it is the log's lock
+    /// that lets one thread do it.
+    fn append_or_rotate(&self, word: u64) -> u64 {
+        if let Some(seq) = self.append(word) {
+            return seq;
+        }
+        let _log = self.log.lock().unwrap();
+        if let Some(seq) = self.append(word) {
+            return seq;
+        }
+        let tail = self.first.buffer.atomic_tail();
+        let end = loop {
+            let end = tail.tail();
+            if tail.close_at(end, 0, 0) {
+                break end;
+            }
+        };
+        let bytes = self.first.buffer.bytes_at(end.offset);
+        self.second
+            .buffer
+            .begin(self.first.buffer.seq_at(end), bytes);
+        self.segments
+            .push(std::sync::Arc::clone(&self.second.buffer));
+        self.append(word).unwrap()
     }
 }
 
@@ -94,51 +241,51 @@ fn bounded(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
 
 #[test]
 fn the_frontier_never_shows_a_frame_without_its_payload() {
-    loom::model(|| {
-        let model = Model::new(4);
+    bounded(3, || {
+        let model = Model::new(1);
         let appenders: Vec<_> = [10, 20]
-            .map(|payload| {
+            .map(|word| {
                 let model = Arc::clone(&model);
-                thread::spawn(move || model.append(payload).unwrap())
+                thread::spawn(move || model.append(word).unwrap())
             })
             .into();
-        let seen = model.walk();
-        assert!(
-            seen.iter().all(|payload| [10, 20].contains(payload)),
-            "{seen:?}"
-        );
-        let places: Vec<Tail> = appenders.into_iter().map(|t| t.join().unwrap()).collect();
-        assert_ne!(places[0].offset, places[1].offset);
-        assert_ne!(places[0].relative_seq, places[1].relative_seq);
-        let mut all = model.walk();
+        let seen = model.first.walk();
+        let is_whole = |word| [10, 20].contains(word);
+        assert!(seen.iter().all(is_whole), "{seen:?}");
+        let mut seqs: Vec<u64> = appenders.into_iter().map(|t| t.join().unwrap()).collect();
+        seqs.sort_unstable();
+        assert_eq!(seqs, [1, 2]);
+        let mut all = model.first.walk();
         all.sort_unstable();
         assert_eq!(all, [10, 20]);
     });
 }
 
 #[test]
-fn what_is_written_at_a_held_end_is_not_stored_over() {
+fn what_is_written_at_a_locked_end_is_not_stored_over() {
     bounded(3, || {
-        let model = Model::new(3);
+        let model = Model::new(2);
         let appender = {
             let model = Arc::clone(&model);
             // Held up for as long as one likes since it found the segment writable.
-            thread::spawn(move || [10, 20].map(|payload| model.append(payload)))
+            thread::spawn(move || [10, 20].map(|word| (model.append(word), word)))
         };
         let syncer = {
             let model = Arc::clone(&model);
-            thread::spawn(move || model.walk())
+            thread::spawn(move || model.first.walk())
         };
-        let written = model.write(30).unwrap();
+        let written = model.first.write(30).unwrap();
         let stored = appender.join().unwrap();
         let seen = syncer.join().unwrap();
-        assert!(seen.iter().all(|payload| *payload > 0), "{seen:?}");
-        let all = model.walk();
-        let count = 1 + stored.iter().flatten().count();
-        assert_eq!(all.len(), count);
-        for (tail, payload) in stored.into_iter().zip([10, 20]) {
-            let Some(tail) = tail else { continue };
-            assert_eq!(all[usize::try_from(tail.relative_seq).unwrap()], payload);
+        assert!(seen.iter().all(|word| *word > 0), "{seen:?}");
+        let all = model.first.walk();
+        let stored: Vec<_> = stored
+            .into_iter()
+            .filter_map(|(seq, word)| Some((seq?, word)))
+            .collect();
+        assert_eq!(all.len(), 1 + stored.len());
+        for (seq, word) in stored {
+            assert_eq!(all[usize::try_from(seq).unwrap() - 1], word);
         }
         assert_eq!(all[usize::try_from(written.relative_seq).unwrap()], 30);
     });
@@ -146,105 +293,48 @@ fn what_is_written_at_a_held_end_is_not_stored_over() {
 
 #[test]
 fn a_closed_segment_holds_exactly_what_was_reserved_before() {
-    loom::model(|| {
-        let model = Model::new(4);
+    bounded(4, || {
+        let model = Model::new(2);
         let appender = {
             let model = Arc::clone(&model);
-            thread::spawn(move || [model.append(10), model.append(20)].map(|at| at.is_some()))
+            thread::spawn(move || [model.append(10), model.append(20)].map(|seq| seq.is_some()))
         };
-        let seal = model.seal(99);
+        let seal = model.first.seal(99);
         let [first, second] = appender.join().unwrap();
         let count = u32::from(first) + u32::from(second);
-        assert_eq!(
-            seal.relative_seq, count,
-            "the seal's number is the last one given out"
-        );
-        let frames = model.walk();
+        // The seal's number is the last one given out.
+        assert_eq!(seal.relative_seq, count);
+        let frames = model.first.walk();
         assert_eq!(frames.len(), usize::try_from(count).unwrap() + 1);
         assert_eq!(frames.last(), Some(&99));
         assert!(model.append(30).is_none());
     });
 }
 
-/// Two segments, of which appenders close the first when it is full: it is the log's lock that
-/// lets one of them do it.
-struct Rotating {
-    segments: [Arc<Model>; 2],
-    current: AtomicU64,
-    first_of_second: AtomicU64,
-    log: Mutex<()>,
-}
-
-impl Rotating {
-    fn new(frames: usize) -> Arc<Rotating> {
-        Arc::new(Rotating {
-            segments: [Model::new(frames), Model::new(frames)],
-            current: AtomicU64::new(0),
-            first_of_second: AtomicU64::new(0),
-            log: Mutex::new(()),
-        })
-    }
-
-    fn active(&self) -> (&Model, u64) {
-        match self.current.load(Ordering::Acquire) {
-            0 => (&self.segments[0], 0),
-            _ => {
-                let first = self.first_of_second.load(Ordering::Relaxed);
-                (&self.segments[1], first)
-            }
-        }
-    }
-
-    /// Appends and gives the sequence number, from 0.
-    fn append(&self, payload: u64) -> u64 {
-        if let Some(seq) = self.append_in_place(payload) {
-            return seq;
-        }
-        let _lane = self.log.lock().unwrap();
-        if let Some(seq) = self.append_in_place(payload) {
-            return seq;
-        }
-        let end = loop {
-            let tail = self.segments[0].reserve.tail();
-            if self.segments[0].reserve.close_at(tail, 0, 0) {
-                break tail;
-            }
-        };
-        let first = u64::from(end.relative_seq);
-        self.first_of_second.store(first, Ordering::Relaxed);
-        self.current.store(1, Ordering::Release);
-        self.append_in_place(payload).unwrap()
-    }
-
-    fn append_in_place(&self, payload: u64) -> Option<u64> {
-        let (segment, first) = self.active();
-        Some(first + u64::from(segment.append(payload)?.relative_seq))
-    }
-}
-
 #[test]
 fn three_threads_that_rotate_give_out_every_number_once() {
-    bounded(3, || {
-        let rotating = Rotating::new(1);
+    bounded(2, || {
+        let model = Model::new(1);
+        model.append(5).unwrap();
         let appenders: Vec<_> = [10, 20]
-            .map(|payload| {
-                let rotating = Arc::clone(&rotating);
-                thread::spawn(move || rotating.append(payload))
+            .map(|word| {
+                let model = Arc::clone(&model);
+                thread::spawn(move || model.append_or_rotate(word))
             })
             .into();
-        // Between the two segments nothing may be missing for one who walks them in order.
-        let before = rotating.segments[0].walk();
-        if rotating.current.load(Ordering::Acquire) == 1 {
-            assert!(rotating.segments[0].reserve.tail().is_closed);
+        // Between the two segments nothing may be missing from a walk over them in order.
+        let before = model.first.walk();
+        if model.segments.active().number() == SegmentNumber(2) {
+            assert!(model.first.buffer.tail().is_closed);
         }
         let mut seqs: Vec<u64> = appenders.into_iter().map(|t| t.join().unwrap()).collect();
         seqs.sort_unstable();
-        assert_eq!(seqs, [0, 1]);
-        let first = rotating.segments[0].walk();
+        assert_eq!(seqs, [2, 3]);
+        let first = model.first.walk();
         assert!(first.starts_with(&before));
-        let mut all = [first, rotating.segments[1].walk()].concat();
+        let mut all = [first, model.second.walk()].concat();
         all.sort_unstable();
-        assert_eq!(all, [10, 20]);
+        assert_eq!(all, [5, 10, 20]);
     });
 }
 
@@ -256,7 +346,7 @@ fn append_in_turn(log: &Mutex<Vec<u8>>, group: &WriteGroup, payload: u8) -> usiz
         written.push(payload);
         return written.len() - 1;
     }
-    let follower = group.join(RecordKind(200), 0, &[payload]);
+    let follower = group.join(KIND, 0, &[payload]);
     if follower.outcome() == WriteOutcome::Waiting {
         let mut written = log.lock().unwrap();
         if follower.outcome() == WriteOutcome::Waiting {
@@ -293,39 +383,36 @@ fn a_record_left_for_another_to_write_has_the_number_it_was_written_as() {
     });
 }
 
-/// Appenders that wait for durability, and the syncer: the real bell, batches and watermark.
+/// Appenders that wait for durability, and the syncer: the real path, wake-ups, batches, watermark.
 struct Shell {
-    segment: Arc<Model>,
-    bell: Bell,
+    model: Arc<Model>,
     waiters: Waiters,
-    watermark: Watermark,
 }
 
 impl Shell {
-    fn new(frames: usize) -> Arc<Shell> {
+    fn new() -> Arc<Shell> {
         Arc::new(Shell {
-            segment: Model::new(frames),
-            bell: Bell::default(),
+            model: Model::new(1),
             waiters: Waiters::default(),
-            watermark: Watermark::default(),
         })
     }
 
-    /// Appends, in the order of `RunWriter::append`.
     fn append(&self) -> u64 {
-        let start = self.segment.append(7).unwrap();
-        self.bell.ring_if_resting();
-        u64::from(start.relative_seq) + 1
+        self.model.append(7).unwrap()
     }
 
-    /// Waits, in the order of `RunWriter::wait_durable`; none may ever wait for a time to be over.
+    fn durable(&self) -> u64 {
+        self.model.signals.watermark().durable()
+    }
+
+    /// Waits, in the order of `Syncer::wait_durable`; none may ever wait for a time to be over.
     fn wait(&self, seq: u64) {
-        while self.watermark.durable() < seq {
+        while self.durable() < seq {
             let batch = self.waiters.join();
-            if self.watermark.durable() >= seq {
+            if self.durable() >= seq {
                 break;
             }
-            self.bell.want_sync();
+            self.model.signals.syncer().want_sync();
             self.waiters.wait(&batch, None);
         }
     }
@@ -333,27 +420,28 @@ impl Shell {
     /// The syncer, in the order of its thread. That an append rings for one that rests is not
     /// looked at here: it takes sequential consistency, of which this checker knows less.
     fn sync_until(&self, seq: u64) {
-        while self.watermark.durable() < seq {
-            self.bell.rest();
-            if !self.bell.wants_sync() {
-                self.bell.sleep(None);
+        let bell = self.model.signals.syncer();
+        while self.durable() < seq {
+            bell.rest();
+            if !bell.wants_sync() {
+                bell.sleep(None);
                 continue;
             }
-            self.bell.take_wants_sync();
+            bell.take_wants_sync();
             let batch = self.waiters.take();
             let written = self.committed();
-            self.watermark.synced(written, written);
+            self.model.signals.watermark().synced(written, written);
             drop(batch);
         }
-        // The end of a run: whoever joined since the last sync began.
+        // The end of a run: for those that joined since the last sync began.
         drop(self.waiters.take());
     }
 
-    /// Everything that has taken its room; the frontier waits for who has not committed yet.
+    /// Everything that has taken its room; the frontier waits for what is not committed yet.
     fn committed(&self) -> u64 {
-        let tail = u64::from(self.segment.reserve.tail().relative_seq);
+        let tail = u64::from(self.model.first.buffer.tail().relative_seq);
         loop {
-            let walked = self.segment.walk().len();
+            let walked = self.model.first.walk().len();
             match u64::try_from(walked).unwrap() {
                 walked if walked >= tail => return walked,
                 _ => thread::yield_now(),
@@ -363,9 +451,9 @@ impl Shell {
 }
 
 #[test]
-fn nobody_who_waits_for_durability_is_left_asleep() {
+fn an_appender_that_waits_for_durability_is_woken() {
     bounded(3, || {
-        let shell = Shell::new(1);
+        let shell = Shell::new();
         let appender = {
             let shell = Arc::clone(&shell);
             thread::spawn(move || {
@@ -379,16 +467,16 @@ fn nobody_who_waits_for_durability_is_left_asleep() {
 }
 
 #[test]
-fn of_two_who_wait_for_durability_none_is_left_asleep() {
+fn two_appenders_that_wait_for_durability_are_woken() {
     bounded(2, || {
-        let shell = Shell::new(2);
+        let shell = Shell::new();
         let appenders: Vec<_> = (0..2)
             .map(|_| {
                 let shell = Arc::clone(&shell);
                 thread::spawn(move || {
                     let seq = shell.append();
                     shell.wait(seq);
-                    assert!(shell.watermark.durable() >= seq);
+                    assert!(shell.durable() >= seq);
                 })
             })
             .collect();

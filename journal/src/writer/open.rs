@@ -3,10 +3,10 @@
 use std::io;
 use std::sync::Arc;
 
-use super::close::clocks;
 use super::error_log::ErrorLog;
 use super::lock_file::LockFile;
-use super::run::{Parts, RunWriter, lock};
+use super::run::{RunParts, RunWriter};
+use super::run_constants::RunConstants;
 use super::threads;
 use crate::error::{Error, Result};
 use crate::event::system::{self, RunOpen};
@@ -39,9 +39,9 @@ impl OpenRun {
     /// Starts the run: its `.run` file, its first segment, its first records, its syncer.
     pub(crate) fn open(self) -> Result<Arc<RunWriter>> {
         let storage = Arc::clone(&self.storage);
-        let (run_file, live_runs) = self.begin()?;
-        let run = run_file.run();
-        let opened = self.open_with(run_file, live_runs);
+        let (lock_file, live_runs) = self.begin()?;
+        let run = lock_file.run();
+        let opened = self.open_with(lock_file, live_runs);
         if opened.is_err() && !seeded::has(Bug::FailedOpeningLeft) {
             let first = FileName::Segment(run, SegmentNumber::FIRST);
             let _ = storage.remove(&first.to_string());
@@ -55,21 +55,21 @@ impl OpenRun {
         let storage = &*self.storage;
         let mut generation = self.generation;
         for _ in 0..OVERTAKEN_MAX {
-            let run_file = LockFile::create(&self.storage, generation, &self.settings.program)?;
-            let found = Neighbours::of(storage, run_file.run(), &self.known);
+            let lock_file = LockFile::create(&self.storage, generation, &self.settings.program)?;
+            let found = Neighbours::of(storage, lock_file.run(), &self.known);
             match found {
                 Ok(found) if found.generation_max <= generation => {
                     let none = seeded::has(Bug::LiveRunsNotListed);
-                    return Ok((run_file, if none { Vec::new() } else { found.live }));
+                    return Ok((lock_file, if none { Vec::new() } else { found.live }));
                 }
-                // Whoever began meanwhile has not seen this run and may be over already: it must
+                // A run that began meanwhile has not seen this one and may be over already: it must
                 // not come to lie behind this one.
                 Ok(found) => {
-                    withdraw(storage, run_file.run());
+                    withdraw(storage, lock_file.run());
                     generation = next_generation(found.generation_max.0);
                 }
                 Err(error) => {
-                    withdraw(storage, run_file.run());
+                    withdraw(storage, lock_file.run());
                     return Err(error);
                 }
             }
@@ -78,67 +78,74 @@ impl OpenRun {
         Err(Error::io("open journal", storage.path(), busy))
     }
 
-    fn open_with(self, run_file: LockFile, live_runs: Vec<RunId>) -> Result<Arc<RunWriter>> {
+    fn open_with(self, lock_file: LockFile, mut live_runs: Vec<RunId>) -> Result<Arc<RunWriter>> {
+        live_runs.extend(&self.unverified);
         let len_max = self.storage.file_len_max().max(SEGMENT_LEN_MIN) / 4096 * 4096;
         let segment_len = FIRST_SEGMENT_LEN
             .min(self.settings.segment_bytes_max)
             .next_multiple_of(4096)
             .min(len_max);
         let mode = self.settings.write_mode;
-        let first = first_segment(&*self.storage, run_file.run(), segment_len, mode)?;
-        let log = LogWriter::begin(Arc::clone(&self.storage), first)?;
-        let run_open = self.run_open(&run_file, live_runs)?;
+        let first = first_segment(&*self.storage, lock_file.run(), segment_len, mode)?;
+        let constants = RunConstants::new(self.storage, self.settings, lock_file.run());
+        let constants = Arc::new(constants);
+        let log = LogWriter::begin(Arc::clone(&constants), first)?;
+        let run_open = run_open(&constants, &lock_file, live_runs)?;
         let segment_len = (segment_len * 4)
-            .min(self.settings.segment_bytes_max)
+            .min(constants.settings().segment_bytes_max)
             .next_multiple_of(4096);
-        let core = Arc::new(RunWriter::new(Parts {
-            storage: self.storage,
-            settings: self.settings,
-            run_file,
+        let is_stepped = constants.settings().is_stepped;
+        let run = Arc::new(RunWriter::new(RunParts {
+            constants,
+            lock_file,
             errors: self.errors,
             log,
             segment_len,
+            recovers: self.recovers,
         }));
-        lock(&core.sync).is_recovering = self.recovers;
-        core.append(RecordKind::RUN_OPEN, 0, &run_open)?;
-        if !core.settings.is_stepped {
-            threads::start(&core)
-                .map_err(|e| Error::io("start a thread for", core.storage.path(), e))?;
+        run.append(RecordKind::RUN_OPEN, 0, &run_open)?;
+        if !is_stepped {
+            threads::start(&run)
+                .map_err(|e| Error::io("start a thread for", run.storage().path(), e))?;
         }
-        Ok(core)
+        Ok(run)
     }
+}
 
-    fn run_open(&self, run_file: &LockFile, mut live_runs: Vec<RunId>) -> Result<Vec<u8>> {
-        let (run, owner) = (run_file.run(), run_file.owner().clone());
-        live_runs.extend(&self.unverified);
-        live_runs.sort_unstable();
-        let (program, program_version) = &self.settings.program;
-        let said = RunOpen {
-            generation: run.generation.0,
-            random: run.random,
-            boot_id: owner.boot_id.into(),
-            pid: owner.pid,
-            process_start: owner.started,
-            host: owner.host.into(),
-            pid_namespace: owner.pid_namespace,
-            file_system: owner.file_system,
-            device: owner.device,
-            inode: owner.inode,
-            program: program.into(),
-            program_version: program_version.into(),
-            library_version: env!("CARGO_PKG_VERSION").into(),
-            clocks: clocks(self.storage.clocks()),
-            live_runs: live_runs
-                .iter()
-                .map(|run| (run.generation.0, run.random))
-                .collect(),
-            resource: Vec::new(),
-            extras: Vec::new(),
-        };
-        let mut payload = Vec::new();
-        system::encode(&said, &mut payload)?;
-        Ok(payload)
-    }
+/// What a run says of itself in its first record.
+fn run_open(
+    constants: &RunConstants,
+    lock_file: &LockFile,
+    mut live_runs: Vec<RunId>,
+) -> Result<Vec<u8>> {
+    let (run, owner) = (constants.run(), lock_file.owner().clone());
+    live_runs.sort_unstable();
+    let (program, program_version) = &constants.settings().program;
+    let said = RunOpen {
+        generation: run.generation.0,
+        random: run.random,
+        boot_id: owner.boot_id.into(),
+        pid: owner.pid,
+        process_start: owner.started,
+        host: owner.host.into(),
+        pid_namespace: owner.pid_namespace,
+        file_system: owner.file_system,
+        device: owner.device,
+        inode: owner.inode,
+        program: program.into(),
+        program_version: program_version.into(),
+        library_version: env!("CARGO_PKG_VERSION").into(),
+        clocks: constants.clocks(),
+        live_runs: live_runs
+            .iter()
+            .map(|run| (run.generation.0, run.random))
+            .collect(),
+        resource: Vec::new(),
+        extras: Vec::new(),
+    };
+    let mut payload = Vec::new();
+    system::encode(&said, &mut payload)?;
+    Ok(payload)
 }
 
 /// The generation of a run that follows one of this generation; behind the largest there is, the
@@ -160,7 +167,7 @@ fn first_segment(
     run: RunId,
     len: u64,
     mode: WriteMode,
-) -> Result<Arc<ActiveSegment>> {
+) -> Result<ActiveSegment> {
     // An xfs that stops, as after an error of its device, takes pages away that were writable: a
     // store into one of them would end the process.
     let is_safe = matches!(storage.file_system(), FileSystem::Ext4 | FileSystem::Memory);
@@ -179,10 +186,10 @@ fn first_segment(
     })?;
     match segment.make_writable(WRITABLE_AT_FIRST) {
         Err(error) if mapping == Mapping::Must || is_full(&error) => {
-            let path = storage.path().join(&segment.name);
+            let path = storage.path().join(segment.name());
             Err(Error::io("prepare", path, error))
         }
-        _ => Ok(Arc::new(segment)),
+        _ => Ok(segment),
     }
 }
 

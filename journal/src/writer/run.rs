@@ -1,198 +1,162 @@
-//! One run being written: what all its parts share, and the append.
+//! One run being written: what it is put together from, and the append.
 
-use super::sync_primitives::atomic::{AtomicBool, AtomicU64, Ordering};
-use super::sync_primitives::thread::{JoinHandle, ThreadId};
-use super::sync_primitives::{Mutex, MutexGuard, PoisonError};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use super::bell::Bell;
+use super::append::appender::Appender;
+use super::append::log_writer::{AppendError, LogWriter};
+use super::append::path::len_of;
+use super::append::refused::RefusedCounts;
 use super::error_log::ErrorLog;
-use crate::writer::append::write_group::{WriteGroup, WriteRole};
-
 use super::lock_file::LockFile;
-use super::waiters::{Batch, Waiters};
-use super::watermark::Watermark;
+use super::run_constants::RunConstants;
+use super::signals::Signals;
+use super::supply::pipeline::{SegmentPipeline, SegmentPlan};
+use super::supply::preallocator::Preallocator;
+use super::sync::steps::SyncParts;
+use super::sync::syncer::Syncer;
+use super::sync_primitives::atomic::{AtomicBool, Ordering};
+use super::sync_primitives::thread::JoinHandle;
+use super::sync_primitives::{Mutex, lock};
+use super::waiters::Batch;
 use crate::error::{Error, Result};
-use crate::format::{PAYLOAD_LEN_MAX, RecordKind, padded};
+use crate::event::system::Clocks;
+use crate::format::{RecordKind, padded};
+use crate::recovery::apply::Uncached;
 use crate::seeded::{self, Bug};
-use crate::seq::{RunId, SegmentNumber, Seq};
-use crate::settings::WriterSettings;
+use crate::seq::{RunId, Seq};
 use crate::storage::Storage;
-use crate::writer::append::declared_sessions::DeclaredSessions;
-use crate::writer::append::log_writer::{AppendError, LogWriter};
-use crate::writer::append::preamble::AppendRequest;
-use crate::writer::append::refused::NEVER;
-use crate::writer::append::session_numbers::SessionNumbers;
-use crate::writer::append::sync_queue::SyncQueue;
-use crate::writer::segment::active::{ActiveSegment, PrepareFailure};
-use crate::writer::segment::buffer::SegmentBuffer;
-use crate::writer::segment::list::SegmentList;
-use crate::writer::supply::pipeline::{SegmentPipeline, segment_len_for};
-use crate::writer::supply::preallocator::WINDOW_LEN_MIN;
-use crate::writer::supply::setbacks::Setbacks;
-use crate::writer::sync::stall::StallDetector;
-use crate::writer::sync::syncer::SyncState;
 
 /// One run being written.
+///
+/// Each part uses those named before it, and has locks of its own. A thread that needs several
+/// locks at a time takes them in this order:
+///
+/// 1. the state of the [`Syncer`]: held for as long as a sync takes,
+/// 2. its lock file,
+/// 3. the log of the [`Appender`]: held for an append, and for a rotation,
+/// 4. the pipeline of the [`Preallocator`]: held while a segment is made,
+/// 5. one of the others, none of which is held while another lock is taken: the claim of a prefault
+///    window, the sync queue, the pending write group, the numbers of sessions, the stall detector,
+///    the leader of a sync, the waiters of a sync and each batch of them, the two wake-ups, the
+///    counts of errors, the caller's code that waits to be called, the threads.
 #[derive(Debug)]
 pub(crate) struct RunWriter {
-    pub(super) storage: Arc<dyn Storage>,
-    pub(super) settings: WriterSettings,
-    pub(super) run_file: Mutex<Option<LockFile>>,
-    pub(super) run: RunId,
-    pub(super) started: Instant,
-    pub(super) sessions: SessionNumbers,
-    pub(super) errors: Arc<ErrorLog>,
-    pub(super) log: Mutex<LogWriter>,
-    /// The active segment, for appenders that do not hold the log.
-    pub(super) controls: Arc<SegmentList>,
-    pub(super) declared: Arc<DeclaredSessions>,
-    /// Locked after the log where both are.
-    pub(super) unsynced: Arc<Mutex<SyncQueue>>,
-    /// Records that wait for the log.
-    pub(super) group: WriteGroup,
-    /// The longest payload of a record that is not the journal's own.
-    record_len_max: u64,
-    /// Refused records are to be noted before the next one.
-    pub(super) has_refused: AtomicBool,
-    /// When they are to be noted if no other comes, in nanoseconds as [`RunWriter::now`] counts
-    /// them.
-    pub(super) tell_at: AtomicU64,
-    /// Somebody has waited for a sync since the last rotation.
-    pub(super) has_waited: AtomicBool,
-    /// Little of the active segment is still writable.
-    pub(super) wants_window: AtomicBool,
-    /// How much of it the tender keeps writable under load.
-    pub(super) window_len: AtomicU64,
-    /// The segment after the active one. Locked after the log where both are.
-    pub(super) next: Mutex<SegmentPipeline>,
-    /// The active segment is half full and nobody has looked after the next one yet.
-    pub(super) wants_segment: AtomicBool,
-    pub(super) watermark: Watermark,
-    pub(super) waiters: Waiters,
-    pub(super) bell: Bell,
-    /// Wakes the tender.
-    pub(super) tender: Bell,
-    /// Whoever holds this runs the one sync there may be at a time.
-    pub(super) sync: Mutex<SyncState>,
-    pub(super) is_closing: AtomicBool,
+    constants: Arc<RunConstants>,
+    signals: Arc<Signals>,
+    supply: Arc<Preallocator>,
+    appender: Arc<Appender>,
+    syncer: Arc<Syncer>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
     /// The run ends without being put on record as closed.
-    pub(super) is_left: AtomicBool,
-    pub(super) closed: OnceLock<Result<()>>,
-    pub(super) close_batch: Arc<Batch>,
-    pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
-    /// The waiter that runs a sync itself, and when it began.
-    pub(super) helper: Mutex<Option<(ThreadId, Duration)>>,
-    pub(super) poison: OnceLock<Arc<Error>>,
-    /// An appender that is stuck between reserve and commit.
-    pub(super) stuck: Mutex<StallDetector>,
+    is_left: AtomicBool,
+    /// The callers that wait for the end of the run.
+    close_batch: Arc<Batch>,
 }
 
 /// The parts a run is put together from.
 #[derive(Debug)]
-pub(super) struct Parts {
-    pub(super) storage: Arc<dyn Storage>,
-    pub(super) settings: WriterSettings,
-    pub(super) run_file: LockFile,
-    pub(super) errors: Arc<ErrorLog>,
-    pub(super) log: LogWriter,
-    pub(super) segment_len: u64,
+pub(crate) struct RunParts {
+    pub(crate) constants: Arc<RunConstants>,
+    pub(crate) lock_file: LockFile,
+    pub(crate) errors: Arc<ErrorLog>,
+    pub(crate) log: LogWriter,
+    /// The length of the second segment.
+    pub(crate) segment_len: u64,
+    /// Records of other runs come first.
+    pub(crate) recovers: bool,
 }
 
 impl RunWriter {
-    pub(super) fn new(parts: Parts) -> RunWriter {
-        let run = parts.run_file.run();
-        let next = SegmentPipeline {
-            run,
-            number: parts.log.active.number.next(),
+    pub(crate) fn new(parts: RunParts) -> RunWriter {
+        let constants = parts.constants;
+        let signals = Arc::<Signals>::default();
+        let (segments, sync_queue) = (parts.log.segments(), parts.log.sync_queue());
+        let first = segments.active();
+        let pipeline = SegmentPipeline::new(SegmentPlan {
+            run: constants.run(),
+            number: first.number().next(),
             len: parts.segment_len,
-            len_max: parts.settings.segment_bytes_max.next_multiple_of(4096),
-            is_mapped: parts.log.active.is_mapped(),
-            waiting: None,
-            has_given_up: false,
-            is_full: false,
-            failed: None,
-            setbacks: Setbacks::new(parts.settings.is_stepped),
+            len_max: constants.settings().segment_bytes_max,
+            is_mapped: first.is_mapped(),
+            is_stepped: constants.settings().is_stepped,
+        });
+        let supply = Arc::new(Preallocator::new(
+            Arc::clone(&constants),
+            Arc::clone(&segments),
+            Arc::clone(&signals),
+            pipeline,
+        ));
+        let appender = Arc::new(Appender::new(
+            Arc::clone(&constants),
+            Arc::clone(&signals),
+            Arc::clone(&supply),
+            parts.log,
+        ));
+        let sync = SyncParts {
+            constants: Arc::clone(&constants),
+            signals: Arc::clone(&signals),
+            segments,
+            supply: Arc::clone(&supply),
+            appender: Arc::clone(&appender),
+            sync_queue,
+            lock_file: parts.lock_file,
+            errors: parts.errors,
         };
         RunWriter {
-            controls: parts.log.controls(),
-            declared: parts.log.declared(),
-            unsynced: parts.log.unsynced(),
-            group: WriteGroup::default(),
-            record_len_max: (parts.settings.record_bytes_max).min(u64::from(PAYLOAD_LEN_MAX)),
-            has_refused: AtomicBool::new(false),
-            tell_at: AtomicU64::new(NEVER),
-            has_waited: AtomicBool::new(false),
-            wants_window: AtomicBool::new(false),
-            window_len: AtomicU64::new(WINDOW_LEN_MIN),
-            started: Instant::now(),
-            sessions: SessionNumbers::default(),
-            next: Mutex::new(next),
-            wants_segment: AtomicBool::new(false),
-            watermark: Watermark::default(),
-            waiters: Waiters::new(parts.settings.is_stepped),
-            bell: Bell::default(),
-            tender: Bell::default(),
-            sync: Mutex::new(SyncState::default()),
-            is_closing: AtomicBool::new(false),
-            is_left: AtomicBool::new(false),
-            closed: OnceLock::new(),
-            close_batch: Arc::default(),
+            syncer: Arc::new(Syncer::new(sync, parts.recovers)),
+            constants,
+            signals,
+            supply,
+            appender,
             threads: Mutex::default(),
-            helper: Mutex::default(),
-            poison: OnceLock::new(),
-            stuck: Mutex::default(),
-            storage: parts.storage,
-            settings: parts.settings,
-            run_file: Mutex::new(Some(parts.run_file)),
-            run,
-            errors: parts.errors,
-            log: Mutex::new(parts.log),
+            is_left: AtomicBool::new(false),
+            close_batch: Arc::default(),
         }
     }
 
-    #[cfg(test)]
     pub(crate) fn run(&self) -> RunId {
-        self.run
+        self.constants.run()
     }
 
     pub(crate) fn storage(&self) -> &Arc<dyn Storage> {
-        &self.storage
+        self.constants.storage()
+    }
+
+    /// Wall clock and time since boot, as records carry them.
+    pub(crate) fn clocks(&self) -> Clocks {
+        self.constants.clocks()
     }
 
     /// The number of a session in this run, given out at its first use.
     pub(crate) fn session_index(&self, id: &str) -> Result<u32> {
-        self.check_process()?;
-        self.sessions.number(id)
+        self.constants.check_process()?;
+        self.appender.session_number(id)
     }
 
     /// Appends one record; when this returns `Ok`, the record survives the death of the process.
     pub(crate) fn append(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
         if let Err(error) = self.check_open() {
-            return Err(self.refuse((kind, session), payload, error));
+            return Err(self.appender.refuse((kind, session), payload, error));
         }
         if seeded::has(Bug::AppendWaitsForSync) {
-            drop(lock(&self.sync));
+            drop(self.syncer.lock_state());
         }
-        if (kind.is_system() || size_of(payload) <= self.record_len_max)
-            && let Some(seq) = self.append_in_place(kind, session, payload)
-        {
+        if let Some(seq) = self.appender.append_lock_free(kind, session, payload) {
             return Ok(seq);
         }
-        self.append_with_lane(kind, session, payload)
+        self.append_with_log(kind, session, payload)
     }
 
     /// What most appends need not do, and need not set up.
     #[inline(never)]
-    fn append_with_lane(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
-        let appended = self.append_with_log_held(kind, session, payload);
-        appended.map_err(|error| self.refuse((kind, session), payload, error))
+    fn append_with_log(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
+        let appended = self.try_append_with_log(kind, session, payload);
+        appended.map_err(|error| self.appender.refuse((kind, session), payload, error))
     }
 
-    fn append_with_log_held(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
+    fn try_append_with_log(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
         if !kind.is_system() {
-            let (size, limit) = (size_of(payload), self.record_len_max);
+            let (size, limit) = (len_of(payload), self.appender.limits().record_len_max);
             if size > limit {
                 return Err(Error::LimitExceeded {
                     what: "record",
@@ -200,177 +164,109 @@ impl RunWriter {
                     limit,
                 });
             }
-            self.wait_for_backlog(padded(size))?;
+            self.syncer.wait_for_room(padded(size))?;
         }
-        let mut log = match self.lock_log_or_follow(kind, session, payload) {
-            WriteRole::LogWriter(log) => log,
-            WriteRole::Written(seq) => {
-                let active = self.controls.active();
-                self.after_append(active, active.reserve.tail().offset);
-                return Ok(Seq::new(seq).unwrap_or(Seq::MAX));
-            }
-        };
-        if log.is_closed {
-            return Err(Error::Closed);
-        }
-        let id = self.sessions.id(session);
-        let record = AppendRequest {
-            kind,
-            session,
-            session_id: id.as_deref(),
-            payload,
-        };
-        let durable = self.watermark.durable();
-        let mut take_next = |room| self.take_next(room);
-        let appended = log.append(record, durable, &mut take_next);
-        if appended.is_ok() {
-            self.has_refused.store(false, Ordering::SeqCst);
-            self.tell_at.store(NEVER, Ordering::SeqCst);
-        }
-        drop(log);
-        let active = self.controls.active();
-        self.after_append(active, active.reserve.tail().offset);
+        let appended = self.appender.append_with_log(kind, session, payload);
         appended.map_err(|failure| match failure {
             AppendError::Refused(error) => error,
-            AppendError::Poison(error) => self.poison(error),
+            AppendError::Poison(error) => self.syncer.poison(error),
         })
     }
 
-    /// Appends to the mapped active segment without a lock; `None` if that takes more than room
-    /// that is there, writable and under the backlog limit.
-    #[inline]
-    fn append_in_place(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Option<Seq> {
-        // Read before the tail, so that the backlog is never taken too small.
-        let durable_bytes = self.watermark.durable_bytes();
-        let segment = self.controls.active();
-        let written_bytes = segment.bytes_at(segment.reserve.tail().offset);
-        let backlog_bytes = written_bytes.saturating_sub(durable_bytes);
-        let is_plain = segment.is_mapped()
-            && self.declared.contains(segment.number, session)
-            && !self.has_refused.load(Ordering::SeqCst);
-        if !is_plain || !(kind.is_system() || self.fits_backlog(backlog_bytes, payload)) {
-            return None;
-        }
-        let frame = segment.frame(kind, session, payload);
-        let start = segment.try_append(&frame)?;
-        self.after_append(segment, start.offset + frame.frame_len());
-        Seq::new(segment.seq_at(start))
+    /// Counts a record that was refused before it was encoded.
+    pub(crate) fn note_refused(&self, session: u32, payload_len: usize, code: &'static str) {
+        self.appender.note_refused(session, payload_len, code);
     }
 
-    #[inline]
-    fn after_append(&self, segment: &SegmentBuffer, end: u64) {
-        self.bell.ring_if_resting();
-        let written_bytes = segment.bytes_at(end);
-        let backlog_bytes = written_bytes.saturating_sub(self.watermark.durable_bytes());
-        if backlog_bytes >= self.settings.sync_bytes {
-            self.bell.want_sync();
-        }
-        let is_loaded = backlog_bytes >= LOAD_BYTES;
-        let is_first = segment.number == SegmentNumber::FIRST;
-        let eighths = match (is_loaded, is_first) {
-            (true, _) => EARLY,
-            (false, true) => LATE,
-            (false, false) => HALF,
-        };
-        if end > segment.file_len / 8 * eighths && !self.wants_segment.load(Ordering::SeqCst) {
-            self.wants_segment.store(true, Ordering::SeqCst);
-            self.tender.ring();
-        }
-        // Under load only: elsewhere the next sync renews as much as is needed.
-        if is_loaded && segment.is_mapped() {
-            let is_short = self.window_len.load(Ordering::Relaxed) / 2;
-            let window_end = end.saturating_add(is_short).min(segment.file_len);
-            if window_end > segment.writable_to() {
-                self.want_window();
-            }
-        }
+    /// Has a run that takes this one's place tell what this one has refused and not told.
+    pub(crate) fn leave_refused_to(&self, heir: &RunWriter) {
+        self.appender.leave_refused_to(&heir.appender);
     }
 
-    /// Asks the tender for more writable room.
-    pub(super) fn want_window(&self) {
-        // Waking a thread takes longer than many appends.
-        if !self.wants_window.load(Ordering::SeqCst) {
-            self.wants_window.store(true, Ordering::SeqCst);
-            self.tender.ring();
-        }
+    /// Counts what the handle has refused while it had no run.
+    pub(crate) fn take_refused(&self, more: RefusedCounts) {
+        self.appender.take_refused(more);
     }
 
-    /// The last sequence number given out.
-    pub(super) fn written(&self) -> u64 {
-        let segment = self.controls.active();
-        segment.seq_at(segment.reserve.tail()).saturating_sub(1)
+    /// To be called when all runs that were to be recovered are on record.
+    pub(crate) fn finish_recovery(&self, uncached: Vec<Uncached>) {
+        self.syncer.finish_recovery(uncached);
     }
 
-    /// Bytes of all frames so far.
-    pub(super) fn written_bytes(&self) -> u64 {
-        let segment = self.controls.active();
-        segment.bytes_at(segment.reserve.tail().offset)
+    /// Makes every record appended so far durable and returns the last one covered.
+    pub(crate) fn sync(&self) -> Result<Seq> {
+        self.syncer.sync()
     }
 
-    pub(super) fn is_dirty(&self) -> bool {
-        self.watermark.is_dirty(self.written())
-    }
-
-    /// Hands over the next segment, with at least this much room.
-    fn take_next(&self, room: u64) -> Result<Arc<ActiveSegment>, PrepareFailure> {
-        let taken = lock(&self.next).take(&*self.storage, segment_len_for(room));
-        self.wants_segment.store(false, Ordering::SeqCst);
-        self.has_waited.store(false, Ordering::SeqCst);
-        taken
-    }
-
-    /// Whether this process, and not a fork of it, opened the run.
-    pub(super) fn check_process(&self) -> Result<()> {
-        if self.storage.is_own_process() {
-            Ok(())
-        } else {
-            Err(Error::Forked)
-        }
-    }
-
+    /// Whether records are still accepted.
     #[inline]
     pub(crate) fn check_open(&self) -> Result<()> {
-        self.check_process()?;
-        if self.is_poisoned() && !seeded::has(Bug::PoisonIgnored) {
-            return Err(self.poisoned().unwrap_or(Error::Closed));
-        }
-        match self.is_closing.load(Ordering::SeqCst) {
-            true => Err(Error::Closed),
-            false => Ok(()),
-        }
+        self.constants.check_process()?;
+        self.signals.check_open()
     }
 
     #[inline]
     pub(crate) fn is_poisoned(&self) -> bool {
-        self.poison.get().is_some()
+        self.signals.is_poisoned()
     }
 
-    /// Whether nothing is written to the run any more.
-    pub(super) fn is_over(&self) -> bool {
-        self.closed.get().is_some() || self.is_poisoned()
+    /// What a caller of a poisoned run is told.
+    pub(crate) fn poisoned(&self) -> Option<Error> {
+        self.signals.poisoned()
     }
 
-    pub(super) fn lock_log(&self) -> MutexGuard<'_, LogWriter> {
-        lock(&self.log)
+    pub(super) fn constants(&self) -> &RunConstants {
+        &self.constants
+    }
+
+    pub(super) fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
+    pub(super) fn supply(&self) -> &Preallocator {
+        &self.supply
+    }
+
+    pub(super) fn appender(&self) -> &Appender {
+        &self.appender
+    }
+
+    pub(super) fn syncer(&self) -> &Arc<Syncer> {
+        &self.syncer
+    }
+
+    pub(super) fn close_batch(&self) -> &Batch {
+        &self.close_batch
+    }
+
+    /// Has the run end without being put on record as closed.
+    pub(super) fn set_left(&self) {
+        self.is_left.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_left(&self) -> bool {
+        self.is_left.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn add_threads(&self, threads: impl IntoIterator<Item = JoinHandle<()>>) {
+        lock(&self.threads).extend(threads);
+    }
+
+    /// Whether this is a thread that closing would have to wait for: one of the run's own, which
+    /// call the error hook, or one that runs a sync for them.
+    pub(super) fn is_own_thread(&self) -> bool {
+        let this = super::sync_primitives::thread::current().id();
+        let is_own = lock(&self.threads)
+            .iter()
+            .any(|thread| thread.thread().id() == this);
+        is_own || self.syncer.is_led_by_this_thread()
+    }
+
+    /// Waits for the threads of a run that is closed, so that none of its files stays open.
+    pub(super) fn join_threads(&self) {
+        for thread in std::mem::take(&mut *lock(&self.threads)) {
+            // A panic of theirs has poisoned the run already.
+            let _ = thread.join();
+        }
     }
 }
-
-pub(super) fn size_of(payload: &[u8]) -> u64 {
-    u64::try_from(payload.len()).unwrap_or(u64::MAX)
-}
-
-/// Locks; a thread that panicked while it held the lock left nothing half done behind, because
-/// every change that matters is made by single stores at its end.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// With so much waiting for a sync, appenders need more writable room than one page after another.
-pub(super) const LOAD_BYTES: u64 = 128 << 10;
-
-/// The next segment is made when so many eighths of the active one are used: half of it, under load
-/// less, because making one takes as long as filling many megabytes, and of the first one more:
-/// most runs that write little end in that.
-const HALF: u64 = 4;
-const EARLY: u64 = 1;
-const LATE: u64 = 6;

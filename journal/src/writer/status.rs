@@ -1,13 +1,12 @@
 //! How a run stands that is being written.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use super::run::{RunWriter, lock};
+use super::run::RunWriter;
 use crate::error::Error;
 use crate::seq::{RunId, SegmentNumber, Seq};
 
-/// What [`RunWriter::facts`] tells about a run being written.
+/// What [`RunWriter::status`] tells about a run being written.
 #[derive(Clone, Debug)]
 pub(crate) struct RunStatus {
     pub(crate) run: RunId,
@@ -23,17 +22,20 @@ pub(crate) struct RunStatus {
 
 impl RunWriter {
     /// How the run stands.
-    pub(crate) fn facts(&self) -> RunStatus {
+    pub(crate) fn status(&self) -> RunStatus {
+        let signals = self.signals();
+        let segments = self.syncer().segments();
+        let is_own_process = self.constants().check_process().is_ok();
         RunStatus {
-            run: self.run,
-            written: Seq::new(self.written()),
-            durable: self.durable_here(),
-            backlog_bytes: self.backlog_bytes(),
-            segment: self.controls.active().number,
-            is_stuck: self.check_process().is_ok() && lock(&self.stuck).is_long(Instant::now()),
-            is_mapped: self.controls.active().is_mapped(),
-            poison: self.poison.get().cloned(),
-            is_closed: self.closed.get().is_some(),
+            run: self.run(),
+            written: Seq::new(segments.written()),
+            durable: self.syncer().durable_here(),
+            backlog_bytes: segments.backlog_bytes(signals.watermark()),
+            segment: segments.active().number(),
+            is_stuck: is_own_process && self.syncer().is_stalled(),
+            is_mapped: segments.active().is_mapped(),
+            poison: signals.poison().cloned(),
+            is_closed: signals.closed().is_some(),
         }
     }
 }

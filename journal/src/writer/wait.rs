@@ -6,40 +6,22 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::run::{RunWriter, lock};
-use super::sync_primitives::atomic::Ordering;
+use super::sync::syncer::Syncer;
 use crate::error::{Error, Result};
-use crate::seeded::{self, Bug};
 use crate::seq::Seq;
-use crate::storage::Durability;
 
-impl RunWriter {
-    /// The last sequence number known durable.
-    pub(crate) fn durable(&self) -> Option<Seq> {
-        Seq::new(self.watermark.durable())
-    }
-
-    /// The same, as callers are told it: in a file system in memory none is.
-    pub(crate) fn durable_here(&self) -> Option<Seq> {
-        let is_memory = self.storage().durability() == Durability::None;
-        let is_told = !is_memory || seeded::has(Bug::TmpfsCalledDurable);
-        self.durable().filter(|_| is_told)
-    }
-
+impl Syncer {
     /// Makes every record appended so far durable and returns the last one covered.
     pub(crate) fn sync(&self) -> Result<Seq> {
-        self.check_process()?;
-        let last = Seq::new(self.written()).unwrap_or(Seq::FIRST);
-        if self.is_dirty() {
+        self.constants().check_process()?;
+        let last = Seq::new(self.segments().written()).unwrap_or(Seq::FIRST);
+        if self.steps().is_dirty() {
             self.wait_durable(last, None)?;
-        } else if let Some(error) = self.poisoned() {
+        } else if let Some(error) = self.signals().poisoned() {
             return Err(error);
-        } else if self.closed.get().is_none() {
+        } else if self.signals().closed().is_none() {
             // What was durable is said to be so once more, and may be gone.
-            let mut state = lock(&self.sync);
-            let checked = self.check_names(&mut state.names, &[]);
-            drop(state);
-            checked.map_err(|error| self.poison(error))?;
+            self.check_names()?;
         }
         Ok(self.durable().unwrap_or(last))
     }
@@ -50,49 +32,41 @@ impl RunWriter {
             if let Some(outcome) = self.durability_of(seq) {
                 return outcome;
             }
-            let batch = self.waiters.join();
+            let batch = self.waiters().join();
             // A sync that ended before the batch was joined wakes nobody in it.
             if let Some(outcome) = self.durability_of(seq) {
                 return outcome;
             }
-            if self.settings.is_stepped {
+            if self.constants().settings().is_stepped {
                 self.step_sync();
                 continue;
             }
-            self.note_waiter();
+            self.signals().note_waiter();
             // Only who waits however long it takes may be held by a sync.
             if deadline.is_none() && self.try_lead_sync() {
                 continue;
             }
-            self.bell.want_sync();
-            if !self.waiters.wait(&batch, deadline) {
+            self.signals().syncer().want_sync();
+            if !self.waiters().wait(&batch, deadline) {
                 return Err(Error::Timeout);
             }
         }
     }
 
-    /// Remembers that somebody waits: then it is worth to have zeros in the next segment.
-    fn note_waiter(&self) {
-        let order = Ordering::SeqCst;
-        if !self.has_waited.load(order) && !self.has_waited.swap(true, order) {
-            self.tender.ring();
-        }
-    }
-
     /// Whether the record is durable, if that is settled.
     fn durability_of(&self, seq: Seq) -> Option<Result<()>> {
-        if let Err(error) = self.check_process() {
+        if let Err(error) = self.constants().check_process() {
             return Some(Err(error));
         }
-        let last = self.written();
+        let last = self.segments().written();
         if seq.get() > last {
             return Some(Err(Error::UnknownSeq { seq, last }));
         }
-        if self.watermark.durable() >= seq.get() {
+        if self.signals().watermark().durable() >= seq.get() {
             return Some(Ok(()));
         }
-        let ended = self.closed.get().map(|_| Error::Closed);
-        self.poisoned().or(ended).map(Err)
+        let ended = self.signals().closed().map(|_| Error::Closed);
+        self.signals().poisoned().or(ended).map(Err)
     }
 }
 
@@ -108,19 +82,19 @@ pub struct WhenDurable {
 #[derive(Debug)]
 enum Wait {
     Settled(Result<()>),
-    For(Arc<RunWriter>, Seq),
+    For(Arc<Syncer>, Seq),
 }
 
 impl WhenDurable {
-    pub(super) fn new(core: Result<Arc<RunWriter>>, seq: Seq) -> WhenDurable {
-        let wait = match core {
-            Ok(core) => Wait::For(core, seq),
+    pub(crate) fn new(syncer: Result<Arc<Syncer>>, seq: Seq) -> WhenDurable {
+        let wait = match syncer {
+            Ok(syncer) => Wait::For(syncer, seq),
             Err(error) => Wait::Settled(Err(error)),
         };
         WhenDurable { wait }
     }
 
-    pub(super) fn ready() -> WhenDurable {
+    pub(crate) fn ready() -> WhenDurable {
         WhenDurable {
             wait: Wait::Settled(Ok(())),
         }
@@ -131,23 +105,23 @@ impl Future for WhenDurable {
     type Output = Result<()>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        let (core, seq) = match &self.wait {
+        let (syncer, seq) = match &self.wait {
             Wait::Settled(outcome) => return Poll::Ready(outcome.clone()),
-            Wait::For(core, seq) => (core, *seq),
+            Wait::For(syncer, seq) => (syncer, *seq),
         };
         loop {
-            if let Some(outcome) = core.durability_of(seq) {
+            if let Some(outcome) = syncer.durability_of(seq) {
                 return Poll::Ready(outcome);
             }
-            let is_waiting = core.waiters.join().register(context.waker());
+            let is_waiting = syncer.waiters().join().register(context.waker());
             // A sync that ended before the waker was registered wakes nobody.
-            if let Some(outcome) = core.durability_of(seq) {
+            if let Some(outcome) = syncer.durability_of(seq) {
                 return Poll::Ready(outcome);
             }
             if is_waiting {
-                core.waiters.errands.be_ready();
-                core.note_waiter();
-                core.bell.want_sync();
+                syncer.waiters().errands.be_ready();
+                syncer.signals().note_waiter();
+                syncer.signals().syncer().want_sync();
                 return Poll::Pending;
             }
         }

@@ -11,7 +11,7 @@ use crate::seeded::{self, Bug};
 
 /// The batch that is being gathered for the next sync.
 #[derive(Debug, Default)]
-pub(super) struct Waiters {
+pub(crate) struct Waiters {
     gathering: Mutex<Gathering>,
     /// As many have joined as the syncer waits for.
     is_complete: Condvar,
@@ -20,7 +20,7 @@ pub(super) struct Waiters {
     /// Others have kept a processor for long that was lent to them.
     is_crowded: AtomicBool,
     /// Who calls their wakers.
-    pub(super) errands: Arc<Errands>,
+    pub(crate) errands: Arc<Errands>,
 }
 
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ struct Gathering {
 /// Each batch sleeps on a condition of its own, so that a finished sync wakes nobody it does not
 /// concern.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(crate) struct Batch {
     state: Mutex<BatchState>,
     done: Condvar,
     /// Becomes true with `state` locked, so that nobody falls asleep meanwhile.
@@ -52,10 +52,10 @@ struct BatchState {
 
 /// A batch whose sync is under way: its members are woken when this is dropped, also by a panic.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(crate) struct Taken {
     batch: Arc<Batch>,
     errands: Arc<Errands>,
-    pub(super) members: u32,
+    pub(crate) members: u32,
 }
 
 impl Drop for Taken {
@@ -69,7 +69,7 @@ impl Drop for Taken {
 
 impl Waiters {
     /// For a run with threads or without.
-    pub(super) fn new(is_stepped: bool) -> Waiters {
+    pub(crate) fn new(is_stepped: bool) -> Waiters {
         Waiters {
             errands: Arc::new(Errands::new(is_stepped)),
             ..Waiters::default()
@@ -78,7 +78,7 @@ impl Waiters {
 
     /// Joins the batch of the next sync to start. Whoever joins before that sync chooses its
     /// target is covered by it.
-    pub(super) fn join(&self) -> Arc<Batch> {
+    pub(crate) fn join(&self) -> Arc<Batch> {
         let (batch, is_complete) = {
             let mut gathering = self.lock();
             gathering.members = gathering.members.saturating_add(1);
@@ -93,7 +93,7 @@ impl Waiters {
 
     /// Ends the gathering of a batch and starts the next one. To be called before the sync's target
     /// is chosen.
-    pub(super) fn take(&self) -> Taken {
+    pub(crate) fn take(&self) -> Taken {
         let Gathering { batch, members, .. } = std::mem::take(&mut *self.lock());
         Taken {
             batch,
@@ -103,18 +103,18 @@ impl Waiters {
     }
 
     /// How many have joined the batch so far.
-    pub(super) fn members(&self) -> u32 {
+    pub(crate) fn members(&self) -> u32 {
         self.lock().members
     }
 
     /// Says for how long it is worth to stay awake from now on.
-    pub(super) fn set_awake(&self, time: Duration) {
+    pub(crate) fn set_awake(&self, time: Duration) {
         let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(0);
         self.awake.store(nanoseconds, Ordering::Relaxed);
     }
 
     /// Whether others have kept a processor for long since the last time.
-    pub(super) fn take_crowded(&self) -> bool {
+    pub(crate) fn take_crowded(&self) -> bool {
         self.is_crowded.swap(false, Ordering::Relaxed)
     }
 
@@ -134,13 +134,13 @@ impl Waiters {
     }
 
     /// How long it is worth to stay awake.
-    pub(super) fn awake(&self) -> Duration {
+    pub(crate) fn awake(&self) -> Duration {
         Duration::from_nanos(self.awake.load(Ordering::Relaxed))
     }
 
     /// Whether others kept a processor for long: they have work of their own to do, and a sleeper
     /// gets it back sooner.
-    pub(super) fn is_lent_long(&self, time: Duration) -> bool {
+    pub(crate) fn is_lent_long(&self, time: Duration) -> bool {
         let is_long = time >= LENT_LONG;
         if is_long {
             self.is_crowded.store(true, Ordering::Relaxed);
@@ -149,7 +149,7 @@ impl Waiters {
     }
 
     /// Waits until so many have joined the batch, but not for long; says how many have.
-    pub(super) fn gather(&self, awaited: u32, until: Instant) -> u32 {
+    pub(crate) fn gather(&self, awaited: u32, until: Instant) -> u32 {
         self.stay_awake(Some(until), || self.members() >= awaited);
         let mut gathering = self.lock();
         gathering.awaited = awaited;
@@ -166,7 +166,7 @@ impl Waiters {
     }
 
     /// Waits for the sync of a batch to end, at most until `deadline`; says whether it has.
-    pub(super) fn wait(&self, batch: &Batch, deadline: Option<Instant>) -> bool {
+    pub(crate) fn wait(&self, batch: &Batch, deadline: Option<Instant>) -> bool {
         self.stay_awake(deadline, || batch.is_done());
         batch.sleep(deadline)
     }
@@ -181,7 +181,7 @@ impl Waiters {
 impl Batch {
     /// Wakes everybody who sleeps in the batch and gives the wakers of the others; all look for
     /// themselves at what became durable.
-    pub(super) fn finish(&self) -> Vec<Waker> {
+    pub(crate) fn finish(&self) -> Vec<Waker> {
         let (wakers, sleeping) = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             self.is_done.store(true, Ordering::Release);
@@ -198,7 +198,7 @@ impl Batch {
     }
 
     /// Sleeps until the batch's sync ends, at most until `deadline`; says whether it has.
-    pub(super) fn sleep(&self, deadline: Option<Instant>) -> bool {
+    pub(crate) fn sleep(&self, deadline: Option<Instant>) -> bool {
         if self.is_done() {
             return true;
         }
@@ -226,7 +226,7 @@ impl Batch {
     }
 
     /// Has `waker` woken when the batch's sync ends; `false` if it has ended already.
-    pub(super) fn register(&self, waker: &Waker) -> bool {
+    pub(crate) fn register(&self, waker: &Waker) -> bool {
         // Copying and dropping one is the caller's code, for which no lock is held.
         let mut copy = Some(waker.clone());
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -252,7 +252,7 @@ const SHORT_SLEEPS: [Duration; 4] = [
 ];
 
 /// 64 appenders take less by far; processes with work of their own to do take more.
-pub(super) const LENT_LONG: Duration = Duration::from_millis(1);
+pub(crate) const LENT_LONG: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use super::sync_primitives::atomic::{AtomicU64, Ordering};
 /// Sequentially consistent: an appender takes its room, then looks whether the syncer rests; the
 /// syncer says that it rests, then looks whether room was taken. One of them sees the other.
 #[derive(Debug, Default)]
-pub(super) struct Watermark {
+pub(crate) struct Watermark {
     durable: AtomicU64,
     durable_bytes: AtomicU64,
     mark: AtomicU64,
@@ -15,26 +15,26 @@ pub(super) struct Watermark {
 
 impl Watermark {
     /// Records that everything up to `seq` is durable.
-    pub(super) fn synced(&self, seq: u64, bytes: u64) {
+    pub(crate) fn synced(&self, seq: u64, bytes: u64) {
         self.durable_bytes.store(bytes, Ordering::SeqCst);
         self.durable.store(seq, Ordering::SeqCst);
     }
 
     /// Records that the last mark has this number.
-    pub(super) fn marked(&self, seq: u64) {
+    pub(crate) fn marked(&self, seq: u64) {
         self.mark.store(seq, Ordering::SeqCst);
     }
 
-    pub(super) fn durable(&self) -> u64 {
+    pub(crate) fn durable(&self) -> u64 {
         self.durable.load(Ordering::SeqCst)
     }
 
-    pub(super) fn durable_bytes(&self) -> u64 {
+    pub(crate) fn durable_bytes(&self) -> u64 {
         self.durable_bytes.load(Ordering::SeqCst)
     }
 
     /// Whether anything but one mark waits to become durable: a mark alone never asks for a sync.
-    pub(super) fn is_dirty(&self, written: u64) -> bool {
+    pub(crate) fn is_dirty(&self, written: u64) -> bool {
         let durable = self.durable();
         let mark = self.mark.load(Ordering::SeqCst);
         written > durable && !(written == mark && mark == durable + 1)

@@ -2,26 +2,23 @@
 //! the next segment.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::declared_sessions::DeclaredSessions;
+use super::frame_writer::{FrameWriter, frames_len};
 use super::preamble::{AppendRequest, encode};
-use super::refused::Pending;
+use super::refused::PendingRefusals;
 use super::sync_queue::SyncQueue;
 use crate::error::{Error, Result};
-use crate::event::system::SEGMENT_START_LEN_MAX;
-use crate::event::system::{Clocks, RunClose, Seal, SegmentStart, SyncMark};
-use crate::event::system::{REFUSED_LEN_MAX, RUN_CLOSE_LEN_MAX, SEAL_LEN_MAX};
+use crate::event::system::{RunClose, SEGMENT_START_LEN_MAX, Seal, SegmentStart};
 use crate::format::{RecordKind, padded};
 use crate::seeded::{self, Bug};
-use crate::seq::Seq;
-use crate::storage::Storage;
-use crate::writer::close::clocks;
-use crate::writer::run::lock;
-use crate::writer::segment::active::{ActiveSegment, PrepareFailure, is_full};
-use crate::writer::segment::buffer::{Frame, SegmentBuffer};
+use crate::seq::{SegmentNumber, Seq};
+use crate::writer::run_constants::RunConstants;
+use crate::writer::segment::active::{ActiveSegment, PrepareFailure};
+use crate::writer::segment::buffer::{CLOSING_ROOM, SegmentBuffer};
 use crate::writer::segment::list::SegmentList;
-use crate::writer::segment::tail::Tail;
-use crate::writer::sync_primitives::Mutex;
+use crate::writer::sync_primitives::{Mutex, lock};
 
 /// Why a record was not written.
 #[derive(Debug)]
@@ -32,56 +29,81 @@ pub(crate) enum AppendError {
     Poison(Error),
 }
 
-/// Makes or hands over the next segment: at least `room` bytes for frames.
+impl From<PrepareFailure> for AppendError {
+    fn from(failure: PrepareFailure) -> AppendError {
+        match failure {
+            PrepareFailure::Discarded(error) => AppendError::Refused(error),
+            PrepareFailure::Poison(error) => AppendError::Poison(error),
+        }
+    }
+}
+
+/// Makes or hands over the next segment: at least so many bytes for frames.
 pub(crate) type NextSegmentFn<'a> =
     &'a mut dyn FnMut(u64) -> Result<Arc<ActiveSegment>, PrepareFailure>;
 
-/// The end of a run that is being written. Whoever holds it may rotate, and in a segment that is
-/// not mapped, is the only one to append.
+/// The end of a run that is being written. The thread that has it may rotate, and in a segment that
+/// is not mapped, is the only one to append.
 #[derive(Debug)]
 pub(crate) struct LogWriter {
-    storage: Arc<dyn Storage>,
-    pub(crate) active: Arc<ActiveSegment>,
-    /// The active segment, for appenders that do not hold the log.
-    controls: Arc<SegmentList>,
-    pub(crate) declared: Arc<DeclaredSessions>,
-    pub(crate) is_closed: bool,
-    pub(crate) refused: Pending,
-    unsynced: Arc<Mutex<SyncQueue>>,
-    buffer: Vec<u8>,
+    constants: Arc<RunConstants>,
+    active: Arc<ActiveSegment>,
+    /// The active segment, for appenders that do not have the log.
+    segments: Arc<SegmentList>,
+    declared: Arc<DeclaredSessions>,
+    sync_queue: Arc<Mutex<SyncQueue>>,
+    frames: FrameWriter,
+    refused: PendingRefusals,
+    is_closed: bool,
 }
 
 impl LogWriter {
     /// A run that begins with the given segment, whose first bytes are writable.
-    pub(crate) fn begin(storage: Arc<dyn Storage>, first: Arc<ActiveSegment>) -> Result<LogWriter> {
+    pub(crate) fn begin(constants: Arc<RunConstants>, first: ActiveSegment) -> Result<LogWriter> {
+        let first = Arc::new(first);
+        let sync_queue = Arc::new(Mutex::new(SyncQueue::new(Arc::clone(&first))));
         let mut log = LogWriter {
-            storage,
-            controls: Arc::new(SegmentList::new(Arc::clone(first.control()))),
+            constants,
+            segments: Arc::new(SegmentList::new(Arc::clone(first.buffer()))),
             declared: Arc::new(DeclaredSessions::new()),
-            unsynced: Arc::new(Mutex::new(SyncQueue::new(Arc::clone(&first)))),
+            frames: FrameWriter::new(Arc::clone(&sync_queue)),
+            sync_queue,
             active: first,
+            refused: PendingRefusals::default(),
             is_closed: false,
-            refused: Pending::default(),
-            buffer: Vec::new(),
         };
         log.active.begin(Seq::FIRST.get(), 0);
         log.start_segment(0, 0)?;
         Ok(log)
     }
 
-    /// The segments so far, for appenders that do not hold the log.
-    pub(crate) fn controls(&self) -> Arc<SegmentList> {
-        Arc::clone(&self.controls)
+    /// The segments so far, for appenders that do not have the log.
+    pub(crate) fn segments(&self) -> Arc<SegmentList> {
+        Arc::clone(&self.segments)
     }
 
-    /// The segments that are not durable yet, for who syncs and does not hold the log.
-    pub(crate) fn unsynced(&self) -> Arc<Mutex<SyncQueue>> {
-        Arc::clone(&self.unsynced)
+    /// The segments that are not durable yet, for the syncer, which does not wait for the log.
+    pub(crate) fn sync_queue(&self) -> Arc<Mutex<SyncQueue>> {
+        Arc::clone(&self.sync_queue)
     }
 
     /// Which sessions are declared where.
     pub(crate) fn declared(&self) -> Arc<DeclaredSessions> {
         Arc::clone(&self.declared)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// Says that nothing more is written.
+    pub(crate) fn set_closed(&mut self) {
+        self.is_closed = true;
+    }
+
+    /// What was refused and is not on record yet.
+    pub(crate) fn refused(&mut self) -> &mut PendingRefusals {
+        &mut self.refused
     }
 
     /// Writes one record, with the declaration of its session and a note of refused ones before
@@ -90,51 +112,120 @@ impl LogWriter {
         &mut self,
         record: AppendRequest<'_>,
         durable_seq: u64,
-        take_next: NextSegmentFn<'_>,
+        next_segment: NextSegmentFn<'_>,
     ) -> Result<Seq, AppendError> {
         loop {
             let segment = Arc::clone(&self.active);
-            let before = record
-                .before(&segment, &self.declared, &self.refused.tallies)
+            let preamble = record
+                .preamble(&segment, &self.declared, self.refused.counts())
                 .map_err(AppendError::Refused)?;
-            let frames = before.frames(&segment, &record);
+            let frames = preamble.frames(&segment, &record);
             if seeded::has(Bug::RefusedForgotten) {
-                self.refused.tallies.clear();
+                self.refused.clear();
             }
             if seeded::has(Bug::DeclaredTooEarly) {
-                self.declared.add(segment.number, record.session);
+                self.declared.add(segment.number(), record.session);
             }
-            if let Some(seq) = self.put(&segment, &frames)? {
-                if before.says_refused() {
+            let put = self.frames.put(&segment, &frames);
+            if let Some(seq) = put.map_err(AppendError::Refused)? {
+                if preamble.says_refused() {
                     self.refused.was_told();
                 }
-                self.declared.add(segment.number, record.session);
+                self.declared.add(segment.number(), record.session);
                 return Ok(Seq::new(seq).unwrap_or(Seq::MAX));
             }
             // In a fresh segment the session has to be declared in any case.
             let room = frames_len(&frames) + record.declaration_len();
-            self.rotate(room, durable_seq, take_next)?;
+            self.rotate(room, durable_seq, next_segment)?;
         }
     }
 
-    /// Writes a sync mark if it fits into the active segment; gives its sequence number.
-    pub(crate) fn mark(&mut self, durable_seq: u64, durable_bytes: u64) -> Option<u64> {
-        let first_seq = self.active.first_seq();
-        let mark = SyncMark {
-            durable_seq,
-            first_seq,
-            durable_end: self.active.offset_of(durable_bytes),
-            clocks: self.clocks(),
-            extras: Vec::new(),
-        };
-        if self.is_closed {
+    /// Writes records of several threads with one write, if nothing has to go before any of them
+    /// and they fit; gives the sequence number of the last.
+    ///
+    /// If that fails, none of them counts, and each appender tries its own again alone: then the
+    /// end of the segment is locked, and the record goes into the next one.
+    pub(crate) fn append_group<'a>(
+        &mut self,
+        records: impl Iterator<Item = (RecordKind, u32, &'a [u8])>,
+    ) -> Option<u64> {
+        let segment = Arc::clone(&self.active);
+        if self.is_closed || !self.refused.counts().is_empty() {
             return None;
         }
-        self.put_system(RecordKind::SYNC_MARK, &mark).ok().flatten()
+        let frame = |(kind, session, payload)| {
+            let is_declared = self.declared.contains(segment.number(), session);
+            is_declared.then(|| segment.frame(kind, session, payload))
+        };
+        let frames: Vec<_> = records.map(frame).collect::<Option<_>>()?;
+        self.frames.put(&segment, &frames).unwrap_or_else(|_| {
+            // Some may be there whole, and none may be found there of what its appender is
+            // told was refused. Where not even zeros can be written, only the next seal helps.
+            // An end that is not locked was not written to, and others may store there.
+            let tail = segment.tail();
+            let was_written = tail.is_locked || seeded::has(Bug::FreeEndZeroed);
+            if was_written && !seeded::has(Bug::GroupLeftBehind) {
+                let zeros = vec![0; usize::try_from(frames_len(&frames)).unwrap_or(0)];
+                let _ = segment.file().write_at(&zeros, tail.offset);
+            }
+            None
+        })
     }
 
-    fn clocks(&self) -> Clocks {
-        clocks(self.storage.clocks())
+    /// Writes a record of the journal's own if it fits into the active segment; gives its sequence
+    /// number.
+    pub(crate) fn append_own(
+        &mut self,
+        kind: RecordKind,
+        payload: impl FnOnce(&SegmentBuffer) -> Result<Vec<u8>>,
+    ) -> Option<u64> {
+        let segment = Arc::clone(&self.active);
+        let payload = payload(&segment).ok().filter(|_| !self.is_closed)?;
+        let frames = [segment.frame(kind, 0, &payload)];
+        self.frames.put(&segment, &frames).ok().flatten()
+    }
+
+    /// Puts on record what was refused, if it is time to.
+    pub(crate) fn note_refused_if_due(&mut self, now: Duration) {
+        if self.refused.is_due(now) && !seeded::has(Bug::RefusedNotNoted) {
+            self.note_refused();
+            self.refused.postpone(now);
+        }
+    }
+
+    /// Writes the notes of refused records if there are any and they fit where records do.
+    fn note_refused(&mut self) {
+        let notes = self.refused.counts().notes();
+        let whole = self.refused.counts().note();
+        for notes in [notes, whole.into_iter().collect()] {
+            let payloads: Result<Vec<_>> = notes.iter().map(encode).collect();
+            let payloads = payloads.unwrap_or_default();
+            let segment = Arc::clone(&self.active);
+            let payloads = payloads.iter();
+            let frames = payloads.map(|payload| segment.frame(RecordKind::REFUSED, 0, payload));
+            let frames: Vec<_> = frames.collect();
+            if !frames.is_empty() && matches!(self.frames.put(&segment, &frames), Ok(Some(_))) {
+                self.refused.clear();
+                return;
+            }
+        }
+    }
+
+    /// Has nothing more appended; if it says so, the last record there is room for tells what was
+    /// refused.
+    pub(crate) fn end(&mut self, tells_refused: bool) {
+        self.is_closed = true;
+        let Some(payload) = self.last_note().filter(|_| tells_refused) else {
+            return;
+        };
+        let segment = Arc::clone(&self.active);
+        let frames = [segment.frame(RecordKind::REFUSED, 0, &payload)];
+        let written = self
+            .frames
+            .write_next(&segment, &frames, segment.file_len());
+        if matches!(written, Ok(Some(_))) {
+            self.refused.clear();
+        }
     }
 
     /// Writes what is still to be said of refused records, a last record and the last seal into
@@ -148,7 +239,7 @@ impl LogWriter {
             .collect();
         // After a failed write the tail is soiled by half a frame: the run is not said to be
         // closed then.
-        if !self.active.reserve.tail().is_locked {
+        if !self.active.tail().is_locked {
             before.push((RecordKind::RUN_CLOSE, encode(last)?));
         }
         self.seal(&before, None, durable_seq)?;
@@ -156,60 +247,19 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Writes frames one after the other and gives the sequence number of the last; `None` if
-    /// there is no room for them here.
-    pub(crate) fn put(
-        &mut self,
-        segment: &ActiveSegment,
-        frames: &[Frame<'_>],
-    ) -> Result<Option<u64>, AppendError> {
-        let len = frames_len(frames);
-        let limit = segment.file_len.saturating_sub(closing_room());
-        // Held before the log is: by a write that failed, over which only a seal may go.
-        let has_room = |tail: Tail| {
-            let end = tail.offset.checked_add(len);
-            !tail.is_locked && end.is_some_and(|end| end <= limit)
-        };
-        if !has_room(segment.reserve.tail()) {
-            return Ok(None);
-        }
-        if segment.takes_positioned(count(frames)) {
-            let written = self.write_next(segment, frames, limit);
-            return written.map_err(AppendError::Refused);
-        }
-        loop {
-            // Others append meanwhile: what was made writable may be used up already.
-            let end = segment.reserve.tail().offset.saturating_add(len);
-            if end > segment.writable_to()
-                && let Err(error) = segment.make_writable_ahead(len)
-            {
-                if is_full(&error) {
-                    let error = Error::io("get space in", &segment.name, error);
-                    return Err(AppendError::Refused(error));
-                }
-                // Whatever keeps pages from being made writable: writing works, or says why not.
-                let written = self.write_next(segment, frames, limit);
-                return written.map_err(AppendError::Refused);
-            }
-            let limit = limit.min(segment.writable_to());
-            if let Some(start) = advance(segment, frames, len, limit) {
-                store(segment, frames, start);
-                return Ok(Some(last_seq(segment, frames, start)));
-            }
-            if !has_room(segment.reserve.tail()) {
-                return Ok(None);
-            }
-        }
+    /// Gives back the space behind the end of a closed log; gives the last segment's number.
+    pub(crate) fn cut(&self) -> SegmentNumber {
+        // Space that is not given back costs nothing but space.
+        let _ = self.active.cut();
+        self.active.number()
     }
 
-    fn put_system<T: serde::Serialize>(
-        &mut self,
-        kind: RecordKind,
-        said: &T,
-    ) -> Result<Option<u64>, AppendError> {
-        let payload = encode(said).map_err(AppendError::Refused)?;
-        let segment = Arc::clone(&self.active);
-        self.put(&segment, &[segment.frame(kind, 0, &payload)])
+    /// All that is still to be said, as the payload of one note.
+    fn last_note(&self) -> Option<Vec<u8>> {
+        let note = self.refused.counts().note()?;
+        encode(&note)
+            .ok()
+            .filter(|_| !seeded::has(Bug::RefusedNotNoted))
     }
 
     /// Goes on in the next segment: makes it first, so that nothing changes if that fails.
@@ -217,27 +267,24 @@ impl LogWriter {
         &mut self,
         room: u64,
         durable_seq: u64,
-        take_next: NextSegmentFn<'_>,
+        next_segment: NextSegmentFn<'_>,
     ) -> Result<(), AppendError> {
         let room = room.saturating_add(padded(SEGMENT_START_LEN_MAX) + CLOSING_ROOM);
-        let next = take_next(room).map_err(|failure| match failure {
-            PrepareFailure::Discarded(error) => AppendError::Refused(error),
-            PrepareFailure::Poison(error) => AppendError::Poison(error),
-        })?;
+        let next = next_segment(room)?;
         // Without a seal, the next segment's start still says where this one ends.
-        let is_sealed = self.seal(&[], Some(next.number.0), durable_seq).is_ok();
+        let is_sealed = self.seal(&[], Some(next.number().0), durable_seq).is_ok();
         let left = std::mem::replace(&mut self.active, next);
-        let end = left.reserve.tail();
+        let end = left.tail();
         self.active
             .begin(left.seq_at(end), left.bytes_at(end.offset));
-        lock(&self.unsynced).go_on(left, is_sealed, Arc::clone(&self.active));
+        lock(&self.sync_queue).go_on(left, is_sealed, Arc::clone(&self.active));
         self.start_segment(end.offset, durable_seq)
             .map_err(AppendError::Refused)?;
-        self.controls.push(Arc::clone(self.active.control()));
+        self.segments.push(Arc::clone(self.active.buffer()));
         Ok(())
     }
 
-    /// Writes the first record of the active segment, which nobody else sees yet.
+    /// Writes the first record of the active segment, which no other thread sees yet.
     fn start_segment(&mut self, predecessor_end: u64, durable_seq: u64) -> Result<()> {
         let segment = Arc::clone(&self.active);
         let first_seq = segment.first_seq();
@@ -245,12 +292,13 @@ impl LogWriter {
             first_seq,
             predecessor_end,
             durable_seq,
-            clocks: self.clocks(),
+            clocks: self.constants.clocks(),
             extras: Vec::new(),
         };
         let payload = encode(&start)?;
         let frames = [segment.frame(RecordKind::SEGMENT_START, 0, &payload)];
-        self.write_next(&segment, &frames, segment.file_len)?;
+        self.frames
+            .write_next(&segment, &frames, segment.file_len())?;
         Ok(())
     }
 
@@ -264,7 +312,7 @@ impl LogWriter {
     ) -> Result<()> {
         let sealed = self.try_seal(before, next_segment, durable_seq);
         if sealed.is_err() {
-            self.active.reserve.close(0, 0, u64::MAX);
+            self.active.atomic_tail().close(0, 0, u64::MAX);
         }
         sealed
     }
@@ -276,10 +324,10 @@ impl LogWriter {
         durable_seq: u64,
     ) -> Result<()> {
         let segment = Arc::clone(&self.active);
-        // Held already is the end of a write that failed. The seal says its own number, which
-        // nobody can take any more.
-        segment.reserve.lock(0, u64::MAX);
-        let tail = segment.reserve.tail();
+        // Locked already is the end of a write that failed. The seal says its own number, which
+        // no other record can take any more.
+        segment.atomic_tail().lock(0, u64::MAX);
+        let tail = segment.tail();
         let miscount = seeded::either(Bug::SealMiscounts, 1, 0);
         let len = u64::try_from(before.len()).unwrap_or(0);
         let last_seq = segment.seq_at(tail) + len.saturating_sub(miscount);
@@ -294,105 +342,18 @@ impl LogWriter {
         let before = before.map(|(kind, payload)| segment.frame(*kind, 0, payload));
         let seal = segment.frame(RecordKind::SEAL, 0, &payload);
         let frames: Vec<_> = before.chain([seal]).collect();
-        self.write(&segment, &frames, tail)?;
-        let is_closed = (segment.reserve).close_at(tail, count(&frames), frames_len(&frames));
-        debug_assert!(is_closed, "nobody else moves a held end");
-        Ok(())
-    }
-
-    /// As [`put`](LogWriter::put), by positioned writes; after a failure only a seal may follow.
-    pub(crate) fn write_next(
-        &mut self,
-        segment: &ActiveSegment,
-        frames: &[Frame<'_>],
-        limit: u64,
-    ) -> Result<Option<u64>> {
-        let len = frames_len(frames);
-        let Some(start) = segment.reserve.lock(len, limit) else {
-            return Ok(None);
-        };
-        self.write(segment, frames, start)?;
-        let end = segment.reserve.unlock(start, count(frames), len);
-        lock(&self.unsynced).add_positioned(start, end);
-        Ok(Some(last_seq(segment, frames, start)))
-    }
-
-    /// Writes frames at the held end of a segment.
-    fn write(&mut self, segment: &ActiveSegment, frames: &[Frame<'_>], start: Tail) -> Result<()> {
-        segment.protect_to(start.offset.saturating_add(frames_len(frames)));
-        self.buffer.clear();
-        let mut at = start;
-        let mut written = Ok(());
-        for frame in frames {
-            let words = segment.words(frame, at);
-            if frame.payload.len() < WRITTEN_IN_PLACE {
-                self.buffer.extend_from_slice(&words.to_bytes());
-                self.buffer.extend_from_slice(frame.payload);
-                self.buffer.resize(self.buffer.len().next_multiple_of(8), 0);
-            } else {
-                // The frame is begun before its payload is there, and those before it are whole.
-                let len = self.buffer.len();
-                self.buffer.extend_from_slice(&words.begun().to_bytes());
-                written = written
-                    .and_then(|()| segment.file.write_at(&self.buffer, start.offset))
-                    .and_then(|()| segment.file.write_at(frame.payload, at.offset + 16));
-                self.buffer.truncate(len);
-                self.buffer.extend_from_slice(&words.to_bytes());
-            }
-            at.offset += frame.frame_len();
-            at.relative_seq += 1;
-        }
-        written
-            .and_then(|()| segment.file.write_at(&self.buffer, start.offset))
-            .or_else(|error| match seeded::has(Bug::HalfFrameTaken) {
-                true => Ok(()),
-                false => Err(error),
-            })
-            .map_err(|error| {
-                if seeded::has(Bug::HalfFrameLeft) {
-                    segment.reserve.unlock(start, 0, 0);
-                }
-                Error::io("write", &segment.name, error)
-            })
+        self.frames.write_last(&segment, &frames, tail)
     }
 }
 
-/// Fills reserved room of a mapped segment, frame by frame; the first in order is committed first.
-fn store(segment: &SegmentBuffer, frames: &[Frame<'_>], start: Tail) {
-    let mut at = start;
-    for frame in frames {
-        segment.store(frame, at);
-        at.offset += frame.frame_len();
-        at.relative_seq += 1;
+#[cfg(all(test, not(loom)))]
+impl LogWriter {
+    pub(crate) fn active(&self) -> &Arc<ActiveSegment> {
+        &self.active
+    }
+
+    /// Has the log go on in this segment, without a seal.
+    pub(crate) fn set_active(&mut self, active: Arc<ActiveSegment>) {
+        self.active = active;
     }
 }
-
-fn advance(segment: &SegmentBuffer, frames: &[Frame<'_>], len: u64, limit: u64) -> Option<Tail> {
-    segment.reserve.reserve(count(frames), len, limit)
-}
-
-fn last_seq(segment: &SegmentBuffer, frames: &[Frame<'_>], start: Tail) -> u64 {
-    segment.seq_at(start) + u64::from(count(frames)).saturating_sub(1)
-}
-
-/// A record and what goes before it are a few.
-fn count(frames: &[Frame<'_>]) -> u32 {
-    u32::try_from(frames.len()).unwrap_or(u32::MAX)
-}
-
-pub(crate) fn frames_len(frames: &[Frame<'_>]) -> u64 {
-    frames.iter().map(Frame::frame_len).sum()
-}
-
-/// Room no other record may take: for the last note of refused ones, the record that closes the
-/// run, and a seal.
-pub(crate) fn closing_room() -> u64 {
-    seeded::either(Bug::SealRoomNotKept, 0, CLOSING_ROOM)
-}
-
-/// A payload of this size and more is written from where it is, not copied first.
-const WRITTEN_IN_PLACE: usize = 256 << 10;
-
-/// The longest frames of the record that closes the run, of a seal, and of a note of refused ones.
-const CLOSING_ROOM: u64 =
-    padded(RUN_CLOSE_LEN_MAX) + padded(SEAL_LEN_MAX) + padded(REFUSED_LEN_MAX);

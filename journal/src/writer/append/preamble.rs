@@ -29,7 +29,7 @@ pub(crate) struct Preamble {
 
 impl AppendRequest<'_> {
     /// What has to go before this record in a segment.
-    pub(crate) fn before(
+    pub(crate) fn preamble(
         &self,
         segment: &SegmentBuffer,
         declared: &DeclaredSessions,
@@ -37,8 +37,8 @@ impl AppendRequest<'_> {
     ) -> Result<Preamble> {
         let refused = refused.notes();
         let refused: Result<Vec<_>> = refused.iter().map(encode).collect();
-        let is_declared = declared.contains(segment.number, self.session)
-            || (seeded::has(Bug::DeclaredOnce) && segment.number > SegmentNumber::FIRST);
+        let is_declared = declared.contains(segment.number(), self.session)
+            || (seeded::has(Bug::DeclaredOnce) && segment.number() > SegmentNumber::FIRST);
         let declaration = self.session_id.filter(|_| !is_declared).map(|id| {
             encode(&SessionRef {
                 index: self.session,

@@ -5,7 +5,7 @@ use crate::format::FRAMES_OFFSET;
 use crate::seeded::{self, Bug};
 use crate::writer::segment::tail::Tail;
 
-/// Frames that who holds the log has put down by positioned writes, one right behind the other.
+/// Frames that came by positioned writes, one right behind the other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PwriteRange {
     from: u64,
@@ -13,7 +13,7 @@ pub(crate) struct PwriteRange {
 }
 
 impl PwriteRange {
-    /// None yet, in a segment that nobody has appended to.
+    /// None yet, in a segment without frames.
     pub(crate) fn none() -> PwriteRange {
         PwriteRange {
             from: FRAMES_OFFSET,

@@ -1,17 +1,9 @@
 //! Records that were refused, counted until the journal can say so in a record.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::log_writer::LogWriter;
-use super::preamble::encode;
-use crate::error::{Error, Result};
 use crate::event::system::{Clocks, REFUSED_CODE_LEN_MAX, REFUSED_SESSIONS_MAX, Refused};
-use crate::format::RecordKind;
-use crate::seeded::{self, Bug};
-use crate::writer::run::RunWriter;
-use crate::writer::sync_primitives::atomic::Ordering;
 
 /// One record that was refused.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +15,7 @@ pub(crate) struct RefusedRecord {
     pub(crate) at: Clocks,
 }
 
-/// What was refused since the last notes of it: one tally for each code.
+/// What was refused since the last notes of it: one count for each code.
 #[derive(Debug, Default)]
 pub(crate) struct RefusedCounts(Vec<RefusedCount>);
 
@@ -51,195 +43,96 @@ struct RefusedSessions {
 /// The first refusal is put on record at once and those after it at growing intervals, as far as
 /// there is room; with the next record that is written; and at the end, into the room kept for it.
 #[derive(Debug, Default)]
-pub(crate) struct Pending {
-    pub(crate) tallies: RefusedCounts,
+pub(crate) struct PendingRefusals {
+    counts: RefusedCounts,
     /// When the next note may be written; `None`: at once.
     next_at: Option<Duration>,
     interval: Duration,
 }
 
-impl Pending {
-    fn is_due(&self, now: Duration) -> bool {
+impl PendingRefusals {
+    pub(crate) fn counts(&self) -> &RefusedCounts {
+        &self.counts
+    }
+
+    /// Counts one refused record.
+    pub(crate) fn add(&mut self, refusal: RefusedRecord) {
+        self.counts.add(refusal);
+    }
+
+    /// Counts what others have counted, too.
+    pub(crate) fn merge(&mut self, more: RefusedCounts) {
+        self.counts.merge(more);
+    }
+
+    /// Leaves what was counted to another run.
+    pub(crate) fn take(&mut self) -> RefusedCounts {
+        std::mem::take(&mut self.counts)
+    }
+
+    /// Says that all that was counted is on record.
+    pub(crate) fn clear(&mut self) {
+        self.counts.0.clear();
+    }
+
+    pub(crate) fn is_due(&self, now: Duration) -> bool {
         self.next_at.is_none_or(|at| at <= now)
     }
 
+    /// When the next note is to be written, if there is anything to say.
+    pub(crate) fn note_at(&self) -> Option<Duration> {
+        self.next_at.filter(|_| !self.counts.is_empty())
+    }
+
     /// The next note has to wait, longer than the one before.
-    fn postpone(&mut self, now: Duration) {
+    pub(crate) fn postpone(&mut self, now: Duration) {
         self.interval = (self.interval * 2).clamp(INTERVAL_MIN, INTERVAL_MAX);
         self.next_at = Some(now + self.interval);
     }
 
     /// A record was written, with all there was to say before it.
     pub(crate) fn was_told(&mut self) {
-        *self = Pending::default();
-    }
-}
-
-impl RunWriter {
-    /// Counts a record that is not appended for this reason, which it gives back.
-    #[cold]
-    pub(crate) fn refuse(
-        &self,
-        (kind, session): (RecordKind, u32),
-        payload: &[u8],
-        error: Error,
-    ) -> Error {
-        // The journal's own notes are no records that anybody misses.
-        if kind.system_name().is_none() {
-            self.note_refused(session, payload.len(), error.code());
-        }
-        error
-    }
-
-    /// Counts a record that was refused before or while it was appended, and puts that on record
-    /// if it is time to. The host's own doing is not counted: appends after the end, or in a fork.
-    pub(crate) fn note_refused(&self, session: u32, payload_len: usize, code: &'static str) {
-        // In a fork a lock may never be free.
-        if self.check_process().is_err() || code == Error::Closed.code() {
-            return;
-        }
-        let refusal = RefusedRecord {
-            bytes: u64::try_from(payload_len).unwrap_or(u64::MAX),
-            code,
-            session,
-            at: self.clocks(),
-        };
-        let mut log = self.lock_log();
-        // What a poisoned run refuses is for the run that takes its place to tell.
-        if log.is_closed && !self.is_poisoned() {
-            return;
-        }
-        log.refused.tallies.add(refusal);
-        self.note_due(&mut log);
-    }
-
-    /// Has a run that takes this one's place tell what this one has refused and not told.
-    pub(crate) fn leave_refused_to(&self, heir: &RunWriter) {
-        let mut left = std::mem::take(&mut self.lock_log().refused.tallies);
-        left.renumber(|index| {
-            let id = self.sessions.id(index);
-            id.and_then(|id| heir.sessions.number(&id).ok())
-                .unwrap_or(0)
-        });
-        heir.take_refused(left);
-    }
-
-    /// Counts what somebody else has refused.
-    pub(crate) fn take_refused(&self, more: RefusedCounts) {
-        if more.is_empty() {
-            return;
-        }
-        let mut log = self.lock_log();
-        log.refused.tallies.merge(more);
-        self.note_due(&mut log);
-    }
-
-    /// Puts on record what was refused, if it is time to.
-    pub(crate) fn tell_refused(&self) {
-        self.note_due(&mut self.lock_log());
-    }
-
-    fn note_due(&self, log: &mut LogWriter) {
-        let now = self.now();
-        let is_over = log.is_closed || self.is_poisoned();
-        if !is_over && log.refused.is_due(now) && !seeded::has(Bug::RefusedNotNoted) {
-            log.note_refused();
-            log.refused.postpone(now);
-        }
-        let tell_at = log
-            .refused
-            .next_at
-            .filter(|_| !log.refused.tallies.is_empty());
-        self.has_refused.store(tell_at.is_some(), Ordering::SeqCst);
-        let nanoseconds = tell_at.map_or(NEVER, |at| u64::try_from(at.as_nanos()).unwrap_or(NEVER));
-        self.tell_at.store(nanoseconds, Ordering::SeqCst);
-        self.bell.ring_if_resting();
-    }
-
-    /// When what was refused is to be put on record, if anything was.
-    pub(crate) fn tell_at(&self) -> Option<Duration> {
-        let nanoseconds = self.tell_at.load(Ordering::SeqCst);
-        (nanoseconds != NEVER).then(|| Duration::from_nanos(nanoseconds))
-    }
-}
-
-impl LogWriter {
-    /// Writes the notes of refused records if there are any and they fit where records do.
-    pub(crate) fn note_refused(&mut self) {
-        let notes = self.refused.tallies.notes();
-        let whole = self.refused.tallies.note();
-        for notes in [notes, whole.into_iter().collect()] {
-            let payloads: Result<Vec<_>> = notes.iter().map(encode).collect();
-            let payloads = payloads.unwrap_or_default();
-            let segment = Arc::clone(&self.active);
-            let payloads = payloads.iter();
-            let frames = payloads.map(|payload| segment.frame(RecordKind::REFUSED, 0, payload));
-            let frames: Vec<_> = frames.collect();
-            if !frames.is_empty() && matches!(self.put(&segment, &frames), Ok(Some(_))) {
-                self.refused.tallies.clear();
-                return;
-            }
-        }
-    }
-
-    /// Writes a last note into the room kept for it; nothing is written behind it.
-    pub(crate) fn note_refused_at_last(&mut self) {
-        let Some(payload) = self.last_note() else {
-            return;
-        };
-        let segment = Arc::clone(&self.active);
-        let frames = [segment.frame(RecordKind::REFUSED, 0, &payload)];
-        if matches!(
-            self.write_next(&segment, &frames, segment.file_len),
-            Ok(Some(_))
-        ) {
-            self.refused.tallies.clear();
-        }
-    }
-
-    /// All that is still to be said, as the payload of one note.
-    pub(crate) fn last_note(&self) -> Option<Vec<u8>> {
-        let note = self.refused.tallies.note()?;
-        encode(&note)
-            .ok()
-            .filter(|_| !seeded::has(Bug::RefusedNotNoted))
+        *self = PendingRefusals::default();
     }
 }
 
 impl RefusedCounts {
     /// Counts one refused record.
     pub(crate) fn add(&mut self, refusal: RefusedRecord) {
-        let at = self.0.iter().position(|tally| tally.code == refusal.code);
-        let tally = match at.and_then(|at| self.0.get_mut(at)) {
-            Some(tally) => tally,
+        let at = self
+            .0
+            .iter()
+            .position(|refused| refused.code == refusal.code);
+        let refused = match at.and_then(|at| self.0.get_mut(at)) {
+            Some(refused) => refused,
             None => {
                 self.0.push(RefusedCount::new(refusal));
                 return;
             }
         };
-        tally.count = tally.count.saturating_add(1);
-        tally.bytes = tally.bytes.saturating_add(refusal.bytes);
-        tally.last = refusal.at;
-        tally.sessions.add(refusal.session);
+        refused.count = refused.count.saturating_add(1);
+        refused.bytes = refused.bytes.saturating_add(refusal.bytes);
+        refused.last = refusal.at;
+        refused.sessions.add(refusal.session);
     }
 
     /// Counts what others have counted, too.
     pub(crate) fn merge(&mut self, more: RefusedCounts) {
-        for tally in more.0 {
-            match self.0.iter_mut().find(|known| known.code == tally.code) {
-                Some(known) => known.merge(&tally),
-                None => self.0.push(tally),
+        for refused in more.0 {
+            match self.0.iter_mut().find(|known| known.code == refused.code) {
+                Some(known) => known.merge(&refused),
+                None => self.0.push(refused),
             }
         }
     }
 
     /// Gives the sessions other indices.
-    fn renumber(&mut self, number: impl Fn(u32) -> u32) {
-        for tally in &mut self.0 {
-            let sessions = std::mem::take(&mut tally.sessions);
+    pub(crate) fn renumber(&mut self, number: impl Fn(u32) -> u32) {
+        for refused in &mut self.0 {
+            let sessions = std::mem::take(&mut refused.sessions);
             sessions
                 .all()
-                .for_each(|index| tally.sessions.add(number(index)));
+                .for_each(|index| refused.sessions.add(number(index)));
         }
     }
 
@@ -254,14 +147,10 @@ impl RefusedCounts {
 
     /// All of it in one note, under the code that came first; `None` if there is nothing to say.
     pub(crate) fn note(&self) -> Option<Refused<'static>> {
-        let mut tallies = self.0.iter();
-        let mut whole = tallies.next()?.clone();
-        tallies.for_each(|tally| whole.merge(tally));
+        let mut counts = self.0.iter();
+        let mut whole = counts.next()?.clone();
+        counts.for_each(|refused| whole.merge(refused));
         Some(whole.note())
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
     }
 }
 
@@ -341,9 +230,6 @@ impl RefusedSessions {
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
 const INTERVAL_MAX: Duration = Duration::from_secs(3600);
 
-/// Nothing is to be told.
-pub(crate) const NEVER: u64 = u64::MAX;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,12 +248,12 @@ mod tests {
 
     #[test]
     fn each_code_has_a_note_with_its_sessions_and_times() {
-        let mut tallies = RefusedCounts::default();
+        let mut counts = RefusedCounts::default();
         for session in 0..20 {
-            tallies.add(refusal("disk-full", session % 11, i64::from(session)));
+            counts.add(refusal("disk-full", session % 11, i64::from(session)));
         }
-        tallies.add(refusal("backlog", 70, 30));
-        let notes = tallies.notes();
+        counts.add(refusal("backlog", 70, 30));
+        let notes = counts.notes();
         let [full, backlog] = notes.as_slice() else {
             panic!("{notes:?}");
         };
@@ -380,7 +266,7 @@ mod tests {
         let times = (full.first.wall_seconds, full.last.wall_seconds);
         assert_eq!(times, (0, 19));
         assert_eq!((backlog.count, backlog.session_count), (1, 1));
-        let whole = tallies.note().unwrap();
+        let whole = counts.note().unwrap();
         assert_eq!(
             (whole.count, whole.bytes, &*whole.code),
             (21, 210, "disk-full")

@@ -1,5 +1,5 @@
-//! What a sync has to look at, kept apart from the log: who holds that may have to wait for pages,
-//! or for the next segment to be made, and no sync is to wait for it.
+//! What a sync has to look at, kept apart from the log: the thread that has that may have to wait
+//! for pages, or for the next segment to be made, and no sync is to wait for it.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use crate::writer::segment::tail::Tail;
 /// Segments that are not known to be durable as a whole.
 ///
 /// The log changes this in one step at a rotation, before any appender sees the next segment, so
-/// whoever looks here later than a record was appended finds the segment that has it.
+/// a look later than a record was appended finds the segment that has it.
 #[derive(Debug)]
 pub(crate) struct SyncQueue {
     active: Arc<ActiveSegment>,
     /// The last frames in it that came by positioned writes.
     positioned: PwriteRange,
-    finished: Vec<SealedSegment>,
+    sealed: Vec<SealedSegment>,
 }
 
 /// A segment left behind: closed, but perhaps not yet durable.
@@ -33,7 +33,7 @@ impl SyncQueue {
         SyncQueue {
             active: first,
             positioned: PwriteRange::none(),
-            finished: Vec::new(),
+            sealed: Vec::new(),
         }
     }
 
@@ -43,8 +43,8 @@ impl SyncQueue {
     }
 
     /// The segments left behind since the last call, in order.
-    pub(crate) fn take_finished(&mut self) -> Vec<SealedSegment> {
-        std::mem::take(&mut self.finished)
+    pub(crate) fn take_sealed(&mut self) -> Vec<SealedSegment> {
+        std::mem::take(&mut self.sealed)
     }
 
     /// Takes in frames that came by positioned writes.
@@ -60,44 +60,10 @@ impl SyncQueue {
         next: Arc<ActiveSegment>,
     ) {
         self.active = next;
-        self.finished.push(SealedSegment {
+        self.sealed.push(SealedSegment {
             segment: left,
             positioned: std::mem::replace(&mut self.positioned, PwriteRange::none()),
             is_sealed,
         });
     }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::mpsc::channel;
-    use std::time::Duration;
-
-    use crate::settings::{WriteMode, WriterSettings};
-    use crate::writer::tests::{KIND, open, stepped};
-
-    #[test]
-    fn no_sync_waits_for_who_holds_the_lane() {
-        for write_mode in [WriteMode::Mapped, WriteMode::Positioned] {
-            let dir = tempfile::tempdir().unwrap();
-            let settings = WriterSettings {
-                write_mode,
-                ..stepped()
-            };
-            let core = open(dir.path(), settings);
-            let seq = core.append(KIND, 0, b"record").unwrap();
-            let log = core.lock_log();
-            let (tell, told) = channel();
-            let other = Arc::clone(&core);
-            std::thread::spawn(move || tell.send(other.wait_durable(seq, None)));
-            let durable = told.recv_timeout(PATIENCE);
-            durable.expect("the sync ends").unwrap();
-            drop(log);
-            core.close(None).unwrap();
-        }
-    }
-
-    /// A sync takes milliseconds, unless it never ends.
-    const PATIENCE: Duration = Duration::from_secs(10);
 }

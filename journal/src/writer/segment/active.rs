@@ -15,9 +15,9 @@ use crate::storage::{FileSystem, Region, Storage, StorageFile};
 /// A segment that has space and a durable header and name.
 #[derive(Debug)]
 pub(crate) struct ActiveSegment {
-    pub(crate) control: Arc<SegmentBuffer>,
-    pub(crate) name: String,
-    pub(crate) file: Arc<dyn StorageFile>,
+    buffer: Arc<SegmentBuffer>,
+    name: String,
+    file: Arc<dyn StorageFile>,
 }
 
 /// How a segment is to be made.
@@ -102,15 +102,11 @@ impl ActiveSegment {
         let is_memory = storage.file_system() == FileSystem::Memory;
         let zeroed = (!is_memory).then(|| Arc::downgrade(&file));
         let window = region.map(|region| PrefaultWindow::new(region, zeroed, file_len));
-        let control = Arc::new(SegmentBuffer::new(identity, file_len, window));
+        let buffer = Arc::new(SegmentBuffer::new(identity, file_len, window));
         if is_zeroed {
-            control.protect_to(file_len);
+            buffer.protect_to(file_len);
         }
-        Ok(ActiveSegment {
-            control,
-            name,
-            file,
-        })
+        Ok(ActiveSegment { buffer, name, file })
     }
 
     /// Gives back the space behind the segment's end, which is fixed.
@@ -119,12 +115,34 @@ impl ActiveSegment {
         if !seeded::has(Bug::ZerosBehindCut) {
             self.protect_to(u64::MAX);
         }
-        self.file.set_len(self.reserve.tail().offset)
+        self.file.set_len(self.tail().offset)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn file(&self) -> &Arc<dyn StorageFile> {
+        &self.file
+    }
+
+    /// A segment of the same name with this buffer, written to through this file.
+    #[cfg(test)]
+    pub(crate) fn replaced(
+        &self,
+        buffer: &Arc<SegmentBuffer>,
+        file: Arc<dyn StorageFile>,
+    ) -> Arc<ActiveSegment> {
+        Arc::new(ActiveSegment {
+            buffer: Arc::clone(buffer),
+            name: self.name.clone(),
+            file,
+        })
     }
 
     /// The part that stays when the segment is left behind.
-    pub(crate) fn control(&self) -> &Arc<SegmentBuffer> {
-        &self.control
+    pub(crate) fn buffer(&self) -> &Arc<SegmentBuffer> {
+        &self.buffer
     }
 }
 
@@ -132,14 +150,14 @@ impl Deref for ActiveSegment {
     type Target = SegmentBuffer;
 
     fn deref(&self) -> &SegmentBuffer {
-        &self.control
+        &self.buffer
     }
 }
 
 impl Drop for ActiveSegment {
-    /// Nobody stores into the segment any more; its control block stays.
+    /// No thread stores into the segment any more; its buffer stays.
     fn drop(&mut self) {
-        self.control.retire();
+        self.buffer.retire();
     }
 }
 

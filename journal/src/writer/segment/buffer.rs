@@ -4,13 +4,13 @@ use crate::writer::sync_primitives::atomic::{AtomicU64, Ordering};
 
 use super::prefault::PrefaultWindow;
 use super::tail::{AtomicTail, Tail};
+use crate::event::system::{REFUSED_LEN_MAX, RUN_CLOSE_LEN_MAX, SEAL_LEN_MAX};
 use crate::format::{
     FRAMES_OFFSET, FrameChecksum, FrameHeader, FramePlace, FrameSeed, RecordKind, padded,
 };
 use crate::seeded::{self, Bug};
 use crate::seq::SegmentNumber;
 use crate::storage::Region;
-use crate::writer::append::log_writer::closing_room;
 
 /// The part of a segment that appenders use.
 ///
@@ -23,18 +23,19 @@ use crate::writer::append::log_writer::closing_room;
 /// nothing may fail, block or panic.
 #[derive(Debug)]
 pub(crate) struct SegmentBuffer {
-    pub(crate) number: SegmentNumber,
+    number: SegmentNumber,
     seed: FrameSeed,
     /// What the checksum of every frame goes on from.
     begun: FrameChecksum,
-    pub(crate) file_len: u64,
-    pub(crate) reserve: AtomicTail,
+    file_len: u64,
+    tail: AtomicTail,
     /// `None`: written by positioned writes, one append after the other.
     window: Option<PrefaultWindow>,
-    /// So many frames to come are probably of records that are waited for.
+    /// So many frames to come are probably of records that are waited for. Relaxed: only how they
+    /// get into the segment depends on it.
     awaited: AtomicU64,
     /// Sequence number of the first record, and bytes of frames before this segment; both are
-    /// set before the segment is handed to appenders.
+    /// set before the segment is handed to appenders, which orders them: loads are relaxed.
     first_seq: AtomicU64,
     bytes_before: AtomicU64,
 }
@@ -44,7 +45,7 @@ pub(crate) struct SegmentBuffer {
 pub(crate) struct Frame<'a> {
     kind: RecordKind,
     session: u32,
-    pub(crate) payload: &'a [u8],
+    payload: &'a [u8],
     checksum: FrameChecksum,
 }
 
@@ -68,7 +69,7 @@ impl SegmentBuffer {
             seed,
             begun: seed.begin(),
             file_len,
-            reserve: AtomicTail::new(FRAMES_OFFSET),
+            tail: AtomicTail::new(FRAMES_OFFSET),
             window,
             awaited: AtomicU64::new(0),
             first_seq: AtomicU64::new(0),
@@ -76,6 +77,28 @@ impl SegmentBuffer {
         }
     }
 
+    #[inline]
+    pub(crate) fn number(&self) -> SegmentNumber {
+        self.number
+    }
+
+    #[inline]
+    pub(crate) fn file_len(&self) -> u64 {
+        self.file_len
+    }
+
+    /// Where the next frame goes, at this moment.
+    #[inline]
+    pub(crate) fn tail(&self) -> Tail {
+        self.tail.tail()
+    }
+
+    /// What room is taken from, for the threads that have the log.
+    pub(crate) fn atomic_tail(&self) -> &AtomicTail {
+        &self.tail
+    }
+
+    #[inline]
     pub(crate) fn is_mapped(&self) -> bool {
         self.window.is_some()
     }
@@ -145,7 +168,7 @@ impl SegmentBuffer {
     pub(crate) fn try_append(&self, frame: &Frame<'_>) -> Option<Tail> {
         let limit = self.file_len.saturating_sub(closing_room());
         let limit = limit.min(self.writable_to());
-        let start = self.reserve.reserve(1, frame.frame_len(), limit)?;
+        let start = self.tail.reserve(1, frame.frame_len(), limit)?;
         self.store(frame, start);
         Some(start)
     }
@@ -179,14 +202,14 @@ impl SegmentBuffer {
         Some((1 + u64::try_from(more).unwrap_or(0), guess))
     }
 
-    /// Lets go of the mapping, which nobody stores into any more.
+    /// Lets go of the mapping, which no thread stores into any more.
     pub(crate) fn retire(&self) {
         if let Some(region) = self.region() {
             region.retire();
         }
     }
 
-    /// Says that nobody stores into `from..to` any more.
+    /// Says that no thread stores into `from..to` any more.
     pub(crate) fn release(&self, from: u64, to: u64) {
         if let Some(region) = self.region() {
             region.release(from, to);
@@ -208,26 +231,26 @@ impl SegmentBuffer {
     /// not mapped.
     pub(crate) fn make_writable(&self, len: u64) -> std::io::Result<()> {
         let window = self.window.as_ref();
-        window.map_or(Ok(()), |window| window.populate(&self.reserve, len))
+        window.map_or(Ok(()), |window| window.populate(&self.tail, len))
     }
 
     /// As [`make_writable`](SegmentBuffer::make_writable), and some more for records to come.
     pub(crate) fn make_writable_ahead(&self, len: u64) -> std::io::Result<()> {
         let window = self.window.as_ref();
-        window.map_or(Ok(()), |window| window.populate_ahead(&self.reserve, len))
+        window.map_or(Ok(()), |window| window.populate_ahead(&self.tail, len))
     }
 
-    /// Makes the next piece behind what is writable so too; `false` if there is none or somebody
-    /// else has changed what is writable meanwhile.
+    /// Makes the next piece behind what is writable so too; `false` if there is none or another
+    /// thread has changed what is writable meanwhile.
     pub(crate) fn extend_writable(&self) -> bool {
         let window = self.window.as_ref();
-        window.is_some_and(|window| window.extend(&self.reserve))
+        window.is_some_and(|window| window.extend(&self.tail))
     }
 
     /// Makes `len` bytes from the tail on writable anew and says so of no others.
     pub(crate) fn renew_writable(&self, len: u64) {
         if let Some(window) = &self.window {
-            window.repopulate(&self.reserve, len);
+            window.repopulate(&self.tail, len);
         }
     }
 
@@ -247,7 +270,7 @@ impl SegmentBuffer {
         self.awaited.store(frames, Ordering::Relaxed);
     }
 
-    /// Whether who holds the log puts the next frames down by a positioned write, instead of
+    /// Whether the thread that has the log writes the next frames by position, instead of
     /// storing them.
     pub(crate) fn is_positioned(&self) -> bool {
         let is_awaited = || self.awaited.load(Ordering::Relaxed) > 0 && self.writable_to() == 0;
@@ -275,6 +298,10 @@ impl SegmentBuffer {
 }
 
 impl Frame<'_> {
+    pub(crate) fn payload(&self) -> &[u8] {
+        self.payload
+    }
+
     pub(crate) fn frame_len(&self) -> u64 {
         padded(u64::try_from(self.payload.len()).unwrap_or(u64::MAX / 2))
     }
@@ -305,8 +332,18 @@ impl HeaderWords {
     }
 }
 
+/// Room no other record may take: for the last note of refused ones, the record that closes the
+/// run, and a seal.
+pub(crate) fn closing_room() -> u64 {
+    seeded::either(Bug::SealRoomNotKept, 0, CLOSING_ROOM)
+}
+
+/// The longest frames of the record that closes the run, of a seal, and of a note of refused ones.
+pub(crate) const CLOSING_ROOM: u64 =
+    padded(RUN_CLOSE_LEN_MAX) + padded(SEAL_LEN_MAX) + padded(REFUSED_LEN_MAX);
+
 /// So many words are looked at together.
 const LOOKED_AT_ONCE: usize = 16;
 
-/// A record, and perhaps a mark or the record of another one who waits.
+/// A record, and perhaps a mark or the record of another thread that waits.
 const FRAMES_A_WAITER: u64 = 2;

@@ -52,7 +52,9 @@ fn a_frame_is_begun_before_its_payload_is_stored() {
     control.begin(7, 0);
     for payload in [&b""[..], b"a payload", &[7; 5000]] {
         let frame = control.frame(RecordKind(200), 3, payload);
-        let start = control.reserve.reserve(1, frame.frame_len(), u64::MAX);
+        let start = control
+            .atomic_tail()
+            .reserve(1, frame.frame_len(), u64::MAX);
         let start = start.unwrap();
         control.store(&frame, start);
         let words = region.seen.lock().unwrap().pop().unwrap();

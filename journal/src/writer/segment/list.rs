@@ -4,15 +4,17 @@ use crate::writer::sync_primitives::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::buffer::SegmentBuffer;
+use crate::writer::watermark::Watermark;
 
-/// Grows only: whoever has looked at a segment may go on looking at it, without a lock and without
-/// a count of those who look.
+/// Grows only: an appender that has looked at a segment may go on looking at it, without a lock and
+/// without a count of those that look.
 #[derive(Debug)]
 pub(crate) struct SegmentList {
     first: Arc<SegmentBuffer>,
     /// Those after the first; each part has twice as many places as the one before.
     later: [OnceLock<ListPart>; PARTS],
-    /// How many there are after the first; the last of them is active.
+    /// How many there are after the first; the last of them is active. Stored with release behind
+    /// all that is said of that segment, loaded with acquire by appenders.
     count: AtomicUsize,
 }
 
@@ -46,10 +48,34 @@ impl SegmentList {
         }
     }
 
+    /// The last sequence number given out.
+    pub(crate) fn written(&self) -> u64 {
+        let segment = self.active();
+        segment.seq_at(segment.tail()).saturating_sub(1)
+    }
+
+    /// Bytes of all frames so far.
+    pub(crate) fn written_bytes(&self) -> u64 {
+        let segment = self.active();
+        segment.bytes_at(segment.tail().offset)
+    }
+
+    /// Bytes written and not yet durable.
+    pub(crate) fn backlog_bytes(&self, watermark: &Watermark) -> u64 {
+        // Read first what grows last, so that the difference is never taken too small.
+        let durable = watermark.durable_bytes();
+        self.written_bytes().saturating_sub(durable)
+    }
+
+    /// Whether anything waits to become durable that asks for a sync.
+    pub(crate) fn is_dirty(&self, watermark: &Watermark) -> bool {
+        watermark.is_dirty(self.written())
+    }
+
     fn later(&self, number: usize) -> Option<&SegmentBuffer> {
         let (part, place, _) = place_of(number)?;
-        let control = self.later.get(part)?.get()?.get(place)?.get();
-        control.map(|control| &**control)
+        let buffer = self.later.get(part)?.get()?.get(place)?.get();
+        buffer.map(|buffer| &**buffer)
     }
 }
 
@@ -69,7 +95,7 @@ mod tests {
     use crate::format::FrameSeed;
     use crate::seq::{Generation, RunId, SegmentNumber};
 
-    fn control(number: u32) -> Arc<SegmentBuffer> {
+    fn buffer(number: u32) -> Arc<SegmentBuffer> {
         let run = RunId {
             generation: Generation(1),
             random: 2,
@@ -81,13 +107,13 @@ mod tests {
 
     #[test]
     fn the_last_one_is_active_and_earlier_ones_stay_where_they_are() {
-        let controls = SegmentList::new(control(1));
-        let mut seen = vec![controls.active()];
+        let segments = SegmentList::new(buffer(1));
+        let mut seen = vec![segments.active()];
         for number in 2..200 {
-            controls.push(control(number));
-            seen.push(controls.active());
+            segments.push(buffer(number));
+            seen.push(segments.active());
         }
-        let numbers: Vec<u32> = seen.iter().map(|control| control.number.0).collect();
+        let numbers: Vec<u32> = seen.iter().map(|buffer| buffer.number().0).collect();
         assert_eq!(numbers, (1..200).collect::<Vec<_>>());
     }
 }

@@ -2,10 +2,11 @@
 
 pub(super) mod active;
 pub(super) mod buffer;
-#[cfg(all(test, not(loom)))]
-mod buffer_tests;
 pub(super) mod list;
 pub(super) mod prefault;
+pub(super) mod tail;
+
+#[cfg(all(test, not(loom)))]
+mod buffer_tests;
 #[cfg(all(test, not(loom)))]
 mod prefault_tests;
-pub(super) mod tail;

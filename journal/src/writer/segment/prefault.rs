@@ -4,6 +4,7 @@ use crate::writer::sync_primitives::atomic::{AtomicU64, Ordering};
 use crate::writer::sync_primitives::{Mutex, MutexGuard, PoisonError};
 use std::io;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use super::tail::AtomicTail;
 use crate::format::FRAMES_OFFSET;
@@ -15,18 +16,21 @@ use crate::storage::{Region, StorageFile};
 /// Pages that are new are made by writing zeros, many at once, where there is something to be
 /// gained by it: the system then gets memory for them in large pieces and maps each with one
 /// fault, which takes a third of the time that single pages take. Where anything may have been
-/// put down no zeros are written: everybody [claims](PrefaultWindow::protect_to) the room first.
+/// put down no zeros are written: the room is [claimed](PrefaultWindow::protect_to) first.
 #[derive(Debug)]
 pub(crate) struct PrefaultWindow {
     region: Arc<dyn Region>,
     /// What zeros are written to, if that makes pages; gone when every frame is durable.
     file: Option<Weak<dyn StorageFile>>,
     file_len: u64,
-    /// Where it ends; 0 if nothing is writable.
+    /// Where it ends; 0 if nothing is writable. Stored with release when the pages in front of it
+    /// are writable, loaded with acquire before anything is stored into them.
     end: AtomicU64,
-    /// Up to where something may have been put down; held by who writes zeros behind that.
+    /// Up to where something may have been put down; held by the thread that writes zeros behind
+    /// that.
     claimed: Mutex<u64>,
-    /// What the next appender to run short makes writable beyond its own record.
+    /// What the next appender to run short makes writable beyond its own record. Relaxed: a measure
+    /// that nothing is read by.
     ahead: AtomicU64,
 }
 
@@ -56,8 +60,8 @@ impl PrefaultWindow {
         self.end.load(Ordering::Acquire)
     }
 
-    /// Says that something is going to be put down in front of `to`, and waits for who writes
-    /// zeros there.
+    /// Says that something is going to be put down in front of `to`, and waits for the thread
+    /// that writes zeros there.
     pub(crate) fn protect_to(&self, to: u64) {
         if seeded::has(Bug::RoomNotClaimed) {
             return;
@@ -81,7 +85,7 @@ impl PrefaultWindow {
         let mut claimed = self.lock();
         let from = reserve.tail().offset;
         let needed = from.saturating_add(len);
-        // Whoever held the lock has just widened it.
+        // The thread that had the lock has just extended it.
         if needed <= self.end() {
             return Ok(());
         }
@@ -94,8 +98,8 @@ impl PrefaultWindow {
         Ok(())
     }
 
-    /// Makes the next piece behind the window writable; `false` if there is none or somebody else
-    /// has changed the window meanwhile.
+    /// Makes the next piece behind the window writable; `false` if there is none or another
+    /// thread has changed the window meanwhile.
     pub(crate) fn extend(&self, reserve: &AtomicTail) -> bool {
         let mut claimed = self.lock();
         let end = self.end();
@@ -190,6 +194,10 @@ fn piece_end(offset: u64) -> u64 {
 /// pieces as a whole, the last one again when it is full: longer ones were hardly faster.
 pub(crate) const PIECE_LEN: u64 = 128 << 10;
 static ZEROS: [u8; 128 << 10] = [0; 128 << 10];
+
+/// How long pages stay writable when nothing is stored into them: a journal at rest must notice
+/// that its pages need new space, because a copy was made that shares them.
+pub(crate) const WINDOW_IDLE: Duration = Duration::from_millis(50);
 
 /// Few pages are made one by one: later syncs of single records are to be short.
 const ZEROED_MIN: u64 = 8 * PAGE_LEN;

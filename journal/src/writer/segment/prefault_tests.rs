@@ -6,14 +6,13 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use super::active::ActiveSegment;
 use super::prefault::{PIECE_LEN, PrefaultWindow};
 use super::tail::AtomicTail;
 use crate::format::FRAMES_OFFSET;
 use crate::storage::{DiskStorage, Region, Storage, StorageFile};
 use crate::writer::run::RunWriter;
 use crate::writer::testing::Meddled;
-use crate::writer::tests::{KIND, frames, open, stepped};
+use crate::writer::testing::{KIND, frames, open, stepped};
 
 const PAGE_LEN: u64 = 4096;
 const FILE_LEN: u64 = 8 * PIECE_LEN;
@@ -142,55 +141,51 @@ impl Region for Asked {
     }
 }
 
-/// A run whose second segment, which nobody has made zeros in, is active.
+/// A run whose second segment, in which no zeros were made, is active.
 fn in_second_segment(dir: &Path) -> Arc<RunWriter> {
-    let core = open(dir, stepped());
-    while core.active().number.0 == 1 {
-        core.append(KIND, 0, &[7; 50_000]).unwrap();
+    let run = open(dir, stepped());
+    while run.syncer().segments().active().number().0 == 1 {
+        run.append(KIND, 0, &[7; 50_000]).unwrap();
     }
-    core
+    run
 }
 
-/// The window may be renewed while somebody is on the way to write by position.
+/// The window may be renewed while a thread is on the way to write by position.
 #[test]
 fn zeros_spare_what_is_being_written() {
     let dir = tempfile::tempdir().unwrap();
-    let core = in_second_segment(dir.path());
-    core.active().expect_waited_appends(2);
-    let mut log = core.lock_log();
-    let active = Arc::clone(&log.active);
-    let control = Arc::clone(active.control());
-    let meddled = Meddled::file(&active.file, move |file, bytes, offset| {
+    let run = in_second_segment(dir.path());
+    run.syncer().segments().active().expect_waited_appends(2);
+    let mut log = run.appender().lock_log();
+    let active = Arc::clone(log.active());
+    let control = Arc::clone(active.buffer());
+    let meddled = Meddled::file(active.file(), move |file, bytes, offset| {
         file.write_at(bytes, offset)?;
         control.renew_writable(PAGE_LEN);
         control.extend_writable();
         Ok(())
     });
-    log.active = Arc::new(ActiveSegment {
-        control: Arc::clone(active.control()),
-        name: active.name.clone(),
-        file: meddled,
-    });
+    log.set_active(active.replaced(active.buffer(), meddled));
     drop(log);
-    core.append(KIND, 0, &[8; 50_000]).unwrap();
-    let found = frames(&core, dir.path(), 2);
+    run.append(KIND, 0, &[8; 50_000]).unwrap();
+    let found = frames(&run, dir.path(), 2);
     assert_eq!(found.last().map(|frame| frame.2), Some(50_000));
-    core.close(None).unwrap();
+    run.close(None).unwrap();
 }
 
 #[test]
 fn zeros_make_no_segment_longer_that_was_cut() {
     let dir = tempfile::tempdir().unwrap();
-    let core = in_second_segment(dir.path());
-    let left = Arc::clone(&core.lock_log().active);
+    let run = in_second_segment(dir.path());
+    let left = Arc::clone(run.appender().lock_log().active());
     left.make_writable(PAGE_LEN).unwrap();
-    core.append(KIND, 0, &vec![7; 1 << 20]).unwrap();
-    assert_eq!(core.active().number.0, 3);
-    core.step_sync();
-    let len = left.file.len().unwrap();
-    assert_eq!(len, left.reserve.tail().offset);
-    // Who makes pages ahead may come late.
+    run.append(KIND, 0, &vec![7; 1 << 20]).unwrap();
+    assert_eq!(run.syncer().segments().active().number().0, 3);
+    run.syncer().step_sync();
+    let len = left.file().len().unwrap();
+    assert_eq!(len, left.tail().offset);
+    // The preallocator may come late.
     left.extend_writable();
-    assert_eq!(left.file.len().unwrap(), len);
-    core.close(None).unwrap();
+    assert_eq!(left.file().len().unwrap(), len);
+    run.close(None).unwrap();
 }

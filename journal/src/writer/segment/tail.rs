@@ -4,6 +4,9 @@ use crate::seeded::{self, Bug};
 use crate::writer::sync_primitives::atomic::{AtomicU64, Ordering};
 
 /// Relative sequence, offset and state of a segment's end, changed together.
+///
+/// Sequentially consistent: an appender takes its room, then looks whether the syncer rests; the
+/// syncer says that it rests, then looks whether room was taken. One of them sees the other.
 #[derive(Debug)]
 pub(crate) struct AtomicTail(AtomicU64);
 
@@ -14,7 +17,7 @@ pub(crate) struct Tail {
     pub(crate) offset: u64,
     /// Its sequence number, counted from the segment's first.
     pub(crate) relative_seq: u32,
-    /// Somebody writes here, or has written and failed: nobody else takes room.
+    /// A thread writes here, or has written and failed: no other takes room.
     pub(crate) is_locked: bool,
     /// No frame is added any more.
     pub(crate) is_closed: bool,
@@ -43,9 +46,9 @@ impl AtomicTail {
         })
     }
 
-    /// Keeps everybody else from taking room until [`unlock`](AtomicTail::unlock) or for good,
+    /// Keeps all others from taking room until [`unlock`](AtomicTail::unlock) or for good,
     /// if `len` bytes from here end at `limit` at the latest; gives where they begin. What is
-    /// written there becomes part of the segment only when it is released.
+    /// written there becomes part of the segment only when it is unlocked.
     pub(crate) fn lock(&self, len: u64, limit: u64) -> Option<Tail> {
         self.change(|tail| {
             tail.after(0, len, limit).filter(|_| !tail.is_locked)?;
@@ -56,14 +59,14 @@ impl AtomicTail {
         })
     }
 
-    /// Takes room for the frames that were written from `held` on, and lets others go on; gives
+    /// Takes room for the frames that were written from the locked end on, and lets others go on; gives
     /// where they end.
-    pub(crate) fn unlock(&self, held: Tail, frames: u32, len: u64) -> Tail {
-        let end = held.after(frames, len, u64::MAX);
+    pub(crate) fn unlock(&self, locked: Tail, frames: u32, len: u64) -> Tail {
+        let end = locked.after(frames, len, u64::MAX);
         if let Some(end) = end {
             self.0.store(end.pack(), Ordering::SeqCst);
         }
-        end.unwrap_or(held)
+        end.unwrap_or(locked)
     }
 
     /// Takes room for the last frames and closes the segment: its end is fixed from now on.
@@ -82,7 +85,7 @@ impl AtomicTail {
         })
     }
 
-    /// Changes the end as somebody wishes who has seen how it is; gives how it was.
+    /// Changes the end as is wished for how it is; gives how it was.
     #[inline]
     fn change(&self, wish: impl Fn(Tail) -> Option<Tail>) -> Option<Tail> {
         let order = Ordering::SeqCst;
@@ -110,6 +113,15 @@ impl Tail {
             is_locked: false,
             is_closed: false,
         })
+    }
+
+    /// Where the frame behind one of this length begins.
+    pub(crate) fn behind(self, frame_len: u64) -> Tail {
+        Tail {
+            offset: self.offset + frame_len,
+            relative_seq: self.relative_seq + 1,
+            ..self
+        }
     }
 
     fn closed(self) -> Tail {

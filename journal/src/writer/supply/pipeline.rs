@@ -12,40 +12,70 @@ use crate::storage::Storage;
 use crate::writer::segment::active::{
     ActiveSegment, Making, Mapping, PrepareFailure, is_full, zero,
 };
-use crate::writer::sync::schedule::WINDOW_IDLE;
+use crate::writer::segment::prefault::WINDOW_IDLE;
 
 /// Gives out the segments of a run one after the other.
 #[derive(Debug)]
 pub(crate) struct SegmentPipeline {
-    pub(crate) run: RunId,
+    run: RunId,
     /// Number of the next segment to be made.
-    pub(crate) number: SegmentNumber,
+    number: SegmentNumber,
     /// Its planned length.
-    pub(crate) len: u64,
+    len: u64,
     /// Length that planned ones do not go beyond.
-    pub(crate) len_max: u64,
-    pub(crate) is_mapped: bool,
-    pub(crate) waiting: Option<Prepared>,
-    /// Making it ahead has failed; whoever needs it tries again.
-    pub(crate) has_given_up: bool,
+    len_max: u64,
+    is_mapped: bool,
+    prepared: Option<Prepared>,
+    /// Making it ahead has failed; the appender that needs it tries again.
+    has_given_up: bool,
     /// There was no space even for a small one: another attempt, which is not cheap everywhere,
     /// begins with that.
-    pub(crate) is_full: bool,
-    /// A failure that poisons the run; whoever comes next gets it too, however soon that is.
-    pub(crate) failed: Option<Error>,
+    is_full: bool,
+    /// A failure that poisons the run; the next thread gets it too, however soon that is.
+    failed: Option<Error>,
     /// Failures that may not last.
-    pub(crate) setbacks: Setbacks,
+    setbacks: Setbacks,
+}
+
+/// Which segments a pipeline makes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SegmentPlan {
+    pub(crate) run: RunId,
+    /// Number of the first one.
+    pub(crate) number: SegmentNumber,
+    /// Its length; later ones are longer.
+    pub(crate) len: u64,
+    /// Length that none goes beyond unless one record needs it.
+    pub(crate) len_max: u64,
+    pub(crate) is_mapped: bool,
+    /// Failed attempts are repeated at once, as in a simulation.
+    pub(crate) is_stepped: bool,
 }
 
 impl SegmentPipeline {
+    pub(crate) fn new(plan: SegmentPlan) -> SegmentPipeline {
+        SegmentPipeline {
+            run: plan.run,
+            number: plan.number,
+            len: plan.len,
+            len_max: plan.len_max.next_multiple_of(PAGE_LEN),
+            is_mapped: plan.is_mapped,
+            prepared: None,
+            has_given_up: false,
+            is_full: false,
+            failed: None,
+            setbacks: Setbacks::new(plan.is_stepped),
+        }
+    }
+
     /// Whether there is nothing to be made ahead.
     pub(crate) fn is_settled(&self) -> bool {
-        self.waiting.is_some() || self.has_given_up
+        self.prepared.is_some() || self.has_given_up
     }
 
     pub(crate) fn has_zeroing_left(&self) -> bool {
-        let unfinished = |waiting: &Prepared| waiting.zeroed_to < waiting.segment.file_len;
-        self.waiting.as_ref().is_some_and(unfinished)
+        let unfinished = |prepared: &Prepared| prepared.zeroed_to < prepared.segment.file_len();
+        self.prepared.as_ref().is_some_and(unfinished)
     }
 
     /// Makes the next segment ahead of its time.
@@ -54,7 +84,7 @@ impl SegmentPipeline {
             self.has_given_up = true;
             let segment = self.make(storage, 0)?;
             self.has_given_up = false;
-            self.waiting = Some(Prepared::new(segment));
+            self.prepared = Some(Prepared::new(segment));
         }
         Ok(())
     }
@@ -66,29 +96,29 @@ impl SegmentPipeline {
         needed: u64,
     ) -> Result<Arc<ActiveSegment>, PrepareFailure> {
         self.forget_removed(storage);
-        let waiting = match self.waiting.take() {
-            Some(waiting) if waiting.segment.file_len >= needed => waiting,
+        let prepared = match self.prepared.take() {
+            Some(prepared) if prepared.segment.file_len() >= needed => prepared,
             small => {
                 // Nothing was ever written to one that is too small, so it can go; if it will
                 // not, it stays as an empty segment and its number is not used again.
                 if let Some(small) = small
-                    && storage.remove(&small.segment.name).is_ok()
+                    && storage.remove(small.segment.name()).is_ok()
                 {
-                    self.number = small.segment.number;
+                    self.number = small.segment.number();
                 }
                 Prepared::new(self.make(storage, needed)?)
             }
         };
         self.has_given_up = false;
-        let segment = Arc::clone(&waiting.segment);
-        // Others may share the pages by now, as in a window that nobody used.
+        let segment = Arc::clone(&prepared.segment);
+        // Others may share the pages by now, as in a window that was not used.
         let is_old = |since: Instant| since.elapsed() >= WINDOW_IDLE;
-        if waiting.writable_since.is_some_and(is_old) {
+        if prepared.writable_since.is_some_and(is_old) {
             segment.invalidate();
         }
         if let Err(error) = make_first_writable(&segment) {
-            self.waiting = Some(waiting);
-            let path = storage.path().join(&segment.name);
+            self.prepared = Some(prepared);
+            let path = storage.path().join(segment.name());
             return Err(PrepareFailure::Discarded(Error::io(
                 "get space in",
                 path,
@@ -98,55 +128,55 @@ impl SegmentPipeline {
         Ok(segment)
     }
 
-    /// Lets go of the waiting segment if somebody has removed or replaced it.
+    /// Lets go of the prepared segment if it was removed or replaced.
     fn forget_removed(&mut self, storage: &dyn Storage) {
-        let Some(Prepared { segment, .. }) = &self.waiting else {
+        let Some(Prepared { segment, .. }) = &self.prepared else {
             return;
         };
-        match storage.identity_of(&segment.name) {
-            Ok(found) => match segment.file.identity() {
+        match storage.identity_of(segment.name()) {
+            Ok(found) => match segment.file().identity() {
                 // Whatever is there now stays, and its number is not used again.
                 Ok(own) if own != found => {}
                 _ => return,
             },
-            Err(error) if error.kind() == ErrorKind::NotFound => self.number = segment.number,
+            Err(error) if error.kind() == ErrorKind::NotFound => self.number = segment.number(),
             Err(_) => return,
         }
-        self.waiting = None;
+        self.prepared = None;
     }
 
-    /// Makes the next part at the beginning of the waiting segment writable, up to `at_most` bytes;
+    /// Makes the next part at the beginning of the prepared segment writable, up to `at_most` bytes;
     /// `false` if there is nothing to be done.
     pub(crate) fn extend_writable(&mut self, at_most: u64) -> bool {
         // Zeros that are still being synced would take it away again.
         let has_zeroing_left = self.has_zeroing_left();
-        let Some(waiting) = self.waiting.as_mut().filter(|_| !has_zeroing_left) else {
+        let Some(prepared) = self.prepared.as_mut().filter(|_| !has_zeroing_left) else {
             return false;
         };
-        let segment = &waiting.segment;
+        let segment = &prepared.segment;
         if segment.writable_to() == 0 {
-            waiting.writable_since = Some(Instant::now());
+            prepared.writable_since = Some(Instant::now());
             return segment.make_writable(WRITABLE_AT_FIRST).is_ok();
         }
         let end = FRAMES_OFFSET.saturating_add(at_most);
         segment.writable_to() < end && segment.extend_writable()
     }
 
-    /// Says that the waiting segment must be made writable anew.
+    /// Says that the prepared segment must be made writable anew.
     pub(crate) fn invalidate(&self) {
-        if let Some(waiting) = &self.waiting {
-            waiting.segment.invalidate();
+        if let Some(prepared) = &self.prepared {
+            prepared.segment.invalidate();
         }
     }
 
-    /// Takes the waiting segment away for good.
-    pub(crate) fn take_waiting(&mut self) -> Option<Arc<ActiveSegment>> {
-        self.waiting.take().map(|waiting| waiting.segment)
+    /// Takes the prepared segment away for good.
+    pub(crate) fn take_prepared(&mut self) -> Option<Arc<ActiveSegment>> {
+        self.prepared.take().map(|prepared| prepared.segment)
     }
 
-    /// Overwrites the next part of the waiting segment with zeros; gives what is to be synced.
+    /// Overwrites the next part of the prepared segment with zeros; gives what is to be synced.
     pub(crate) fn zero_next_part(&mut self) -> Option<(Arc<ActiveSegment>, u64, u64)> {
-        self.waiting.as_mut().and_then(Prepared::zero_next_part)
+        self.prepared.as_mut().and_then(Prepared::zero_next_part)
     }
 
     /// Makes a segment of the planned length; on a full disk, a smaller one that will do.
@@ -210,12 +240,12 @@ impl SegmentPipeline {
     }
 }
 
-/// Makes the first bytes of a segment writable that nobody has stored into. Where that cannot be
+/// Makes the first bytes of a segment writable that no thread has stored into. Where that cannot be
 /// done, it is enough if they can be written.
 fn make_first_writable(segment: &ActiveSegment) -> io::Result<()> {
     match segment.make_writable(WRITABLE_AT_FIRST) {
         Err(error) if !is_full(&error) => zero(
-            &*segment.file,
+            &**segment.file(),
             FRAMES_OFFSET,
             FRAMES_OFFSET + WRITABLE_AT_FIRST,
         ),
@@ -233,21 +263,21 @@ fn is_taken(error: &Error) -> bool {
         if source.kind() == ErrorKind::AlreadyExists)
 }
 
-/// A segment waiting for its turn; its space is overwritten with zeros little by little.
+/// A segment that waits for its turn; its space is overwritten with zeros little by little.
 ///
 /// Space that is only reserved must be marked as written in the file system's own journal when a
 /// sync reaches it for the first time, which costs that sync a second device write; zeros written
 /// and synced beforehand spare it that.
 #[derive(Debug)]
-pub(crate) struct Prepared {
-    pub(crate) segment: Arc<ActiveSegment>,
+struct Prepared {
+    segment: Arc<ActiveSegment>,
     zeroed_to: u64,
     /// Since when its beginning is writable, if it is.
     writable_since: Option<Instant>,
 }
 
 impl Prepared {
-    pub(crate) fn new(segment: ActiveSegment) -> Prepared {
+    fn new(segment: ActiveSegment) -> Prepared {
         Prepared {
             segment: Arc::new(segment),
             zeroed_to: FRAMES_OFFSET,
@@ -257,15 +287,15 @@ impl Prepared {
 
     /// Overwrites the next part with zeros; gives the part still to be synced, or `None` when
     /// there is nothing left to do.
-    pub(crate) fn zero_next_part(&mut self) -> Option<(Arc<ActiveSegment>, u64, u64)> {
+    fn zero_next_part(&mut self) -> Option<(Arc<ActiveSegment>, u64, u64)> {
         let from = self.zeroed_to;
-        let to = self.segment.file_len.min(from + ZEROED_AT_ONCE);
+        let to = self.segment.file_len().min(from + ZEROED_AT_ONCE);
         if from >= to {
             return None;
         }
         // A failure only means a slower sync later.
-        if zero(&*self.segment.file, from, to).is_err() {
-            self.zeroed_to = self.segment.file_len;
+        if zero(&**self.segment.file(), from, to).is_err() {
+            self.zeroed_to = self.segment.file_len();
             return None;
         }
         self.zeroed_to = to;

@@ -2,52 +2,76 @@
 
 use std::time::Duration;
 
-use super::schedule::WINDOW_IDLE;
-use super::syncer::SyncState;
-use crate::writer::append::write_group::GROUPED_LEN_MAX;
-use crate::writer::run::{LOAD_BYTES, RunWriter};
-use crate::writer::supply::preallocator::WINDOW_LEN_MIN;
-use crate::writer::sync_primitives::atomic::Ordering;
+use crate::writer::append::appender::GROUPED_LEN_MAX;
+use crate::writer::append::path::LOAD_BYTES;
+use crate::writer::segment::list::SegmentList;
+use crate::writer::segment::prefault::WINDOW_IDLE;
+use crate::writer::signals::{Signals, WINDOW_LEN_MIN};
 
-impl RunWriter {
-    /// After a sync, pages must be made writable anew: as many as were used since the last one.
-    pub(crate) fn renew_window(&self, state: &mut SyncState, now: Duration) {
-        let segment = self.active();
+/// What one sync was for and what it made durable.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LastSync {
+    /// How many waited for it.
+    pub(crate) members: u32,
+    /// How many records it made durable, without marks.
+    pub(crate) records: u64,
+    /// Bytes that it made durable.
+    pub(crate) bytes: u64,
+    /// Up to where it synced the active segment, if it did.
+    pub(crate) end: Option<u64>,
+}
+
+/// Makes pages writable anew.
+#[derive(Debug, Default)]
+pub(crate) struct WindowRenewal {
+    /// When the whole window was made writable anew.
+    renewed_at: Option<Duration>,
+}
+
+impl WindowRenewal {
+    /// Makes as many pages writable anew as were used since the last sync. So many have joined
+    /// meanwhile: each waits for a record of this sync, too, or for one of the next.
+    pub(crate) fn renew(
+        &mut self,
+        segments: &SegmentList,
+        signals: &Signals,
+        last: &LastSync,
+        joined: u32,
+        now: Duration,
+    ) {
+        let segment = segments.active();
         if !segment.is_mapped() {
             return;
         }
-        // Who joined meanwhile waits for a record of this sync, too, or for one of the next.
-        let waiting = state.members.saturating_add(self.waiters.members());
-        let (records, bytes_used) = (state.synced_records, state.synced_bytes);
-        let is_awaited = state.members > 0 && (1..=u64::from(waiting)).contains(&records);
-        if is_awaited && is_better_positioned(records, bytes_used) {
+        let waiting = last.members.saturating_add(joined);
+        let is_awaited = last.members > 0 && (1..=u64::from(waiting)).contains(&last.records);
+        if is_awaited && is_better_positioned(last.records, last.bytes) {
             segment.expect_waited_appends(waiting);
             return;
         }
-        let is_busy = bytes_used >= LOAD_BYTES;
+        let is_busy = last.bytes >= LOAD_BYTES;
         if !is_busy {
-            self.window_len.store(WINDOW_LEN_MIN, Ordering::Relaxed);
+            signals.set_window_len(WINDOW_LEN_MIN);
         }
         // A sync takes away only what it wrote; whether others share the pages now is found out
         // once in a while.
         let is_new = |at| now.saturating_sub(at) < WINDOW_IDLE;
-        let synced = state.synced.filter(|(number, _)| *number == segment.number);
-        if let Some((_, end)) = synced
+        if let Some(end) = last.end
             && is_busy
-            && state.renewed_at.is_some_and(is_new)
+            && self.renewed_at.is_some_and(is_new)
         {
             segment.renew_end(end);
             return;
         }
-        state.renewed_at = Some(now);
-        if self.is_dirty() || bytes_used > 0 {
-            // Twice as much, or those who come back together would all have to ask for more.
-            // No more than that: who runs short meanwhile has to wait for it.
-            let len = bytes_used.min(LOAD_BYTES).saturating_mul(2);
+        self.renewed_at = Some(now);
+        if segments.is_dirty(signals.watermark()) || last.bytes > 0 {
+            // Twice as much, or threads that come back together would all have to ask for more.
+            // No more than that: an appender that runs short meanwhile has to wait for it.
+            let len = last.bytes.min(LOAD_BYTES).saturating_mul(2);
             segment.renew_writable(len.max(PAGE_LEN));
             // Asked for here, so that no appender has to.
             if is_busy {
-                self.want_window();
+                signals.want_window();
             }
         } else {
             segment.invalidate();
@@ -55,8 +79,8 @@ impl RunWriter {
     }
 }
 
-/// Whether who waits for such records is better off if they come by positioned writes and are not
-/// stored. Many of middling length are stored: several threads do that at the same time.
+/// Whether callers that wait for such records are better off if they come by positioned writes and
+/// are not stored. Many of middling length are stored: several threads do that at the same time.
 fn is_better_positioned(records: u64, bytes: u64) -> bool {
     bytes <= POSITIONED_BYTES_MAX || bytes / records.max(1) > GROUPED_LEN_MAX
 }

@@ -3,12 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::syncer::SyncState;
 use crate::format::{DurablePlace, FRAMES_OFFSET, padded};
-use crate::seeded::{self, Bug};
 use crate::seq::SegmentNumber;
 use crate::writer::append::pwrite_range::PwriteRange;
-use crate::writer::run::{RunWriter, lock};
 use crate::writer::segment::active::ActiveSegment;
 use crate::writer::segment::buffer::SegmentBuffer;
 use crate::writer::segment::tail::Tail;
@@ -33,6 +30,8 @@ pub(crate) struct Target {
     pub(crate) ends: Vec<SegmentEnd>,
     /// The first record of it in the newest of them; `None` if there is nothing new in that.
     pub(crate) begin: Option<DurablePlace>,
+    /// The last record in front of one that an appender has begun and not committed.
+    pub(crate) held_up_behind: Option<u64>,
 }
 
 /// How far a segment is to be synced.
@@ -56,55 +55,6 @@ impl Default for Frontier {
     }
 }
 
-impl RunWriter {
-    /// Everything that is committed now, at least what was reserved before this was called unless
-    /// an appender is stuck between the two.
-    pub(crate) fn choose_target(&self, state: &mut SyncState) -> Target {
-        if seeded::has(Bug::SyncWaitsForLane) {
-            drop(self.lock_log());
-        }
-        let active = {
-            let mut unsynced = lock(&self.unsynced);
-            state.finished.append(&mut unsynced.take_finished());
-            unsynced.active()
-        };
-        let left = state.finished.iter();
-        let left = left.map(|left| (Arc::clone(&left.segment), left.positioned));
-        let segments: Vec<_> = left.chain([active]).collect();
-        let patience = Instant::now() + PATIENCE;
-        let mut target = Target {
-            last_seq: 0,
-            total_bytes: 0,
-            ends: Vec::new(),
-            begin: None,
-        };
-        let mut held_up_behind = None;
-        for (segment, positioned) in segments {
-            let before = state.frontier;
-            let advance = state.frontier.advance(&segment, positioned, patience);
-            let Frontier {
-                offset,
-                relative_seq,
-                ..
-            } = state.frontier;
-            target.last_seq = (segment.first_seq() + relative_seq).saturating_sub(1);
-            target.total_bytes = segment.bytes_at(offset);
-            target.begin = before.up_to(&state.frontier, &segment);
-            target.ends.push(SegmentEnd {
-                segment,
-                offset,
-                has_stored: advance.has_stored,
-            });
-            if !advance.is_whole {
-                held_up_behind = Some(target.last_seq);
-                break;
-            }
-        }
-        lock(&self.stuck).note(held_up_behind, Instant::now());
-        target
-    }
-}
-
 /// How far the frontier came.
 struct Advance {
     /// No frame before the segment's tail stayed uncommitted.
@@ -113,6 +63,39 @@ struct Advance {
 }
 
 impl Frontier {
+    /// Moves over segments in order, to the end of the last or to the first frame that is not
+    /// committed: everything in front of that is to be synced.
+    pub(crate) fn advance_over(
+        &mut self,
+        segments: Vec<(Arc<ActiveSegment>, PwriteRange)>,
+    ) -> Target {
+        let patience = Instant::now() + PATIENCE;
+        let mut target = Target {
+            last_seq: 0,
+            total_bytes: 0,
+            ends: Vec::new(),
+            begin: None,
+            held_up_behind: None,
+        };
+        for (segment, positioned) in segments {
+            let before = *self;
+            let advance = self.advance(&segment, positioned, patience);
+            target.last_seq = (segment.first_seq() + self.relative_seq).saturating_sub(1);
+            target.total_bytes = segment.bytes_at(self.offset);
+            target.begin = before.up_to(self, &segment);
+            target.ends.push(SegmentEnd {
+                segment,
+                offset: self.offset,
+                has_stored: advance.has_stored,
+            });
+            if !advance.is_whole {
+                target.held_up_behind = Some(target.last_seq);
+                break;
+            }
+        }
+        target
+    }
+
     /// Moves to where the segment's tail is now, or to the first uncommitted frame before it.
     fn advance(
         &mut self,
@@ -121,15 +104,15 @@ impl Frontier {
         patience: Instant,
     ) -> Advance {
         let mut has_stored = false;
-        if self.segment != segment.number {
+        if self.segment != segment.number() {
             *self = Frontier {
-                segment: segment.number,
+                segment: segment.number(),
                 offset: FRAMES_OFFSET,
                 relative_seq: 0,
                 ..*self
             };
         }
-        let tail = segment.reserve.tail();
+        let tail = segment.tail();
         if !segment.is_mapped() {
             // Positioned writes are over when their room is taken.
             self.go_to(tail);
@@ -148,7 +131,7 @@ impl Frontier {
                     self.frame_len = len;
                 }
                 // An appender between reserve and commit needs a moment, or the processor. To
-                // yield would give it to anybody, for long.
+                // yield would give it to any thread, for long.
                 None if rounds < SPINS => {
                     rounds += 1;
                     hint::spin_loop();
@@ -175,7 +158,7 @@ impl Frontier {
         let relative_seq = if is_same { self.relative_seq } else { 0 };
         (offset < after.offset).then(|| DurablePlace {
             seq: segment.first_seq() + relative_seq,
-            segment: segment.number,
+            segment: segment.number(),
             offset,
         })
     }

@@ -1,4 +1,4 @@
-//! The end of a run that can promise nothing more, and errors that nobody is there to be given.
+//! The end of a run that can promise nothing more, and errors that no caller is there to be given.
 
 use std::sync::Arc;
 
@@ -6,26 +6,50 @@ use super::errands::Errand;
 use crate::error::Error;
 use crate::format::FileName;
 use crate::seeded::{self, Bug};
-use crate::writer::run::RunWriter;
+use crate::writer::error_log::ErrorLog;
+use crate::writer::run_constants::RunConstants;
+use crate::writer::signals::Signals;
+use crate::writer::waiters::Waiters;
 
-impl RunWriter {
-    /// Stops the run for good: nothing more is promised, and everybody who waits is told why.
+/// Stops a run and tells everything that waits.
+#[derive(Debug)]
+pub(crate) struct Poison {
+    constants: Arc<RunConstants>,
+    signals: Arc<Signals>,
+    waiters: Arc<Waiters>,
+    errors: Arc<ErrorLog>,
+}
+
+impl Poison {
+    pub(crate) fn new(
+        constants: Arc<RunConstants>,
+        signals: Arc<Signals>,
+        waiters: Arc<Waiters>,
+        errors: Arc<ErrorLog>,
+    ) -> Poison {
+        Poison {
+            constants,
+            signals,
+            waiters,
+            errors,
+        }
+    }
+
+    /// Stops the run for good: nothing more is promised, and every waiter is told why.
     pub(crate) fn poison(&self, cause: Error) -> Error {
-        let cause = Arc::clone(self.poison.get_or_init(|| Arc::new(cause)));
+        let cause = self.signals.set_poison(cause);
         // The marker tells recovery to distrust cached pages; without it only that is lost.
+        let storage = self.constants.storage();
+        let name = FileName::Poisoned(self.constants.run()).to_string();
         if !seeded::has(Bug::PoisonNotMarked)
-            && let Ok(marker) = self
-                .storage
-                .create(&FileName::Poisoned(self.run).to_string())
+            && let Ok(marker) = storage.create(&name)
         {
             let _ = marker.write_at(format!("{cause}\n").as_bytes(), 0);
-            let _ = marker
-                .sync(0, u64::MAX)
-                .and_then(|()| self.storage.sync_dir());
+            let _ = marker.sync(0, u64::MAX).and_then(|()| storage.sync_dir());
         }
         drop(self.waiters.take());
-        self.bell.ring();
-        self.tender.ring();
+        self.signals.syncer().ring();
+        self.signals.preallocator().ring();
         let error = Error::Poisoned { cause };
         self.tell(&error);
         error
@@ -37,11 +61,5 @@ impl RunWriter {
             let told = Errand::Tell(Arc::clone(&self.errors), error.clone());
             self.waiters.errands.run([told]);
         }
-    }
-
-    pub(crate) fn poisoned(&self) -> Option<Error> {
-        self.poison.get().map(|cause| Error::Poisoned {
-            cause: Arc::clone(cause),
-        })
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::seeded::{self, Bug};
+use crate::writer::segment::prefault::WINDOW_IDLE;
 
 /// What the syncer sees when it looks around.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +31,7 @@ pub(crate) enum SyncAction {
     Close,
     Sync,
     /// Let nothing more be stored before it was made writable anew: a journal at rest must notice
-    /// that its pages need new space, because somebody made a copy that shares them.
+    /// that its pages need new space, because a copy was made that shares them.
     CloseWindow,
     /// Write one more mark and sync it, so that a later crash shows what was durable.
     Witness,
@@ -48,7 +49,7 @@ pub(crate) fn decide(facts: &SyncInputs) -> SyncAction {
         .filter(|_| !seeded::has(Bug::IntervalForgotten));
     let sync_at = dirty_since.map(|since| match seeded::has(Bug::IntervalOverflows) {
         true => since + facts.sync_interval,
-        // For ever, if nobody waits.
+        // For ever, if no caller waits.
         false => since.saturating_add(facts.sync_interval),
     });
     let is_sync_due = sync_at.is_some_and(|at| at <= facts.now);
@@ -76,9 +77,6 @@ pub(crate) fn decide(facts: &SyncInputs) -> SyncAction {
 
 /// How long nothing may happen before the last sync gets a witness of its own.
 const WITNESS_AFTER: Duration = Duration::from_secs(1);
-
-/// How long pages stay writable when nothing is stored into them.
-pub(crate) const WINDOW_IDLE: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use crate::format::FileName;
 use crate::seeded::{self, Bug};
 use crate::seq::SegmentNumber;
 use crate::storage::FileIdentity;
-use crate::writer::run::RunWriter;
+use crate::writer::run_constants::RunConstants;
 
 /// The segments of a run in which there are records, as the directory has to have them.
 #[derive(Debug, Default)]
@@ -28,8 +28,8 @@ impl SegmentNames {
         self.wants_all = true;
     }
 
-    /// Whether the segments that are not being synced are to be looked at, too, because somebody
-    /// has made or removed names.
+    /// Whether the segments that are not being synced are to be looked at, too, because
+    /// names were made or removed.
     fn is_all_due(&mut self, stamp: Option<u64>, may_wait: bool) -> bool {
         let wanted = std::mem::take(&mut self.wants_all);
         let Some(stamp) = stamp else {
@@ -48,62 +48,65 @@ impl SegmentNames {
             }
         }
     }
-}
 
-impl RunWriter {
     /// Looks whether the segments just synced, and all before them if names have changed, are
     /// still in the directory: what has no name there cannot be found again.
-    pub(crate) fn check_names(&self, names: &mut SegmentNames, ends: &[SegmentEnd]) -> Result<()> {
+    pub(crate) fn check(&mut self, constants: &RunConstants, ends: &[SegmentEnd]) -> Result<()> {
         if seeded::has(Bug::NameNotChecked) {
             return Ok(());
         }
+        let storage = constants.storage();
         // Read first: what changes later changes it again.
-        let stamp = self.storage.stamp();
-        let stamp = stamp.map_err(|e| Error::io("look at", self.storage.path(), e))?;
-        let is_all_due = names.is_all_due(stamp, !self.settings.is_stepped);
+        let stamp = storage.stamp();
+        let stamp = stamp.map_err(|e| Error::io("look at", storage.path(), e))?;
+        let is_all_due = self.is_all_due(stamp, !constants.settings().is_stepped);
         for SegmentEnd { segment, .. } in ends {
-            if names.segments.last().is_none_or(|l| l.0 < segment.number) {
-                let identity = segment.file.identity().map_err(|e| {
-                    Error::io("look at", self.storage.path().join(&segment.name), e)
-                })?;
-                names.segments.push((segment.number, identity));
+            let number = segment.number();
+            if self.segments.last().is_none_or(|last| last.0 < number) {
+                let identity = segment.file().identity();
+                let path = || storage.path().join(segment.name());
+                let identity = identity.map_err(|e| Error::io("look at", path(), e))?;
+                self.segments.push((number, identity));
             }
         }
-        let first = match ends.first().map(|end| end.segment.number) {
+        let first = match ends.first().map(|end| end.segment.number()) {
             _ if is_all_due => SegmentNumber::FIRST,
             Some(number) => number,
-            None => names.segments.last().map_or(SegmentNumber::FIRST, |l| l.0),
+            None => self.segments.last().map_or(SegmentNumber::FIRST, |l| l.0),
         };
-        let from = names
-            .segments
-            .partition_point(|(number, _)| *number < first);
-        for (number, identity) in names.segments.get(from..).unwrap_or_default() {
-            self.check_name(*number, *identity)?;
+        let from = self.segments.partition_point(|(number, _)| *number < first);
+        for (number, identity) in self.segments.get(from..).unwrap_or_default() {
+            check_name(constants, *number, *identity)?;
         }
         Ok(())
     }
+}
 
-    fn check_name(&self, number: SegmentNumber, identity: FileIdentity) -> Result<()> {
-        let name = FileName::Segment(self.run, number).to_string();
-        let path = || self.storage.path().join(&name);
-        match self.storage.identity_of(&name) {
-            Ok(found) if found == identity => Ok(()),
-            // Nobody may look any more; that takes nothing away.
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(Error::io("look at", path(), error))
-            }
-            _ => Err(match self.storage.is_linked() {
-                Ok(false) => Error::Removed {
-                    what: "directory",
-                    path: self.storage.path().to_owned(),
-                },
-                _ => Error::Removed {
-                    what: "segment",
-                    path: path(),
-                },
-            }),
+fn check_name(
+    constants: &RunConstants,
+    number: SegmentNumber,
+    identity: FileIdentity,
+) -> Result<()> {
+    let storage = constants.storage();
+    let name = FileName::Segment(constants.run(), number).to_string();
+    let path = || storage.path().join(&name);
+    match storage.identity_of(&name) {
+        Ok(found) if found == identity => Ok(()),
+        // It may not be looked at any more; that takes nothing away.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(Error::io("look at", path(), error))
         }
+        _ => Err(match storage.is_linked() {
+            Ok(false) => Error::Removed {
+                what: "directory",
+                path: storage.path().to_owned(),
+            },
+            _ => Error::Removed {
+                what: "segment",
+                path: path(),
+            },
+        }),
     }
 }
 

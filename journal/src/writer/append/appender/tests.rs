@@ -5,46 +5,45 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use super::write_group::WriteOutcome;
 use crate::format::{FrameSeed, RecordKind};
 use crate::settings::WriterSettings;
 use crate::storage::{Region, StorageFile};
-use crate::writer::segment::active::ActiveSegment;
+use crate::writer::append::write_group::WriteOutcome;
 use crate::writer::segment::buffer::SegmentBuffer;
 use crate::writer::segment::prefault::PrefaultWindow;
 use crate::writer::testing::Meddled;
-use crate::writer::tests::{KIND, frames, mapped, open, positioned};
+use crate::writer::testing::{KIND, frames, mapped, open, positioned};
 
 #[test]
 fn records_left_while_the_lane_is_taken_are_each_written_once() {
     let ways = [positioned(), mapped()];
     for (settings, is_held) in ways.iter().flat_map(|way| [(way, false), (way, true)]) {
         let dir = tempfile::tempdir().unwrap();
-        let core = open(dir.path(), settings.clone());
-        core.active().expect_waited_appends(3);
-        let mut log = core.lock_log();
+        let run = open(dir.path(), settings.clone());
+        run.syncer().segments().active().expect_waited_appends(3);
+        let mut log = run.appender().lock_log();
         let mut seqs = std::thread::scope(|scope| {
-            let core = &core;
-            let append = |len| scope.spawn(move || (core.append(KIND, 0, &vec![7; len]), len));
+            let run = &run;
+            let append = |len| scope.spawn(move || (run.append(KIND, 0, &vec![7; len]), len));
             let threads = [10, 20, 30].map(append);
-            while core.group.members() < 3 {
+            while run.appender().group.members() < 3 {
                 std::thread::yield_now();
             }
             if is_held {
                 // As after a write that failed: none of them can be written here.
-                log.active.reserve.lock(0, u64::MAX);
+                log.active().atomic_tail().lock(0, u64::MAX);
             }
-            core.write_group(&mut log);
+            run.appender().write_group(&mut log);
             drop(log);
             let seqs = threads.map(|thread| thread.join().unwrap());
             seqs.map(|(seq, len)| (KIND, u32::try_from(seq.unwrap().get()).unwrap(), len))
         });
-        core.close(None).unwrap();
+        run.close(None).unwrap();
         seqs.sort_unstable_by_key(|(_, seq, _)| *seq);
-        let mut found = frames(&core, dir.path(), 1 + u32::from(is_held));
+        let mut found = frames(&run, dir.path(), 1 + u32::from(is_held));
         found.retain(|(kind, ..)| *kind == KIND);
         assert_eq!(found, seqs);
-        let first = frames(&core, dir.path(), 1);
+        let first = frames(&run, dir.path(), 1);
         let in_first = first.iter().filter(|(kind, ..)| *kind == KIND).count();
         assert_eq!(in_first, if is_held { 0 } else { 3 });
     }
@@ -59,58 +58,51 @@ fn nothing_is_left_of_records_that_could_not_be_written_together() {
 
 fn nothing_is_left(settings: WriterSettings) {
     let dir = tempfile::tempdir().unwrap();
-    let core = open(dir.path(), settings);
-    core.active().expect_waited_appends(2);
+    let run = open(dir.path(), settings);
+    run.syncer().segments().active().expect_waited_appends(2);
     let kinds = |number| -> Vec<u8> {
-        let found = frames(&core, dir.path(), number);
+        let found = frames(&run, dir.path(), number);
         found.iter().map(|frame| frame.0.0).collect()
     };
-    let mut log = core.lock_log();
+    let mut log = run.appender().lock_log();
     let before = kinds(1);
-    let active = Arc::clone(&log.active);
+    let active = Arc::clone(log.active());
     // The first of the two frames is there, and a part of the second.
-    let (file, _) = cut_short(&active.file, 40);
-    log.active = Arc::new(ActiveSegment {
-        control: Arc::clone(active.control()),
-        name: active.name.clone(),
-        file,
-    });
-    let members = [b"one here", b"and two "].map(|payload| core.group.join(KIND, 0, payload));
-    core.write_group(&mut log);
+    let (file, _) = cut_short(active.file(), 40);
+    log.set_active(active.replaced(active.buffer(), file));
+    let members =
+        [b"one here", b"and two "].map(|payload| run.appender().group.join(KIND, 0, payload));
+    run.appender().write_group(&mut log);
     for follower in members {
         assert_eq!(follower.outcome(), WriteOutcome::Alone);
     }
     assert_eq!(kinds(1), before);
     drop(log);
-    core.append(KIND, 0, b"and another").unwrap();
+    run.append(KIND, 0, b"and another").unwrap();
     assert_eq!(kinds(2)[..2], [RecordKind::SEGMENT_START.0, KIND.0]);
-    core.close(None).unwrap();
+    run.close(None).unwrap();
 }
 
 #[test]
 fn nothing_is_written_where_records_could_not_be_stored_together() {
     let dir = tempfile::tempdir().unwrap();
-    let core = open(dir.path(), mapped());
-    let mut log = core.lock_log();
-    let active = Arc::clone(&log.active);
-    let identity = (active.number, FrameSeed::new(core.run(), active.number));
-    let window = PrefaultWindow::new(Arc::new(NoSpace), None, active.file_len);
-    let control = SegmentBuffer::new(identity, active.file_len, Some(window));
-    control.begin(1, 0);
+    let run = open(dir.path(), mapped());
+    let mut log = run.appender().lock_log();
+    let active = Arc::clone(log.active());
+    let identity = (active.number(), FrameSeed::new(run.run(), active.number()));
+    let window = PrefaultWindow::new(Arc::new(NoSpace), None, active.file_len());
+    let buffer = SegmentBuffer::new(identity, active.file_len(), Some(window));
+    buffer.begin(1, 0);
     // No write, however short, is expected: it would fail.
-    let (file, left) = cut_short(&active.file, 0);
-    log.active = Arc::new(ActiveSegment {
-        control: Arc::new(control),
-        name: active.name.clone(),
-        file,
-    });
-    let follower = core.group.join(KIND, 0, b"no room for it");
-    core.write_group(&mut log);
+    let (file, left) = cut_short(active.file(), 0);
+    log.set_active(active.replaced(&Arc::new(buffer), file));
+    let follower = run.appender().group.join(KIND, 0, b"no room for it");
+    run.appender().write_group(&mut log);
     assert_eq!(follower.outcome(), WriteOutcome::Alone);
-    // Somebody else may store there by now.
+    // Another thread may store there by now.
     assert_eq!(*left.lock().unwrap(), Some(0));
-    assert!(!log.active.reserve.tail().is_locked);
-    log.active = active;
+    assert!(!log.active().tail().is_locked);
+    log.set_active(active);
 }
 
 /// A mapping whose file system is full.

@@ -1,0 +1,333 @@
+//! Appending: the path without a lock, the log for what takes more than that, and groups of records
+//! that one thread writes for several.
+
+use std::sync::Arc;
+
+use super::log_writer::{AppendError, LogWriter};
+use super::path::{AppendLimits, AppendPath, len_of};
+use super::preamble::{AppendRequest, encode};
+use super::refused::{RefusedCounts, RefusedRecord};
+use super::session_numbers::SessionNumbers;
+use super::write_group::{Follower, WriteGroup, WriteOutcome};
+use crate::error::{Error, Result};
+use crate::event::system::{RunClose, SyncMark};
+use crate::format::RecordKind;
+use crate::seeded::{self, Bug};
+use crate::seq::{SegmentNumber, Seq};
+use crate::writer::run_constants::RunConstants;
+use crate::writer::segment::buffer::SegmentBuffer;
+use crate::writer::segment::list::SegmentList;
+use crate::writer::signals::Signals;
+use crate::writer::supply::preallocator::Preallocator;
+use crate::writer::sync_primitives::{Mutex, MutexGuard, lock, thread, try_lock};
+
+/// All ways in which records get into a run.
+#[derive(Debug)]
+pub(crate) struct Appender {
+    constants: Arc<RunConstants>,
+    segments: Arc<SegmentList>,
+    signals: Arc<Signals>,
+    supply: Arc<Preallocator>,
+    path: AppendPath,
+    sessions: SessionNumbers,
+    /// The end of the run. See `RunWriter` for when it is locked.
+    log: Mutex<LogWriter>,
+    /// Records that wait for the log.
+    group: WriteGroup,
+}
+
+/// What comes of waiting for the log.
+#[derive(Debug)]
+enum WriteRole<'a> {
+    /// To write, with the log.
+    Leader(MutexGuard<'a, LogWriter>),
+    /// None any more: another thread has written the record, which has this sequence number.
+    Written(u64),
+}
+
+impl Appender {
+    pub(crate) fn new(
+        constants: Arc<RunConstants>,
+        signals: Arc<Signals>,
+        supply: Arc<Preallocator>,
+        log: LogWriter,
+    ) -> Appender {
+        let segments = log.segments();
+        let limits = AppendLimits::of(constants.settings());
+        let path = AppendPath::new(
+            Arc::clone(&segments),
+            log.declared(),
+            Arc::clone(&signals),
+            limits,
+        );
+        Appender {
+            constants,
+            segments,
+            signals,
+            supply,
+            path,
+            sessions: SessionNumbers::default(),
+            log: Mutex::new(log),
+            group: WriteGroup::default(),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> &AppendLimits {
+        self.path.limits()
+    }
+
+    /// The number of a session in this run, given out at its first use.
+    pub(crate) fn session_number(&self, id: &str) -> Result<u32> {
+        self.sessions.number(id)
+    }
+
+    /// Appends without a lock if that is possible now.
+    #[inline]
+    pub(crate) fn append_lock_free(
+        &self,
+        kind: RecordKind,
+        session: u32,
+        payload: &[u8],
+    ) -> Option<Seq> {
+        self.path.append(kind, session, payload)
+    }
+
+    /// Appends with the log, or has the thread that has it write the record.
+    pub(crate) fn append_with_log(
+        &self,
+        kind: RecordKind,
+        session: u32,
+        payload: &[u8],
+    ) -> Result<Seq, AppendError> {
+        let mut log = match self.lock_log_or_follow(kind, session, payload) {
+            WriteRole::Leader(log) => log,
+            WriteRole::Written(seq) => {
+                self.path.after_locked_append();
+                return Ok(Seq::new(seq).unwrap_or(Seq::MAX));
+            }
+        };
+        if log.is_closed() {
+            return Err(AppendError::Refused(Error::Closed));
+        }
+        let id = self.sessions.id(session);
+        let record = AppendRequest {
+            kind,
+            session,
+            session_id: id.as_deref(),
+            payload,
+        };
+        let durable = self.signals.watermark().durable();
+        let appended = log.append(record, durable, &mut |room| self.supply.take(room));
+        if appended.is_ok() {
+            self.path.set_has_refused(false);
+            self.signals.set_note_refused_at(None);
+        }
+        drop(log);
+        self.path.after_locked_append();
+        appended
+    }
+
+    /// Waits for the log, or until the thread that has it has written the record, too.
+    fn lock_log_or_follow(&self, kind: RecordKind, session: u32, payload: &[u8]) -> WriteRole<'_> {
+        let free = try_lock(&self.log);
+        let is_alone = free.is_some() && self.group.members() == 0;
+        if is_alone || !self.can_follow(session, payload) {
+            return WriteRole::Leader(free.unwrap_or_else(|| self.lock_log()));
+        }
+        let follower = self.group.join(kind, session, payload);
+        let mut log = free.or_else(|| self.lock_log_unless_settled(&follower));
+        if let Some(log) = &mut log
+            && follower.outcome() == WriteOutcome::Waiting
+        {
+            self.write_group(log);
+        }
+        match follower.outcome() {
+            WriteOutcome::Written(seq) => WriteRole::Written(seq),
+            _ => WriteRole::Leader(log.unwrap_or_else(|| self.lock_log())),
+        }
+    }
+
+    /// Whether the record comes by a positioned write and nothing has to go before it.
+    fn can_follow(&self, session: u32, payload: &[u8]) -> bool {
+        let segment = self.segments.active();
+        segment.is_positioned()
+            && len_of(payload) <= GROUPED_LEN_MAX
+            && self.path.is_bare(segment, session)
+    }
+
+    /// Waits for the log or, as `None` says, until it is settled what becomes of the record.
+    fn lock_log_unless_settled(&self, follower: &Follower) -> Option<MutexGuard<'_, LogWriter>> {
+        for look in 0..LOOKS {
+            if follower.outcome() != WriteOutcome::Waiting {
+                return None;
+            }
+            // At first, the thread that has the log is given time to come back and take the group
+            // along.
+            let log = (look >= LOOKS_AT_OUTCOME).then(|| try_lock(&self.log));
+            if let Some(log) = log.flatten() {
+                return Some(log);
+            }
+            // Others may have records to leave, and no processor.
+            thread::yield_now();
+        }
+        Some(self.lock_log())
+    }
+
+    fn write_group(&self, log: &mut LogWriter) {
+        let group = self.group.take();
+        let believed =
+            seeded::has(Bug::GroupBelieved).then(|| self.segments.written() + group.len());
+        let last_seq = log.append_group(group.records()).or(believed);
+        group.settle(last_seq);
+    }
+
+    /// Counts a record that is not appended for this reason, which it gives back.
+    #[cold]
+    pub(crate) fn refuse(
+        &self,
+        (kind, session): (RecordKind, u32),
+        payload: &[u8],
+        error: Error,
+    ) -> Error {
+        // The journal's own notes are no records that a caller misses.
+        if kind.system_name().is_none() {
+            self.note_refused(session, payload.len(), error.code());
+        }
+        error
+    }
+
+    /// Counts a record that was refused before or while it was appended, and puts that on record
+    /// if it is time to. The host's own doing is not counted: appends after the end, or in a fork.
+    pub(crate) fn note_refused(&self, session: u32, payload_len: usize, code: &'static str) {
+        // In a fork a lock may never be free.
+        if self.constants.check_process().is_err() || code == Error::Closed.code() {
+            return;
+        }
+        let refusal = RefusedRecord {
+            bytes: u64::try_from(payload_len).unwrap_or(u64::MAX),
+            code,
+            session,
+            at: self.constants.clocks(),
+        };
+        let mut log = self.lock_log();
+        // What a poisoned run refuses is for the run that takes its place to tell.
+        if log.is_closed() && !self.signals.is_poisoned() {
+            return;
+        }
+        log.refused().add(refusal);
+        self.note_if_due(&mut log);
+    }
+
+    /// Has a run that takes this one's place tell what this one has refused and not told.
+    pub(crate) fn leave_refused_to(&self, heir: &Appender) {
+        let mut left = self.lock_log().refused().take();
+        left.renumber(|index| {
+            let id = self.sessions.id(index);
+            id.and_then(|id| heir.sessions.number(&id).ok())
+                .unwrap_or(0)
+        });
+        heir.take_refused(left);
+    }
+
+    /// Counts what another run, or the handle without one, has refused.
+    pub(crate) fn take_refused(&self, more: RefusedCounts) {
+        if more.is_empty() {
+            return;
+        }
+        let mut log = self.lock_log();
+        log.refused().merge(more);
+        self.note_if_due(&mut log);
+    }
+
+    /// Puts on record what was refused, if it is time to.
+    pub(crate) fn note_refused_if_due(&self) {
+        self.note_if_due(&mut self.lock_log());
+    }
+
+    fn note_if_due(&self, log: &mut LogWriter) {
+        let now = self.constants.now();
+        if !log.is_closed() && !self.signals.is_poisoned() {
+            log.note_refused_if_due(now);
+        }
+        let note_at = log.refused().note_at();
+        self.path.set_has_refused(note_at.is_some());
+        self.signals.set_note_refused_at(note_at);
+        self.signals.syncer().ring_if_resting();
+    }
+
+    /// Leaves a sync mark if that takes no waiting; gives its sequence number.
+    pub(crate) fn try_append_mark(&self, durable_seq: u64, durable_bytes: u64) -> Option<u64> {
+        let segment = self.segments.active();
+        let payload = self.mark(segment, durable_seq, durable_bytes).ok();
+        let stored = payload.and_then(|payload| {
+            let frame = segment.frame(RecordKind::SYNC_MARK, 0, &payload);
+            segment.try_append(&frame)
+        });
+        if let Some(start) = stored {
+            return Some(segment.seq_at(start));
+        }
+        let mut log = try_lock(&self.log)?;
+        log.append_own(RecordKind::SYNC_MARK, |segment| {
+            self.mark(segment, durable_seq, durable_bytes)
+        })
+    }
+
+    /// Leaves a sync mark as soon as no other thread has the log, if it fits into the active
+    /// segment: the syncer must not wait for itself.
+    pub(crate) fn append_mark(&self, durable_seq: u64, durable_bytes: u64) -> Option<u64> {
+        self.lock_log()
+            .append_own(RecordKind::SYNC_MARK, |segment| {
+                self.mark(segment, durable_seq, durable_bytes)
+            })
+    }
+
+    fn mark(
+        &self,
+        segment: &SegmentBuffer,
+        durable_seq: u64,
+        durable_bytes: u64,
+    ) -> Result<Vec<u8>> {
+        encode(&SyncMark {
+            durable_seq,
+            first_seq: segment.first_seq(),
+            durable_end: segment.offset_of(durable_bytes),
+            clocks: self.constants.clocks(),
+            extras: Vec::new(),
+        })
+    }
+
+    /// Closes the log at once: the run is given up.
+    pub(crate) fn abandon(&self) {
+        self.lock_log().set_closed();
+    }
+
+    /// As [`LogWriter::end`].
+    pub(crate) fn end(&self, tells_refused: bool) {
+        self.lock_log().end(tells_refused);
+    }
+
+    /// As [`LogWriter::close`].
+    pub(crate) fn close(&self, last: &RunClose<'_>, durable_seq: u64) -> Result<()> {
+        self.lock_log().close(last, durable_seq)
+    }
+
+    /// As [`LogWriter::cut`].
+    pub(crate) fn cut(&self) -> SegmentNumber {
+        self.lock_log().cut()
+    }
+
+    pub(crate) fn lock_log(&self) -> MutexGuard<'_, LogWriter> {
+        lock(&self.log)
+    }
+}
+
+/// Copying a longer payload to where the group is takes longer than a call of its own.
+pub(crate) const GROUPED_LEN_MAX: u64 = 16 << 10;
+
+/// How often a follower looks for the log, and gives the processor to others, before it sleeps; and
+/// how often only at what became of its record.
+const LOOKS: u32 = 20;
+const LOOKS_AT_OUTCOME: u32 = 4;
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -1,0 +1,143 @@
+//! Unit tests of syncs, on a real directory.
+
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use crate::settings::{WriteMode, WriterSettings};
+use crate::writer::sync::schedule::SyncAction;
+use crate::writer::sync::steps::SyncState;
+use crate::writer::testing::{KIND, open, stepped};
+
+#[test]
+fn what_follows_a_waiters_sync_waits_no_longer_than_the_interval() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = open(dir.path(), stepped());
+    let mut state = SyncState::default();
+    let at = Duration::from_millis;
+    run.append(KIND, 0, b"waited for").unwrap();
+    run.syncer().steps().observe(&mut state, at(0));
+    run.syncer().steps().run_sync(&mut state, at(1));
+    state.led_at = Some(at(1));
+    run.append(KIND, 0, b"not waited for").unwrap();
+    let rest = SyncAction::Sleep(Some(at(2)));
+    assert_eq!(run.syncer().steps().observe(&mut state, at(49)), rest);
+    assert_eq!(
+        run.syncer().steps().observe(&mut state, at(51)),
+        SyncAction::Sync
+    );
+}
+
+#[test]
+fn what_was_written_during_a_sync_is_on_record_after_the_next_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = open(dir.path(), stepped());
+    let mut state = SyncState::default();
+    let now = Duration::ZERO;
+    run.syncer().steps().run_sync(&mut state, now);
+    run.append(KIND, 0, b"before it").unwrap();
+    run.syncer().steps().sync_written(&mut state).unwrap();
+    run.append(KIND, 0, &[7; 100 << 10]).unwrap();
+    run.syncer().steps().write_mark(&mut state, now);
+    let written = run.syncer().segments().written();
+    run.syncer().steps().run_sync(&mut state, now);
+    assert_eq!(run.syncer().segments().written(), written + 1);
+    // And is no reason for another one.
+    run.append(KIND, 0, &[7; 60 << 10]).unwrap();
+    run.syncer().steps().run_sync(&mut state, now);
+    assert_eq!(run.syncer().segments().written(), written + 2);
+}
+
+#[test]
+fn a_waiter_that_syncs_is_left_alone_until_somebody_asks_for_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = open(dir.path(), stepped());
+    assert_eq!(run.syncer().sync_led_by_waiter(), None);
+    let began = run.constants().now();
+    run.syncer().lead.begin(began);
+    let left = run.syncer().sync_led_by_waiter();
+    assert!(left.is_some_and(|left| left <= Duration::from_millis(50)));
+    run.signals().syncer().want_sync();
+    assert_eq!(run.syncer().sync_led_by_waiter(), None);
+    run.signals().syncer().take_wants_sync();
+    assert!(run.syncer().sync_led_by_waiter().is_some());
+    let long_ago = began.saturating_sub(Duration::from_secs(60));
+    run.syncer().lead.begin(long_ago);
+    assert_eq!(run.syncer().sync_led_by_waiter(), None);
+    run.syncer().lead.end();
+    run.close(None).unwrap();
+}
+
+#[test]
+fn what_is_appended_while_a_waiter_syncs_is_dirty_since_that_sync_began() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = open(dir.path(), stepped());
+    run.syncer().step_sync();
+    let mut was_left = false;
+    let calm = run.constants().now();
+    run.syncer().steps().observe(
+        &mut run.syncer().lock_sync_state(&mut was_left).unwrap(),
+        calm,
+    );
+    {
+        let mut state = run.syncer().lock_state();
+        run.syncer().lead.begin(run.constants().now());
+        // Instead of the time that would pass.
+        run.signals().syncer().ring();
+        assert!(run.syncer().lock_sync_state(&mut was_left).is_none());
+        run.syncer().lead.end();
+        state.led_at = Some(calm);
+    }
+    run.append(KIND, 0, b"waited for by nobody").unwrap();
+    let mut state = run.syncer().lock_sync_state(&mut was_left).unwrap();
+    run.syncer()
+        .steps()
+        .observe(&mut state, calm + Duration::from_millis(40));
+    assert_eq!(state.dirty_since, Some(calm));
+    drop(state);
+    run.close(None).unwrap();
+}
+
+#[test]
+fn a_sync_notes_an_appender_that_has_room_and_does_not_fill_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = open(dir.path(), stepped());
+    let segment = run.syncer().segments().active();
+    let behind = || run.syncer().steps().held_up_behind();
+    let last = run.append(KIND, 0, b"record").unwrap().get();
+    let frame = segment.frame(KIND, 0, b"slow");
+    let start = segment
+        .atomic_tail()
+        .reserve(1, frame.frame_len(), u64::MAX);
+    run.append(KIND, 0, b"behind it").unwrap();
+    run.syncer().step_sync();
+    assert_eq!(behind(), Some(last));
+    segment.store(&frame, start.unwrap());
+    run.syncer().step_sync();
+    assert_eq!(behind(), None);
+    run.close(None).unwrap();
+}
+
+#[test]
+fn a_sync_waits_for_no_thread_that_has_the_log() {
+    for write_mode in [WriteMode::Mapped, WriteMode::Positioned] {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = WriterSettings {
+            write_mode,
+            ..stepped()
+        };
+        let run = open(dir.path(), settings);
+        let seq = run.append(KIND, 0, b"record").unwrap();
+        let log = run.appender().lock_log();
+        let (tell, told) = channel();
+        let other = Arc::clone(&run);
+        std::thread::spawn(move || tell.send(other.syncer().wait_durable(seq, None)));
+        let durable = told.recv_timeout(PATIENCE);
+        durable.expect("the sync ends").unwrap();
+        drop(log);
+        run.close(None).unwrap();
+    }
+}
+
+/// A sync takes milliseconds, unless it never ends.
+const PATIENCE: Duration = Duration::from_secs(10);
