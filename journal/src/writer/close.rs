@@ -19,11 +19,11 @@ impl RunWriter {
             } else {
                 self.signals().syncer().want_close();
                 // The error hook is called by the very thread that would have to be waited for.
-                if self.is_own_thread() || !self.close_batch().sleep(deadline) {
+                if self.is_own_thread() || !self.close_group().sleep(deadline) {
                     return Err(Error::Timeout);
                 }
                 self.join_threads();
-                self.syncer().waiters().errands.wait_done();
+                self.syncer().queue().callbacks().wait_done();
             }
         }
         let closed = self.signals().closed().cloned();
@@ -55,11 +55,11 @@ impl RunWriter {
         // The lock goes with the file; where closing failed, its name stays for recovery.
         self.syncer().steps().lock_watch().release();
         self.signals().set_closed(outcome);
-        drop(self.syncer().waiters().take());
-        self.syncer().waiters().errands.end();
+        drop(self.syncer().queue().take());
+        self.syncer().queue().callbacks().end();
         // No waker is registered there.
-        drop(self.close_batch().finish());
-        self.signals().preallocator().ring();
+        drop(self.close_group().finish());
+        self.signals().preallocator().notify();
     }
 
     /// Gives up a run that is poisoned: it is dead from now on, and may be recovered.

@@ -10,8 +10,8 @@ use arc_swap::{ArcSwap, Guard};
 
 use super::error_log::ErrorLog;
 use super::run::RunWriter;
+use super::sync::wait::WhenDurable;
 use super::sync_primitives::lock;
-use super::wait::WhenDurable;
 use crate::error::{Error, Result};
 use crate::event::system::Clocks;
 use crate::format::RecordKind;

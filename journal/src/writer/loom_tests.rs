@@ -19,10 +19,10 @@ use super::segment::prefault::PrefaultWindow;
 use super::segment::tail::Tail;
 use super::signals::Signals;
 use super::sync_primitives::Mutex;
-use super::waiters::Waiters;
 use crate::format::{FRAMES_OFFSET, FrameSeed, RecordKind};
 use crate::seq::{Generation, RunId, SegmentNumber, Seq};
 use crate::storage::Region;
+use crate::writer::sync::commit_queue::CommitQueue;
 
 const KIND: RecordKind = RecordKind(200);
 
@@ -386,14 +386,14 @@ fn a_record_left_for_another_to_write_has_the_number_it_was_written_as() {
 /// Appenders that wait for durability, and the syncer: the real path, wake-ups, batches, watermark.
 struct Shell {
     model: Arc<Model>,
-    waiters: Waiters,
+    queue: CommitQueue,
 }
 
 impl Shell {
     fn new() -> Arc<Shell> {
         Arc::new(Shell {
             model: Model::new(1),
-            waiters: Waiters::default(),
+            queue: CommitQueue::default(),
         })
     }
 
@@ -408,33 +408,33 @@ impl Shell {
     /// Waits, in the order of `Syncer::wait_durable`; none may ever wait for a time to be over.
     fn wait(&self, seq: u64) {
         while self.durable() < seq {
-            let batch = self.waiters.join();
+            let group = self.queue.join();
             if self.durable() >= seq {
                 break;
             }
             self.model.signals.syncer().want_sync();
-            self.waiters.wait(&batch, None);
+            self.queue.wait(&group, None);
         }
     }
 
     /// The syncer, in the order of its thread. That an append rings for one that rests is not
     /// looked at here: it takes sequential consistency, of which this checker knows less.
     fn sync_until(&self, seq: u64) {
-        let bell = self.model.signals.syncer();
+        let wakeup = self.model.signals.syncer();
         while self.durable() < seq {
-            bell.rest();
-            if !bell.wants_sync() {
-                bell.sleep(None);
+            wakeup.park();
+            if !wakeup.wants_sync() {
+                wakeup.sleep(None);
                 continue;
             }
-            bell.take_wants_sync();
-            let batch = self.waiters.take();
+            wakeup.take_wants_sync();
+            let group = self.queue.take();
             let written = self.committed();
             self.model.signals.watermark().synced(written, written);
-            drop(batch);
+            drop(group);
         }
         // The end of a run: for those that joined since the last sync began.
-        drop(self.waiters.take());
+        drop(self.queue.take());
     }
 
     /// Everything that has taken its room; the frontier waits for what is not committed yet.

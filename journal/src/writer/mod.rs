@@ -1,7 +1,6 @@
 //! Writing a run: appends, group commit, rotation, close.
 
 mod append;
-mod bell;
 mod close;
 mod error_log;
 mod failover;
@@ -16,15 +15,14 @@ mod supply;
 mod sync;
 mod sync_primitives;
 mod threads;
-mod wait;
-mod waiters;
+mod wakeup;
 mod watermark;
 
 pub(crate) use error_log::{ErrorHook, ErrorLog};
 pub(crate) use failover::{FailoverWriter, Reopen};
 pub(crate) use open::{OpenRun, next_generation};
 pub(crate) use run::RunWriter;
-pub use wait::WhenDurable;
+pub use sync::wait::WhenDurable;
 
 #[cfg(all(test, loom))]
 mod loom_tests;

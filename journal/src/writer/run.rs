@@ -17,7 +17,6 @@ use super::sync::syncer::Syncer;
 use super::sync_primitives::atomic::{AtomicBool, Ordering};
 use super::sync_primitives::thread::JoinHandle;
 use super::sync_primitives::{Mutex, lock};
-use super::waiters::Batch;
 use crate::error::{Error, Result};
 use crate::event::system::Clocks;
 use crate::format::{RecordKind, padded};
@@ -25,6 +24,7 @@ use crate::recovery::apply::Uncached;
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, Seq};
 use crate::storage::Storage;
+use crate::writer::sync::commit_queue::CommitGroup;
 
 /// One run being written.
 ///
@@ -37,7 +37,7 @@ use crate::storage::Storage;
 /// 4. the pipeline of the [`Preallocator`]: held while a segment is made,
 /// 5. one of the others, none of which is held while another lock is taken: the claim of a prefault
 ///    window, the sync queue, the pending write group, the numbers of sessions, the stall detector,
-///    the leader of a sync, the waiters of a sync and each batch of them, the two wake-ups, the
+///    the leader of a sync, the waiters of a sync and each group of them, the two wake-ups, the
 ///    counts of errors, the caller's code that waits to be called, the threads.
 #[derive(Debug)]
 pub(crate) struct RunWriter {
@@ -50,7 +50,7 @@ pub(crate) struct RunWriter {
     /// The run ends without being put on record as closed.
     is_left: AtomicBool,
     /// The callers that wait for the end of the run.
-    close_batch: Arc<Batch>,
+    close_group: Arc<CommitGroup>,
 }
 
 /// The parts a run is put together from.
@@ -110,7 +110,7 @@ impl RunWriter {
             appender,
             threads: Mutex::default(),
             is_left: AtomicBool::new(false),
-            close_batch: Arc::default(),
+            close_group: Arc::default(),
         }
     }
 
@@ -235,8 +235,8 @@ impl RunWriter {
         &self.syncer
     }
 
-    pub(super) fn close_batch(&self) -> &Batch {
-        &self.close_batch
+    pub(super) fn close_group(&self) -> &CommitGroup {
+        &self.close_group
     }
 
     /// Has the run end without being put on record as closed.

@@ -4,8 +4,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::bell::Bell;
 use super::sync_primitives::atomic::{AtomicBool, AtomicU64, Ordering};
+use super::wakeup::Wakeup;
 use super::watermark::Watermark;
 use crate::error::{Error, Result};
 use crate::seeded::{self, Bug};
@@ -17,9 +17,9 @@ use crate::seeded::{self, Bug};
 #[derive(Debug)]
 pub(crate) struct Signals {
     /// Wakes the syncer.
-    syncer: Bell,
+    syncer: Wakeup,
     /// Wakes the preallocator.
-    preallocator: Bell,
+    preallocator: Wakeup,
     watermark: Watermark,
     /// When refused records are to be noted if no other record comes, in nanoseconds of the run.
     note_refused_at: AtomicU64,
@@ -42,8 +42,8 @@ pub(crate) struct Signals {
 impl Default for Signals {
     fn default() -> Signals {
         Signals {
-            syncer: Bell::default(),
-            preallocator: Bell::default(),
+            syncer: Wakeup::default(),
+            preallocator: Wakeup::default(),
             watermark: Watermark::default(),
             note_refused_at: AtomicU64::new(NEVER),
             has_waited: AtomicBool::new(false),
@@ -59,11 +59,11 @@ impl Default for Signals {
 
 impl Signals {
     #[inline]
-    pub(crate) fn syncer(&self) -> &Bell {
+    pub(crate) fn syncer(&self) -> &Wakeup {
         &self.syncer
     }
 
-    pub(crate) fn preallocator(&self) -> &Bell {
+    pub(crate) fn preallocator(&self) -> &Wakeup {
         &self.preallocator
     }
 
@@ -88,7 +88,7 @@ impl Signals {
     pub(crate) fn note_waiter(&self) {
         let order = Ordering::SeqCst;
         if !self.has_waited.load(order) && !self.has_waited.swap(true, order) {
-            self.preallocator.ring();
+            self.preallocator.notify();
         }
     }
 
@@ -101,7 +101,7 @@ impl Signals {
         // Waking a thread takes longer than many appends.
         if !self.wants_window.load(Ordering::SeqCst) {
             self.wants_window.store(true, Ordering::SeqCst);
-            self.preallocator.ring();
+            self.preallocator.notify();
         }
     }
 
@@ -128,7 +128,7 @@ impl Signals {
     pub(crate) fn want_segment(&self) {
         if !self.wants_segment.load(Ordering::SeqCst) {
             self.wants_segment.store(true, Ordering::SeqCst);
-            self.preallocator.ring();
+            self.preallocator.notify();
         }
     }
 

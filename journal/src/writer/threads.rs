@@ -29,11 +29,11 @@ fn start_preallocator(run: Arc<RunWriter>) -> io::Result<JoinHandle<()>> {
 }
 
 fn preallocate(run: &RunWriter) {
-    let bell = run.signals().preallocator();
+    let wakeup = run.signals().preallocator();
     while !run.signals().is_over() {
         match run.supply().next_task() {
-            PreallocTask::Rest => bell.sleep(None),
-            PreallocTask::Wait => bell.sleep(Some(BUSY_PAUSE)),
+            PreallocTask::Rest => wakeup.sleep(None),
+            PreallocTask::Wait => wakeup.sleep(Some(BUSY_PAUSE)),
             task => {
                 if let Err(error) = run.supply().execute(task) {
                     run.syncer().poison(error);
@@ -56,10 +56,10 @@ fn start_syncer(run: Arc<RunWriter>) -> io::Result<JoinHandle<()>> {
 }
 
 fn sync(run: &RunWriter) {
-    let (syncer, bell) = (run.syncer(), run.signals().syncer());
+    let (syncer, wakeup) = (run.syncer(), run.signals().syncer());
     let mut was_left = false;
     loop {
-        bell.rest();
+        wakeup.park();
         let (action, is_dirty) = {
             let Some(mut state) = syncer.lock_sync_state(&mut was_left) else {
                 continue;
@@ -73,9 +73,9 @@ fn sync(run: &RunWriter) {
             SyncAction::Close => return run.finish_close(),
             SyncAction::Sleep(time) => {
                 if is_dirty {
-                    bell.rest_no_more();
+                    wakeup.unpark();
                 }
-                bell.sleep(time);
+                wakeup.sleep(time);
             }
             _ => {}
         }

@@ -252,7 +252,7 @@ impl Appender {
         let note_at = log.refused().note_at();
         self.path.set_has_refused(note_at.is_some());
         self.signals.set_note_refused_at(note_at);
-        self.signals.syncer().ring_if_resting();
+        self.signals.syncer().notify_if_parked();
     }
 
     /// Leaves a sync mark if that takes no waiting; gives its sequence number.

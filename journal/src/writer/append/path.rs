@@ -107,7 +107,7 @@ impl AppendPath {
 
     #[inline]
     fn after_append(&self, segment: &SegmentBuffer, end: u64) {
-        self.signals.syncer().ring_if_resting();
+        self.signals.syncer().notify_if_parked();
         let written_bytes = segment.bytes_at(end);
         let durable_bytes = self.signals.watermark().durable_bytes();
         let backlog_bytes = written_bytes.saturating_sub(durable_bytes);

@@ -49,7 +49,7 @@ fn records_that_many_wait_for_are_positioned_unless_there_are_others() {
             run.append(KIND, 0, b"record").unwrap();
         }
         for _ in 0..3 {
-            run.syncer().waiters().join();
+            run.syncer().queue().join();
         }
         run.syncer().step_sync();
         assert_eq!(

@@ -55,7 +55,7 @@ impl Preallocator {
 
     /// What is to be made ready next.
     pub(crate) fn next_task(&self) -> PreallocTask {
-        // A run that is being closed needs nothing more; the end of it rings.
+        // A run that is being closed needs nothing more; the end of it notifies.
         if self.signals.is_closing() {
             return PreallocTask::Rest;
         }

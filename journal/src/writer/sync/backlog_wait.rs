@@ -30,8 +30,8 @@ impl Syncer {
             };
             // A time without end has no deadline.
             let until = *deadline.get_or_insert_with(|| Instant::now().checked_add(time));
-            let batch = self.waiters().join();
-            // A sync that ended before the batch was joined may have made room.
+            let group = self.queue().join();
+            // A sync that ended before the group was joined may have made room.
             if backlog_bytes() < bytes {
                 continue;
             }
@@ -40,7 +40,7 @@ impl Syncer {
                 continue;
             }
             self.signals().syncer().want_sync();
-            if !self.waiters().wait(&batch, until) {
+            if !self.queue().wait(&group, until) {
                 return Err(over);
             }
         }

@@ -1,4 +1,4 @@
-//! Caches of segments that the run has finished, written out of everybody's way.
+//! Caches of segments that the run has finished, written out of all others' way.
 
 use crate::writer::sync_primitives::is_finished;
 use crate::writer::sync_primitives::thread::{Builder, JoinHandle};

@@ -3,10 +3,11 @@
 pub(super) mod after_sync;
 pub(super) mod backlog_wait;
 pub(super) mod cache_writer;
-pub(super) mod errands;
+pub(super) mod callbacks;
+pub(super) mod commit_delay;
+pub(super) mod commit_queue;
 pub(super) mod file_sync;
 pub(super) mod frontier;
-pub(super) mod gathering;
 pub(super) mod lead;
 pub(super) mod lock_watch;
 pub(super) mod poison;
@@ -16,3 +17,4 @@ pub(super) mod stall;
 pub(super) mod steps;
 pub(super) mod sync_mark;
 pub(super) mod syncer;
+pub(super) mod wait;

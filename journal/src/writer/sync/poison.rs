@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use super::errands::Errand;
+use super::callbacks::Callback;
+use super::commit_queue::CommitQueue;
 use crate::error::Error;
 use crate::format::FileName;
 use crate::seeded::{self, Bug};
 use crate::writer::error_log::ErrorLog;
 use crate::writer::run_constants::RunConstants;
 use crate::writer::signals::Signals;
-use crate::writer::waiters::Waiters;
 
 /// Stops a run and tells everything that waits.
 #[derive(Debug)]
 pub(crate) struct Poison {
     constants: Arc<RunConstants>,
     signals: Arc<Signals>,
-    waiters: Arc<Waiters>,
+    queue: Arc<CommitQueue>,
     errors: Arc<ErrorLog>,
 }
 
@@ -24,13 +24,13 @@ impl Poison {
     pub(crate) fn new(
         constants: Arc<RunConstants>,
         signals: Arc<Signals>,
-        waiters: Arc<Waiters>,
+        queue: Arc<CommitQueue>,
         errors: Arc<ErrorLog>,
     ) -> Poison {
         Poison {
             constants,
             signals,
-            waiters,
+            queue,
             errors,
         }
     }
@@ -47,9 +47,9 @@ impl Poison {
             let _ = marker.write_at(format!("{cause}\n").as_bytes(), 0);
             let _ = marker.sync(0, u64::MAX).and_then(|()| storage.sync_dir());
         }
-        drop(self.waiters.take());
-        self.signals.syncer().ring();
-        self.signals.preallocator().ring();
+        drop(self.queue.take());
+        self.signals.syncer().notify();
+        self.signals.preallocator().notify();
         let error = Error::Poisoned { cause };
         self.tell(&error);
         error
@@ -58,8 +58,8 @@ impl Poison {
     /// Counts an error and has the hook told of it, which may be while locks are held.
     pub(crate) fn tell(&self, error: &Error) {
         if self.errors.count(error) {
-            let told = Errand::Tell(Arc::clone(&self.errors), error.clone());
-            self.waiters.errands.run([told]);
+            let told = Callback::Tell(Arc::clone(&self.errors), error.clone());
+            self.queue.callbacks().run([told]);
         }
     }
 }

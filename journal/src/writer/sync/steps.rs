@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::after_sync::{LastSync, WindowRenewal};
 use super::cache_writer::CacheWriter;
+use super::commit_delay::CommitDelay;
+use super::commit_queue::CommitQueue;
 use super::file_sync::FileSync;
 use super::frontier::Target;
-use super::gathering::Gathering;
 use super::lock_watch::LockWatch;
 use super::poison::Poison;
 use super::schedule::{SyncAction, SyncInputs, decide};
@@ -26,7 +27,6 @@ use crate::writer::segment::list::SegmentList;
 use crate::writer::signals::Signals;
 use crate::writer::supply::preallocator::{BUSY_BYTES, Preallocator};
 use crate::writer::sync_primitives::{Mutex, lock};
-use crate::writer::waiters::Waiters;
 
 /// What a sync needs.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(crate) struct SyncSteps {
     supply: Arc<Preallocator>,
     appender: Arc<Appender>,
     sync_queue: Arc<Mutex<SyncQueue>>,
-    waiters: Arc<Waiters>,
+    queue: Arc<CommitQueue>,
     poison: Poison,
     lock_watch: LockWatch,
     /// An appender that is stuck between reserve and commit.
@@ -62,7 +62,7 @@ pub(crate) struct SyncState {
     looked_at: Duration,
     /// A record that is durable, to be noted in the lock file.
     place: Option<DurablePlace>,
-    pub(super) gathering: Gathering,
+    pub(super) commit_delay: CommitDelay,
 }
 
 /// What the steps are made from.
@@ -95,11 +95,11 @@ impl SyncState {
 impl SyncSteps {
     pub(super) fn new(parts: SyncParts) -> SyncSteps {
         let is_stepped = parts.constants.settings().is_stepped;
-        let waiters = Arc::new(Waiters::new(is_stepped));
+        let queue = Arc::new(CommitQueue::new(is_stepped));
         let poison = Poison::new(
             Arc::clone(&parts.constants),
             Arc::clone(&parts.signals),
-            Arc::clone(&waiters),
+            Arc::clone(&queue),
             parts.errors,
         );
         let lock_watch = LockWatch::new(Arc::clone(&parts.constants), parts.lock_file);
@@ -110,7 +110,7 @@ impl SyncSteps {
             supply: parts.supply,
             appender: parts.appender,
             sync_queue: parts.sync_queue,
-            waiters,
+            queue,
             poison,
             lock_watch,
             stall: Mutex::default(),
@@ -129,8 +129,8 @@ impl SyncSteps {
         &self.segments
     }
 
-    pub(super) fn waiters(&self) -> &Waiters {
-        &self.waiters
+    pub(super) fn queue(&self) -> &CommitQueue {
+        &self.queue
     }
 
     /// What stops the run.
@@ -193,7 +193,7 @@ impl SyncSteps {
     pub(crate) fn execute(&self, state: &mut SyncState, action: SyncAction, now: Duration) {
         match action {
             SyncAction::Sync => {
-                state.gathering.gather(&self.waiters);
+                state.commit_delay.wait(&self.queue);
                 self.run_sync(state, now);
             }
             SyncAction::CloseWindow => {
@@ -211,9 +211,9 @@ impl SyncSteps {
     pub(super) fn run_sync(&self, state: &mut SyncState, now: Duration) {
         self.signals.syncer().take_wants_sync();
         let begun = Instant::now();
-        // Each caller in the batch appended before the target is chosen, so it covers them.
-        let batch = self.waiters.take();
-        let members = batch.members;
+        // Each caller in the group appended before the target is chosen, so it covers them.
+        let group = self.queue.take();
+        let members = group.members;
         state.last.members = members;
         let synced = self.sync_written(state);
         let sync_time = begun.elapsed();
@@ -223,9 +223,9 @@ impl SyncSteps {
         if synced.is_ok() && state.marks.is_due(durable_bytes, now) {
             self.try_mark(state, now);
         }
-        state.gathering.learn(&self.waiters, members, sync_time);
-        drop(batch);
-        state.gathering.note_time(begun.elapsed());
+        state.commit_delay.learn(&self.queue, members, sync_time);
+        drop(group);
+        state.commit_delay.note_time(begun.elapsed());
         state.led_at = None;
         if synced.is_err() {
             return;
@@ -265,7 +265,7 @@ impl SyncSteps {
             &self.segments,
             &self.signals,
             &state.last,
-            self.waiters.members(),
+            self.queue.members(),
             self.constants.now(),
         );
         Ok(())
@@ -302,12 +302,12 @@ impl SyncSteps {
             self.write_mark(state, now);
         }
         state.unwitnessed_since = None;
-        let batch = self.waiters.take();
-        state.last.members = batch.members;
+        let group = self.queue.take();
+        state.last.members = group.members;
         // A failure poisons the run, which is all there is to do about it.
         let _ = self.sync_written(state);
         self.note_place(state);
-        drop(batch);
+        drop(group);
         self.cut_sealed(state);
     }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use super::commit_queue::CommitQueue;
 use super::lead::SyncLead;
 use super::steps::{SyncParts, SyncState, SyncSteps};
 use crate::error::{Error, Result};
@@ -16,7 +17,6 @@ use crate::writer::segment::list::SegmentList;
 use crate::writer::segment::prefault::WINDOW_IDLE;
 use crate::writer::signals::Signals;
 use crate::writer::sync_primitives::{Mutex, MutexGuard, lock};
-use crate::writer::waiters::Waiters;
 
 /// What makes the records of a run durable.
 #[derive(Debug)]
@@ -54,8 +54,8 @@ impl Syncer {
         self.steps.segments()
     }
 
-    pub(crate) fn waiters(&self) -> &Waiters {
-        self.steps.waiters()
+    pub(crate) fn queue(&self) -> &CommitQueue {
+        self.steps.queue()
     }
 
     /// Waits for the sync that is under way, and has the next one wait.
@@ -75,7 +75,7 @@ impl Syncer {
         let Ok(mut state) = self.state.try_lock() else {
             return false;
         };
-        if state.gathering.awaited() > 1 || self.signals().is_over() {
+        if state.commit_delay.expected() > 1 || self.signals().is_over() {
             return false;
         }
         let now = self.constants().now();
@@ -120,14 +120,14 @@ impl Syncer {
             (Some(state), _) => state,
             (None, None) => self.lock_state(),
             (None, Some(time)) => {
-                self.signals().syncer().rest_no_more();
+                self.signals().syncer().unpark();
                 self.signals().syncer().sleep(Some(time));
                 *was_left = true;
                 return None;
             }
         };
         if std::mem::take(was_left) && !seeded::has(Bug::CalmWhileLeft) {
-            // What was appended meanwhile rang no bell.
+            // What was appended meanwhile notified no thread.
             state.calm_since = None;
         }
         Some(state)

@@ -83,7 +83,7 @@ fn what_is_appended_while_a_waiter_syncs_is_dirty_since_that_sync_began() {
         let mut state = run.syncer().lock_state();
         run.syncer().lead.begin(run.constants().now());
         // Instead of the time that would pass.
-        run.signals().syncer().ring();
+        run.signals().syncer().notify();
         assert!(run.syncer().lock_sync_state(&mut was_left).is_none());
         run.syncer().lead.end();
         state.led_at = Some(calm);

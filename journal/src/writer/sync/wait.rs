@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::sync::syncer::Syncer;
+use super::syncer::Syncer;
 use crate::error::{Error, Result};
 use crate::seq::Seq;
 
@@ -32,8 +32,8 @@ impl Syncer {
             if let Some(outcome) = self.durability_of(seq) {
                 return outcome;
             }
-            let batch = self.waiters().join();
-            // A sync that ended before the batch was joined wakes nobody in it.
+            let group = self.queue().join();
+            // A sync that ended before the group was joined wakes none in it.
             if let Some(outcome) = self.durability_of(seq) {
                 return outcome;
             }
@@ -42,12 +42,12 @@ impl Syncer {
                 continue;
             }
             self.signals().note_waiter();
-            // Only who waits however long it takes may be held by a sync.
+            // Only a caller that waits however long it takes may be held by a sync.
             if deadline.is_none() && self.try_lead_sync() {
                 continue;
             }
             self.signals().syncer().want_sync();
-            if !self.waiters().wait(&batch, deadline) {
+            if !self.queue().wait(&group, deadline) {
                 return Err(Error::Timeout);
             }
         }
@@ -113,13 +113,13 @@ impl Future for WhenDurable {
             if let Some(outcome) = syncer.durability_of(seq) {
                 return Poll::Ready(outcome);
             }
-            let is_waiting = syncer.waiters().join().register(context.waker());
-            // A sync that ended before the waker was registered wakes nobody.
+            let is_waiting = syncer.queue().join().register(context.waker());
+            // A sync that ended before the waker was registered does not wake it.
             if let Some(outcome) = syncer.durability_of(seq) {
                 return Poll::Ready(outcome);
             }
             if is_waiting {
-                syncer.waiters().errands.be_ready();
+                syncer.queue().callbacks().be_ready();
                 syncer.signals().note_waiter();
                 syncer.signals().syncer().want_sync();
                 return Poll::Pending;

@@ -1,108 +1,114 @@
-//! Those who wait for the next sync, woken batch by batch.
+//! Those that wait for the next sync, woken group by group: group commit.
 
-use super::sync_primitives::atomic::{AtomicBool, AtomicU64, Ordering};
-use super::sync_primitives::{Condvar, Mutex, MutexGuard, PoisonError, thread};
-use crate::writer::sync::errands::{Errand, Errands};
+use super::callbacks::{Callback, Callbacks};
+use crate::writer::sync_primitives::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::writer::sync_primitives::{Condvar, Mutex, MutexGuard, PoisonError, thread};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::seeded::{self, Bug};
 
-/// The batch that is being gathered for the next sync.
+/// The callers that wait for a sync.
 #[derive(Debug, Default)]
-pub(crate) struct Waiters {
-    gathering: Mutex<Gathering>,
+pub(crate) struct CommitQueue {
+    open: Mutex<OpenGroup>,
     /// As many have joined as the syncer waits for.
     is_complete: Condvar,
     /// For so many nanoseconds it is worth to stay awake.
     awake: AtomicU64,
     /// Others have kept a processor for long that was lent to them.
     is_crowded: AtomicBool,
-    /// Who calls their wakers.
-    pub(crate) errands: Arc<Errands>,
+    /// What calls their wakers.
+    callbacks: Arc<Callbacks>,
 }
 
+/// The group that may still be joined.
 #[derive(Debug, Default)]
-struct Gathering {
-    batch: Arc<Batch>,
+struct OpenGroup {
+    group: Arc<CommitGroup>,
     members: u32,
     /// How many the syncer waits for; 0 while it does not.
-    awaited: u32,
+    expected: u32,
 }
 
-/// Everybody who waits for one particular sync.
+/// All that wait for one particular sync.
 ///
-/// Each batch sleeps on a condition of its own, so that a finished sync wakes nobody it does not
+/// Each group sleeps on a condition of its own, so that a finished sync wakes no thread it does not
 /// concern.
 #[derive(Debug, Default)]
-pub(crate) struct Batch {
-    state: Mutex<BatchState>,
+pub(crate) struct CommitGroup {
+    state: Mutex<GroupState>,
     done: Condvar,
-    /// Becomes true with `state` locked, so that nobody falls asleep meanwhile.
+    /// Becomes true with `state` locked, so that no thread falls asleep meanwhile.
     is_done: AtomicBool,
 }
 
 #[derive(Debug, Default)]
-struct BatchState {
-    /// How many sleep: to wake nobody is a system call, too.
+struct GroupState {
+    /// How many sleep: to wake no thread is a system call, too.
     sleeping: u32,
     wakers: Vec<Waker>,
 }
 
-/// A batch whose sync is under way: its members are woken when this is dropped, also by a panic.
+/// A group whose sync is under way: its members are woken when this is dropped, also by a panic.
 #[derive(Debug)]
-pub(crate) struct Taken {
-    batch: Arc<Batch>,
-    errands: Arc<Errands>,
+pub(crate) struct ClosedGroup {
+    group: Arc<CommitGroup>,
+    callbacks: Arc<Callbacks>,
     pub(crate) members: u32,
 }
 
-impl Drop for Taken {
+impl Drop for ClosedGroup {
     fn drop(&mut self) {
         if !(std::thread::panicking() && seeded::has(Bug::PanicWakesNobody)) {
-            let wakers = self.batch.finish();
-            self.errands.run(wakers.into_iter().map(Errand::Wake));
+            let wakers = self.group.finish();
+            self.callbacks.run(wakers.into_iter().map(Callback::Wake));
         }
     }
 }
 
-impl Waiters {
+impl CommitQueue {
     /// For a run with threads or without.
-    pub(crate) fn new(is_stepped: bool) -> Waiters {
-        Waiters {
-            errands: Arc::new(Errands::new(is_stepped)),
-            ..Waiters::default()
+    pub(crate) fn new(is_stepped: bool) -> CommitQueue {
+        CommitQueue {
+            callbacks: Arc::new(Callbacks::new(is_stepped)),
+            ..CommitQueue::default()
         }
     }
 
-    /// Joins the batch of the next sync to start. Whoever joins before that sync chooses its
-    /// target is covered by it.
-    pub(crate) fn join(&self) -> Arc<Batch> {
-        let (batch, is_complete) = {
-            let mut gathering = self.lock();
-            gathering.members = gathering.members.saturating_add(1);
-            let is_complete = gathering.members == gathering.awaited;
-            (Arc::clone(&gathering.batch), is_complete)
+    /// What calls the wakers of those that wait.
+    pub(crate) fn callbacks(&self) -> &Arc<Callbacks> {
+        &self.callbacks
+    }
+
+    /// Joins the group of the next sync to start. A caller that joins before that sync
+    /// chooses its target is covered by it.
+    pub(crate) fn join(&self) -> Arc<CommitGroup> {
+        let (group, is_complete) = {
+            let mut open = self.lock();
+            open.members = open.members.saturating_add(1);
+            let is_complete = open.members == open.expected;
+            (Arc::clone(&open.group), is_complete)
         };
         if is_complete {
             self.is_complete.notify_one();
         }
-        batch
+        group
     }
 
-    /// Ends the gathering of a batch and starts the next one. To be called before the sync's target
+    /// Closes the open group and opens the next one. To be called before the sync's target
     /// is chosen.
-    pub(crate) fn take(&self) -> Taken {
-        let Gathering { batch, members, .. } = std::mem::take(&mut *self.lock());
-        Taken {
-            batch,
-            errands: Arc::clone(&self.errands),
+    pub(crate) fn take(&self) -> ClosedGroup {
+        let OpenGroup { group, members, .. } = std::mem::take(&mut *self.lock());
+        ClosedGroup {
+            group,
+            callbacks: Arc::clone(&self.callbacks),
             members,
         }
     }
 
-    /// How many have joined the batch so far.
+    /// How many have joined the group so far.
     pub(crate) fn members(&self) -> u32 {
         self.lock().members
     }
@@ -148,38 +154,36 @@ impl Waiters {
         is_long
     }
 
-    /// Waits until so many have joined the batch, but not for long; says how many have.
-    pub(crate) fn gather(&self, awaited: u32, until: Instant) -> u32 {
-        self.stay_awake(Some(until), || self.members() >= awaited);
-        let mut gathering = self.lock();
-        gathering.awaited = awaited;
-        while gathering.members < awaited {
+    /// Waits until so many have joined the group, but not for long; says how many have.
+    pub(crate) fn wait_for(&self, expected: u32, until: Instant) -> u32 {
+        self.stay_awake(Some(until), || self.members() >= expected);
+        let mut open = self.lock();
+        open.expected = expected;
+        while open.members < expected {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
-            let waited = self.is_complete.wait_timeout(gathering, left);
-            gathering = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited = self.is_complete.wait_timeout(open, left);
+            open = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        gathering.awaited = 0;
-        gathering.members
+        open.expected = 0;
+        open.members
     }
 
-    /// Waits for the sync of a batch to end, at most until `deadline`; says whether it has.
-    pub(crate) fn wait(&self, batch: &Batch, deadline: Option<Instant>) -> bool {
-        self.stay_awake(deadline, || batch.is_done());
-        batch.sleep(deadline)
+    /// Waits for the sync of a group to end, at most until `deadline`; says whether it has.
+    pub(crate) fn wait(&self, group: &CommitGroup, deadline: Option<Instant>) -> bool {
+        self.stay_awake(deadline, || group.is_done());
+        group.sleep(deadline)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Gathering> {
-        self.gathering
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, OpenGroup> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Batch {
-    /// Wakes everybody who sleeps in the batch and gives the wakers of the others; all look for
+impl CommitGroup {
+    /// Wakes all that sleep in the group and gives the wakers of the others; all look for
     /// themselves at what became durable.
     pub(crate) fn finish(&self) -> Vec<Waker> {
         let (wakers, sleeping) = {
@@ -197,7 +201,7 @@ impl Batch {
         self.is_done.load(Ordering::Acquire)
     }
 
-    /// Sleeps until the batch's sync ends, at most until `deadline`; says whether it has.
+    /// Sleeps until the group's sync ends, at most until `deadline`; says whether it has.
     pub(crate) fn sleep(&self, deadline: Option<Instant>) -> bool {
         if self.is_done() {
             return true;
@@ -225,7 +229,7 @@ impl Batch {
         self.is_done()
     }
 
-    /// Has `waker` woken when the batch's sync ends; `false` if it has ended already.
+    /// Has `waker` woken when the group's sync ends; `false` if it has ended already.
     pub(crate) fn register(&self, waker: &Waker) -> bool {
         // Copying and dropping one is the caller's code, for which no lock is held.
         let mut copy = Some(waker.clone());
@@ -241,7 +245,7 @@ impl Batch {
     }
 }
 
-/// Who waits wakes up so often by itself. Where other processes never rest, the system looks only
+/// A waiter wakes up so often by itself. Where other processes never rest, the system looks only
 /// every few milliseconds, or when a thread wakes up, whether their time is over and the syncer's
 /// turn has come.
 const SHORT_SLEEPS: [Duration; 4] = [
@@ -260,26 +264,26 @@ mod tests {
 
     #[test]
     fn a_taken_batch_is_not_joined_any_more() {
-        let waiters = Waiters::default();
-        let before = waiters.join();
-        let taken = waiters.take();
-        assert!(Arc::ptr_eq(&before, &taken.batch));
-        assert_eq!((taken.members, waiters.members()), (1, 0));
-        assert!(!Arc::ptr_eq(&taken.batch, &waiters.join()));
+        let queue = CommitQueue::default();
+        let before = queue.join();
+        let taken = queue.take();
+        assert!(Arc::ptr_eq(&before, &taken.group));
+        assert_eq!((taken.members, queue.members()), (1, 0));
+        assert!(!Arc::ptr_eq(&taken.group, &queue.join()));
         drop(taken);
-        assert!(waiters.wait(&before, None));
-        assert!(!waiters.wait(&waiters.join(), Some(Instant::now())));
+        assert!(queue.wait(&before, None));
+        assert!(!queue.wait(&queue.join(), Some(Instant::now())));
     }
 
     #[test]
-    fn a_batch_is_complete_when_the_awaited_have_joined() {
-        let waiters = Waiters::default();
-        waiters.join();
+    fn a_batch_is_complete_when_the_expected_have_joined() {
+        let queue = CommitQueue::default();
+        queue.join();
         let now = Instant::now();
-        assert_eq!(waiters.gather(2, now), 1);
+        assert_eq!(queue.wait_for(2, now), 1);
         std::thread::scope(|scope| {
-            let gathered = scope.spawn(|| waiters.gather(2, now + Duration::MAX / 4));
-            waiters.join();
+            let gathered = scope.spawn(|| queue.wait_for(2, now + Duration::MAX / 4));
+            queue.join();
             assert_eq!(gathered.join().unwrap(), 2);
         });
     }

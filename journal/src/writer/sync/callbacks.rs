@@ -15,24 +15,24 @@ use crate::seeded::{self, Bug};
 use crate::writer::error_log::ErrorLog;
 
 /// Calls to the caller's code that are still to be made, and the threads that make them: one is
-/// started when there is the first one, and another when somebody has to watch over it. They end
+/// started when there is the first one, and another when one has to be watched. They end
 /// with the run.
 #[derive(Debug, Default)]
-pub(crate) struct Errands {
+pub(crate) struct Callbacks {
     state: Mutex<RunnersState>,
     /// There is more to do, or to be watched, or nothing more will come.
     wanted: Condvar,
-    /// An errand is done.
+    /// A callback is done.
     done: Condvar,
-    /// They are done at once by who has them done: there are no threads.
+    /// They are done at once by the thread that has them done: there are no others.
     is_stepped: bool,
 }
 
 #[derive(Debug, Default)]
 struct RunnersState {
-    queue: VecDeque<Errand>,
+    queue: VecDeque<Callback>,
     runners: Vec<Runner>,
-    /// Somebody looks whether who is busy gets on.
+    /// A thread looks whether the busy one gets on.
     is_watched: bool,
     is_over: bool,
 }
@@ -40,38 +40,38 @@ struct RunnersState {
 #[derive(Debug)]
 struct Runner {
     thread: ThreadId,
-    /// Since when it is busy with one errand; `None` while it waits for one.
+    /// Since when it is busy with one callback; `None` while it waits for one.
     busy_since: Option<Instant>,
 }
 
 /// One call of the caller's code.
 #[derive(Debug)]
-pub(crate) enum Errand {
-    /// Somebody's waker.
+pub(crate) enum Callback {
+    /// A waiter's waker.
     Wake(Waker),
     /// The error hook.
     Tell(Arc<ErrorLog>, Error),
 }
 
-impl Errands {
+impl Callbacks {
     /// For a run with threads or without.
-    pub(crate) fn new(is_stepped: bool) -> Errands {
-        Errands {
+    pub(crate) fn new(is_stepped: bool) -> Callbacks {
+        Callbacks {
             is_stepped,
-            ..Errands::default()
+            ..Callbacks::default()
         }
     }
 
     /// Has these done soon, in order, by another thread.
-    pub(crate) fn run(self: &Arc<Self>, errands: impl IntoIterator<Item = Errand>) {
+    pub(crate) fn run(self: &Arc<Self>, callbacks: impl IntoIterator<Item = Callback>) {
         // A checker of schedules knows only its own threads, and its wakers do nothing else.
         let is_alone = self.is_stepped || cfg!(any(loom, shuttle));
         if is_alone || seeded::has(Bug::WakerInsideLock) {
-            return errands.into_iter().for_each(Errand::run_unguarded);
+            return callbacks.into_iter().for_each(Callback::run_unguarded);
         }
         {
             let mut state = self.lock();
-            state.queue.extend(errands);
+            state.queue.extend(callbacks);
             if state.queue.is_empty() {
                 return;
             }
@@ -98,7 +98,7 @@ impl Errands {
         self.wanted.notify_all();
     }
 
-    /// Waits until all is done, but not for long: the caller's code may wait for who calls this.
+    /// Waits until all is done, but not for long: the caller's code may wait for this thread.
     pub(crate) fn wait_done(&self) {
         let this = thread::current().id();
         let until = Instant::now() + PATIENCE;
@@ -128,10 +128,10 @@ impl Errands {
         if state.runners.len() >= RUNNERS_MAX {
             return Ok(());
         }
-        let builder = thread::Builder::new().name("trace-journal-3".to_owned());
-        let errands = Arc::clone(self);
-        // Known before it runs, so that nobody starts another one meanwhile.
-        let spawned = without_signals(|| builder.spawn(move || errands.serve()))?;
+        let builder = thread::Builder::new().name("trace-callbacks".to_owned());
+        let callbacks = Arc::clone(self);
+        // Known before it runs, so that no thread starts another one meanwhile.
+        let spawned = without_signals(|| builder.spawn(move || callbacks.serve()))?;
         state.runners.push(Runner {
             thread: spawned.thread().id(),
             busy_since: None,
@@ -144,7 +144,7 @@ impl Errands {
         let mut state = self.lock();
         loop {
             let is_due = !state.queue.is_empty();
-            if let Some(errand) = state.take() {
+            if let Some(callback) = state.take() {
                 state.set_busy(this, Some(Instant::now()));
                 let is_unwatched = !state.queue.is_empty() && !state.is_watched;
                 drop(state);
@@ -152,7 +152,7 @@ impl Errands {
                     // Without another thread these wait for this one, however long it takes.
                     let _ = self.call_runner();
                 }
-                errand.run();
+                callback.run();
                 state = self.lock();
                 state.set_busy(this, None);
                 self.done.notify_all();
@@ -176,7 +176,7 @@ impl Errands {
         loop {
             let next = self.lock().queue.pop_front();
             match next {
-                Some(errand) => errand.run(),
+                Some(callback) => callback.run(),
                 None => return,
             }
         }
@@ -194,8 +194,8 @@ impl RunnersState {
             .any(|runner| runner.busy_since.is_some())
     }
 
-    /// The next errand, unless somebody else gets on with them.
-    fn take(&mut self) -> Option<Errand> {
+    /// The next callback, unless another thread gets on with them.
+    fn take(&mut self) -> Option<Callback> {
         let busy = self.runners.iter().filter_map(|runner| runner.busy_since);
         let gets_on = busy.into_iter().any(|since| since.elapsed() < STUCK_AFTER);
         match gets_on {
@@ -212,16 +212,16 @@ impl RunnersState {
     }
 }
 
-impl Errand {
-    /// A panic is the caller's own and harms nobody else.
+impl Callback {
+    /// A panic is the caller's own and harms no others.
     fn run(self) {
         let _ = catch_unwind(AssertUnwindSafe(|| self.run_unguarded()));
     }
 
     fn run_unguarded(self) {
         match self {
-            Errand::Wake(waker) => waker.wake(),
-            Errand::Tell(log, error) => log.tell(&error),
+            Callback::Wake(waker) => waker.wake(),
+            Callback::Tell(log, error) => log.tell(&error),
         }
     }
 }
@@ -250,52 +250,52 @@ mod tests {
         }
     }
 
-    fn act(act: impl FnMut() + Send + 'static) -> Errand {
-        Errand::Wake(Arc::new(Act(Mutex::new(Box::new(act)))).into())
+    fn act(act: impl FnMut() + Send + 'static) -> Callback {
+        Callback::Wake(Arc::new(Act(Mutex::new(Box::new(act)))).into())
     }
 
-    fn say(word: &'static str, to: &Sender<&'static str>) -> Errand {
+    fn say(word: &'static str, to: &Sender<&'static str>) -> Callback {
         let to = to.clone();
         act(move || to.send(word).unwrap())
     }
 
     #[test]
-    fn a_panic_ends_one_errand_and_the_others_are_done_in_order() {
-        let errands = Arc::new(Errands::default());
+    fn a_panic_ends_one_callback_and_the_others_are_done_in_order() {
+        let callbacks = Arc::new(Callbacks::default());
         let (to, from) = channel();
         let panics = act(|| panic!("a caller's own"));
-        errands.run([panics, say("first", &to), say("second", &to)]);
+        callbacks.run([panics, say("first", &to), say("second", &to)]);
         assert_eq!(
             [from.recv().unwrap(), from.recv().unwrap()],
             ["first", "second"]
         );
-        errands.end();
-        errands.wait_done();
-        errands.run([say("late", &to)]);
+        callbacks.end();
+        callbacks.wait_done();
+        callbacks.run([say("late", &to)]);
         assert_eq!(from.recv().unwrap(), "late");
     }
 
     #[test]
-    fn who_waits_for_an_errand_to_come_holds_up_no_others() {
-        let errands = Arc::new(Errands::default());
+    fn a_callback_that_waits_for_another_holds_up_no_others() {
+        let callbacks = Arc::new(Callbacks::default());
         let (to, from) = channel();
         let (go_on, waiting) = channel::<()>();
         let begun = to.clone();
-        errands.run([act(move || {
+        callbacks.run([act(move || {
             begun.send("waits").unwrap();
             waiting.recv().unwrap();
         })]);
         assert_eq!(from.recv().unwrap(), "waits");
-        errands.run([say("later", &to)]);
+        callbacks.run([say("later", &to)]);
         assert_eq!(from.recv().unwrap(), "later");
         go_on.send(()).unwrap();
-        errands.end();
-        errands.wait_done();
+        callbacks.end();
+        callbacks.wait_done();
     }
 
     #[test]
-    fn who_waits_for_ever_holds_up_none_that_came_with_it() {
-        let errands = Arc::new(Errands::default());
+    fn a_callback_that_waits_for_ever_holds_up_none_that_came_with_it() {
+        let callbacks = Arc::new(Callbacks::default());
         let (to, from) = channel();
         let (go_on, waiting) = channel::<()>();
         let waiting = Arc::new(Mutex::new(waiting));
@@ -303,21 +303,21 @@ mod tests {
             let waiting = Arc::clone(&waiting);
             act(move || waiting.lock().unwrap().recv().unwrap())
         };
-        errands.run([waits(), say("first", &to), waits(), say("second", &to)]);
+        callbacks.run([waits(), say("first", &to), waits(), say("second", &to)]);
         let said = [from.recv().unwrap(), from.recv().unwrap()];
         assert_eq!(said, ["first", "second"]);
         go_on.send(()).unwrap();
         go_on.send(()).unwrap();
-        errands.end();
-        errands.wait_done();
+        callbacks.end();
+        callbacks.wait_done();
     }
 
     #[test]
-    fn an_errand_may_wait_for_all_to_be_done() {
-        let errands = Arc::new(Errands::default());
+    fn a_callback_may_wait_for_all_to_be_done() {
+        let callbacks = Arc::new(Callbacks::default());
         let (to, from) = channel();
-        let inner = Arc::clone(&errands);
-        errands.run([act(move || {
+        let inner = Arc::clone(&callbacks);
+        callbacks.run([act(move || {
             inner.end();
             inner.wait_done();
             to.send("done").unwrap();

@@ -3,13 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::writer::waiters::Waiters;
+use super::commit_queue::CommitQueue;
 
 /// What the last syncs tell about the callers of the next one.
 #[derive(Debug, Default)]
-pub(crate) struct Gathering {
+pub(crate) struct CommitDelay {
     /// How many wait already or were woken by the last sync, and will probably wait again.
-    awaited: u32,
+    expected: u32,
     /// How long the last sync took.
     sync_time: Duration,
     /// For so many syncs all sleep.
@@ -18,16 +18,16 @@ pub(crate) struct Gathering {
     hasty_syncs: u32,
 }
 
-impl Gathering {
-    pub(crate) fn awaited(&self) -> u32 {
-        self.awaited
+impl CommitDelay {
+    pub(crate) fn expected(&self) -> u32 {
+        self.expected
     }
 
     /// Waits a moment for those the last sync woke: most append again at once, and a sync for all
     /// of them takes no longer than one for half of them, which would have the others wait for two.
-    pub(crate) fn gather(&mut self, waiters: &Waiters) {
+    pub(crate) fn wait(&mut self, queue: &CommitQueue) {
         // For a checker of schedules no time passes: it would wait for ever.
-        if self.awaited < 2 || cfg!(any(loom, shuttle)) {
+        if self.expected < 2 || cfg!(any(loom, shuttle)) {
             return;
         }
         if self.hasty_syncs > 0 {
@@ -35,30 +35,30 @@ impl Gathering {
             return;
         }
         let until = Instant::now() + (self.sync_time / 2).min(GATHERING_TIME_MAX);
-        let gathered = waiters.gather(self.awaited, until);
-        if gathered <= self.awaited / 2 {
+        let joined = queue.wait_for(self.expected, until);
+        if joined <= self.expected / 2 {
             // They have other things to do.
             self.hasty_syncs = HASTY_SYNCS;
         }
     }
 
     /// Learns from a sync that took so long and that so many waited for, before they are woken.
-    pub(crate) fn learn(&mut self, waiters: &Waiters, members: u32, sync_time: Duration) {
-        self.awaited = members.saturating_add(waiters.members());
-        self.set_awake(waiters, sync_time);
+    pub(crate) fn learn(&mut self, queue: &CommitQueue, members: u32, sync_time: Duration) {
+        self.expected = members.saturating_add(queue.members());
+        self.set_awake(queue, sync_time);
     }
 
     /// Decides from a sync that took so long whether to stay awake for the next one.
-    fn set_awake(&mut self, waiters: &Waiters, sync_time: Duration) {
-        self.sleepy_syncs = match waiters.take_crowded() {
+    fn set_awake(&mut self, queue: &CommitQueue, sync_time: Duration) {
+        self.sleepy_syncs = match queue.take_crowded() {
             true => SLEEPY_SYNCS,
             false => self.sleepy_syncs.saturating_sub(1),
         };
         let is_fast = sync_time <= FAST_SYNC;
-        let is_worth_it = is_fast && self.awaited >= MANY && self.sleepy_syncs == 0;
+        let is_worth_it = is_fast && self.expected >= MANY && self.sleepy_syncs == 0;
         // For a checker of schedules, no two runs may differ by the time that passes.
         let is_worth_it = is_worth_it && !cfg!(any(loom, shuttle));
-        waiters.set_awake(match is_worth_it {
+        queue.set_awake(match is_worth_it {
             true => 2 * FAST_SYNC,
             false => Duration::ZERO,
         });
@@ -88,22 +88,22 @@ const SLEEPY_SYNCS: u32 = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::writer::waiters::LENT_LONG;
+    use crate::writer::sync::commit_queue::LENT_LONG;
 
     #[test]
     fn staying_awake_is_for_many_with_a_fast_device_on_free_processors() {
-        let waiters = Waiters::default();
-        let mut gathering = Gathering::default();
+        let queue = CommitQueue::default();
+        let mut delay = CommitDelay::default();
         let mut is_awake_after = |sync_time, members| {
-            gathering.learn(&waiters, members, sync_time);
-            waiters.awake() > Duration::ZERO
+            delay.learn(&queue, members, sync_time);
+            queue.awake() > Duration::ZERO
         };
         assert!(!is_awake_after(2 * FAST_SYNC, MANY));
         assert!(!is_awake_after(FAST_SYNC, MANY - 1));
         assert!(is_awake_after(FAST_SYNC, MANY));
-        assert!(!waiters.is_lent_long(LENT_LONG / 2));
+        assert!(!queue.is_lent_long(LENT_LONG / 2));
         assert!(is_awake_after(FAST_SYNC, MANY));
-        assert!(waiters.is_lent_long(LENT_LONG));
+        assert!(queue.is_lent_long(LENT_LONG));
         for _ in 0..SLEEPY_SYNCS {
             assert!(!is_awake_after(FAST_SYNC, MANY));
         }
