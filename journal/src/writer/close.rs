@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::run::RunWriter;
+use super::sync::stall::STUCK_AFTER;
 use super::sync::steps::SyncState;
 use crate::error::{Error, Result};
 use crate::event::system::RunClose;
@@ -75,14 +76,14 @@ impl RunWriter {
         let steps = self.syncer().steps();
         // After a failed sync nothing is stored any more: it may have taken the space for that.
         state.want_all_names();
-        if let Err(error) = steps.sync_all(state) {
+        if let Err(error) = self.sync_all(state) {
             self.end_log();
             return Err(error);
         }
         if self.is_left() {
             self.end_log();
             self.supply().give_back();
-            return steps.sync_all(state);
+            return self.sync_all(state);
         }
         let durable_seq = self.signals().watermark().durable();
         let close = RunClose {
@@ -92,7 +93,7 @@ impl RunWriter {
             extras: Vec::new(),
         };
         let closed = self.appender().close(&close, durable_seq);
-        steps.sync_all(state)?;
+        self.sync_all(state)?;
         closed?;
         // The rest gives back space and takes down the signs of life; no record depends on it.
         steps.finish_files(state);
@@ -101,6 +102,23 @@ impl RunWriter {
         let _ = storage.remove(&FileName::Run(self.run()).to_string());
         let _ = storage.sync_dir();
         Ok(())
+    }
+
+    /// Syncs until everything written is durable. One sync leaves out what is behind an appender
+    /// that has not finished; one that stays so is given up.
+    fn sync_all(&self, state: &mut SyncState) -> Result<()> {
+        let until = Instant::now() + STUCK_AFTER;
+        loop {
+            self.syncer().steps().sync_written(state)?;
+            let durable_seq = self.signals().watermark().durable();
+            if durable_seq >= self.syncer().segments().written() {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                let stuck = std::io::Error::other("an append has begun and does not end");
+                return Err(Error::io("close", self.storage().path(), stuck));
+            }
+        }
     }
 
     /// Has nothing more appended; the last that is written says what was refused. Not if the run

@@ -59,8 +59,8 @@ impl AtomicTail {
         })
     }
 
-    /// Takes room for the frames that were written from the locked end on, and lets others go on; gives
-    /// where they end.
+    /// Takes room for the frames that were written from the locked end on, and lets others go on;
+    /// gives where they end.
     pub(crate) fn unlock(&self, locked: Tail, frames: u32, len: u64) -> Tail {
         let end = locked.after(frames, len, u64::MAX);
         if let Some(end) = end {

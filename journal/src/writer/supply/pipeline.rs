@@ -145,8 +145,8 @@ impl SegmentPipeline {
         self.prepared = None;
     }
 
-    /// Makes the next part at the beginning of the prepared segment writable, up to `at_most` bytes;
-    /// `false` if there is nothing to be done.
+    /// Makes the next part at the beginning of the prepared segment writable, up to `at_most`
+    /// bytes; `false` if there is nothing to be done.
     pub(crate) fn extend_writable(&mut self, at_most: u64) -> bool {
         // Zeros that are still being synced would take it away again.
         let has_zeroing_left = self.has_zeroing_left();
@@ -156,7 +156,7 @@ impl SegmentPipeline {
         let segment = &prepared.segment;
         if segment.writable_to() == 0 {
             prepared.writable_since = Some(Instant::now());
-            return segment.make_writable(WRITABLE_AT_FIRST).is_ok();
+            return segment.make_writable(WRITABLE_AHEAD).is_ok();
         }
         let end = FRAMES_OFFSET.saturating_add(at_most);
         segment.writable_to() < end && segment.extend_writable()
@@ -243,11 +243,11 @@ impl SegmentPipeline {
 /// Makes the first bytes of a segment writable that no thread has stored into. Where that cannot be
 /// done, it is enough if they can be written.
 fn make_first_writable(segment: &ActiveSegment) -> io::Result<()> {
-    match segment.make_writable(WRITABLE_AT_FIRST) {
+    match segment.make_writable(WRITABLE_AHEAD) {
         Err(error) if !is_full(&error) => zero(
             &**segment.file(),
             FRAMES_OFFSET,
-            FRAMES_OFFSET + WRITABLE_AT_FIRST,
+            FRAMES_OFFSET + WRITABLE_AHEAD,
         ),
         made => made,
     }
@@ -323,4 +323,4 @@ const SMALL_SEGMENT_LEN: u64 = 64 << 10;
 const TAKEN_MAX: u32 = 16;
 
 /// Enough for the segment's first record and its last ones.
-const WRITABLE_AT_FIRST: u64 = 2 * PAGE_LEN;
+const WRITABLE_AHEAD: u64 = 2 * PAGE_LEN;

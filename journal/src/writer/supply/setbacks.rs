@@ -58,13 +58,13 @@ fn pause(failures: u32) -> Duration {
     let doublings = failures.saturating_sub(FREE);
     match doublings {
         0 => Duration::ZERO,
-        _ => (SHORTEST * (1 << doublings.min(16))).min(LONGEST),
+        _ => (PAUSE_MIN * (1 << doublings.min(16))).min(PAUSE_MAX),
     }
 }
 
 const FREE: u32 = 3;
-const SHORTEST: Duration = Duration::from_millis(5);
-const LONGEST: Duration = Duration::from_secs(1);
+const PAUSE_MIN: Duration = Duration::from_millis(5);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -77,7 +77,7 @@ mod tests {
             0, 0, 0, 0, 10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000, 1000, 1000,
         ];
         assert_eq!(pauses, expected);
-        assert_eq!(pause(u32::MAX), LONGEST);
+        assert_eq!(pause(u32::MAX), PAUSE_MAX);
     }
 
     #[test]

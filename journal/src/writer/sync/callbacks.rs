@@ -101,7 +101,7 @@ impl Callbacks {
     /// Waits until all is done, but not for long: the caller's code may wait for this thread.
     pub(crate) fn wait_done(&self) {
         let this = thread::current().id();
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + CLOSE_PATIENCE;
         let mut state = self.lock();
         let is_idle = |state: &RunnersState| state.queue.is_empty() && !state.is_busy();
         while !is_idle(&state) && !state.runners.iter().any(|runner| runner.thread == this) {
@@ -158,7 +158,7 @@ impl Callbacks {
                 self.done.notify_all();
             } else if is_due {
                 state.is_watched = true;
-                let waited = self.wanted.wait_timeout(state, STUCK_AFTER);
+                let waited = self.wanted.wait_timeout(state, RUNNER_STUCK_AFTER);
                 state = waited.unwrap_or_else(PoisonError::into_inner).0;
                 state.is_watched = false;
             } else if state.is_over {
@@ -197,7 +197,9 @@ impl RunnersState {
     /// The next callback, unless another thread gets on with them.
     fn take(&mut self) -> Option<Callback> {
         let busy = self.runners.iter().filter_map(|runner| runner.busy_since);
-        let gets_on = busy.into_iter().any(|since| since.elapsed() < STUCK_AFTER);
+        let gets_on = busy
+            .into_iter()
+            .any(|since| since.elapsed() < RUNNER_STUCK_AFTER);
         match gets_on {
             true => None,
             false => self.queue.pop_front(),
@@ -227,10 +229,10 @@ impl Callback {
 }
 
 /// How long closing waits for the caller's code that is under way.
-const PATIENCE: Duration = Duration::from_secs(1);
+const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A waker is done in less; others are not to wait for one that is not.
-const STUCK_AFTER: Duration = Duration::from_millis(20);
+const RUNNER_STUCK_AFTER: Duration = Duration::from_millis(20);
 
 /// So many calls that do not come back are passed by.
 const RUNNERS_MAX: usize = 8;

@@ -50,7 +50,7 @@ impl Default for Frontier {
             segment: SegmentNumber::FIRST,
             offset: FRAMES_OFFSET,
             relative_seq: 0,
-            frame_len: SHORTEST,
+            frame_len: SHORTEST_FRAME,
         }
     }
 }
@@ -69,7 +69,7 @@ impl Frontier {
         &mut self,
         segments: Vec<(Arc<ActiveSegment>, PwriteRange)>,
     ) -> Target {
-        let patience = Instant::now() + PATIENCE;
+        let patience = Instant::now() + COMMIT_PATIENCE;
         let mut target = Target {
             last_seq: 0,
             total_bytes: 0,
@@ -171,8 +171,8 @@ impl Frontier {
 
 /// How long a sync waits for an appender that has room and has not committed; what is behind it
 /// is left to the next sync.
-const PATIENCE: Duration = Duration::from_micros(300);
+const COMMIT_PATIENCE: Duration = Duration::from_micros(300);
 const PAUSE: Duration = Duration::from_micros(50);
 const SPINS: u32 = 100;
 
-const SHORTEST: u64 = padded(0);
+const SHORTEST_FRAME: u64 = padded(0);

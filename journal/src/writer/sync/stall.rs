@@ -8,7 +8,8 @@ pub(crate) struct StallDetector(Option<(u64, Instant)>);
 
 impl StallDetector {
     /// Notes the record behind which the frontier is held up now, if it is. Held up at one place
-    /// after the other it gets on: under load there is always an appender that was just interrupted.
+    /// after the other it gets on: under load there is always an appender that was just
+    /// interrupted.
     pub(crate) fn note(&mut self, behind: Option<u64>, now: Instant) {
         let same = |behind| self.0.filter(|(known, _)| *known == behind);
         self.0 = behind.map(|behind| same(behind).unwrap_or((behind, now)));

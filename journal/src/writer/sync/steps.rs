@@ -12,9 +12,9 @@ use super::frontier::Target;
 use super::lock_watch::LockWatch;
 use super::poison::Poison;
 use super::schedule::{SyncAction, SyncInputs, decide};
-use super::stall::{STUCK_AFTER, StallDetector};
+use super::stall::StallDetector;
 use super::sync_mark::{LastMark, SyncMarks};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::DurablePlace;
 use crate::recovery::apply::Uncached;
 use crate::seeded::{self, Bug};
@@ -239,7 +239,7 @@ impl SyncSteps {
     }
 
     /// One sync of all bytes written; the first failure poisons the run.
-    pub(super) fn sync_written(&self, state: &mut SyncState) -> Result<()> {
+    pub(crate) fn sync_written(&self, state: &mut SyncState) -> Result<()> {
         if let Some(error) = self.signals.poisoned() {
             return Err(error);
         }
@@ -278,22 +278,6 @@ impl SyncSteps {
         let target = state.files.choose_target(&self.sync_queue);
         lock(&self.stall).note(target.held_up_behind, Instant::now());
         target
-    }
-
-    /// Syncs until everything written is durable. One sync leaves out what is behind an appender
-    /// that has not finished; one that stays so is given up.
-    pub(crate) fn sync_all(&self, state: &mut SyncState) -> Result<()> {
-        let until = Instant::now() + STUCK_AFTER;
-        loop {
-            self.sync_written(state)?;
-            if self.signals.watermark().durable() >= self.segments.written() {
-                return Ok(());
-            }
-            if Instant::now() >= until {
-                let stuck = std::io::Error::other("an append has begun and does not end");
-                return Err(Error::io("close", self.constants.storage().path(), stuck));
-            }
-        }
     }
 
     /// After a second of idleness: one more mark, and a sync that makes it durable.

@@ -132,7 +132,7 @@ fn a_sync_waits_for_no_thread_that_has_the_log() {
         let (tell, told) = channel();
         let other = Arc::clone(&run);
         std::thread::spawn(move || tell.send(other.syncer().wait_durable(seq, None)));
-        let durable = told.recv_timeout(PATIENCE);
+        let durable = told.recv_timeout(TEST_PATIENCE);
         durable.expect("the sync ends").unwrap();
         drop(log);
         run.close(None).unwrap();
@@ -140,4 +140,4 @@ fn a_sync_waits_for_no_thread_that_has_the_log() {
 }
 
 /// A sync takes milliseconds, unless it never ends.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TEST_PATIENCE: Duration = Duration::from_secs(10);
