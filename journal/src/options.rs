@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::session::Redact;
-use crate::settings::{OnBacklog, WriteMode, WriterSettings};
+use crate::settings::{OnBacklog, SEGMENT_LEN_MIN, WriteMode, WriterSettings};
 use crate::storage::Storage;
 use crate::writer::ErrorHook;
 
@@ -150,5 +150,4 @@ const PROGRAM_LEN_MAX: u64 = 1024;
 
 /// What may be asked for, though the format holds less.
 const RECORD_LEN_MAX: u64 = 1 << 30;
-const SEGMENT_LEN_MIN: u64 = 16 << 10;
 const SEGMENT_LEN_MAX: u64 = 16 << 30;

@@ -60,3 +60,6 @@ impl Default for WriterSettings {
         }
     }
 }
+
+/// The shortest segment there is. Where no file may be so long, making it fails and says so.
+pub(crate) const SEGMENT_LEN_MIN: u64 = 16 << 10;

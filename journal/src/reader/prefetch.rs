@@ -53,7 +53,7 @@ impl Prefetcher {
         let job = |at: usize| Some((at, view.frame_bytes(view.sessions.get(at)?)));
         let jobs: Vec<(usize, u64)> = sessions.filter_map(job).collect();
         let bytes: u64 = jobs.iter().map(|(_, bytes)| bytes).sum();
-        if helpers == 0 || jobs.len() < 2 || bytes < PARALLEL_BYTES_MIN {
+        if helpers == 0 || jobs.len() < 2 || bytes < PREFETCH_BYTES_MIN {
             return None;
         }
         let state = State {
@@ -178,7 +178,7 @@ impl Shared {
 pub(super) const PROCESSORS_MAX: usize = 4;
 
 /// Less than this is read by one thread: starting others would take longer.
-const PARALLEL_BYTES_MIN: u64 = 4 << 20;
+const PREFETCH_BYTES_MIN: u64 = 4 << 20;
 
 /// Sessions are made ahead while their frames take no more than this, all together.
 const AHEAD_BYTES_MAX: u64 = 16 << 20;

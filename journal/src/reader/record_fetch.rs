@@ -114,7 +114,8 @@ impl RecordFetcher {
         }
         if self.buffer.len() < len {
             // What was in it need not be copied.
-            self.buffer = vec![0; len.max(READ_MAX_LEN)];
+            let usual = usize::try_from(FETCH_LEN_MAX).unwrap_or(len);
+            self.buffer = vec![0; len.max(usual)];
         }
         let buffer = self.buffer.get_mut(..len).unwrap_or(&mut []);
         let read = file.read_at(buffer, first.offset);
@@ -191,7 +192,7 @@ fn near(extents: &[Extent]) -> usize {
     let others = extents.iter().skip(1);
     let others = others.take_while(|next| {
         let is_near = next.offset.saturating_sub(end) <= FAR
-            && next.end().saturating_sub(first.offset) <= READ_MAX;
+            && next.end().saturating_sub(first.offset) <= FETCH_LEN_MAX;
         end = next.end();
         is_near
     });
@@ -203,8 +204,7 @@ fn near(extents: &[Extent]) -> usize {
 pub(super) const FAR: u64 = 4 << 10;
 
 /// Bytes read at once at most, unless a frame is longer.
-const READ_MAX: u64 = 256 << 10;
-const READ_MAX_LEN: usize = 256 << 10;
+const FETCH_LEN_MAX: u64 = 256 << 10;
 
 /// A buffer that grew longer than this for one frame is given back.
 const BUFFER_KEPT_MAX: usize = 1 << 20;

@@ -306,7 +306,7 @@ impl Next {
         match self {
             Next::Extents(extents) => {
                 let mut ahead = extents.front().map_or(0, |extent| extent.end());
-                for next in extents.iter().skip(1).take(AHEAD_MAX) {
+                for next in extents.iter().skip(1).take(EXTENTS_AHEAD_MAX) {
                     if next.offset.saturating_sub(ahead) > FAR {
                         break;
                     }
@@ -362,4 +362,4 @@ fn gap_of(run: &RunSurvey, finding: &crate::recovery::Finding) -> Option<Gap> {
 }
 
 /// Places looked at to decide how much to read at once.
-const AHEAD_MAX: usize = 1024;
+const EXTENTS_AHEAD_MAX: usize = 1024;

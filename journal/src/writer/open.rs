@@ -14,7 +14,7 @@ use crate::format::{FileName, RecordKind};
 use crate::recovery::neighbours::{KnownRuns, Neighbours};
 use crate::seeded::{self, Bug};
 use crate::seq::{Generation, RunId, SegmentNumber};
-use crate::settings::{WriteMode, WriterSettings};
+use crate::settings::{SEGMENT_LEN_MIN, WriteMode, WriterSettings};
 use crate::storage::{FileSystem, Storage};
 use crate::writer::append::log_writer::LogWriter;
 use crate::writer::segment::active::{ActiveSegment, Making, Mapping, PrepareFailure, is_full};
@@ -198,9 +198,6 @@ const WRITABLE_AT_FIRST: u64 = 16 << 10;
 
 /// How often others may be faster before it counts as an error.
 const OVERTAKEN_MAX: u32 = 64;
-
-/// The shortest there is. Where no file may be so long, making it fails and says so.
-const SEGMENT_LEN_MIN: u64 = 16 << 10;
 
 /// All of it is overwritten with zeros before the first append.
 const FIRST_SEGMENT_LEN: u64 = 256 << 10;
