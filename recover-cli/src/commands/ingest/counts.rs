@@ -69,7 +69,11 @@ impl Counts {
     /// once.
     pub(super) fn refused(&mut self, line: u64, error: &Error, words: &Words) {
         self.refused += 1;
-        let why = error.to_string();
+        // That nothing was opened is clear from what kept it from being so.
+        let why = match error {
+            Error::Disabled { cause } => cause.to_string(),
+            _ => error.to_string(),
+        };
         let why = one_line(&why);
         match error {
             Error::InvalidEvent { .. } => self.malformed += 1,
@@ -120,29 +124,36 @@ impl Counts {
 
     pub(super) fn summary(&self, dir: &Path, are_durable: bool) -> String {
         let taken = counted(self.taken, "line", "lines");
-        let what = if are_durable {
-            self.kept()
-        } else {
-            "NOT known to be durable"
+        let what = match are_durable {
+            _ if self.is_never_opened() => String::new(),
+            true => format!(", {}", self.kept()),
+            false => ", NOT known to be durable".to_owned(),
         };
         let dir = dir.display().to_string();
-        format!(
-            "{taken} in {}, {what}; {} refused",
-            one_line(&dir),
-            self.refused
-        )
+        let (dir, refused) = (one_line(&dir), self.refused);
+        format!("{taken} in {dir}{what}; {refused} refused")
     }
 
     /// What the lines are that were taken.
     pub(super) fn kept(&self) -> &'static str {
         match self.journal.info().run.map(|run| run.durability) {
             Some(Durability::None) => "written, in memory",
+            // As was said in the beginning, it is not known what a sync comes to there.
+            Some(Durability::Unknown) => "synced",
             _ => "durable",
         }
     }
 
+    /// There was no space for a run, from the first line to the last.
+    fn is_never_opened(&self) -> bool {
+        self.journal.info().run.is_none()
+    }
+
     /// What may help where lines were refused.
     pub(super) fn advice(&self, form: LineForm) -> Option<&'static str> {
+        if self.refused > 0 && self.is_never_opened() {
+            return Some("the disk is full: make room, or name another directory, and start again");
+        }
         if form != LineForm::Events {
             return None;
         }
