@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The system's allocator, counting; a test binary takes it as its own.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,13 @@ pub fn peak_of_all<T>(work: impl FnOnce() -> T) -> (T, u64) {
     let peak = PEAK_OF_ALL.load(Relaxed);
     drop(measuring);
     (made, peak.saturating_sub(before))
+}
+
+/// Held by each test of a binary that has one which measures all threads: what other tests allocate
+/// meanwhile would count.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 static HELD_BY_ALL: AtomicU64 = AtomicU64::new(0);

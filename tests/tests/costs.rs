@@ -1,17 +1,23 @@
 //! Promises: many-processes.
 //!
-//! What opening and listing cost as runs add up: counted in calls, never in time.
+//! What opening and listing cost as runs, sessions and spans add up: counted in calls and in bytes
+//! of memory, never in time.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::sync::Arc;
 
+use journal_tests::counting_allocator::{CountingAllocator, alone, peak_of_all};
 use journal_tests::io_ledger::Ledger;
 use journal_tests::observed_storage::Operation;
 use journal_tests::random::Random;
+use journal_tests::rigs;
 use journal_tests::simdisk::{Process, SimDisk};
 use trace_journal::storage::Storage;
 use trace_journal::{Journal, Status, UserKind, list_storage};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Numbers of runs, each twice the one before.
 const COUNTS: [u64; 3] = [40, 80, 160];
@@ -72,6 +78,7 @@ fn assert_linear(what: &str, found: [(u64, usize); 3]) {
 
 #[test]
 fn what_it_takes_to_recover_runs_grows_with_their_number() {
+    let _alone = alone();
     let found = COUNTS.map(|count| {
         let disk = died_together(count);
         let found = calls(&disk, open_and_close);
@@ -87,6 +94,7 @@ fn what_it_takes_to_recover_runs_grows_with_their_number() {
 
 #[test]
 fn what_it_takes_to_open_beside_recovered_runs_does_not_grow() {
+    let _alone = alone();
     let found = COUNTS.map(|count| {
         let disk = died_together(count);
         calls(&disk, open_and_close);
@@ -97,6 +105,7 @@ fn what_it_takes_to_open_beside_recovered_runs_does_not_grow() {
 
 #[test]
 fn what_it_takes_to_list_recovered_runs_grows_with_their_number() {
+    let _alone = alone();
     let found = COUNTS.map(|count| {
         let disk = died_together(count);
         calls(&disk, open_and_close);
@@ -113,6 +122,7 @@ const CALLS_PER_LISTED: u64 = 2 * 16;
 
 #[test]
 fn what_is_recovered_is_synced_once() {
+    let _alone = alone();
     let found = COUNTS.map(|count| {
         let disk = died_together(count);
         let ledger = Arc::new(Ledger::default());
@@ -126,6 +136,7 @@ fn what_is_recovered_is_synced_once() {
 
 #[test]
 fn what_it_takes_to_open_beside_live_runs_is_a_look_at_each() {
+    let _alone = alone();
     let found = COUNTS.map(|count| {
         let disk = SimDisk::new(Random::new(count));
         let others = Process::start(&disk);
@@ -159,6 +170,7 @@ fn closed(sessions: u64, spans: u64) -> SimDisk {
 
 #[test]
 fn what_it_takes_to_open_and_list_does_not_grow_with_sessions_and_spans() {
+    let _alone = alone();
     for of_sessions in [true, false] {
         let made = COUNTS.map(|count| match of_sessions {
             true => closed(count, 1),
@@ -174,8 +186,60 @@ fn what_it_takes_to_open_and_list_does_not_grow_with_sessions_and_spans() {
     }
 }
 
+/// The most memory it takes of a program that starts on this disk.
+fn peak(disk: &SimDisk, act: impl FnOnce(Arc<dyn Storage>)) -> u64 {
+    let storage = Arc::new(Process::start(disk));
+    peak_of_all(|| act(storage)).1
+}
+
+/// What is twice as much takes less than with its square, for which this would be four times as
+/// much, and so many bytes for each at most.
+fn assert_memory(what: &str, found: [u64; 3], each_max: u64) {
+    let [a, b, c] = found;
+    let (more, before) = (c.saturating_sub(b), b.saturating_sub(a));
+    let each = more / (COUNTS[2] - COUNTS[1]);
+    rigs::done(
+        "costs",
+        &format!("{what}: {each} bytes each, at most {each_max}"),
+    );
+    assert!(more <= before * 3 + (64 << 10), "{what}: {found:?}");
+    assert!(each <= each_max, "{what}: {each} bytes each, {found:?}");
+}
+
+/// What a list takes for each run, with all that is read of it at the same time, and session.
+const LISTED_BYTES: [u64; 2] = [16 << 10, 1024];
+
+/// What opening takes for each run it takes on: its segment is read.
+const RECOVERED_BYTES: u64 = 16 << 10;
+
+#[test]
+fn memory_of_opening_and_listing_grows_with_the_runs() {
+    let _alone = alone();
+    let died = COUNTS.map(died_together);
+    let opened = died.each_ref().map(|disk| peak(disk, open_and_close));
+    assert_memory("memory of recovering runs", opened, RECOVERED_BYTES);
+    let listed = died.each_ref().map(|disk| peak(disk, list));
+    assert_memory("memory of listing runs", listed, LISTED_BYTES[0]);
+}
+
+#[test]
+fn memory_of_opening_and_listing_grows_with_sessions_and_not_with_spans() {
+    let _alone = alone();
+    for (what, each_max) in [("sessions", LISTED_BYTES[1]), ("spans", 32)] {
+        let made = COUNTS.map(|count| match what {
+            "sessions" => closed(count, 1),
+            _ => closed(1, count),
+        });
+        let opened = made.each_ref().map(|disk| peak(disk, open_and_close));
+        assert_memory(&format!("memory of opening beside {what}"), opened, 256);
+        let listed = made.each_ref().map(|disk| peak(disk, list));
+        assert_memory(&format!("memory of listing {what}"), listed, each_max);
+    }
+}
+
 #[test]
 fn an_oracle_of_costs_notices_what_grows_faster() {
+    let _alone = alone();
     let linear = [(100, 2), (200, 2), (400, 2)];
     assert_linear("linear", linear);
     let quadratic = [(100, 2), (400, 2), (1600, 2)];
@@ -183,5 +247,15 @@ fn an_oracle_of_costs_notices_what_grows_faster() {
     noticed.unwrap_err();
     let relisted = [(100, 2), (200, 4), (400, 8)];
     let noticed = std::panic::catch_unwind(|| assert_linear("listings", relisted));
+    noticed.unwrap_err();
+    let squares = COUNTS.map(|count| {
+        let disk = died_together(2);
+        let len = usize::try_from(count * count * 64).unwrap();
+        peak(&disk, |_| drop(std::hint::black_box(vec![1u8; len])))
+    });
+    let noticed = std::panic::catch_unwind(|| assert_memory("squares", squares, u64::MAX));
+    noticed.unwrap_err();
+    let much = [0, 40 << 20, 120 << 20];
+    let noticed = std::panic::catch_unwind(|| assert_memory("much", much, LISTED_BYTES[0]));
     noticed.unwrap_err();
 }

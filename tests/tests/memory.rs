@@ -7,22 +7,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use journal_tests::counting_allocator::{CountingAllocator, peak_of_all};
+use journal_tests::counting_allocator::{CountingAllocator, alone, peak_of_all};
 use journal_tests::rigs::{done, is_strict};
 use tempfile::TempDir;
 use trace_journal::{Event, Journal, Reader, Value, list, verify};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
-
-/// What other tests allocate meanwhile would count.
-static ALONE: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// A closed journal of which `write` wrote the records, without caches.
 fn journal(write: impl FnOnce(&Journal)) -> TempDir {

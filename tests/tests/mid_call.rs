@@ -178,6 +178,40 @@ fn a_dead_run_is_put_on_record_once() {
 }
 
 #[test]
+fn a_run_recovered_between_two_reads_gives_the_same_records() {
+    let living = tempfile::tempdir().unwrap();
+    let journal = Journal::open(living.path()).unwrap();
+    let session = journal.session("s").start();
+    for number in 0..100u32 {
+        session.append_raw(kind(), number.to_le_bytes()).unwrap();
+    }
+    journal.sync().unwrap();
+    let dir = left_behind::copy(living.path()).unwrap();
+    let read = |reader: &Reader| -> Vec<String> {
+        let items = reader.records().map(Result::unwrap);
+        items.map(|item| format!("{item:?}")).collect()
+    };
+    let reader = Reader::open(dir.path()).unwrap();
+    let before = read(&reader);
+    assert!(before.len() > 100);
+    let mut items = reader.records();
+    let mut across: Vec<String> = (&mut items)
+        .take(50)
+        .map(|item| format!("{:?}", item.unwrap()))
+        .collect();
+    // Another process finds the run dead, and puts that on record.
+    Journal::open(dir.path()).unwrap().close().unwrap();
+    across.extend(items.map(|item| format!("{:?}", item.unwrap())));
+    assert_eq!(across, before, "read in part before, and in part behind it");
+    assert_eq!(read(&reader), before);
+    let status = |reader: &Reader| reader.snapshot("s").unwrap().status();
+    assert_eq!(status(&reader), SessionStatus::Crashed);
+    let later = Reader::open(dir.path()).unwrap();
+    assert_eq!(read(&later)[..before.len()], before);
+    assert_eq!(status(&later), SessionStatus::Crashed);
+}
+
+#[test]
 fn of_two_runs_at_once_the_one_that_died_counts() {
     let disk = SimDisk::new(Random::new(1));
     let open = || {
@@ -199,7 +233,7 @@ fn of_two_runs_at_once_the_one_that_died_counts() {
 }
 
 #[test]
-fn every_file_is_its_owners_alone_from_the_moment_it_is_made() {
+fn every_file_is_private_from_the_moment_it_is_made() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_owned();
     let seen = Arc::new(Mutex::new(0));
