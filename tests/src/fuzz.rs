@@ -22,6 +22,7 @@ mod read_all_ways;
 mod rig_defects;
 #[cfg(test)]
 mod told;
+mod varint;
 
 pub use cache::crc;
 use directory::directory;
@@ -33,7 +34,9 @@ use header::header;
 use hostile::hostile;
 use ingest::ingest;
 use ops::ops;
-pub use rig_defects::{Defect, planted};
+pub use rig_defects::Defect;
+
+use std::sync::LazyLock;
 
 use crate::counting_allocator::usage_of;
 
@@ -72,6 +75,13 @@ impl Target {
         let len = u64::try_from(input.len()).expect("lengths fit");
         within_limits(|| (self.body)(input).max(len));
     }
+}
+
+/// Does work on this thread with a defect in place; it is gone afterwards, also after a panic.
+pub fn with_defect<T>(defect: Defect, work: impl FnOnce() -> T) -> T {
+    // Made once for all, without the defect.
+    LazyLock::force(&pool::SAMPLES);
+    rig_defects::with_defect(defect, work)
 }
 
 /// Does work that gives the size of what it worked on.

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use journal_tests::counting_allocator::CountingAllocator;
-use journal_tests::fuzz::{GROWING, TARGETS, Target, generate, planted, within_limits};
+use journal_tests::fuzz::{GROWING, TARGETS, Target, generate, with_defect, within_limits};
 use journal_tests::random::{Random, from_env, seed};
 use journal_tests::rigs::{counted, is_strict};
 use journal_tests::source::root;
@@ -87,7 +87,7 @@ fn lines_are_refused_or_kept_as_they_are() {
 }
 
 #[test]
-fn one_input_by_its_path() {
+fn replay_of_one_input() {
     let Some(path) = std::env::var_os("JOURNAL_INPUT") else {
         return;
     };
@@ -122,7 +122,7 @@ fn every_property_can_fail() {
         let mut made = |number| generate(target.generate, &mut Random::part(seed(), number));
         inputs.extend((0..CASES_MIN).map(&mut made));
         let finds = inputs.iter().filter(|input| {
-            let check = || planted(target.defect, || target.check(input));
+            let check = || with_defect(target.defect, || target.check(input));
             catch_unwind(AssertUnwindSafe(check)).is_err()
         });
         let count = finds.count();

@@ -9,7 +9,9 @@ use std::time::Duration;
 use trace_journal::WriteMode;
 
 use super::crash::lock;
-use super::{Plan, Stats, explore};
+use super::plan::Plan;
+use super::run::explore;
+use super::stats::Stats;
 use crate::rigs::Budget;
 
 /// How much is to be done.

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use trace_journal::{Journal, RunId, WriteMode};
 
+use super::outcome::Outcome;
+use super::plan::Plan;
 use super::repro::{CrashPoint, Way};
 use super::stats::Stats;
-use super::{Outcome, Plan};
 use crate::oracle::{End, Oracle, Scans, Shown};
 use crate::random::Random;
 use crate::simdisk::{Image, Process, SimDisk, Style};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Plan;
+use super::plan::Plan;
 use crate::random::Random;
 use crate::simdisk::{Deed, Faults, Style};
 

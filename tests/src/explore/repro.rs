@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use trace_journal::WriteMode;
 
-use super::Plan;
 use super::ops::{Step, derive};
+use super::plan::Plan;
 use crate::simdisk::Style;
 
 /// A workload, or some steps of it, and all crashes or only one.

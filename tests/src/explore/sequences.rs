@@ -7,7 +7,9 @@ use trace_journal::WriteMode;
 
 use super::crash::{Explorer, Limits};
 use super::ops::{Act, Interleaved, Step};
-use super::{Outcome, Plan, run};
+use super::outcome::Outcome;
+use super::plan::Plan;
+use super::run::run;
 use crate::simdisk::Style;
 
 /// What may be done next. It is done by the program that started last.
@@ -141,7 +143,7 @@ impl Sequence {
         outcome.failure = outcome.failure.map(|wrong| {
             format!(
                 "{wrong}\nagain: JOURNAL_SEED={seed} JOURNAL_SEQUENCE='{self}' cargo test -p \
-                 journal-tests --test sequences one_sequence_in_words"
+                 journal-tests --test sequences replay_of_one_sequence"
             )
         });
         outcome

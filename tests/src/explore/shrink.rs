@@ -1,7 +1,9 @@
 //! The smallest part of a workload that still fails.
 
+use super::outcome::Outcome;
+use super::plan::Plan;
 use super::repro::Case;
-use super::{Outcome, Plan, explore_case};
+use super::run::explore_case;
 
 /// Finds out what a failing workload needs to fail: the fewest steps, and one crash; says what is
 /// wrong then, what was done, and how to do it again. `None` if the workload does not fail.
@@ -42,7 +44,7 @@ pub fn shrink(plan: Plan) -> Option<String> {
     let acts: Vec<String> = steps.iter().map(|s| format!("  {s}\n")).collect();
     Some(format!(
         "{wrong}\n{}again: JOURNAL_CASE='{case}' cargo test -p journal-tests --test sim \
-         one_case_in_words",
+         replay_of_one_case",
         acts.concat()
     ))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::Way;
+use super::repro::Way;
 
 /// Counts by the way of the crash.
 #[derive(Clone, Debug, Default)]

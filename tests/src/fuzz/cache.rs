@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use trace_journal::format::{FRAME_HEADER_LEN, FRAMES_OFFSET, FrameHeader};
 use trace_journal::{RunId, SegmentNumber};
 
-use super::craft::varint;
 use super::cursor::Cursor;
+use super::varint::varint;
 
 /// A cache of a segment whose file is `file`.
 #[must_use]

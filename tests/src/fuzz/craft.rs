@@ -12,6 +12,7 @@ use super::cursor::Cursor;
 use super::joint::joint;
 use super::memory::Memory;
 use super::pool::SAMPLES;
+use super::varint::varint;
 
 /// The directory an input describes.
 #[must_use]
@@ -360,21 +361,6 @@ pub(super) fn run(choice: u8) -> RunId {
     RunId {
         generation: Generation(1 + u32::from(choice)),
         random: 0xF0F0 + u64::from(choice),
-    }
-}
-
-/// A number as postcard writes it.
-#[must_use]
-pub(super) fn varint(mut value: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    loop {
-        let [low, ..] = value.to_le_bytes();
-        value >>= 7;
-        if value == 0 {
-            bytes.push(low & 0x7F);
-            return bytes;
-        }
-        bytes.push(low | 0x80);
     }
 }
 

@@ -7,8 +7,9 @@ use trace_journal::export::{self, TraceFileOptions};
 use trace_journal::format::RecordKind;
 use trace_journal::{Mode, Reader, RunId, SegmentNumber};
 
-use super::craft::{CLOCKS, Segment, run, varint};
+use super::craft::{CLOCKS, Segment, run};
 use super::memory::Memory;
+use super::varint::varint;
 
 /// A directory that is made as large as one likes.
 #[derive(Clone, Copy, Debug)]

@@ -6,10 +6,11 @@ use trace_journal::format::{
 };
 use trace_journal::{RunId, SegmentNumber};
 
-use super::craft::{CLOCKS, run, varint};
+use super::craft::{CLOCKS, run};
 use super::cursor::Cursor;
 use super::memory::Memory;
 use super::read_all_ways::read_all_ways;
+use super::varint::varint;
 
 /// A segment of records whose payloads hold forged frames: at any density, with numbers that could
 /// be true, of any kind, in each other, over each other, over what is behind them. Then records are

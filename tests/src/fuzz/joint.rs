@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use trace_journal::{RunId, SegmentNumber};
 
 use super::cache::{Found, crc, framed, len, odd};
-use super::craft::varint;
 use super::cursor::Cursor;
+use super::varint::varint;
 
 /// A joint cache of segments from `first` on, whose files are these.
 #[must_use]

@@ -2,6 +2,7 @@
 //!
 //! Reading is counted and has a limit, so that work out of proportion ends as a failed case.
 
+mod inode;
 mod locked;
 mod meter;
 mod region;
@@ -9,7 +10,7 @@ mod region;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use trace_journal::Timestamp;
 use trace_journal::format::{FRAMES_OFFSET, released};
@@ -20,6 +21,7 @@ use trace_journal::storage::{
 
 use super::rig_defects::{Defect, has, has_now};
 use crate::random::Random;
+use inode::{Contents, Handle, Inode, len_of, lock};
 use locked::Locked;
 use meter::Meter;
 use region::{Mapping, PAGE};
@@ -37,28 +39,6 @@ struct Shared {
     durable_names: Mutex<BTreeMap<String, Arc<Inode>>>,
     meter: Arc<Meter>,
     random: Mutex<Random>,
-}
-
-#[derive(Debug, Default)]
-struct Inode {
-    state: Mutex<Contents>,
-    lock: Mutex<Locked>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Contents {
-    bytes: Vec<u8>,
-    /// The bytes as they are after a power cut.
-    durable: Vec<u8>,
-    /// Pages that can be stored into through a mapping.
-    writable: BTreeSet<u64>,
-}
-
-#[derive(Debug)]
-struct Handle {
-    inode: Arc<Inode>,
-    meter: Arc<Meter>,
-    held: Mutex<Option<Lock>>,
 }
 
 impl Memory {
@@ -383,18 +363,10 @@ impl Drop for Handle {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn identity(inode: &Arc<Inode>) -> FileIdentity {
     let place = u64::try_from(Arc::as_ptr(inode).addr());
     FileIdentity {
         device: 0,
         inode: place.unwrap_or(u64::MAX),
     }
-}
-
-fn len_of(bytes: &[u8]) -> u64 {
-    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }

@@ -1,9 +1,6 @@
 //! Defects put into the rig on purpose: a property that does not notice its own is worth nothing.
 
 use std::cell::Cell;
-use std::sync::LazyLock;
-
-use super::pool::SAMPLES;
 
 /// What is wrong, while it is planted, with what stands between the library and a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,15 +25,13 @@ thread_local! {
 }
 
 /// Does work on this thread with a defect in place; it is gone afterwards, also after a panic.
-pub fn planted<T>(defect: Defect, work: impl FnOnce() -> T) -> T {
+pub(super) fn with_defect<T>(defect: Defect, work: impl FnOnce() -> T) -> T {
     struct Gone;
     impl Drop for Gone {
         fn drop(&mut self) {
             PLANTED.set(None);
         }
     }
-    // Made once for all, without the defect.
-    LazyLock::force(&SAMPLES);
     PLANTED.set(Some(defect));
     COUNT.set(0);
     let _gone = Gone;

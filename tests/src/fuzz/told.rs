@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use trace_journal::format::RecordKind;
 use trace_journal::{Mode, SegmentNumber};
 
-use super::craft::{CLOCKS, Segment, run, varint};
+use super::craft::{CLOCKS, Segment, run};
 use super::memory::Memory;
 use super::pool::SAMPLES;
 use super::read_all_ways::look_once;
+use super::varint::varint;
 
 /// Makes a journal with one of two records in it.
 struct Row {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use trace_journal::storage::Region;
 
-use super::{Handle, Inode, Meter, len_of, lock};
+use super::inode::{Handle, Inode, len_of, lock};
+use super::meter::Meter;
 
 /// The first bytes of a file, stored into without a call that could fail.
 #[derive(Debug)]
