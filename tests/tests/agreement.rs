@@ -119,7 +119,7 @@ fn verified(dir: &Path) -> (Sessions, Loss) {
 }
 
 #[test]
-fn who_believes_a_cache_says_so_and_all_others_agree() {
+fn a_command_that_believed_a_cache_says_so_and_all_agree() {
     let seed = 0x22;
     let mut random = Random::new(seed);
     let budget = Budget::new("agreement", Duration::from_secs(20), 40);

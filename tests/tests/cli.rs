@@ -57,7 +57,7 @@ fn without_run(line: &str) -> Value {
 // No words, wrong words.
 
 #[test]
-fn nothing_typed_prints_help_on_stderr() {
+fn no_arguments_print_help_on_stderr() {
     let ran = run([""; 0]).code(2);
     assert!(ran.stdout.is_empty());
     assert!(ran.stderr.contains("recover") && ran.stderr.contains("Exit codes"));
@@ -77,7 +77,7 @@ fn help_says_no_word_that_is_not_ours() {
 }
 
 #[test]
-fn a_slip_is_answered_with_the_verb() {
+fn a_mistyped_verb_is_answered_with_the_right_one() {
     let ran = run(["lsit"]).code(2);
     assert!(
         ran.stderr.contains("did you mean \"list\""),
@@ -521,7 +521,7 @@ fn strict_writes_nothing_if_there_is_damage_and_prefix_stops_at_the_gap() {
 }
 
 #[test]
-fn ids_from_hell_stay_apart_and_inside() {
+fn hostile_ids_stay_apart_and_inside_the_directory() {
     let dir = journal();
     let long = "x".repeat(10_000);
     let ids = [

@@ -102,7 +102,7 @@ fn a_directory_of_foreign_files_is_no_journal() {
 }
 
 #[test]
-fn foreign_files_lying_about_are_left_alone() {
+fn foreign_files_in_the_directory_are_left_alone() {
     let dir = journal();
     fs::write(dir.path().join("notes.txt"), "hello").unwrap();
     fs::write(dir.path().join(".hidden"), [0; 9000]).unwrap();
@@ -450,7 +450,7 @@ fn permit(path: &Path, mode: u32) {
 }
 
 #[test]
-fn no_permission_is_named() {
+fn a_directory_without_permission_is_named() {
     let Some(user) = OtherUser::new() else { return };
     let dir = journal();
     permit(dir.path(), 0o700);
@@ -561,7 +561,7 @@ fn a_read_only_directory_is_readable_and_not_writable() {
 }
 
 #[test]
-fn everything_made_is_its_owners_alone() {
+fn every_file_and_directory_made_is_private() {
     let place = tempfile::tempdir().unwrap();
     let dir = place.path().join("made");
     ingest(&dir, &completed("s"));

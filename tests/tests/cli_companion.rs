@@ -137,7 +137,7 @@ fn status(dir: &Path) -> String {
 // Signals.
 
 #[test]
-fn the_last_words_of_a_pipeline_that_is_interrupted_are_kept() {
+fn the_last_lines_of_an_interrupted_pipeline_are_kept() {
     for (signal, name, _) in SIGNALS {
         let place = tempfile::tempdir().unwrap();
         let dir = place.path().join("journal");
@@ -188,7 +188,7 @@ fn a_program_that_outlives_the_signal_goes_on_being_recorded() {
 }
 
 #[test]
-fn a_second_signal_ends_it_and_what_was_read_is_durable() {
+fn a_second_signal_ends_ingest_and_what_was_read_is_durable() {
     for (signal, name, code) in SIGNALS {
         for form in [&[][..], &LINES] {
             let dir = tempfile::tempdir().unwrap();
@@ -273,7 +273,7 @@ fn a_signal_that_was_to_be_ignored_stays_ignored() {
 // Listeners.
 
 #[test]
-fn answers_nobody_reads_hold_nothing_up() {
+fn acknowledgements_that_are_not_read_hold_up_no_line() {
     let dir = tempfile::tempdir().unwrap();
     let mut companion = Companion::of(dir.path(), &["--ack-format", "line"]);
     for number in 0..50_000 {
@@ -303,7 +303,7 @@ fn answers_nobody_reads_hold_nothing_up() {
 }
 
 #[test]
-fn words_nobody_reads_hold_nothing_up() {
+fn messages_that_are_not_read_hold_up_no_line() {
     let dir = tempfile::tempdir().unwrap();
     let mut companion = Companion::of(dir.path(), &["--ack", "written"]);
     for _ in 0..100_000 {
@@ -351,7 +351,7 @@ fn every_line_has_its_answer_in_order() {
 // What is read.
 
 #[test]
-fn a_mark_at_the_very_start_is_no_part_of_an_event() {
+fn a_byte_order_mark_at_the_start_is_skipped() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path().to_str().unwrap();
     let (one, two) = (custom(1), custom(2));
@@ -374,7 +374,7 @@ fn a_mark_at_the_very_start_is_no_part_of_an_event() {
 }
 
 #[test]
-fn advice_is_given_where_it_can_help() {
+fn lines_that_are_no_events_are_answered_with_advice() {
     let dir = tempfile::tempdir().unwrap();
     let output = "z".repeat(70_000_000);
     let line = json!({"type": "span", "session": "s", "span": "t", "kind": "tool", "name": "b",
@@ -398,7 +398,7 @@ fn kill_after(dir: &Path, lines: &[String]) {
 }
 
 #[test]
-fn it_says_what_its_opening_recovered() {
+fn ingest_says_which_runs_its_opening_recovered() {
     let place = tempfile::tempdir().unwrap();
     let dir = place.path().join("traces");
     let path = dir.to_str().unwrap();
@@ -525,7 +525,7 @@ fn a_disk_that_is_full_from_the_start_refuses_lines_as_well() {
 // A failed run.
 
 #[test]
-fn after_a_failure_it_goes_on_in_a_new_run() {
+fn ingest_goes_on_in_a_new_run_after_a_failure() {
     let dir = tempfile::tempdir().unwrap();
     let mut companion = Companion::of(dir.path(), &["--ack", "durable", "--ack-format", "line"]);
     companion.feed(&custom(0));

@@ -64,7 +64,7 @@ fn the_demo_loses_nothing_and_shows_what_was_running() {
 }
 
 #[test]
-fn a_journal_that_is_there_gets_another_session() {
+fn the_demo_adds_a_session_to_a_journal_that_exists() {
     let (tree, dir) = (tree(5), tempfile::tempdir().unwrap());
     for _ in 0..2 {
         let _ = demo(tree.path(), Some(dir.path())).code(0);
@@ -76,7 +76,7 @@ fn a_journal_that_is_there_gets_another_session() {
 }
 
 #[test]
-fn without_a_directory_a_new_one_is_kept_and_named() {
+fn the_demo_without_a_directory_keeps_and_names_a_new_one() {
     // In an empty directory there is nothing to read: another tree will do.
     let empty = tempfile::tempdir().unwrap();
     let ran = demo(empty.path(), None).code(0);

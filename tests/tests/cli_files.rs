@@ -72,7 +72,7 @@ fn an_interrupted_recover_leaves_whole_files_only() {
 }
 
 #[test]
-fn what_a_killed_one_left_is_taken_over() {
+fn the_part_file_of_a_killed_recover_is_replaced() {
     let dir = journal(3);
     let place = tempfile::tempdir().unwrap();
     let out = place.path().join("out");
@@ -89,7 +89,7 @@ fn what_a_killed_one_left_is_taken_over() {
 }
 
 #[test]
-fn what_lies_there_under_that_name_is_not_written_into() {
+fn a_link_under_the_name_of_a_part_file_is_not_written_through() {
     let dir = journal(2);
     let place = tempfile::tempdir().unwrap();
     let (out, mine) = (place.path().join("out"), place.path().join("mine"));

@@ -115,7 +115,7 @@ fn a_refused_line_is_named_and_the_rest_goes_on() {
 }
 
 #[test]
-fn who_feeds_no_events_is_told_how_to_keep_lines() {
+fn input_without_events_is_answered_with_how_to_keep_lines() {
     let hint = "--from lines";
     let told = |args: &[&str], input: &[u8], code| {
         let dir = tempfile::tempdir().unwrap();
@@ -167,7 +167,7 @@ fn lines_are_kept_byte_for_byte() {
 }
 
 #[test]
-fn nobody_listening_does_not_stop_it() {
+fn ingest_goes_on_when_the_reader_of_its_output_is_gone() {
     let dir = tempfile::tempdir().unwrap();
     for ack in ["written", "durable"] {
         let mut child = IngestChild::start(dir.path(), &["--ack", ack]);

@@ -206,7 +206,7 @@ fn no_line_is_wider_than_the_terminal() {
 }
 
 #[test]
-fn nothing_is_cut_where_nobody_looks() {
+fn output_to_a_pipe_is_not_cut() {
     let dir = hostile().to_str().unwrap();
     let list = run(["list", dir]).code(0);
     assert!(list.text().contains(&"word ".repeat(599)));
@@ -455,7 +455,7 @@ fn a_session_that_is_not_there_may_have_been_lost() {
 }
 
 #[test]
-fn where_there_is_nothing_all_verbs_agree_and_give_no_hint() {
+fn an_empty_directory_is_told_alike_by_all_verbs() {
     let empty = tempfile::tempdir().unwrap();
     let refused = tempfile::tempdir().unwrap();
     run_with(["ingest", refused.path().to_str().unwrap()], b"no event\n").code(3);
@@ -479,7 +479,7 @@ fn where_there_is_nothing_all_verbs_agree_and_give_no_hint() {
 }
 
 #[test]
-fn the_verdict_comes_before_the_segments() {
+fn the_report_begins_with_its_verdict() {
     let dir = tempfile::tempdir().unwrap();
     for number in 0..20 {
         ingest(dir.path(), &completed(&format!("s{number}")));

@@ -72,7 +72,7 @@ fn redaction_leaves_no_secret_in_any_file() {
 }
 
 #[test]
-fn who_waits_is_told_what_is_durable() {
+fn waiters_are_told_what_is_durable() {
     let dir = tempfile::tempdir().unwrap();
     let Some(waited) = run("wait_durable", &[dir.path()]) else {
         return;

@@ -130,7 +130,7 @@ fn check(disk: Disk, words: &str, case: &str) {
 }
 
 #[test]
-fn nobody_waits_for_ever_for_a_mapped_segment_that_somebody_cut() {
+fn a_mapped_segment_that_was_cut_makes_no_thread_wait_for_ever() {
     if !modes().iter().any(|(mode, _)| *mode == WriteMode::Mapped) {
         return;
     }
@@ -142,8 +142,8 @@ fn nobody_waits_for_ever_for_a_mapped_segment_that_somebody_cut() {
 }
 
 #[test]
-fn who_stores_after_a_file_system_stopped_is_killed_and_noticed() {
-    let test = "who_stores_after_a_file_system_stopped_is_killed_and_noticed";
+fn a_store_after_the_file_system_stopped_kills_and_is_noticed() {
+    let test = "a_store_after_the_file_system_stopped_kills_and_is_noticed";
     apart(needs("stopped-control"), test, |dir| {
         let disk = Disk::new(dir, "control", Made::Xfs);
         let (mut child, said) = start(disk.path(), "control");

@@ -221,7 +221,7 @@ fn a_child_that_answers_before_it_appends_is_caught() {
 }
 
 #[test]
-fn a_lost_a_changed_and_an_invented_record_are_noticed() {
+fn lost_changed_and_invented_records_are_noticed() {
     let mut scene = Scene::new(Random::part(seed(), 8), WriteMode::Positioned);
     let mut writer = start(CHILD, &scene.orders(1));
     writer.read_to(200);

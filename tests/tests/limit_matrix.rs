@@ -121,7 +121,7 @@ fn limits_and_pairs_of_them_end_nothing_and_leave_nothing_behind() {
 }
 
 #[test]
-fn who_goes_beyond_a_limit_is_ended_and_noticed() {
+fn a_child_that_exceeds_a_limit_is_ended_and_noticed() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("journal")).unwrap();
     let open = std::fs::Permissions::from_mode(0o777);

@@ -117,7 +117,7 @@ fn a_forked_child_is_refused_everything_and_harms_nothing() {
 }
 
 #[test]
-fn a_program_that_goes_elsewhere_keeps_writing_where_it_began() {
+fn a_program_that_changes_its_directory_keeps_writing_where_it_began() {
     meet("elsewhere", "", false);
 }
 

@@ -78,7 +78,7 @@ fn a_process_that_was_forked_keeps_no_run_alive_and_none_from_being_recovered_la
 }
 
 #[test]
-fn a_run_that_was_let_go_is_dead_whoever_holds_its_lock() {
+fn a_run_that_said_it_is_over_is_dead_though_its_lock_is_held() {
     let disk = disk();
     let (program, journal, run) = working(&disk);
     let forked = program.fork();
@@ -133,7 +133,7 @@ fn locks_as_nfs_has_them_are_enough_where_the_file_system_is_no_network_one() {
 }
 
 #[test]
-fn a_run_whose_sign_of_life_was_swept_away_is_left_alone_while_its_process_is_there() {
+fn a_run_whose_run_file_was_removed_is_left_alone_while_its_process_lives() {
     let disk = disk();
     let (program, journal, run) = working(&disk);
     let name = FileName::Run(run).to_string();

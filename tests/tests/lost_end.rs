@@ -240,7 +240,7 @@ fn a_live_segment_that_was_cut_before_its_process_died_is_damage() {
 }
 
 #[test]
-fn nothing_is_missed_of_a_run_that_lost_nothing() {
+fn a_run_that_lost_nothing_is_told_as_whole() {
     for records in [0, 3, 30, 200] {
         for is_closed in [false, true] {
             let sound = run_of(records, is_closed);
@@ -252,7 +252,7 @@ fn nothing_is_missed_of_a_run_that_lost_nothing() {
 }
 
 #[test]
-fn whatever_a_closed_run_lost_is_told() {
+fn random_losses_of_a_closed_run_are_all_told() {
     let seed = from_env("JOURNAL_LOST_END_SEED", 1);
     let mut random = Random::new(seed);
     let budget = Budget::new("lost_end_random", Duration::from_secs(6), 50);

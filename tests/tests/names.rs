@@ -148,7 +148,7 @@ fn check_poisoned(journal: &Journal, what: &str) {
 }
 
 #[test]
-fn a_segment_that_is_gone_poisons_before_anybody_is_told() {
+fn a_segment_that_is_gone_poisons_before_anything_is_called_durable() {
     for (mode, _) in modes() {
         for (what, deed) in DEEDS {
             let root = tempfile::tempdir().unwrap();

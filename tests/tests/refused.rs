@@ -124,7 +124,7 @@ fn a_disk_that_stays_full_to_the_end_is_told() {
 }
 
 #[test]
-fn a_process_that_is_killed_has_told_of_the_first_one_at_least() {
+fn a_killed_process_has_told_of_the_first_refused_record() {
     in_each_mode(|mode| {
         let scene = Scene::new(mode);
         scene.fill();
@@ -258,7 +258,7 @@ fn a_session_says_what_was_refused_while_it_was_open() {
 }
 
 #[test]
-fn every_command_tells_and_ends_with_3() {
+fn every_command_tells_of_refused_records_and_exits_with_3() {
     let (dir, refused) = many(3);
     let dir = dir.path().to_str().unwrap();
     let n = format!("refused={refused}\n");

@@ -484,7 +484,7 @@ fn s19_a_message_is_routed_by_its_parent() {
 }
 
 #[test]
-fn s21_ids_from_hell() {
+fn s21_hostile_ids() {
     let scene = Scene::new();
     let long = "x".repeat(10_000);
     let ids = [
@@ -759,7 +759,7 @@ fn is_kept(path: &Path) -> bool {
 }
 
 #[test]
-fn journals_hold_back_no_reason_for_a_crash() {
+fn a_session_left_open_has_the_reason_for_its_crash() {
     let scene = Scene::new();
     scene.closed(&lines(&[START, TOOL]));
     let snapshot = scene.snapshot("s");

@@ -284,22 +284,22 @@ fn run(scheduler: impl Scheduler + 'static, about: About, mode: WriteMode) -> us
 }
 
 #[test]
-fn who_waits_for_durability_is_woken_and_told_the_truth() {
+fn waiters_for_durability_are_woken_and_told_what_is_durable() {
     explore("waiting", About::Waiting);
 }
 
 #[test]
-fn who_waits_for_the_backlog_is_woken() {
+fn appenders_that_wait_for_the_backlog_are_woken() {
     explore("backlog", About::Backlog);
 }
 
 #[test]
-fn closing_beside_appends_and_waits_loses_nothing_and_wakes_everybody() {
+fn closing_during_appends_and_waits_loses_nothing_and_wakes_all() {
     explore("closing", About::Closing);
 }
 
 #[test]
-fn a_failed_sync_wakes_everybody_and_claims_nothing() {
+fn a_failed_sync_wakes_all_waiters_and_calls_nothing_durable() {
     explore("poison", About::Poison);
 }
 

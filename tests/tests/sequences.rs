@@ -71,7 +71,7 @@ fn every_short_sequence_keeps_every_promise_at_every_crash() {
 }
 
 #[test]
-fn all_sequences_are_made_once() {
+fn each_sequence_of_operations_is_generated_once() {
     let all = sequences(WriteMode::Mapped, 2);
     // With one program, all but to open again; then by how many programs are left.
     assert_eq!(all.len(), 1 + 12 + (7 * 12 + 4 * 3 + 12 - 1));
@@ -83,7 +83,7 @@ fn all_sequences_are_made_once() {
 }
 
 #[test]
-fn one_sequence_in_words() {
+fn replay_of_one_sequence() {
     // `JOURNAL_SEQUENCE` runs a failing one again, as its message says.
     let text = env::var("JOURNAL_SEQUENCE").unwrap_or("mapped/Uncommitted".into());
     let limits = Limits {

@@ -252,7 +252,7 @@ fn an_opening_that_fails_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_live_segment_that_somebody_cuts_is_an_error_where_it_is_not_mapped() {
+fn a_live_segment_that_is_cut_is_an_error_where_it_is_not_mapped() {
     type Cut = fn(&PathBuf);
     let cuts: [Cut; 4] = [
         |path| {

@@ -54,7 +54,7 @@ fn every_crash_state_after_failing_calls_keeps_every_promise() {
 }
 
 #[test]
-fn whoever_moves_or_removes_names_makes_no_answer_a_lie() {
+fn names_moved_or_removed_make_no_durable_answer_false() {
     // Without crashes there are many in no time.
     let nowhere = CrashPoint {
         step: u64::MAX,
@@ -199,7 +199,7 @@ fn a_recovery_reports_what_the_disk_has_and_not_the_cache() {
 /// Under load not all that may be stored into is made so anew after each sync; what the sync took
 /// away has to be.
 #[test]
-fn a_page_in_which_a_large_sync_ended_is_made_writable_anew() {
+fn a_page_where_a_large_sync_ended_is_made_writable_again() {
     let disk = SimDisk::new(Random::new(1));
     let process = Process::start(&disk);
     let journal = open_with(&process, WriteMode::Mapped, 8 << 20);
@@ -231,7 +231,7 @@ fn open_with(process: &Process, mode: WriteMode, segment_len: u64) -> Journal {
 }
 
 #[test]
-fn one_case_in_words() {
+fn replay_of_one_case() {
     // `JOURNAL_CASE` runs a failing workload again, or what is left of it, as its message says.
     let text = env::var("JOURNAL_CASE").unwrap_or("0/positioned/none".into());
     let outcome = explore_case(&text.parse::<Case>().unwrap());
@@ -239,7 +239,7 @@ fn one_case_in_words() {
 }
 
 #[test]
-fn one_workload_by_its_number() {
+fn replay_of_one_workload() {
     // `JOURNAL_WORKLOAD` runs a workload again and says what it needs to fail.
     let number = from_env("JOURNAL_WORKLOAD", 0);
     let plan = Plan::numbered(number, from_env("JOURNAL_FAULTS", 0) == 1);

@@ -333,7 +333,7 @@ impl StorageObserver for PanicsInSync {
 }
 
 #[test]
-fn who_waits_for_a_sync_that_panics_is_woken() {
+fn waiters_of_a_sync_that_panics_are_woken() {
     for (mode, _) in modes() {
         let dir = tempfile::tempdir().unwrap();
         let is_told = Arc::new(AtomicBool::new(false));

@@ -100,7 +100,7 @@ fn calm(dir: &TempDir) -> Journal {
 }
 
 #[test]
-fn a_waker_that_panics_harms_nobody() {
+fn a_waker_that_panics_stops_neither_the_journal_nor_other_waiters() {
     let dir = tempfile::tempdir().unwrap();
     let journal = calm(&dir);
     let (to, from) = channel();
@@ -154,7 +154,7 @@ fn a_waker_that_never_comes_back_holds_up_no_other_and_not_the_journal() {
 }
 
 #[test]
-fn a_waker_may_use_the_journal_as_anybody_may() {
+fn a_waker_may_use_the_journal() {
     type Use = fn(&Journal) -> Result<(), Error>;
     let uses: [Use; 5] = [
         |journal| journal.sync().map(drop),
@@ -199,7 +199,7 @@ fn wait_elsewhere(journal: &Journal) -> Receiver<Option<&'static str>> {
 }
 
 #[test]
-fn an_error_hook_may_wait_for_those_who_wait_and_use_the_journal() {
+fn an_error_hook_may_wait_for_waiters_and_use_the_journal() {
     for (mode, _) in modes() {
         let dir = tempfile::tempdir().unwrap();
         let ledger = Arc::new(Ledger::default());

@@ -13,7 +13,7 @@ FullSegmentNotSynced     | durable        | syncs         | a_durable_answer
 FullSegmentNotSynced     | durable        | sim           | every_crash_state_keeps
 StoredTakenForPositioned | durable        | trace_journal | what_is_stored_between_two
 NameNotChecked           | durable        | names         | a_segment_that_is_gone
-NameNotChecked           | durable        | sim           | whoever_moves
+NameNotChecked           | durable        | sim           | names_moved_or_removed
 NameNotChecked           | poisoned       | limits        | a_directory_removed
 NameResolvedAnew         | durable        | names         | a_directory_that_is_moved
 SyncNotConfirmed         | durable        | syncs         | a_sync_whose_file_system
@@ -30,14 +30,14 @@ IntervalForgotten        | unwaited       | trace_journal | writer::schedule
 SyncTriedAgain           | poisoned       | syncs         | a_failed_sync_poisons
 PoisonNotMarked          | poisoned       | syncs         | a_failed_sync_poisons
 PoisonIgnored            | poisoned       | syncs         | a_failed_sync_poisons
-PanicWakesNobody         | poisoned       | syncs         | who_waits_for_a_sync
+PanicWakesNobody         | poisoned       | syncs         | waiters_of_a_sync
 PoisonedCacheBelieved    | poisoned       | syncs         | what_a_failed_sync
 PoisonedCacheBelieved    | poisoned       | sim           | a_recovery_reports
 ProofNotReached          | damage         | trace_journal | recovery::tail
 HoleTakenForEnd          | damage         | trace_journal | recovery::tail
 HalfFrameTaken           | disk-full      | syncs         | a_write_cut_short
 HalfFrameLeft            | disk-full      | syncs         | a_write_cut_short
-SyncedEndNotRenewed      | disk-full      | sim           | a_page_in_which
+SyncedEndNotRenewed      | disk-full      | sim           | a_page_where
 RefusedForgotten         | disk-full      | syncs         | a_full_disk_refuses
 RefusedNotNoted          | disk-full      | refused       | a_disk_that_stays_full
 RefusedNotShown          | disk-full      | refused       | a_disk_that_stays_full
@@ -59,7 +59,7 @@ LinesNotKept             | killed         | lines         | lines_have_a_time
 EndReopened              | killed         | trace_journal | snapshot::tests::status
 InterruptionNotTold      | killed         | scenarios     | s3_crashed
 EverySessionFolded       | hostile        | memory        | spans_are_counted
-BelievedNotSaid          | damage         | agreement     | who_believes_a_cache
+BelievedNotSaid          | damage         | agreement     | a_command_that_believed
 SessionHitNotNamed       | damage         | agreement     | a_report_names
 JointSpansTwice          | killed         | trace_journal | what_two_segments_say_of
 GenerationReused         | many-processes | mid_call      | a_dead_run_is_put
@@ -69,7 +69,7 @@ RecoveredTwice           | many-processes | trace_journal | the_plan_names_only
 ClaimedTwice             | many-processes | mid_call      | a_dead_run_is_put
 ListingPerRun            | many-processes | costs         | what_it_takes_to_recover
 ClaimLooksLive           | many-processes | trace_journal | a_run_is_taken_on_once
-SweptRunFileUnnoticed    | many-processes | liveness      | a_run_whose_sign_of_life
+SweptRunFileUnnoticed    | many-processes | liveness      | a_run_whose_run_file
 OrphanTakenForLive       | many-processes | liveness      | a_process_that_was_forked
 RemoteLockBelieved       | many-processes | liveness      | where_locks_do_not_tell
 EmptySegmentRemoved      | hands-off      | damage        | a_damaged_journal

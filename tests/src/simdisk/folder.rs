@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_has_a_directory_open_goes_on_in_it() {
+    fn a_directory_that_is_open_is_used_after_its_name_is_gone() {
         let disk = SimDisk::new(Random::new(1));
         let process = Process::start(&disk);
         let file = process.create("one").unwrap();
