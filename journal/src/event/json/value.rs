@@ -74,61 +74,36 @@ struct Progress {
 }
 
 impl Progress {
-    fn object<'a>(&mut self, text: &'a str) -> serde_json::Result<Map<'a>> {
+    fn object<'de>(&mut self, text: &'de str) -> serde_json::Result<Map<'de>> {
         let mut json = serde_json::Deserializer::from_str(text);
-        let reading = Inside {
-            reading: self,
-            left: DEPTH_MAX,
-        };
-        let members = json.deserialize_map(LineMembers(reading))?;
+        let members = json.deserialize_map(LineMembers(self))?;
         json.end()?;
         Ok(members)
     }
 
-    fn number<'a>(&mut self, value: Value<'a>) -> Value<'a> {
-        let before = self.numbers;
-        self.numbers += 1;
-        let word = self.words.iter().find(|(place, _)| *place == before);
-        word.map_or(value, |(_, float)| Value::F64(*float))
-    }
-}
-
-/// A place in the text, inside which `left` lists and maps may still open.
-struct Inside<'r> {
-    reading: &'r mut Progress,
-    left: u8,
-}
-
-impl Inside<'_> {
-    fn inner<E: serde::de::Error>(&mut self) -> Result<Inside<'_>, E> {
-        let Some(left) = self.left.checked_sub(1) else {
-            self.reading.is_too_deep = true;
-            return Err(E::custom(too_deep()));
-        };
-        Ok(Inside {
-            reading: self.reading,
-            left,
-        })
-    }
-
-    /// The members of an object that mostly has no more than so many.
+    /// The members of an object, inside which `left` lists and maps may still open; it mostly has
+    /// no more than `room`.
     fn members<'de, A: MapAccess<'de>>(
         &mut self,
         mut map: A,
+        left: u8,
         room: usize,
     ) -> Result<Map<'de>, A::Error> {
         let (mut members, mut marks, mut has_twice) = (Vec::new(), 0, false);
-        while let Some(name) = map.next_key_seed(Name)? {
-            if members.is_empty() {
-                members.reserve(room);
-            }
+        while map.next_key_seed(NextName(&mut members, room))?.is_some() {
+            let Some(((name, slot), earlier)) = members.split_last_mut() else {
+                break;
+            };
             let mark = mark_of(name.as_bytes());
-            let is_marked = marks & mark != 0;
+            has_twice |= marks & mark != 0
+                && (earlier.len() > COMPARED_MAX || earlier.iter().any(|(other, _)| other == name));
             marks |= mark;
-            has_twice |= is_marked
-                && (members.len() > COMPARED_MAX
-                    || members.iter().any(|(other, _)| *other == name));
-            members.push((name, map.next_value_seed(self.again())?));
+            let progress = &mut *self;
+            map.next_value_seed(Slot {
+                progress,
+                left,
+                slot,
+            })?;
         }
         Ok(match has_twice {
             true => Map::of_last(members),
@@ -136,75 +111,161 @@ impl Inside<'_> {
         })
     }
 
-    fn again(&mut self) -> Inside<'_> {
-        Inside {
-            reading: self.reading,
-            left: self.left,
-        }
+    /// A number; or the word that stood there before the text was mended.
+    fn number<'de>(&mut self, value: Value<'de>) -> Value<'de> {
+        let before = self.numbers;
+        self.numbers += 1;
+        let word = self.words.iter().find(|(place, _)| *place == before);
+        word.map_or(value, |(_, float)| Value::F64(*float))
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Inside<'_> {
-    type Value = Value<'de>;
+/// Where a value of the text goes, inside which `left` lists and maps may still open.
+///
+/// It is made where it stays: to hand it on took as long as to read it.
+struct Slot<'r, 'de> {
+    progress: &'r mut Progress,
+    left: u8,
+    slot: &'r mut Value<'de>,
+}
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Value<'de>, D::Error> {
+impl<'de> Slot<'_, 'de> {
+    fn put<E>(self, value: Value<'de>) -> Result<(), E> {
+        *self.slot = value;
+        Ok(())
+    }
+
+    /// How many lists and maps may open inside the one that opens here.
+    fn inner<E: serde::de::Error>(&mut self) -> Result<u8, E> {
+        let inner = self.left.checked_sub(1);
+        self.progress.is_too_deep |= inner.is_none();
+        inner.ok_or_else(|| E::custom(too_deep()))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Slot<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
         json.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Inside<'_> {
-    type Value = Value<'de>;
+impl<'de> Visitor<'de> for Slot<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value")
     }
 
-    fn visit_unit<E>(self) -> Result<Value<'de>, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.put(Value::Null)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value<'de>, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+        self.put(Value::Bool(value))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value<'de>, E> {
-        Ok(self.reading.number(Value::I64(value)))
+    fn visit_i64<E>(self, value: i64) -> Result<(), E> {
+        let value = self.progress.number(Value::I64(value));
+        self.put(value)
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value<'de>, E> {
-        Ok(self.reading.number(Value::from(value)))
+    fn visit_u64<E>(self, value: u64) -> Result<(), E> {
+        let value = self.progress.number(Value::from(value));
+        self.put(value)
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value<'de>, E> {
-        self.reading.is_beyond_integers |= value >= TWO_TO_64 || value <= -TWO_TO_63;
-        Ok(self.reading.number(Value::F64(value)))
+    fn visit_f64<E>(self, value: f64) -> Result<(), E> {
+        self.progress.is_beyond_integers |= value >= 2.0 * TWO_TO_63 || value <= -TWO_TO_63;
+        let value = self.progress.number(Value::F64(value));
+        self.put(value)
     }
 
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Value<'de>, E> {
-        Ok(Value::String(Cow::Borrowed(text)))
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<(), E> {
+        self.put(Value::String(Cow::Borrowed(text)))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Value<'de>, E> {
-        Ok(Value::String(Cow::Owned(text.to_owned())))
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.put(Value::String(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Value<'de>, A::Error> {
-        let mut inner = self.inner()?;
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
+        let left = self.inner()?;
         let mut values = Vec::new();
-        while let Some(value) = list.next_element_seed(inner.again())? {
-            values.push(value);
-        }
-        Ok(Value::List(values))
+        while list
+            .next_element_seed(NextValue(self.progress, left, &mut values))?
+            .is_some()
+        {}
+        self.put(Value::List(values))
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, map: A) -> Result<Value<'de>, A::Error> {
-        let map = self.inner()?.members(map, MEMBERS_ROOM)?;
-        Ok(bytes_of(&map).map_or(Value::Map(map), Value::bytes))
+    fn visit_map<A: MapAccess<'de>>(mut self, map: A) -> Result<(), A::Error> {
+        let left = self.inner()?;
+        let map = self.progress.members(map, left, MEMBERS_ROOM)?;
+        let bytes = bytes_of(&map);
+        self.put(bytes.map_or(Value::Map(map), Value::bytes))
+    }
+}
+
+/// Where the next value of a list goes; there is one if this is used.
+struct NextValue<'r, 'de>(&'r mut Progress, u8, &'r mut Vec<Value<'de>>);
+
+impl<'de> DeserializeSeed<'de> for NextValue<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        let NextValue(progress, left, values) = self;
+        values.push(Value::Null);
+        let slot = values.last_mut().expect("one was just put there");
+        json.deserialize_any(Slot {
+            progress,
+            left,
+            slot,
+        })
+    }
+}
+
+/// Where the name of the next member goes, and how many members there mostly are.
+struct NextName<'r, 'de>(&'r mut Vec<(Key<'de>, Value<'de>)>, usize);
+
+impl<'de> NextName<'_, 'de> {
+    fn put<E>(self, name: Key<'de>) -> Result<(), E> {
+        let NextName(members, room) = self;
+        if members.capacity() == 0 {
+            members.reserve(room);
+        }
+        members.push((name, Value::Null));
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for NextName<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for NextName<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member's name in quotes")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<(), E> {
+        self.put(Key::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<(), E> {
+        self.put(Key::owned(name))
     }
 }
 
 /// The members of the object that the whole text is.
-struct LineMembers<'r>(Inside<'r>);
+struct LineMembers<'r>(&'r mut Progress);
 
 impl<'de> Visitor<'de> for LineMembers<'_> {
     type Value = Map<'de>;
@@ -213,46 +274,17 @@ impl<'de> Visitor<'de> for LineMembers<'_> {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, map: A) -> Result<Map<'de>, A::Error> {
-        self.0.members(map, LINE_ROOM)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Map<'de>, A::Error> {
+        self.0.members(map, DEPTH_MAX, LINE_ROOM)
     }
 }
 
-/// A member's name.
-struct Name;
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Key<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Key<'de>, D::Error> {
-        json.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Name {
-    type Value = Key<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member's name in quotes")
-    }
-
-    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Key<'de>, E> {
-        Ok(Key::Borrowed(name))
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Key<'de>, E> {
-        Ok(Key::owned(name))
-    }
-}
-
-/// LineMembers an object within the line has room for when it gets its first one.
+/// Members an object within the line has room for when it gets its first one.
 const MEMBERS_ROOM: usize = 4;
 
-/// LineMembers the line itself has room for: as many as most events have, and as fit into what an
+/// Members the line itself has room for: as many as most events have, and as fit into what an
 /// allocator hands out quickly.
 const LINE_ROOM: usize = 18;
-
-const TWO_TO_64: f64 = 2.0 * TWO_TO_63;
 
 #[cfg(test)]
 mod tests {
