@@ -91,7 +91,7 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     /// RFC 3339, UTC, nine fraction digits; years it cannot write as ISO 8601 has them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Civil::from(*self).fmt(f)
+        Civil::new(self.seconds, self.nanoseconds).fmt(f)
     }
 }
 

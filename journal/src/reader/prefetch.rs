@@ -10,7 +10,7 @@ use super::record_fetch::RecordFetcher;
 use super::session_fold::snapshot;
 use crate::error::Result;
 use crate::own_thread::without_signals;
-use crate::snapshot::{Home, Snapshot};
+use crate::snapshot::{DropQueue, Snapshot};
 
 /// Threads that make the snapshots of some sessions, in order; the caller that takes them lends
 /// a hand.
@@ -128,7 +128,7 @@ impl Shared {
     /// Makes snapshots until there are none to make.
     fn help(&self) {
         let mut fetcher = RecordFetcher::of_all();
-        let home = Arc::new(Home::new(RETURNED_BYTES_MAX));
+        let queue = Arc::new(DropQueue::new(RETURNED_BYTES_MAX));
         let mut state = self.lock();
         while !state.is_over && state.begun < self.jobs.len() {
             let Some(job) = self.begin(&mut state) else {
@@ -137,10 +137,10 @@ impl Shared {
                 continue;
             };
             drop(state);
-            home.clear();
+            queue.clear();
             let mut made = catch_unwind(AssertUnwindSafe(|| self.make(job, &mut fetcher)));
             if let (Ok(Some(Ok(snapshot))), Some((_, bytes))) = (&mut made, self.jobs.get(job)) {
-                snapshot.set_home(&home, *bytes);
+                snapshot.set_drop_queue(&queue, *bytes);
             }
             state = self.lock();
             state.ready.insert(job, made.ok().flatten());

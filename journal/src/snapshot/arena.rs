@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 /// Bytes that are put here one piece after the other and stay where they are, so that what is
 /// decoded of them can borrow from them.
 #[derive(Debug, Default)]
-pub(crate) struct Payloads {
+pub(crate) struct Arena {
     first: Link,
 }
 
@@ -23,7 +23,7 @@ pub(crate) struct Keeper<'p> {
     end: &'p Link,
 }
 
-impl Payloads {
+impl Arena {
     pub(super) fn keeper(&self) -> Keeper<'_> {
         Keeper { end: &self.first }
     }
@@ -50,7 +50,7 @@ impl<'p> Keeper<'p> {
     }
 }
 
-impl Drop for Payloads {
+impl Drop for Arena {
     /// Piece by piece: left to themselves, each would drop the next one on top of itself.
     fn drop(&mut self) {
         let mut next = self.first.take();
@@ -66,8 +66,8 @@ mod tests {
 
     #[test]
     fn pieces_stay_as_they_were_kept_whoever_keeps_them() {
-        let payloads = Payloads::default();
-        let mut keepers = [payloads.keeper(), payloads.keeper()];
+        let arena = Arena::default();
+        let mut keepers = [arena.keeper(), arena.keeper()];
         let mut kept = Vec::new();
         for number in 0..=u8::MAX {
             let keeper = &mut keepers[usize::from(number % 3 == 0)];
@@ -80,8 +80,8 @@ mod tests {
 
     #[test]
     fn a_million_pieces_are_dropped() {
-        let payloads = Payloads::default();
-        let mut keeper = payloads.keeper();
+        let arena = Arena::default();
+        let mut keeper = arena.keeper();
         for _ in 0..1_000_000 {
             keeper.keep(vec![0]);
         }

@@ -1,11 +1,11 @@
-//! Spans that go home to the thread that made them when others are done with them.
+//! Spans that wait to be dropped by the thread that made them.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use self_cell::self_cell;
 
-use super::payloads::Payloads;
+use super::arena::Arena;
 use super::span::SpanSnapshot;
 
 /// Where a thread finds what it made and others have dropped.
@@ -13,7 +13,7 @@ use super::span::SpanSnapshot;
 /// The memory of many small things is given back fastest by the thread that took it: in most
 /// allocators another one holds it up meanwhile, and moves what both use from core to core.
 #[derive(Debug)]
-pub(crate) struct Home {
+pub(crate) struct DropQueue {
     waiting: Mutex<Waiting>,
     /// Spans of more frames than this, all together, are not waited with.
     bytes_max: u64,
@@ -26,16 +26,16 @@ struct Waiting {
     bytes: u64,
 }
 
-impl Home {
-    /// A home that keeps spans of at most so many bytes of frames.
-    pub(crate) fn new(bytes_max: u64) -> Home {
-        Home {
+impl DropQueue {
+    /// A queue that keeps spans of at most so many bytes of frames.
+    pub(crate) fn new(bytes_max: u64) -> DropQueue {
+        DropQueue {
             waiting: Mutex::default(),
             bytes_max,
         }
     }
 
-    /// Gives back the memory of all that came home.
+    /// Gives back the memory of all that wait.
     pub(crate) fn clear(&self) {
         let waiting = self.waiting.lock();
         let waiting = std::mem::take(&mut *waiting.unwrap_or_else(PoisonError::into_inner));
@@ -62,7 +62,7 @@ type SpanList<'a> = Vec<SpanSnapshot<'a>>;
 self_cell!(
     /// Spans and the payloads that they borrow from.
     struct Made {
-        owner: Payloads,
+        owner: Arena,
         #[covariant]
         dependent: SpanList,
     }
@@ -70,30 +70,30 @@ self_cell!(
     impl {Debug}
 );
 
-/// The spans of a snapshot; when they are dropped they go home, if they have one.
+/// The spans of a snapshot; when they are dropped they go to their queue, if they have one.
 #[derive(Default)]
 pub(super) struct Spans {
     /// `None` if there are none.
     made: Option<Made>,
-    home: Weak<Home>,
-    /// Bytes of the frames they were made of; not known without a home.
+    queue: Weak<DropQueue>,
+    /// Bytes of the frames they were made of; not known without a queue.
     bytes: u64,
 }
 
 impl Spans {
     /// The spans that `make` makes of payloads that it keeps.
     pub(super) fn of_payloads<E>(
-        make: impl for<'p> FnOnce(&'p Payloads) -> Result<SpanList<'p>, E>,
+        make: impl for<'p> FnOnce(&'p Arena) -> Result<SpanList<'p>, E>,
     ) -> Result<Spans, E> {
         Ok(Spans {
-            made: Some(Made::try_new(Payloads::default(), make)?),
-            home: Weak::new(),
+            made: Some(Made::try_new(Arena::default(), make)?),
+            queue: Weak::new(),
             bytes: 0,
         })
     }
 
-    pub(super) fn set_home(&mut self, home: &Arc<Home>, bytes: u64) {
-        self.home = Arc::downgrade(home);
+    pub(super) fn set_drop_queue(&mut self, queue: &Arc<DropQueue>, bytes: u64) {
+        self.queue = Arc::downgrade(queue);
         self.bytes = bytes;
     }
 
@@ -106,8 +106,8 @@ impl Spans {
 impl From<SpanList<'static>> for Spans {
     fn from(spans: SpanList<'static>) -> Spans {
         Spans {
-            made: Some(Made::new(Payloads::default(), |_| spans)),
-            home: Weak::new(),
+            made: Some(Made::new(Arena::default(), |_| spans)),
+            queue: Weak::new(),
             bytes: 0,
         }
     }
@@ -115,9 +115,9 @@ impl From<SpanList<'static>> for Spans {
 
 impl Drop for Spans {
     fn drop(&mut self) {
-        if let (Some(home), Some(made)) = (self.home.upgrade(), self.made.take()) {
+        if let (Some(queue), Some(made)) = (self.queue.upgrade(), self.made.take()) {
             // Where there is no place for them they are dropped here.
-            let _ = home.take_in(made, self.bytes);
+            let _ = queue.take_in(made, self.bytes);
         }
     }
 }
@@ -165,25 +165,25 @@ mod tests {
     }
 
     #[test]
-    fn dropped_spans_wait_at_home_until_it_is_cleared() {
-        let home = Arc::new(Home::new(10));
+    fn dropped_spans_wait_until_the_queue_is_cleared() {
+        let queue = Arc::new(DropQueue::new(10));
         let parts = [4, 6].map(|bytes| {
             let (mut spans, part) = spans();
-            spans.set_home(&home, bytes);
+            spans.set_drop_queue(&queue, bytes);
             part
         });
         assert!(parts.iter().all(is_there));
-        home.clear();
+        queue.clear();
         assert!(!parts.iter().any(is_there));
-        assert_eq!(home.waiting.lock().unwrap().bytes, 0);
+        assert_eq!(queue.waiting.lock().unwrap().bytes, 0);
     }
 
     #[test]
-    fn spans_without_a_place_at_home_go_at_once() {
-        let home = Arc::new(Home::new(10));
+    fn spans_without_a_place_in_the_queue_go_at_once() {
+        let queue = Arc::new(DropQueue::new(10));
         let drop_with = |bytes| {
             let (mut spans, part) = spans();
-            spans.set_home(&home, bytes);
+            spans.set_drop_queue(&queue, bytes);
             part
         };
         let first = drop_with(9);
@@ -191,8 +191,8 @@ mod tests {
         assert!(!is_there(&drop_with(u64::MAX)));
         assert!(is_there(&first));
         let (mut spans, last) = spans();
-        spans.set_home(&home, 1);
-        drop(home);
+        spans.set_drop_queue(&queue, 1);
+        drop(queue);
         assert!(!is_there(&first));
         drop(spans);
         assert!(!is_there(&last));
@@ -201,8 +201,8 @@ mod tests {
     #[test]
     fn spans_take_the_payloads_they_borrow_from_along() {
         let (owned, part) = spans();
-        let mut made = Spans::of_payloads(|payloads| {
-            let name = payloads.keeper().keep(b"kept".to_vec());
+        let mut made = Spans::of_payloads(|arena| {
+            let name = arena.keeper().keep(b"kept".to_vec());
             let spans = owned.clone();
             let spans = spans
                 .as_slice()
@@ -215,8 +215,8 @@ mod tests {
         })
         .unwrap();
         drop(owned);
-        let home = Arc::new(Home::new(10));
-        made.set_home(&home, 1);
+        let queue = Arc::new(DropQueue::new(10));
+        made.set_drop_queue(&queue, 1);
         let copy = std::thread::scope(|scope| {
             let other = scope.spawn(move || {
                 assert_eq!(made.as_slice()[0].name, "kept");
@@ -225,23 +225,23 @@ mod tests {
             other.join().unwrap()
         });
         assert!(is_there(&part));
-        home.clear();
+        queue.clear();
         assert_eq!(copy.as_slice()[0].name, "kept");
         drop(copy);
         assert!(!is_there(&part));
     }
 
     #[test]
-    fn a_copy_has_no_home() {
-        let home = Arc::new(Home::new(10));
+    fn a_copy_has_no_queue() {
+        let queue = Arc::new(DropQueue::new(10));
         let (mut spans, _) = spans();
-        spans.set_home(&home, 1);
+        spans.set_drop_queue(&queue, 1);
         let copy = spans.clone();
         assert_eq!(copy, spans);
         let part = Arc::downgrade(&copy.as_slice()[0].id);
         drop((copy, spans));
-        assert_eq!(home.waiting.lock().unwrap().spans.len(), 1);
-        home.clear();
+        assert_eq!(queue.waiting.lock().unwrap().spans.len(), 1);
+        queue.clear();
         assert!(!is_there(&part));
     }
 }

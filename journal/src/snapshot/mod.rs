@@ -1,13 +1,13 @@
 //! A session as its records tell it: status, span tree, texts, totals, notes.
 
+mod arena;
 mod children;
+mod drop_queue;
 mod fold;
 mod hash;
-mod home;
 mod json;
 mod lines;
 mod note;
-mod payloads;
 mod session;
 mod span;
 mod summary;
@@ -17,12 +17,12 @@ pub(crate) mod testing;
 mod tests;
 mod totals;
 
+pub(crate) use arena::Keeper;
+pub(crate) use drop_queue::DropQueue;
 pub(crate) use fold::Fold;
 pub(crate) use hash::fnv_1a_128;
-pub(crate) use home::Home;
 pub use lines::{LineSnapshot, Lines};
 pub use note::Note;
-pub(crate) use payloads::Keeper;
 pub use session::{CounterSnapshot, CrashCause, RunSnapshot, Snapshot};
 pub use span::{LinkSnapshot, LogSnapshot, SpanSnapshot};
 pub use summary::SessionSummary;

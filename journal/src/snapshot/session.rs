@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::children::{Children, Walk};
-use super::home::{Home, Spans};
+use super::drop_queue::{DropQueue, Spans};
 use super::lines::Lines;
 use super::note::Note;
 use super::span::SpanSnapshot;
@@ -46,10 +46,10 @@ impl Snapshot {
         Snapshot { spans, ..self }
     }
 
-    /// Has the spans, nearly all there is of a session, dropped by the thread that clears `home`.
+    /// Has the spans, nearly all there is of a session, dropped by the thread that clears `queue`.
     /// They were made of so many bytes of frames.
-    pub(crate) fn set_home(&mut self, home: &Arc<Home>, bytes: u64) {
-        self.spans.set_home(home, bytes);
+    pub(crate) fn set_drop_queue(&mut self, queue: &Arc<DropQueue>, bytes: u64) {
+        self.spans.set_drop_queue(queue, bytes);
     }
 
     /// The session's id.

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::Timestamp;
-
 /// A moment in UTC, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Civil {
@@ -39,11 +37,13 @@ impl fmt::Display for Civil {
     }
 }
 
-impl From<Timestamp> for Civil {
+impl Civil {
+    /// The moment so many seconds, and nanoseconds, after 1970 began.
+    ///
     /// Counts in years that begin on 1 March, so that the leap day is a year's last day, and in
     /// eras of 400 years, which all have the same length.
-    fn from(time: Timestamp) -> Civil {
-        let days = time.seconds().div_euclid(SECONDS_PER_DAY) + DAYS_FROM_MARCH_0000_TO_1970;
+    pub(super) fn new(seconds: i64, nanoseconds: u32) -> Civil {
+        let days = seconds.div_euclid(SECONDS_PER_DAY) + DAYS_FROM_MARCH_0000_TO_1970;
         let era = days.div_euclid(DAYS_PER_ERA);
         let day_of_era = days.rem_euclid(DAYS_PER_ERA);
         let leap_days = day_of_era / 1_460 - day_of_era / 36_524 + day_of_era / 146_096;
@@ -56,8 +56,8 @@ impl From<Timestamp> for Civil {
             year: era * 400 + year_of_era + i64::from(is_next_year),
             month,
             day: day_of_year - (153 * month_from_march + 2) / 5 + 1,
-            second_of_day: time.seconds().rem_euclid(SECONDS_PER_DAY),
-            nanoseconds: time.nanoseconds(),
+            second_of_day: seconds.rem_euclid(SECONDS_PER_DAY),
+            nanoseconds,
         }
     }
 }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     fn text(seconds: i64, nanoseconds: u32) -> String {
-        Timestamp::new(seconds, nanoseconds).to_string()
+        Civil::new(seconds, nanoseconds).to_string()
     }
 
     #[test]
@@ -106,9 +106,9 @@ mod tests {
 
     #[test]
     fn each_day_follows_the_day_before() {
-        let mut last = Civil::from(Timestamp::new(-200 * 366 * SECONDS_PER_DAY, 0));
+        let mut last = Civil::new(-200 * 366 * SECONDS_PER_DAY, 0);
         for day in -200 * 366 + 1..200 * 366 {
-            let next = Civil::from(Timestamp::new(day * SECONDS_PER_DAY, 0));
+            let next = Civil::new(day * SECONDS_PER_DAY, 0);
             let is_leap = last.year % 4 == 0 && (last.year % 100 != 0 || last.year % 400 == 0);
             let length = match last.month {
                 2 => 28 + i64::from(is_leap),

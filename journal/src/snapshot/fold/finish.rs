@@ -3,28 +3,35 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::Fold;
 use super::branch::{Branch, OpenSpan, Terminal};
 use super::lineage;
 use super::notes::Notes;
+use super::record_stamp::RecordStamp;
 use super::session::SessionDraft;
 use super::spans::{Draft, ROOT};
-use super::verdict::{Role, SessionOutcome, verdict};
-use super::{Fold, RecordStamp};
+use super::status::{Role, SessionOutcome, verdict};
 use crate::event::{Kind, SessionStatus, SpanFields, Status};
 use crate::recovery::Loss;
 use crate::seeded::{self, Bug};
 use crate::seq::Seq;
 use crate::snapshot::children::Children;
+use crate::snapshot::drop_queue::Spans;
 use crate::snapshot::fnv_1a_128;
-use crate::snapshot::home::Spans;
 use crate::snapshot::note;
 use crate::snapshot::session::{RunSnapshot, Snapshot};
 use crate::snapshot::span::SpanSnapshot;
 use crate::snapshot::totals::Totals;
 use crate::time::Timestamp;
 
-/// The snapshot but for its spans, and the spans.
-pub(super) fn finish(mut fold: Fold<'_>, loss: Loss) -> (Snapshot, Vec<SpanSnapshot<'_>>) {
+impl<'a> Fold<'a> {
+    /// The snapshot but for its spans, and the spans.
+    pub(super) fn into_parts(self, loss: Loss) -> (Snapshot, Vec<SpanSnapshot<'a>>) {
+        finish(self, loss)
+    }
+}
+
+fn finish(mut fold: Fold<'_>, loss: Loss) -> (Snapshot, Vec<SpanSnapshot<'_>>) {
     fold.spans.name_root(None);
     let verdict = verdict(&fold.branches);
     note_branches(&fold.branches, &verdict, &mut fold.notes);

@@ -1,7 +1,7 @@
 //! The parent of every span: always a span, always on a way to the root.
 
-use super::RecordStamp;
 use super::notes::Notes;
+use super::record_stamp::RecordStamp;
 use super::spans::{ROOT, SpanDrafts};
 use crate::snapshot::note;
 

@@ -1,36 +1,39 @@
 //! Computing a session's snapshot from its records, run by run.
 
 mod branch;
-mod digest;
 mod finish;
 mod lineage;
 mod merge;
-mod named;
 mod notes;
+mod ordered_map;
+mod record_stamp;
+mod rollup;
 mod session;
+mod session_events;
+mod span_events;
 mod spans;
+mod status;
 mod tally;
 mod texts;
-mod verdict;
-mod work;
 
 use std::sync::Arc;
 
 use branch::Branch;
 use notes::Notes;
+use record_stamp::RecordStamp;
 use session::SessionDraft;
 use spans::SpanDrafts;
 
 pub(crate) use tally::{Tallied, Tally};
 
-use super::payloads::Keeper;
+use super::arena::Keeper;
 use super::session::Snapshot;
-use super::{home, note};
+use super::{drop_queue, note};
 use crate::event::{Action, Event};
 use crate::format::RecordKind;
 use crate::recovery::{Loss, RunFacts};
 use crate::seeded::{self, Bug};
-use crate::seq::{RunId, Seq};
+use crate::seq::Seq;
 use crate::time::Timestamp;
 
 /// A snapshot in the making: takes all records of one session and keeps what they add up to.
@@ -47,18 +50,6 @@ pub(crate) struct Fold<'a> {
     first_at: Option<Timestamp>,
     /// Records so far, of all runs.
     records: u64,
-}
-
-/// Where a record is and when it says it was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct RecordStamp {
-    branch: usize,
-    incarnation: usize,
-    run: RunId,
-    seq: Seq,
-    at: Timestamp,
-    /// Records of the session before it.
-    order: u64,
 }
 
 impl<'a> Fold<'a> {
@@ -252,10 +243,10 @@ impl Fold<'_> {
         take_in: impl for<'p> FnOnce(&mut Fold<'p>, Keeper<'p>) -> Result<Loss, E>,
     ) -> Result<Snapshot, E> {
         let mut made = None;
-        let spans = home::Spans::of_payloads(|payloads| {
+        let spans = drop_queue::Spans::of_payloads(|payloads| {
             let mut fold = Fold::new(session);
             let loss = take_in(&mut fold, payloads.keeper())?;
-            let (snapshot, spans) = finish::finish(fold, loss);
+            let (snapshot, spans) = fold.into_parts(loss);
             made = Some(snapshot);
             Ok(spans)
         })?;
@@ -267,7 +258,7 @@ impl Fold<'_> {
 impl Fold<'static> {
     /// The snapshot of everything taken in, of which `loss` is lost.
     pub(crate) fn finish(self, loss: Loss) -> Snapshot {
-        let (snapshot, spans) = finish::finish(self, loss);
+        let (snapshot, spans) = self.into_parts(loss);
         snapshot.with_spans(spans.into())
     }
 }
@@ -279,22 +270,4 @@ fn is_work(action: &Action<'_>) -> bool {
         Action::SessionStart(_) | Action::SessionUpdate(_) | Action::SessionEnd(_)
     );
     !of_session && !matches!(action, Action::Crash(_))
-}
-
-#[cfg(test)]
-impl RecordStamp {
-    fn test(branch: usize) -> RecordStamp {
-        use crate::seq::Generation;
-        RecordStamp {
-            branch,
-            incarnation: 0,
-            run: RunId {
-                generation: Generation(1),
-                random: 0,
-            },
-            seq: Seq::FIRST,
-            at: Timestamp::default(),
-            order: 0,
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Notes in the making, put in order at the end.
 
-use super::RecordStamp;
+use super::record_stamp::RecordStamp;
 use crate::seq::{RunId, Seq};
 use crate::snapshot::note::Note;
 

@@ -6,22 +6,22 @@ use crate::event::{Key, Map, Value};
 
 /// A list of named things that stays fast however many names are added one by one.
 #[derive(Debug)]
-pub(super) struct Named<'a, T> {
+pub(super) struct OrderedMap<'a, T> {
     members: Vec<(Key<'a>, T)>,
     /// Where each name is; empty while there are few.
     places: HashMap<String, usize>,
 }
 
-impl<T> Default for Named<'_, T> {
+impl<T> Default for OrderedMap<'_, T> {
     fn default() -> Self {
-        Named {
+        OrderedMap {
             members: Vec::new(),
             places: HashMap::new(),
         }
     }
 }
 
-impl<'a, T> Named<'a, T> {
+impl<'a, T> OrderedMap<'a, T> {
     pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut T> {
         let place = self.place(name)?;
         Some(&mut self.members[place].1)
@@ -70,7 +70,7 @@ impl<'a, T> Named<'a, T> {
     }
 }
 
-impl<'a> Named<'a, Value<'a>> {
+impl<'a> OrderedMap<'a, Value<'a>> {
     /// Later members win, null ones too.
     pub(super) fn merge(&mut self, members: Map<'a>) {
         if self.members.is_empty() {
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn names_keep_their_place_however_many_there_are() {
-        let mut named = Named::default();
+        let mut named = OrderedMap::default();
         for round in 0..3 {
             for i in 0..100 {
                 named.set(&format!("n{i}"), (round, i));
@@ -148,8 +148,8 @@ mod tests {
                 let names = (0..count).map(|i| format!("n{i}"));
                 names.map(|name| (name, Value::from(value))).collect()
             };
-            let mut named = Named::default();
-            let mut singly = Named::default();
+            let mut named = OrderedMap::default();
+            let mut singly = OrderedMap::default();
             let others = [
                 Map::from([("n0", 3), ("more", 4)]),
                 Map::from([("n2", 5), ("n1", 6), ("n0", 7), ("last", 8)]),
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn empty_members_fill_in_but_never_overwrite() {
-        let mut named = Named::default();
+        let mut named = OrderedMap::default();
         named.merge_filled(Map::from([("a", "x"), ("b", "")]));
         named.merge_filled(Map::from([("a", ""), ("b", "y"), ("c", "")]));
         let expected = Map::from([("a", "x"), ("b", "y"), ("c", "")]);
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_hundred_thousand_names_are_no_problem() {
-        let mut named = Named::default();
+        let mut named = OrderedMap::default();
         for i in 0..100_000 {
             named.set(&i.to_string(), i);
         }

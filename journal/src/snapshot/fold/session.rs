@@ -1,14 +1,12 @@
-//! What events say of the session as a whole.
+//! What is known of the session as a whole.
 
 use std::borrow::Cow;
 
-use super::branch::{Terminal, filled};
+use super::branch::filled;
 use super::merge::merge_text;
-use super::named::Named;
-use super::{Fold, RecordStamp};
-use crate::event::{Counter, Crash, SessionEnd, SessionStart, SessionStatus, SessionUpdate, Value};
+use super::ordered_map::OrderedMap;
+use crate::event::{Counter, SessionUpdate, Value};
 use crate::snapshot::lines::Lines;
-use crate::snapshot::note;
 use crate::snapshot::session::CounterSnapshot;
 use crate::time::Timestamp;
 
@@ -21,10 +19,10 @@ pub(super) struct SessionDraft {
     pub(super) started_at: Option<Timestamp>,
     pub(super) name: Option<Cow<'static, str>>,
     pub(super) parent_session: Option<Cow<'static, str>>,
-    pub(super) metadata: Named<'static, Value<'static>>,
+    pub(super) metadata: OrderedMap<'static, Value<'static>>,
     pub(super) lines: Lines,
     /// By name and span.
-    pub(super) counters: Named<'static, CounterSnapshot>,
+    pub(super) counters: OrderedMap<'static, CounterSnapshot>,
 }
 
 impl SessionDraft {
@@ -39,9 +37,9 @@ impl SessionDraft {
             started_at: None,
             name: None,
             parent_session: None,
-            metadata: Named::default(),
+            metadata: OrderedMap::default(),
             lines: Lines::default(),
-            counters: Named::default(),
+            counters: OrderedMap::default(),
         }
     }
 
@@ -71,67 +69,7 @@ impl SessionDraft {
     }
 }
 
-impl Fold<'_> {
-    pub(super) fn session_start(&mut self, start: SessionStart<'_>, place: RecordStamp) {
-        self.spans.name_root(start.span.as_deref());
-        let session = &mut self.session;
-        session.started_at.get_or_insert(place.at);
-        if session.trace_id.is_none() {
-            merge_text(&mut session.trace_id, owned(start.trace_id));
-        }
-        if session.parent_session.is_none() {
-            merge_text(&mut session.parent_session, owned(start.parent_session));
-        }
-        if session.name.is_none() {
-            merge_text(&mut session.name, owned(start.name));
-        }
-        session.metadata.merge_filled(start.metadata.into_owned());
-    }
-
-    pub(super) fn session_end(&mut self, end: &SessionEnd<'_>, place: RecordStamp) {
-        let error = filled(end.error.as_deref()).map(str::to_owned);
-        let current = self.branches[place.branch].current();
-        if current.terminal.is_some() {
-            let text = match &error {
-                Some(error) => format!("{}: {error}", end.status.as_str()),
-                None => end.status.as_str().to_owned(),
-            };
-            self.notes.add(note::LATE_END, place, text);
-            return;
-        }
-        let has_failed = end.status != SessionStatus::Completed;
-        if let Some(error) = error.as_deref().filter(|_| !has_failed) {
-            self.notes.add(note::END_ERROR, place, error);
-        }
-        current.terminal = Some(Terminal::Ended {
-            seq: place.seq,
-            at: place.at,
-            has_failed,
-            error,
-        });
-    }
-
-    pub(super) fn crash(&mut self, crash: &Crash<'_>, place: RecordStamp) {
-        let reason = filled(crash.reason.as_deref()).map(str::to_owned);
-        let mut text = reason
-            .clone()
-            .unwrap_or_else(|| "no reason given".to_owned());
-        if let Some(location) = filled(crash.location.as_deref()) {
-            text = format!("{text} (at {location})");
-        }
-        let current = self.branches[place.branch].current();
-        if current.terminal.is_some() {
-            self.notes.add(note::LATE_CRASH, place, text);
-            return;
-        }
-        current.terminal = Some(Terminal::Crashed {
-            seq: place.seq,
-            reason,
-            text,
-        });
-    }
-}
-
-fn owned(text: Option<Cow<'_, str>>) -> Option<Cow<'static, str>> {
+/// A text that borrows nothing.
+pub(super) fn owned(text: Option<Cow<'_, str>>) -> Option<Cow<'static, str>> {
     text.map(|text| Cow::Owned(text.into_owned()))
 }

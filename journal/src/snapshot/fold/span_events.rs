@@ -1,7 +1,8 @@
 //! What events say of spans.
 
+use super::Fold;
+use super::record_stamp::RecordStamp;
 use super::spans::ROOT;
-use super::{Fold, RecordStamp};
 use crate::event::{Link, Log, SpanEnd, SpanFields, SpanStart, SpanUpdate, Text};
 use crate::snapshot::note;
 use crate::snapshot::span::{LinkSnapshot, LogSnapshot};

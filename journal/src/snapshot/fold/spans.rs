@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::RecordStamp;
 use super::merge::{merge, merge_text};
-use super::named::Named;
+use super::ordered_map::OrderedMap;
+use super::record_stamp::RecordStamp;
 use super::texts::Texts;
 use crate::event::{Kind, OtlpKind, SpanFields, SpanStart, Status, Value};
 use crate::snapshot::span::{LinkSnapshot, LogSnapshot};
@@ -47,7 +47,7 @@ pub(super) struct Draft<'a> {
     pub(super) ended_by_drop: bool,
     /// Without the attributes.
     pub(super) fields: SpanFields<'a>,
-    pub(super) attributes: Named<'a, Value<'a>>,
+    pub(super) attributes: OrderedMap<'a, Value<'a>>,
     pub(super) texts: Texts,
     pub(super) links: Vec<LinkSnapshot<'a>>,
     pub(super) logs: Vec<LogSnapshot<'a>>,

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::Fold;
 use super::branch::OpenSpan;
 use super::notes::Notes;
-use super::{Fold, RecordStamp};
+use super::record_stamp::RecordStamp;
 use crate::digest::{SpanTable, span_hash};
 use crate::event::{Action, Event, Numbers, SpanFacts, SpanKey, SpanMention, codec};
 use crate::format::RecordKind;

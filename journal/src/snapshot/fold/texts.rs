@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::RecordStamp;
-use super::named::Named;
+use super::ordered_map::OrderedMap;
+use super::record_stamp::RecordStamp;
 use crate::event::Key;
 
 /// The texts of a span, by channel.
 #[derive(Debug, Default)]
-pub(super) struct Texts(Named<'static, Vec<Stream>>);
+pub(super) struct Texts(OrderedMap<'static, Vec<Stream>>);
 
 /// Pieces that one run counted the bytes of together, by their offset. They never overlap.
 #[derive(Debug)]
