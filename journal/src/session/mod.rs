@@ -1,24 +1,26 @@
 //! Sessions and spans as handles that cannot fail the program they observe.
 
-mod finish;
-mod handle;
 mod ids;
-mod offsets;
+mod receipt;
 mod recorder;
+#[expect(clippy::module_inception, reason = "it is what the others are about")]
+mod session;
+mod session_inner;
 mod sink;
 mod span;
 mod span_builder;
+mod span_finish;
 mod start;
 #[cfg(test)]
 mod tests;
-mod written;
+mod text_offsets;
 
-pub use finish::SpanFinish;
-pub use handle::Session;
+pub use receipt::Written;
+pub use session::Session;
 pub use span::Span;
 pub use span_builder::SpanBuilder;
+pub use span_finish::SpanFinish;
 pub use start::SessionBuilder;
-pub use written::Written;
 
 pub(crate) use recorder::{Recorder, Redact};
 pub(crate) use sink::Sink;

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Written;
 use super::ids::IdSource;
-use super::offsets::TextOffsets;
 use super::sink::{SessionId, Sink};
+use super::text_offsets::TextOffsets;
 use crate::error::{Error, Result};
 use crate::event::{Action, Crash, Event, JsonLine, codec};
 use crate::format::UserKind;

@@ -4,10 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::finish::SpanFinish;
-use super::handle::SessionInner;
-use super::span_builder::SpanBuilder;
-use super::written::Written;
+use super::receipt::Written;
+use super::session_inner::SessionInner;
 use crate::event::{
     Action, Channel, Counter, Event, Level, Link, Log, Map, Number, SpanEnd, SpanFields,
     SpanUpdate, Status, Text, ToValue, Value,
@@ -60,12 +58,6 @@ impl Span {
     #[must_use]
     pub fn started(&self) -> Option<Written> {
         self.open.started
-    }
-
-    /// A span below this one.
-    pub fn child<'a>(&self, name: impl Into<Cow<'a, str>>) -> SpanBuilder<'a> {
-        let parent = Cow::Owned(self.open.id.clone());
-        SpanBuilder::new(Arc::clone(&self.open.session), Some(parent), name.into())
     }
 
     /// Writes a piece of what the span puts out.
@@ -147,14 +139,8 @@ impl Span {
         self.write_end(&mut event)
     }
 
-    /// Ends the span with an error, for this reason.
-    pub fn fail<'a>(&self, reason: impl Into<Cow<'a, str>>) -> Written {
-        self.finish().status_message(reason).end(Status::Error)
-    }
-
-    /// The end of the span, to which more can be added.
-    pub fn finish<'a>(&self) -> SpanFinish<'a> {
-        SpanFinish::new(self.clone())
+    pub(super) fn session(&self) -> &Arc<SessionInner> {
+        &self.open.session
     }
 
     pub(super) fn write_end<'e>(&'e self, event: &mut Event<'e>) -> Written {

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::handle::SessionInner;
+use super::receipt::Written;
+use super::session_inner::SessionInner;
 use super::span::Span;
-use super::written::Written;
 use crate::event::{
     Action, Event, Kind, Model, OtlpKind, SpanEnd, SpanFields, SpanStart, Status, Value,
 };
@@ -21,6 +21,14 @@ pub struct SpanBuilder<'a> {
     /// Boxed: the builder is handed on with every call.
     start: Box<SpanStart<'a>>,
     output: Option<Value<'a>>,
+}
+
+impl Span {
+    /// A span below this one.
+    pub fn child<'a>(&self, name: impl Into<Cow<'a, str>>) -> SpanBuilder<'a> {
+        let parent = Cow::Owned(self.id().to_owned());
+        SpanBuilder::new(Arc::clone(self.session()), Some(parent), name.into())
+    }
 }
 
 impl<'a> SpanBuilder<'a> {

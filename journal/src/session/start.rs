@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::handle::Session;
 use super::ids::trace_id_of_header;
 use super::recorder::Recorder;
+use super::session::Session;
 use super::sink::SessionId;
 use crate::error::{Error, Result};
 use crate::event::{Action, Event, SessionStart, Value};

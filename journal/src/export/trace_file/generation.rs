@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::cut::{ERROR_MAX, RESULT_MAX, cut, text_of};
-use super::span::{output_text, tool_name};
+use super::facts::{output_text, tool_name};
 use crate::event::{Kind, Status};
 use crate::snapshot::{Snapshot, SpanSnapshot};
 

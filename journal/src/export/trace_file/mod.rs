@@ -2,6 +2,7 @@
 
 mod cap;
 mod cut;
+mod facts;
 mod generation;
 mod metadata;
 mod span;
@@ -58,7 +59,7 @@ pub fn trace_file(
         started_at: iso_8601(snapshot.started_at()),
         ended_at: snapshot.ended_at().map(iso_8601),
         metadata: Metadata(snapshot.metadata()),
-        spans: TraceSpans::new(snapshot, options),
+        spans: TraceSpans::new(snapshot, options.max_spans, options.full),
         summary: Summary::of(snapshot),
     };
     write_line(&file, out)

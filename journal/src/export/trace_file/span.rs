@@ -5,11 +5,10 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
-use super::TraceFileOptions;
 use super::cap::Cap;
 use super::cut::{TOOL_OUTPUT_MAX, USER_INPUT_MAX, cut_value};
+use super::facts::{duration_ms, error, output_text, tool_name};
 use super::generation::Generations;
-use super::summary::error;
 use crate::event::{Kind, Map, Model, Number, Status, Tokens, Value};
 use crate::snapshot::{Snapshot, SpanSnapshot, tokens_total};
 use crate::time::Timestamp;
@@ -23,12 +22,12 @@ pub(super) struct TraceSpans<'s> {
 }
 
 impl<'s> TraceSpans<'s> {
-    pub(super) fn new(snapshot: &'s Snapshot, options: &TraceFileOptions) -> TraceSpans<'s> {
+    pub(super) fn new(snapshot: &'s Snapshot, max_spans: usize, full: bool) -> TraceSpans<'s> {
         TraceSpans {
             snapshot,
-            cap: Cap::of(snapshot, options.max_spans),
-            generations: Generations::of(snapshot, options.full),
-            full: options.full,
+            cap: Cap::of(snapshot, max_spans),
+            generations: Generations::of(snapshot, full),
+            full,
         }
     }
 
@@ -272,29 +271,6 @@ impl<'s> ToolJson<'s> {
         };
         (json.call_id.is_some() || json.duration_ms.is_some()).then_some(json)
     }
-}
-
-/// The name of a tool; one without is called unknown.
-pub(super) fn tool_name<'s>(tool: &'s SpanSnapshot<'_>) -> &'s str {
-    match tool.name() {
-        "" => "unknown",
-        name => name,
-    }
-}
-
-/// What a span streamed as its output, if it streamed any.
-pub(super) fn output_text<'s>(span: &'s SpanSnapshot<'_>) -> Option<&'s str> {
-    let text = |channel| span.text(channel).filter(|text| !text.is_empty());
-    text("output").or_else(|| text("stdout"))
-}
-
-/// Milliseconds between two moments as a file shows them; 0 if they are the wrong way round.
-pub(super) fn duration_ms(started_at: Timestamp, ended_at: Timestamp) -> i64 {
-    let (start, end) = (
-        started_at.as_unix_milliseconds(),
-        ended_at.as_unix_milliseconds(),
-    );
-    end.saturating_sub(start).max(0)
 }
 
 fn text_value<'s>(text: &str) -> Cow<'s, Value<'s>> {

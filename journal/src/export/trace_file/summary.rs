@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::cut::compact;
+use super::facts::{duration_ms, error, tool_name};
 use super::metadata::narrative;
-use super::span::{duration_ms, tool_name};
-use crate::event::{Kind, Number, SessionStatus, Tokens, Value};
-use crate::snapshot::{CrashCause, Snapshot, SpanSnapshot};
+
+use crate::event::{Kind, Number, Tokens, Value};
+use crate::snapshot::{Snapshot, SpanSnapshot};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -95,17 +96,6 @@ impl TokenParts {
         }
     }
 }
-
-/// What went wrong; where no reason was given for a crash, the words viewers know.
-pub(super) fn error(snapshot: &Snapshot) -> Option<&str> {
-    match snapshot.crash_cause() {
-        Some(CrashCause::ProcessEnded | CrashCause::Unexplained) => Some(NO_REASON),
-        _ if snapshot.status() == SessionStatus::Completed => None,
-        _ => snapshot.error(),
-    }
-}
-
-const NO_REASON: &str = "Process exited before trace completed";
 
 /// Among the last calls, those that are made three or more times with equal input.
 fn loops<'s>(tools: &[&'s SpanSnapshot<'s>]) -> Vec<Loop<'s>> {

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::receipt::Written;
 use super::span::Span;
-use super::written::Written;
 use crate::event::{Action, Event, Number, SpanEnd, Status, Tokens, Value};
 use crate::time::Timestamp;
 
@@ -17,15 +17,23 @@ pub struct SpanFinish<'a> {
     end: Box<SpanEnd<'a>>,
 }
 
-impl<'a> SpanFinish<'a> {
-    pub(super) fn new(span: Span) -> SpanFinish<'a> {
+impl Span {
+    /// The end of the span, to which more can be added.
+    pub fn finish<'a>(&self) -> SpanFinish<'a> {
         SpanFinish {
-            span,
+            span: self.clone(),
             at: None,
             end: Box::default(),
         }
     }
 
+    /// Ends the span with an error, for this reason.
+    pub fn fail<'a>(&self, reason: impl Into<Cow<'a, str>>) -> Written {
+        self.finish().status_message(reason).end(Status::Error)
+    }
+}
+
+impl<'a> SpanFinish<'a> {
     /// Tokens used.
     pub fn tokens(mut self, tokens: Tokens) -> SpanFinish<'a> {
         self.end.fields.tokens = Some(tokens);

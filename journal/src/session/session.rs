@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::receipt::Written;
 use super::recorder::Recorder;
+use super::session_inner::SessionInner;
 use super::sink::SessionId;
 use super::span::Span;
 use super::span_builder::SpanBuilder;
-use super::written::Written;
 use crate::error::Result;
 use crate::event::{
     Action, Counter, Crash, Event, Level, Link, Log, Map, Number, SessionEnd, SessionStatus,
@@ -24,24 +25,6 @@ use crate::seq::Seq;
 #[derive(Clone, Debug)]
 pub struct Session {
     shared: Arc<SessionInner>,
-}
-
-#[derive(Debug)]
-pub(super) struct SessionInner {
-    pub(super) recorder: Arc<Recorder>,
-    pub(super) id: SessionId,
-    trace_id: String,
-    started: Written,
-}
-
-impl SessionInner {
-    pub(super) fn write(&self, action: Action<'_>) -> Written {
-        self.recorder.write(Some(&self.id), &mut Event::new(action))
-    }
-
-    pub(super) fn write_event<'e>(&'e self, event: &mut Event<'e>) -> Written {
-        self.recorder.write(Some(&self.id), event)
-    }
 }
 
 impl Session {
