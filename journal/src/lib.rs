@@ -62,6 +62,7 @@ pub mod event;
 #[cfg(feature = "export")]
 pub mod export;
 pub mod format;
+mod hash;
 mod info;
 mod journal;
 mod open;

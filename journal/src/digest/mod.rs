@@ -23,6 +23,7 @@ pub(crate) use table::SpanTable;
 use crate::event::system;
 use crate::event::{Action, Event, Numbers, codec};
 use crate::format::RecordKind;
+use crate::hash::fnv_1a_64;
 use crate::time::Timestamp;
 
 /// A session's records in a segment, as far as a list shows them. FORMAT.md states the bytes.
@@ -101,14 +102,9 @@ impl<'a> Digest<'a> {
 
 /// A hash of a span's id: ids with different hashes differ.
 ///
-/// The low 48 bits of [FNV-1a](https://www.rfc-editor.org/rfc/rfc9923), 64 bits.
+/// The low 48 bits of FNV-1a.
 pub(crate) fn span_hash(id: &str) -> u64 {
-    let mut hash = OFFSET_BASIS;
-    for byte in id.as_bytes() {
-        hash ^= u64::from(*byte);
-        hash = hash.wrapping_mul(PRIME);
-    }
-    hash & HASH_MASK
+    fnv_1a_64(id.as_bytes()) & HASH_MASK
 }
 
 /// The hash of the span, or the root, of which an event says more than that it is there.
@@ -131,9 +127,6 @@ fn to_parts(time: Timestamp) -> (i64, u32) {
 fn from_parts((seconds, nanoseconds): (i64, u32)) -> Timestamp {
     Timestamp::new(seconds, nanoseconds)
 }
-
-const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-const PRIME: u64 = 0x0000_0100_0000_01b3;
 
 /// Bytes of a hash: two of a million ids are the same in one of five hundred sessions. That costs
 /// the session's row the reading of its records in two segments; if one of the spans is only

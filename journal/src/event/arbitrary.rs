@@ -94,7 +94,7 @@ pub(crate) struct Rng {
 impl Rng {
     pub(crate) fn new(seed: u64) -> Rng {
         Rng {
-            state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            state: seed.wrapping_mul(crate::hash::GOLDEN) | 1,
             full: false,
         }
     }

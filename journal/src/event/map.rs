@@ -7,6 +7,7 @@ use std::fmt;
 use super::nesting::Shown;
 use super::value::DEPTH_MAX;
 use super::{Key, Value};
+use crate::hash::GOLDEN;
 
 /// Values by name; the order of the names is kept.
 ///
@@ -162,7 +163,7 @@ pub(super) fn slot_of(name: &[u8]) -> u8 {
     let [len, ..] = name.len().to_le_bytes();
     let alike = u64::from(u32::from_le_bytes([len, first, last, 0]));
     // The highest bits of the product depend on all of it.
-    let [.., highest] = alike.wrapping_mul(SPREAD).to_le_bytes();
+    let [.., highest] = alike.wrapping_mul(GOLDEN).to_le_bytes();
     highest >> 1
 }
 
@@ -171,9 +172,6 @@ pub(super) const COMPARED_MAX: usize = 64;
 
 /// Up to this many members a walk beats a hash table.
 pub(super) const WALK_MAX: usize = 16;
-
-/// Odd and without a pattern: 2 to the power of 64 divided by the golden ratio.
-const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl<'a, K: Into<Cow<'a, str>>, V: Into<Value<'a>>> FromIterator<(K, V)> for Map<'a> {
     /// Of members with the same name the last one wins, at the place of the first.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::snapshot::fnv_1a_128;
+use crate::hash::fnv_1a_128;
 
 /// The name of the file that holds a session's snapshot: `<encoded id>.json`.
 ///

@@ -8,6 +8,7 @@ use crate::event::system::{self, Clocks, RunRecovered, Seal, SegmentStart, SyncM
 use crate::format::{
     DurablePlace, FileName, FrameHeader, FramePlace, FrameSeed, RecordKind, padded,
 };
+use crate::hash::{GOLDEN, mixed};
 use crate::seq::SegmentNumber;
 
 /// A dead run of four segments; what the third one's start says is durable is given.
@@ -218,15 +219,12 @@ fn a_last_payload_of_zeros_is_part_of_its_record() {
     }
 }
 
-/// SplitMix64, <https://prng.di.unimi.it/splitmix64.c>.
 struct Random(u64);
 
 impl Random {
     fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % limit
+        self.0 = self.0.wrapping_add(GOLDEN);
+        mixed(self.0) % limit
     }
 
     fn len(&mut self, limit: u64) -> usize {

@@ -7,6 +7,7 @@ use super::scan::{ScanInput, Seen, scan, scan_by};
 use crate::format::{
     FRAMES_OFFSET, FrameHeader, FramePlace, FrameSeed, RecordKind, SegmentHeader, checksum,
 };
+use crate::hash::{GOLDEN, mixed};
 use crate::seq::{Generation, RunId, SegmentNumber};
 use crate::storage::{FileIdentity, Lock, LockOutcome, StorageFile};
 
@@ -254,10 +255,8 @@ pub(super) struct Random(pub(super) u64);
 impl Random {
     /// A number below `end`, which is not 0.
     pub(super) fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ mixed >> 31) % end
+        self.0 = self.0.wrapping_add(GOLDEN);
+        mixed(self.0) % end
     }
 
     pub(super) fn bytes(&mut self, len: u64) -> Vec<u8> {

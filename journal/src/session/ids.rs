@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::event::hex::to_hex;
+use crate::hash::{GOLDEN, mixed};
 
 /// Makes span and trace ids: a sequence without repetition that starts at a random place.
 #[derive(Debug)]
@@ -24,18 +25,13 @@ impl IdSource {
     }
 
     fn next(&self) -> u64 {
-        // SplitMix64: a counter, and a mixing step that maps different counts to different numbers.
         let count = self.0.fetch_add(GOLDEN, Ordering::Relaxed);
-        let mixed = (count ^ (count >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        match mixed ^ (mixed >> 31) {
+        match mixed(count) {
             0 => self.next(),
             id => id,
         }
     }
 }
-
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The trace id in a W3C `traceparent` header, if the text is one.
 ///

@@ -218,7 +218,8 @@ impl Directory {
         ];
         // Which is later does not matter, only whether any is another one.
         Ok(times.iter().fold(0, |sum: u64, time| {
-            sum.wrapping_mul(MIXING).wrapping_add(time.unsigned_abs())
+            sum.wrapping_mul(crate::hash::GOLDEN)
+                .wrapping_add(time.unsigned_abs())
         }))
     }
 
@@ -307,9 +308,6 @@ pub(super) fn is_any(error: &io::Error, errnos: &[Errno]) -> bool {
 }
 
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
-
-/// Odd, so that no part of what is multiplied by it is lost.
-const MIXING: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Bytes of entries asked for with one call.
 const LISTED_AT_ONCE: usize = 64 << 10;

@@ -3,21 +3,19 @@
 use std::collections::HashSet;
 
 use crate::event::{Event, JsonLine, SessionStatus};
+use crate::hash::{GOLDEN, mixed};
 use crate::recovery::Liveness;
 use crate::seq::Seq;
 use crate::snapshot::Snapshot;
 use crate::snapshot::testing::{Run, fold, killed, run_id};
 
-/// SplitMix64, <https://prng.di.unimi.it/splitmix64.c>.
 struct Random(u64);
 
 impl Random {
     fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        self.0 = self.0.wrapping_add(GOLDEN);
         let limit = u64::try_from(limit).unwrap();
-        usize::try_from((mixed ^ (mixed >> 31)) % limit).unwrap()
+        usize::try_from(mixed(self.0) % limit).unwrap()
     }
 
     fn pick<'p>(&mut self, of: &[&'p str]) -> &'p str {
