@@ -56,7 +56,6 @@
 //!
 #![doc = include_str!("../GUARANTEES.md")]
 
-mod digest;
 mod error;
 pub mod event;
 #[cfg(feature = "export")]
@@ -72,6 +71,7 @@ mod panic_hook;
 mod reader;
 mod recovered;
 mod recovery;
+mod rollup;
 mod seeded;
 mod segment;
 mod seq;

@@ -11,11 +11,11 @@ use super::prefetch::PROCESSORS_MAX;
 use super::record_fetch::RecordFetcher;
 use super::session_fold::snapshot;
 use super::session_records::{BranchPlaces, SessionPlaces};
-use crate::digest::Digest;
 use crate::error::Result;
 use crate::own_thread::without_signals;
 use crate::recovery::survey::Depth;
 use crate::recovery::{Report, SegmentSurvey};
+use crate::rollup::SessionRollup;
 use crate::snapshot::{SessionSummary, SummaryFold, Unclear};
 use crate::storage::Storage;
 
@@ -247,7 +247,7 @@ fn digest<'s>(
     segment: &'s SegmentSurvey,
     branch: &BranchPlaces,
     is_only: bool,
-) -> Option<(Digest<'s>, usize)> {
+) -> Option<(SessionRollup<'s>, usize)> {
     let mut rows = branch.rows(segment);
     let row = rows.next()?;
     // Which of two indices' records come first is not known.

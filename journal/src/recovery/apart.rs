@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::digest::{Digest, HASH_LEN};
+use crate::rollup::{HASH_LEN, SessionRollup};
 
 /// The hashes of finished spans, kept apart from digests.
 #[derive(Debug, Default)]
@@ -23,8 +23,8 @@ impl Apart {
     pub(crate) fn with_finished<'a>(
         &'a self,
         row: usize,
-        digest: Digest<'a>,
-    ) -> Option<Digest<'a>> {
+        digest: SessionRollup<'a>,
+    ) -> Option<SessionRollup<'a>> {
         let (_, from) = self.rows.get(row)?;
         let len = self.finished(row) * HASH_LEN;
         let hashes = self.hashes.get(usize::try_from((*from)?).ok()?..)?;
@@ -40,7 +40,7 @@ impl Apart {
         is_whole: bool,
         allowance: &Allowance,
     ) {
-        let Some((digest, hashes)) = Digest::decode(&digest).and_then(|d| d.apart()) else {
+        let Some((digest, hashes)) = SessionRollup::decode(&digest).and_then(|d| d.apart()) else {
             self.rows.push((0, None));
             return;
         };

@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 use super::apart::{Allowance, Apart};
 use super::extents::{Extent, ExtentList, decode_list};
 use super::joint::JointPlaces;
-use crate::digest::{Digest, DigestBuilder};
 use crate::format::{FRAME_ALIGNMENT, RecordKind, checksum};
+use crate::rollup::{RollupBuilder, SessionRollup};
 use crate::segment::Seen;
 
 /// Where the records of sessions are in a segment.
@@ -111,9 +111,9 @@ impl Places {
     }
 
     /// What a row's records come to; `None` if not asked for, or if they have no digest.
-    pub(crate) fn digest(&self, row: &SessionRow) -> Option<Digest<'_>> {
+    pub(crate) fn digest(&self, row: &SessionRow) -> Option<SessionRollup<'_>> {
         let digests = self.digests.as_ref()?;
-        Digest::decode(digests.get(row.digest.clone())?)
+        SessionRollup::decode(digests.get(row.digest.clone())?)
     }
 }
 
@@ -143,7 +143,7 @@ struct PlacesDraft {
 #[derive(Debug)]
 enum DraftDigest {
     None,
-    Making(Box<DigestBuilder>),
+    Making(Box<RollupBuilder>),
     Made(Box<[u8]>),
 }
 
@@ -293,9 +293,9 @@ impl PlacesDraft {
         let builder = match &mut self.digest {
             DraftDigest::Making(builder) => builder,
             other => {
-                let mut builder = DigestBuilder::default();
+                let mut builder = RollupBuilder::default();
                 if let DraftDigest::Made(before) = other {
-                    builder.join(Digest::decode(before).as_ref());
+                    builder.join(SessionRollup::decode(before).as_ref());
                 }
                 *other = DraftDigest::Making(Box::new(builder));
                 return self.digest(seen);

@@ -9,10 +9,10 @@ use serde::{Serialize, Serializer};
 use super::Snapshot;
 use super::fold::{Tallied, Tally};
 use super::totals::tokens_total;
-use crate::digest::{Digest, SpanSums};
 use crate::event::{DecimalSum, Number, Numbers, SessionStatus, Tokens};
 use crate::format::RecordKind;
 use crate::recovery::{Liveness, Loss, RunFacts};
+use crate::rollup::{SessionRollup, SpanSums};
 use crate::seq::Seq;
 use crate::time::Timestamp;
 
@@ -148,7 +148,7 @@ impl SummaryFold {
 
     /// Takes in what the records of the run's next part come to. So many more spans are finished
     /// there, of which no other part has a word.
-    pub(crate) fn digest(&mut self, part: usize, digest: &Digest<'_>, more: usize) {
+    pub(crate) fn digest(&mut self, part: usize, digest: &SessionRollup<'_>, more: usize) {
         self.more += more;
         if self.add(part, digest).is_none() {
             self.unclear(part);
@@ -161,7 +161,7 @@ impl SummaryFold {
     }
 
     /// `None` if it is no digest, or cannot be added up without an error.
-    fn add(&mut self, part: usize, digest: &Digest<'_>) -> Option<()> {
+    fn add(&mut self, part: usize, digest: &SessionRollup<'_>) -> Option<()> {
         let others = &mut self.others;
         let mut see = |hash| others.push((hash, part));
         self.tally.digest(digest, &mut see)?;

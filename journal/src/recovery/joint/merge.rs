@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::iter::Peekable;
 
 use super::file::{Body, JointFile, JointPlace, Row, encode};
-use crate::digest::{Digest, DigestBuilder};
 use crate::format::FileName;
 use crate::recovery::cache::{self, CacheFile, Covered};
 use crate::recovery::places::SessionRow;
+use crate::rollup::{RollupBuilder, SessionRollup};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::Storage;
 
@@ -184,7 +184,7 @@ fn merge(run: RunId, first: SegmentNumber, sources: Vec<MergeSource>) -> Option<
     let (mut rows, mut digests, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
     while let Some(index) = taken.iter_mut().filter_map(TakenSource::next_index).min() {
         let mut joined: Option<Row> = None;
-        let mut builder = DigestBuilder::default();
+        let mut builder = RollupBuilder::default();
         for source in &mut taken {
             let Some((row, digest)) = source.take(index)? else {
                 continue;
@@ -229,13 +229,13 @@ impl<'s> TakenSource<'s> {
     /// The next row, if it is that of this index, with its digest if there is one; `None` if it
     /// is not sound.
     #[expect(clippy::option_option, reason = "not to be there is not to be unsound")]
-    fn take(&mut self, index: u32) -> Option<Option<(Row, Option<Digest<'s>>)>> {
+    fn take(&mut self, index: u32) -> Option<Option<(Row, Option<SessionRollup<'s>>)>> {
         let Some(row) = self.rows.next_if(|row| row.index == index) else {
             return Some(None);
         };
         let digest = take(&mut self.digests, row.digest_len)?;
         let its_hashes = take(&mut self.hashes, row.hashes_len)?;
-        let digest = Digest::decode(digest);
+        let digest = SessionRollup::decode(digest);
         let digest = match self.is_apart {
             true => digest.and_then(|digest| digest.with_finished(its_hashes)),
             false => digest,

@@ -22,8 +22,8 @@ use super::cache::{Section, may_have_cache};
 use super::files::SegmentFile;
 use super::part::Part;
 use super::places::{ListSpan, Places, RecordPlace, SessionRow};
-use crate::digest::{Digest, HASH_LEN};
 use crate::format::{FileName, RecordKind};
+use crate::rollup::{HASH_LEN, SessionRollup};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::{Entry, Storage};
 
@@ -59,8 +59,8 @@ impl JointPlaces {
         &'a self,
         storage: &dyn Storage,
         row: usize,
-        digest: Digest<'a>,
-    ) -> Option<Digest<'a>> {
+        digest: SessionRollup<'a>,
+    ) -> Option<SessionRollup<'a>> {
         let span = self.spans.get(row)?;
         if span.is_empty() {
             return Some(digest);

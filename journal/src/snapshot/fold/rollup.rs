@@ -1,7 +1,7 @@
 //! Takes in digests in the place of the records they were made of.
 
 use super::{Fold, Tally};
-use crate::digest::Digest;
+use crate::rollup::SessionRollup;
 use crate::seq::Seq;
 
 impl Tally {
@@ -9,7 +9,11 @@ impl Tally {
     /// there, and shows the hashes that its records give; `None` if it is no digest.
     ///
     /// How the session stands is then as if the records had been taken in, and so are its times.
-    pub(crate) fn digest(&mut self, digest: &Digest<'_>, see: &mut dyn FnMut(u64)) -> Option<()> {
+    pub(crate) fn digest(
+        &mut self,
+        digest: &SessionRollup<'_>,
+        see: &mut dyn FnMut(u64),
+    ) -> Option<()> {
         self.fold.saw_first(digest)?;
         for event in digest.events() {
             let hash = self.event(Seq::FIRST, event?);
@@ -20,7 +24,7 @@ impl Tally {
 }
 
 impl Fold<'_> {
-    fn saw_first(&mut self, digest: &Digest<'_>) -> Option<()> {
+    fn saw_first(&mut self, digest: &SessionRollup<'_>) -> Option<()> {
         if let Some(at) = digest.first_at() {
             self.first_at.get_or_insert(at);
         }
@@ -29,7 +33,7 @@ impl Fold<'_> {
         Some(())
     }
 
-    fn saw_last(&mut self, digest: &Digest<'_>) -> Option<()> {
+    fn saw_last(&mut self, digest: &SessionRollup<'_>) -> Option<()> {
         let number = self.branches.len().checked_sub(1)?;
         if let Some(at) = digest.last_at() {
             self.branches[number].saw(at);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::kept::Kept;
+use super::retained::Retained;
 use super::sums::SpanSums;
 use super::{HASH_LEN, SpanTable, span_hash};
 use crate::event::{
@@ -53,7 +53,7 @@ struct OpenNumbers {
 
 impl SpanTracker {
     /// Takes in a span's start.
-    pub(super) fn start(&mut self, id: SpanKey<'_>, numbers: Numbers, kept: &mut Kept) {
+    pub(super) fn start(&mut self, id: SpanKey<'_>, numbers: Numbers, kept: &mut Retained) {
         match self.state(&id) {
             // A start behind the end of a span changes nothing.
             Some(SpanState::Finished) => {}
@@ -92,7 +92,7 @@ impl SpanTracker {
         &mut self,
         id: SpanKey<'_>,
         numbers: Numbers,
-        kept: &mut Kept,
+        kept: &mut Retained,
     ) -> Option<()> {
         match self.state(&id) {
             // Its numbers are added up already.
@@ -122,7 +122,12 @@ impl SpanTracker {
     }
 
     /// Takes in a span's end; `None` if its numbers cannot be added up.
-    pub(super) fn end(&mut self, id: SpanKey<'_>, numbers: Numbers, kept: &mut Kept) -> Option<()> {
+    pub(super) fn end(
+        &mut self,
+        id: SpanKey<'_>,
+        numbers: Numbers,
+        kept: &mut Retained,
+    ) -> Option<()> {
         match self.state(&id) {
             // The first end wins.
             Some(SpanState::Finished) => {}
@@ -149,7 +154,7 @@ impl SpanTracker {
         id: SpanKey<'_>,
         at_start: Numbers,
         at_end: Numbers,
-        kept: &mut Kept,
+        kept: &mut Retained,
     ) -> Option<()> {
         if may_be_root(&id) || self.state(&id).is_some() {
             self.start(id.clone(), at_start, kept);
@@ -176,7 +181,7 @@ impl SpanTracker {
     }
 
     /// Keeps what is known of open spans, and gives the hashes and sums of the finished ones.
-    pub(super) fn finish(mut self, kept: &mut Kept) -> (Vec<u64>, SpanSums) {
+    pub(super) fn finish(mut self, kept: &mut Retained) -> (Vec<u64>, SpanSums) {
         for open in self.open.values() {
             open.keep(kept);
         }
@@ -231,7 +236,7 @@ impl UnendedSpan {
         updated.or(told.start)
     }
 
-    fn keep(&self, kept: &mut Kept) {
+    fn keep(&self, kept: &mut Retained) {
         let told = self.told.as_deref();
         let at_start = told.map(|told| told.start).unwrap_or_default();
         kept.put(self.order, &start(&self.id, at_start));

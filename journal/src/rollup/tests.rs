@@ -9,7 +9,7 @@ use crate::segment::Seen;
 
 /// The digest of these records, in their JSON form.
 fn digest(lines: &[&str]) -> Option<Vec<u8>> {
-    let mut builder = DigestBuilder::default();
+    let mut builder = RollupBuilder::default();
     for line in lines {
         let parsed = JsonLine::parse(line.as_bytes(), Some("s")).unwrap();
         let mut payload = Vec::new();
@@ -19,7 +19,7 @@ fn digest(lines: &[&str]) -> Option<Vec<u8>> {
     builder.finish()
 }
 
-fn add(builder: &mut DigestBuilder, kind: RecordKind, len: usize, payload: &[u8]) {
+fn add(builder: &mut RollupBuilder, kind: RecordKind, len: usize, payload: &[u8]) {
     let header = FrameHeader {
         payload_len: u32::try_from(len).unwrap(),
         reserved: 0,
@@ -44,7 +44,7 @@ const END: &str = r#"{"type":"span.end","span":"g1","at_ms":2500,"cost":0.005,
 #[test]
 fn a_finished_span_takes_its_hash_and_what_it_adds_up_to() {
     let bytes = digest(&[BEGIN, END]).unwrap();
-    let digest = Digest::decode(&bytes).unwrap();
+    let digest = SessionRollup::decode(&bytes).unwrap();
     assert_eq!(digest.finished().collect::<Vec<_>>(), [span_hash("g1")]);
     assert_eq!(digest.sums, [(5, 3), (1500, 0), (300, 0)]);
     assert_eq!(digest.first_at(), Some(Timestamp::new(1, 0)));
@@ -59,7 +59,7 @@ fn hashes_of_finished_spans_are_in_ascending_order() {
     let lines = ids.map(|id| [BEGIN, END].map(|line| line.replace("g1", id)));
     let lines: Vec<&str> = lines.as_flattened().iter().map(String::as_str).collect();
     let bytes = digest(&lines).unwrap();
-    let found: Vec<u64> = Digest::decode(&bytes).unwrap().finished().collect();
+    let found: Vec<u64> = SessionRollup::decode(&bytes).unwrap().finished().collect();
     let mut hashes = ids.map(span_hash);
     assert!(!hashes.is_sorted());
     hashes.sort_unstable();
@@ -70,7 +70,7 @@ fn hashes_of_finished_spans_are_in_ascending_order() {
 fn an_open_span_keeps_its_start_and_one_from_elsewhere_its_end() {
     for (line, kind) in [(BEGIN, RecordKind::SPAN_START), (END, RecordKind::SPAN_END)] {
         let bytes = digest(&[line]).unwrap();
-        let digest = Digest::decode(&bytes).unwrap();
+        let digest = SessionRollup::decode(&bytes).unwrap();
         assert_eq!((digest.finished().len(), digest.records.len()), (0, 1));
         assert_eq!(digest.records[0].0, kind.0);
         let event = digest.events().next().unwrap().unwrap();
@@ -97,7 +97,7 @@ fn what_cannot_be_added_up_has_no_digest() {
 
 #[test]
 fn what_is_not_seen_or_too_much_has_no_digest() {
-    let mut builder = DigestBuilder::default();
+    let mut builder = RollupBuilder::default();
     add(&mut builder, RecordKind::TEXT, 17 << 20, &[]);
     assert_eq!(builder.finish(), None);
     let lines: Vec<String> = (0..1025)
@@ -115,10 +115,13 @@ fn what_is_not_seen_or_too_much_has_no_digest() {
 fn other_bytes_are_no_digest() {
     let bytes = digest(&[BEGIN, END]).unwrap();
     for len in 0..bytes.len() {
-        assert!(Digest::decode(&bytes[..len]).is_none(), "{len} bytes");
+        assert!(
+            SessionRollup::decode(&bytes[..len]).is_none(),
+            "{len} bytes"
+        );
     }
     let with_more = [bytes.as_slice(), &[0]].concat();
-    assert!(Digest::decode(&with_more).is_none());
+    assert!(SessionRollup::decode(&with_more).is_none());
     let sums = |scale| SpanSums::from_parts(&[(u128::MAX >> 1, scale)]);
     assert!(sums(30).is_some() && sums(31).is_none());
     assert!(SpanSums::from_parts(&[(u128::MAX, 0)]).is_none());

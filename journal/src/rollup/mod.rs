@@ -6,8 +6,8 @@
 //! has a span of the same id, which their hashes tell; of segments that have, the records tell.
 
 mod builder;
-mod kept;
-mod spans;
+mod retained;
+mod span_tracker;
 mod sums;
 mod table;
 #[cfg(test)]
@@ -16,7 +16,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
 
-pub(crate) use builder::DigestBuilder;
+pub(crate) use builder::RollupBuilder;
 pub(crate) use sums::SpanSums;
 pub(crate) use table::SpanTable;
 
@@ -28,7 +28,7 @@ use crate::time::Timestamp;
 
 /// A session's records in a segment, as far as a list shows them. FORMAT.md states the bytes.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Digest<'a> {
+pub(crate) struct SessionRollup<'a> {
     first_at: Option<(i64, u32)>,
     last_at: Option<(i64, u32)>,
     has_work: bool,
@@ -39,10 +39,10 @@ pub(crate) struct Digest<'a> {
     records: Vec<(u8, &'a Bytes)>,
 }
 
-impl<'a> Digest<'a> {
+impl<'a> SessionRollup<'a> {
     /// `None` unless the bytes are a digest, to the last one.
-    pub(crate) fn decode(bytes: &'a [u8]) -> Option<Digest<'a>> {
-        let digest: Digest<'a> = system::decode(bytes)?;
+    pub(crate) fn decode(bytes: &'a [u8]) -> Option<SessionRollup<'a>> {
+        let digest: SessionRollup<'a> = system::decode(bytes)?;
         let is_whole = digest.finished.len().is_multiple_of(HASH_LEN);
         is_whole.then_some(digest)
     }
@@ -52,7 +52,7 @@ impl<'a> Digest<'a> {
         self.first_at.map(from_parts)
     }
 
-    /// The latest time told behind the last of [`events`](Digest::events).
+    /// The latest time told behind the last of [`events`](SessionRollup::events).
     pub(crate) fn last_at(&self) -> Option<Timestamp> {
         self.last_at.map(from_parts)
     }
@@ -88,7 +88,7 @@ impl<'a> Digest<'a> {
 
     /// The digest with the hashes of its finished spans, which were kept apart from it; `None`
     /// unless they are hashes.
-    pub(crate) fn with_finished(mut self, hashes: &'a [u8]) -> Option<Digest<'a>> {
+    pub(crate) fn with_finished(mut self, hashes: &'a [u8]) -> Option<SessionRollup<'a>> {
         self.finished = Bytes::new(hashes);
         hashes.len().is_multiple_of(HASH_LEN).then_some(self)
     }

@@ -3,10 +3,10 @@
 use serde_bytes::Bytes;
 use std::borrow::Cow;
 
-use super::kept::Kept;
-use super::spans::SpanTracker;
+use super::retained::Retained;
+use super::span_tracker::SpanTracker;
 use super::sums::SpanSums;
-use super::{Digest, HASH_LEN, to_parts};
+use super::{HASH_LEN, SessionRollup, to_parts};
 use crate::event::{
     Action, Crash, Event, Map, SessionEnd, SessionStart, SessionUpdate, SpanFacts, SpanMention,
     Value, codec, system,
@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 
 /// Takes in a session's records in a segment, in order.
 #[derive(Debug, Default)]
-pub(crate) struct DigestBuilder {
+pub(crate) struct RollupBuilder {
     first_at: Option<Timestamp>,
     /// The latest time told since the last record that was kept and tells one.
     last_at: Option<Timestamp>,
@@ -28,7 +28,7 @@ pub(crate) struct DigestBuilder {
     roots: Vec<Box<str>>,
     /// The last title that says something.
     title: Option<Value<'static>>,
-    kept: Kept,
+    kept: Retained,
     spans: SpanTracker,
     /// Digests are among what was taken in.
     is_joint: bool,
@@ -42,7 +42,7 @@ enum Turn {
     End,
 }
 
-impl DigestBuilder {
+impl RollupBuilder {
     /// Takes in the next record.
     pub(crate) fn add(&mut self, seen: &Seen<'_>) {
         if self.is_given_up {
@@ -71,7 +71,7 @@ impl DigestBuilder {
 
     /// Takes in what the next records come to, but for those spans that are finished there; there
     /// is no digest if that is not known.
-    pub(crate) fn join(&mut self, digest: Option<&Digest<'_>>) {
+    pub(crate) fn join(&mut self, digest: Option<&SessionRollup<'_>>) {
         self.is_joint = true;
         if self.is_given_up {
             return;
@@ -83,7 +83,7 @@ impl DigestBuilder {
     }
 
     /// `None` if there is no digest that holds this.
-    fn take(&mut self, digest: &Digest<'_>) -> Option<()> {
+    fn take(&mut self, digest: &SessionRollup<'_>) -> Option<()> {
         // Its own events tell of fewer times than the records did.
         self.first_at = self.first_at.or(digest.first_at());
         for event in digest.events() {
@@ -100,13 +100,13 @@ impl DigestBuilder {
         made.encode(&made.hashes)
     }
 
-    /// As [`finish`](DigestBuilder::finish), with the hashes of the finished spans apart.
+    /// As [`finish`](RollupBuilder::finish), with the hashes of the finished spans apart.
     pub(crate) fn finish_apart(self) -> Option<(Vec<u8>, Vec<u8>)> {
         let made = self.make()?;
         Some((made.encode(&[])?, made.hashes))
     }
 
-    fn make(mut self) -> Option<DigestParts> {
+    fn make(mut self) -> Option<RollupParts> {
         if self.is_given_up {
             return None;
         }
@@ -128,7 +128,7 @@ impl DigestBuilder {
         let len: usize = records.iter().map(|(_, payload)| payload.len()).sum();
         let hashes = finished.iter();
         let hashes = hashes.flat_map(|hash| hash.to_le_bytes().into_iter().take(HASH_LEN));
-        (len <= RECORDS_LEN_MAX).then_some(DigestParts {
+        (len <= RECORDS_LEN_MAX).then_some(RollupParts {
             first_at: self.first_at,
             last_at: self.last_at,
             has_work: self.has_work,
@@ -139,10 +139,10 @@ impl DigestBuilder {
     }
 
     fn give_up(&mut self) {
-        *self = DigestBuilder {
+        *self = RollupBuilder {
             is_joint: self.is_joint,
             is_given_up: true,
-            ..DigestBuilder::default()
+            ..RollupBuilder::default()
         };
     }
 
@@ -192,7 +192,7 @@ impl DigestBuilder {
         Some(())
     }
 
-    /// As [`event`](DigestBuilder::event), of an event that is not about the session as a whole.
+    /// As [`event`](RollupBuilder::event), of an event that is not about the session as a whole.
     fn work(&mut self, facts: SpanFacts<'_>) -> Option<()> {
         self.has_work = true;
         self.first_at = self.first_at.or(facts.at);
@@ -244,7 +244,7 @@ impl DigestBuilder {
 }
 
 /// What a digest is encoded from.
-struct DigestParts {
+struct RollupParts {
     first_at: Option<Timestamp>,
     last_at: Option<Timestamp>,
     has_work: bool,
@@ -253,10 +253,10 @@ struct DigestParts {
     records: Vec<(u8, Box<[u8]>)>,
 }
 
-impl DigestParts {
+impl RollupParts {
     fn encode(&self, hashes: &[u8]) -> Option<Vec<u8>> {
         let records = self.records.iter();
-        let digest = Digest {
+        let digest = SessionRollup {
             first_at: self.first_at.map(to_parts),
             last_at: self.last_at.map(to_parts),
             has_work: self.has_work,

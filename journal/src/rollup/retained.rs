@@ -6,22 +6,22 @@ use crate::format::RecordKind;
 
 /// Records by the order in which they came; some find their place only later.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct Retained {
     /// In order, as a digest has them: decoded ones take twenty times the memory.
-    records: Vec<KeptRecord>,
+    records: Vec<RetainedRecord>,
     next: u64,
     /// One of them has no encoding.
     has_failed: bool,
 }
 
 #[derive(Debug)]
-struct KeptRecord {
+struct RetainedRecord {
     order: u64,
     kind: RecordKind,
     payload: Box<[u8]>,
 }
 
-impl Kept {
+impl Retained {
     /// The place of a record that came just now.
     pub(super) fn next_order(&mut self) -> u64 {
         self.next += 1;
@@ -42,7 +42,7 @@ impl Kept {
             self.has_failed = true;
             return;
         };
-        let record = KeptRecord {
+        let record = RetainedRecord {
             order,
             kind,
             payload: payload.into(),
@@ -66,7 +66,7 @@ impl Kept {
     /// anything says more of one.
     pub(super) fn leave_out(&mut self, finished: &[u64]) -> Option<()> {
         let is_finished = |hash: u64| finished.binary_search(&hash).is_ok();
-        let events = self.records.iter().filter_map(KeptRecord::event);
+        let events = self.records.iter().filter_map(RetainedRecord::event);
         let mut told = events.filter_map(|event| told_of(&event));
         if told.any(is_finished) {
             return None;
@@ -89,7 +89,7 @@ impl Kept {
     }
 }
 
-impl KeptRecord {
+impl RetainedRecord {
     fn event(&self) -> Option<Event<'_>> {
         codec::decode_known(self.kind, &self.payload)
     }
