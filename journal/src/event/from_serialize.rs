@@ -59,27 +59,27 @@ impl ToOwnValue {
         }
     }
 
-    fn list(self, variant: Option<&'static str>) -> Result<Values, Refusal> {
+    fn list(self, variant: Option<&'static str>) -> Result<ListBuilder, Refusal> {
         let outer = if variant.is_some() {
             self.inner()?
         } else {
             self
         };
         let (inner, values) = (outer.inner()?, Vec::new());
-        Ok(Values {
+        Ok(ListBuilder {
             variant,
             inner,
             values,
         })
     }
 
-    fn map(self, variant: Option<&'static str>) -> Result<Members, Refusal> {
+    fn map(self, variant: Option<&'static str>) -> Result<MapBuilder, Refusal> {
         let outer = if variant.is_some() {
             self.inner()?
         } else {
             self
         };
-        Ok(Members {
+        Ok(MapBuilder {
             variant,
             inner: outer.inner()?,
             name: None,
@@ -111,13 +111,13 @@ macro_rules! plain {
 impl Serializer for ToOwnValue {
     type Ok = Value<'static>;
     type Error = Refusal;
-    type SerializeSeq = Values;
-    type SerializeTuple = Values;
-    type SerializeTupleStruct = Values;
-    type SerializeTupleVariant = Values;
-    type SerializeMap = Members;
-    type SerializeStruct = Members;
-    type SerializeStructVariant = Members;
+    type SerializeSeq = ListBuilder;
+    type SerializeTuple = ListBuilder;
+    type SerializeTupleStruct = ListBuilder;
+    type SerializeTupleVariant = ListBuilder;
+    type SerializeMap = MapBuilder;
+    type SerializeStruct = MapBuilder;
+    type SerializeStructVariant = MapBuilder;
 
     plain! {
         serialize_bool: bool;
@@ -189,15 +189,15 @@ impl Serializer for ToOwnValue {
         Ok(named(Some(variant), value.serialize(self.inner()?)?))
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Values, Refusal> {
+    fn serialize_seq(self, _: Option<usize>) -> Result<ListBuilder, Refusal> {
         self.list(None)
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Values, Refusal> {
+    fn serialize_tuple(self, _: usize) -> Result<ListBuilder, Refusal> {
         self.list(None)
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Values, Refusal> {
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<ListBuilder, Refusal> {
         self.list(None)
     }
 
@@ -207,15 +207,15 @@ impl Serializer for ToOwnValue {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Values, Refusal> {
+    ) -> Result<ListBuilder, Refusal> {
         self.list(Some(variant))
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Members, Refusal> {
+    fn serialize_map(self, _: Option<usize>) -> Result<MapBuilder, Refusal> {
         self.map(None)
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Members, Refusal> {
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<MapBuilder, Refusal> {
         self.map(None)
     }
 
@@ -225,19 +225,19 @@ impl Serializer for ToOwnValue {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Members, Refusal> {
+    ) -> Result<MapBuilder, Refusal> {
         self.map(Some(variant))
     }
 }
 
 /// A list in the making.
-struct Values {
+struct ListBuilder {
     variant: Option<&'static str>,
     inner: ToOwnValue,
     values: Vec<Value<'static>>,
 }
 
-impl Values {
+impl ListBuilder {
     fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refusal> {
         self.values.push(value.serialize(self.inner)?);
         Ok(())
@@ -250,7 +250,7 @@ impl Values {
 
 macro_rules! list {
     ($($trait:ident: $method:ident;)*) => {$(
-        impl $trait for Values {
+        impl $trait for ListBuilder {
             type Ok = Value<'static>;
             type Error = Refusal;
 
@@ -273,14 +273,14 @@ list! {
 }
 
 /// A map in the making.
-struct Members {
+struct MapBuilder {
     variant: Option<&'static str>,
     inner: ToOwnValue,
     name: Option<Cow<'static, str>>,
     members: Vec<(Cow<'static, str>, Value<'static>)>,
 }
 
-impl Members {
+impl MapBuilder {
     fn push<T: Serialize + ?Sized>(
         &mut self,
         name: Cow<'static, str>,
@@ -296,7 +296,7 @@ impl Members {
     }
 }
 
-impl SerializeMap for Members {
+impl SerializeMap for MapBuilder {
     type Ok = Value<'static>;
     type Error = Refusal;
 
@@ -325,7 +325,7 @@ impl SerializeMap for Members {
 
 macro_rules! structure {
     ($($trait:ident;)*) => {$(
-        impl $trait for Members {
+        impl $trait for MapBuilder {
             type Ok = Value<'static>;
             type Error = Refusal;
 

@@ -113,7 +113,7 @@ impl RollupBuilder {
         if let Some(title) = self.title.take() {
             let update = Action::SessionUpdate(SessionUpdate {
                 name: None,
-                metadata: Map(vec![(Cow::Borrowed(TITLE).into(), title)]),
+                metadata: Map(vec![(Cow::Borrowed(codec::TITLE_KEY).into(), title)]),
             });
             self.kept.push(&Event::new(update));
         }
@@ -233,7 +233,10 @@ impl RollupBuilder {
     }
 
     fn title(&mut self, metadata: &Map<'_>) {
-        if let Some(title) = metadata.get(TITLE).filter(|title| !title.is_blank()) {
+        if let Some(title) = metadata
+            .get(codec::TITLE_KEY)
+            .filter(|title| !title.is_blank())
+        {
             self.title = Some(match title {
                 Value::String(text) => Value::from(text.clone().into_owned()),
                 // It stands in the way of an earlier one, and is none.
@@ -276,8 +279,6 @@ impl RollupParts {
 fn is_shown(seen: &Seen<'_>) -> bool {
     usize::try_from(seen.header.payload_len).is_ok_and(|len| len == seen.payload.len())
 }
-
-const TITLE: &str = "title";
 
 /// Records kept at most; a session that needs more of them in a segment has no digest there.
 const KEPT_MAX: usize = 1024;

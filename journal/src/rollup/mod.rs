@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
 
 pub(crate) use builder::RollupBuilder;
+pub(crate) use span_tracker::ROOT_ID;
 pub(crate) use sums::SpanSums;
 pub(crate) use table::SpanTable;
 

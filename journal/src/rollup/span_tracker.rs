@@ -300,4 +300,4 @@ fn end(id: &SpanKey<'_>, numbers: Numbers) -> Event<'static> {
 }
 
 /// The id of a root that no start names.
-const ROOT_ID: &str = "root";
+pub(crate) const ROOT_ID: &str = "root";

@@ -67,7 +67,7 @@ impl<T> SpanTable<T> {
     fn push(&mut self, hash: u64, thing: T) -> usize {
         let at = self.rows.len();
         self.rows.push((hash, thing));
-        if self.rows.len() * 4 > self.index.len() * 3 && self.rows.len() > WALK_MAX {
+        if self.rows.len() * 4 > self.index.len() * 3 && self.rows.len() > ROWS_WALKED_MAX {
             self.make_index();
         } else if !self.index.is_empty() {
             self.enter(hash, at);
@@ -100,7 +100,7 @@ impl<T> SpanTable<T> {
 }
 
 /// Up to so many rows are gone through one by one.
-const WALK_MAX: usize = 8;
+const ROWS_WALKED_MAX: usize = 8;
 
 #[cfg(test)]
 mod tests {

@@ -19,6 +19,8 @@ mod totals;
 pub(crate) use arena::Keeper;
 pub(crate) use drop_queue::DropQueue;
 pub(crate) use fold::Fold;
+#[cfg(feature = "export")]
+pub(crate) use fold::UNEXPLAINED;
 pub use lines::{LineSnapshot, Lines};
 pub use note::Note;
 pub use session::{CounterSnapshot, CrashCause, RunSnapshot, Snapshot};

@@ -27,6 +27,7 @@ mod text;
 mod value;
 
 pub(crate) use span::{numbers, put_numbers};
+pub(crate) use value::TITLE_KEY;
 
 use std::borrow::Cow;
 

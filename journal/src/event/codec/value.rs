@@ -132,13 +132,13 @@ pub(super) fn metadata<'a>(from: &mut Decoder<'a>) -> Option<Map<'a>> {
     {
         let mut ahead = from.clone();
         for _ in 0..ahead.count()? {
-            let is_title = ahead.text()? == TITLE;
+            let is_title = ahead.text()? == TITLE_KEY;
             let value = brief_value(&mut ahead, DEPTH_MAX - 1)?;
             title = title.or(is_title.then_some(value));
         }
     }
     skip_nested_map(from, DEPTH_MAX - 1)?;
-    let title = title.map(|title| (Key::Borrowed(TITLE), title));
+    let title = title.map(|title| (Key::Borrowed(TITLE_KEY), title));
     Some(Map(title.into_iter().collect()))
 }
 
@@ -342,7 +342,7 @@ impl<'a> Names<'a> {
 }
 
 /// The member of a session's metadata that a list shows.
-const TITLE: &str = "title";
+pub(crate) const TITLE_KEY: &str = "title";
 
 /// How many hashes of names are held at once at most.
 const HASHES_MAX: usize = 1 << 20;

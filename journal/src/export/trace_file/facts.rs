@@ -1,7 +1,7 @@
 //! What several parts of a file say of a span or a session.
 
 use crate::event::SessionStatus;
-use crate::snapshot::{CrashCause, Snapshot, SpanSnapshot};
+use crate::snapshot::{CrashCause, Snapshot, SpanSnapshot, UNEXPLAINED};
 use crate::time::Timestamp;
 
 /// The name of a tool; one without is called unknown.
@@ -30,10 +30,8 @@ pub(super) fn duration_ms(started_at: Timestamp, ended_at: Timestamp) -> i64 {
 /// What went wrong; where no reason was given for a crash, the words viewers know.
 pub(super) fn error(snapshot: &Snapshot) -> Option<&str> {
     match snapshot.crash_cause() {
-        Some(CrashCause::ProcessEnded | CrashCause::Unexplained) => Some(NO_REASON),
+        Some(CrashCause::ProcessEnded | CrashCause::Unexplained) => Some(UNEXPLAINED),
         _ if snapshot.status() == SessionStatus::Completed => None,
         _ => snapshot.error(),
     }
 }
-
-const NO_REASON: &str = "Process exited before trace completed";

@@ -215,4 +215,4 @@ pub(super) fn filled(text: Option<&str>) -> Option<&str> {
 
 const JOURNAL_CLOSED: &str = "journal closed without ending the session";
 const PROCESS_ENDED: &str = "process ended without closing";
-const UNEXPLAINED: &str = "Process exited before trace completed";
+pub(crate) const UNEXPLAINED: &str = "Process exited before trace completed";

@@ -24,6 +24,8 @@ use record_stamp::RecordStamp;
 use session::SessionDraft;
 use spans::SpanDrafts;
 
+#[cfg(feature = "export")]
+pub(crate) use branch::UNEXPLAINED;
 pub(crate) use tally::{Tallied, Tally};
 
 use super::arena::Keeper;

@@ -50,11 +50,11 @@ impl<'a, T> OrderedMap<'a, T> {
     /// Adds what has a name that is not there yet.
     fn add(&mut self, name: Key<'a>, thing: T) {
         let place = self.members.len();
-        if place > WALK_MAX {
+        if place > NAMES_WALKED_MAX {
             self.places.insert(name.as_str().to_owned(), place);
         }
         self.members.push((name, thing));
-        if place == WALK_MAX {
+        if place == NAMES_WALKED_MAX {
             self.find_places();
         }
     }
@@ -110,7 +110,7 @@ impl<'a> OrderedMap<'a, Value<'a>> {
     /// Takes all members as they are, where there are none yet: a map has no name twice.
     fn take(&mut self, members: Map<'a>) {
         self.members = members.0;
-        if self.members.len() > WALK_MAX {
+        if self.members.len() > NAMES_WALKED_MAX {
             self.find_places();
         }
     }
@@ -121,7 +121,7 @@ impl<'a> OrderedMap<'a, Value<'a>> {
 }
 
 /// Up to this many names a walk beats a hash table.
-const WALK_MAX: usize = 16;
+const NAMES_WALKED_MAX: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -143,7 +143,14 @@ mod tests {
 
     #[test]
     fn members_taken_all_at_once_are_those_set_one_by_one() {
-        for count in [0, 1, WALK_MAX - 1, WALK_MAX, WALK_MAX + 1, 100] {
+        for count in [
+            0,
+            1,
+            NAMES_WALKED_MAX - 1,
+            NAMES_WALKED_MAX,
+            NAMES_WALKED_MAX + 1,
+            100,
+        ] {
             let map = |value| -> Map<'static> {
                 let names = (0..count).map(|i| format!("n{i}"));
                 names.map(|name| (name, Value::from(value))).collect()

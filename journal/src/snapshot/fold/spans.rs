@@ -9,6 +9,7 @@ use super::ordered_map::OrderedMap;
 use super::record_stamp::RecordStamp;
 use super::texts::Texts;
 use crate::event::{Kind, OtlpKind, SpanFields, SpanStart, Status, Value};
+use crate::rollup::ROOT_ID;
 use crate::snapshot::span::{LinkSnapshot, LogSnapshot};
 use crate::time::Timestamp;
 
@@ -207,9 +208,6 @@ impl<'a> Draft<'a> {
 
 /// Spans to make place for at once: more are worth the time that a longer list takes to grow.
 const EXPECTED_MAX: usize = 256;
-
-/// The id of a root that no start names.
-pub(super) const ROOT_ID: &str = "root";
 
 /// Bytes of an id that the root can have.
 pub(super) const ROOT_ID_LEN_MAX: usize = 256;

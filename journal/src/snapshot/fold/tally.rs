@@ -9,7 +9,7 @@ use super::record_stamp::RecordStamp;
 use crate::event::{Action, Event, Numbers, SpanFacts, SpanKey, SpanMention, codec};
 use crate::format::RecordKind;
 use crate::recovery::{Loss, RunFacts};
-use crate::rollup::{SpanTable, span_hash};
+use crate::rollup::{ROOT_ID, SpanTable, span_hash};
 use crate::seeded::{self, Bug};
 use crate::seq::Seq;
 use crate::snapshot::Snapshot;
@@ -219,7 +219,7 @@ impl Tally {
         }
         self.is_root_named = true;
         let name = id.filter(|id| id.len() <= super::spans::ROOT_ID_LEN_MAX);
-        let name = name.unwrap_or(super::spans::ROOT_ID);
+        let name = name.unwrap_or(ROOT_ID);
         for id in [Some(name), id].into_iter().flatten() {
             let id = SpanKey::of(id);
             let twin = std::mem::replace(
