@@ -82,8 +82,8 @@ const FAST_SYNC: Duration = Duration::from_micros(200);
 const MANY: u32 = 8;
 
 /// Beside processes that never rest, staying awake costs a sync one or two of their turns: to try
-/// it again so often costs next to nothing.
-const SLEEPY_SYNCS: u32 = 256;
+/// it again so often costs next to nothing, and to do without for longer costs more elsewhere.
+const SLEEPY_SYNCS: u32 = 64;
 
 #[cfg(test)]
 mod tests {
