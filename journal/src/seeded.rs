@@ -127,6 +127,10 @@ bugs! {
     ProofNotReached,
     /// The directory is listed for each run that is recovered.
     ListingPerRun,
+    /// A segment of a dead run is synced as often as it is looked at.
+    DeadRunSyncedTwice,
+    /// Each run that is alive is looked at more than once by an opening.
+    LiveRunLookedAtTwice,
     /// What is behind a hole in a segment is not looked for.
     HoleTakenForEnd,
     /// Recovery removes segments without records.

@@ -17,6 +17,7 @@ pub mod isolated;
 pub mod kill;
 pub mod lax_storage;
 pub mod left_behind;
+pub mod listing;
 pub mod loopfs;
 pub mod mid_call;
 pub mod modes;

@@ -4,6 +4,15 @@ use trace_journal::UserKind;
 
 use crate::random::Random;
 
+/// A kind of records for tests that need no others.
+///
+/// # Panics
+/// Never: it is one of the caller's.
+#[must_use]
+pub fn kind() -> UserKind {
+    UserKind::new(200).expect("a caller's kind")
+}
+
 /// One record of one writer's thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sent {

@@ -7,9 +7,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use journal_tests::listing::paths_with;
 use journal_tests::random::Random;
 use journal_tests::rigs::Budget;
 use tempfile::TempDir;
@@ -64,19 +65,9 @@ fn journal(random: &mut Random) -> TempDir {
     dir
 }
 
-fn segments(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let is_segment = |path: &PathBuf| path.extension().is_some_and(|found| found == "seg");
-    let mut paths: Vec<PathBuf> = entries.filter(is_segment).collect();
-    paths.sort();
-    paths
-}
-
 /// Damages a segment somewhere behind its header pages.
 fn damage(dir: &Path, random: &mut Random) {
-    let paths = segments(dir);
+    let paths = paths_with(dir, "seg");
     let at = usize::try_from(random.below(u64::try_from(paths.len()).unwrap())).unwrap();
     let mut bytes = fs::read(&paths[at]).unwrap();
     let room = u64::try_from(bytes.len() - 8192).unwrap();
@@ -184,7 +175,7 @@ fn a_report_names_the_sessions_that_were_hit_once() {
     hit.end();
     journal.session("began behind").start().end();
     journal.close().unwrap();
-    let path = segments(dir.path()).remove(0);
+    let path = paths_with(dir.path(), "seg").remove(0);
     let mut bytes = fs::read(&path).unwrap();
     for mark in [marks[0], marks[2]] {
         let mut windows = bytes.windows(mark.len());

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use journal_tests::command::{Ran, command, finish, program, run, run_with};
+use journal_tests::listing::paths_with;
 use journal_tests::rigs::skip;
 use journal_tests::sample::{completed, ingest};
 use serde_json::{Value, json};
@@ -41,14 +42,6 @@ fn journal() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     ingest(dir.path(), &completed("s"));
     dir
-}
-
-fn segments(dir: &Path) -> Vec<PathBuf> {
-    let listing = fs::read_dir(dir).unwrap();
-    let mut paths: Vec<PathBuf> = listing.map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "seg"));
-    paths.sort();
-    paths
 }
 
 /// The journal's files by name, with their bytes.
@@ -127,7 +120,7 @@ fn foreign_files_in_the_directory_are_left_alone() {
 #[test]
 fn a_newer_format_version_is_unsupported_and_the_rest_is_reported() {
     let dir = journal();
-    let newer = segments(dir.path())[0].clone();
+    let newer = paths_with(dir.path(), "seg")[0].clone();
     ingest(dir.path(), &completed("t"));
     let mut bytes = fs::read(&newer).unwrap();
     // The version follows the eight bytes of magic, in both header pages.
@@ -174,7 +167,7 @@ fn a_newer_format_version_is_unsupported_and_the_rest_is_reported() {
 fn damage_is_reported_and_costs_only_what_it_hit() {
     let dir = journal();
     ingest(dir.path(), &completed("t"));
-    let path = segments(dir.path())[0].clone();
+    let path = paths_with(dir.path(), "seg")[0].clone();
     let mut bytes = fs::read(&path).unwrap();
     let at = bytes.windows(3).position(|w| w == b"Fix").unwrap();
     bytes[at] ^= 0x20;
@@ -230,7 +223,7 @@ fn damage_is_reported_and_costs_only_what_it_hit() {
 #[test]
 fn random_bytes_are_no_journal() {
     let dir = journal();
-    let path = segments(dir.path())[0].clone();
+    let path = paths_with(dir.path(), "seg")[0].clone();
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let noise: Vec<u8> = std::iter::repeat_with(|| {
         state ^= state << 13;
@@ -475,10 +468,10 @@ fn a_directory_without_permission_is_named() {
 fn an_unreadable_file_is_named_and_the_rest_is_reported() {
     let Some(user) = OtherUser::new() else { return };
     let dir = journal();
-    let unreadable = segments(dir.path())[0].clone();
+    let unreadable = paths_with(dir.path(), "seg")[0].clone();
     ingest(dir.path(), &completed("t"));
     permit(dir.path(), 0o755);
-    for path in segments(dir.path()) {
+    for path in paths_with(dir.path(), "seg") {
         permit(&path, if path == unreadable { 0o600 } else { 0o644 });
     }
     let report = user.run("recover", dir.path(), &["--json"]).code(1).json();
@@ -514,12 +507,12 @@ fn an_unreadable_file_is_named_and_the_rest_is_reported() {
 fn many_unreadable_files_are_one_line_that_names_their_owner() {
     let Some(user) = OtherUser::new() else { return };
     let dir = journal();
-    let readable = segments(dir.path())[0].clone();
+    let readable = paths_with(dir.path(), "seg")[0].clone();
     for number in 0..10 {
         ingest(dir.path(), &completed(&format!("hidden{number}")));
     }
     permit(dir.path(), 0o755);
-    for path in segments(dir.path()) {
+    for path in paths_with(dir.path(), "seg") {
         permit(&path, if path == readable { 0o644 } else { 0o600 });
     }
     for (name, more) in READERS {
@@ -544,7 +537,7 @@ fn a_read_only_directory_is_readable_and_not_writable() {
     let Some(user) = OtherUser::new() else { return };
     let dir = journal();
     permit(dir.path(), 0o555);
-    for path in segments(dir.path()) {
+    for path in paths_with(dir.path(), "seg") {
         permit(&path, 0o444);
     }
     for (name, more) in READERS {

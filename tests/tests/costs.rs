@@ -13,8 +13,9 @@ use journal_tests::observed_storage::Operation;
 use journal_tests::random::Random;
 use journal_tests::rigs;
 use journal_tests::simdisk::{Process, SimDisk};
+use journal_tests::workload::kind;
 use trace_journal::storage::Storage;
-use trace_journal::{Journal, Status, UserKind, list_storage};
+use trace_journal::{Journal, Status, list_storage};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -37,9 +38,7 @@ fn died_together(count: u64) -> SimDisk {
     for number in 0..count {
         let journal = open(Arc::new(Process::start(&disk)));
         let session = journal.session(format!("session {number}")).start();
-        session
-            .append_raw(UserKind::new(200).unwrap(), b"work")
-            .unwrap();
+        session.append_raw(kind(), b"work").unwrap();
         drop(session);
         journal.sync().unwrap();
         journals.push(journal);

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use journal_tests::reference_reader::ReferenceJournal;
 use journal_tests::rigs;
+use journal_tests::workload::kind;
 use tempfile::TempDir;
 use trace_journal::format::{FRAMES_OFFSET, FileName};
 use trace_journal::{Fate, Item, Journal, Loss, Mode, Reader, RunId, UserKind};
@@ -45,9 +46,7 @@ impl Sound {
             for number in 0..records {
                 let byte = u8::try_from((run * 7 + number) % 251).unwrap();
                 let payload = vec![byte; payload_len + number % 5];
-                journal
-                    .append(UserKind::new(200).unwrap(), payload)
-                    .unwrap();
+                journal.append(kind(), payload).unwrap();
             }
             journal.close().unwrap();
         }
@@ -462,7 +461,7 @@ fn with_caches() -> Files {
         let session = journal.session("s").start();
         for number in 0..150u8 {
             let payload = vec![run + number; 190 + usize::from(number % 9)];
-            let kind = UserKind::new(200).unwrap();
+            let kind = kind();
             match number % 3 {
                 0 => session.append_raw(kind, &payload).unwrap(),
                 _ => journal.append(kind, &payload).unwrap(),

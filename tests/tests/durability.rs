@@ -1,23 +1,10 @@
 //! Promises: durable, polite. What `wait_durable` and `sync` acknowledge, what `open` recovers.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
+use journal_tests::listing::names;
+use journal_tests::workload::kind;
 use std::time::Duration;
 
-use trace_journal::{Error, Journal, OnBacklog, Status, UserKind, list};
-
-fn kind() -> UserKind {
-    UserKind::new(200).unwrap()
-}
-
-fn names(dir: &std::path::Path) -> Vec<String> {
-    let listed = std::fs::read_dir(dir).unwrap();
-    let mut names: Vec<_> = listed
-        .map(|found| found.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
-}
+use trace_journal::{Error, Journal, OnBacklog, Status, list};
 
 #[test]
 fn an_acknowledged_record_is_below_the_watermark() {

@@ -19,8 +19,9 @@ use journal_tests::random::{Random, seed};
 use journal_tests::rigs::Budget;
 use journal_tests::sample::completed;
 use journal_tests::simdisk::{Image, Process, SimDisk, TMPFS};
+use journal_tests::workload::kind;
 use serde_json::Value;
-use trace_journal::{Durability, Fate, Item, Journal, Loss, Mode, Reader, UserKind};
+use trace_journal::{Durability, Fate, Item, Journal, Loss, Mode, Reader};
 
 #[test]
 fn every_kill_in_memory_loses_nothing_and_nothing_is_durable() {
@@ -52,7 +53,7 @@ fn changed(file_system: Option<u64>) -> SimDisk {
     let storage = Arc::new(process.clone());
     let journal = Journal::options().stepped().storage(storage);
     let journal = journal.open("journal").unwrap();
-    let kind = UserKind::new(200).unwrap();
+    let kind = kind();
     for number in 0..10 {
         journal.append(kind, [b'a' + number; 100]).unwrap();
     }

@@ -6,13 +6,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use journal_tests::compare::compare;
 use journal_tests::kill::{Answers, KillAt, Moment, Orders, Writer, start};
+use journal_tests::listing::{copy, names};
 use journal_tests::modes::modes;
 use journal_tests::random::{Random, from_env, seed};
 use journal_tests::reference_reader::{ReferenceJournal, ReferenceRecord, varint};
@@ -341,20 +341,6 @@ fn recovered(plain: &ReferenceJournal, dead: RunId) -> Vec<Vec<u64>> {
 fn open_and_close(dir: &Path) {
     let journal = Journal::options().segment_bytes_max(16 << 10).open(dir);
     journal.unwrap().close().unwrap();
-}
-
-fn names(dir: &Path) -> Vec<String> {
-    let listed = fs::read_dir(dir).unwrap();
-    let names = listed.map(|found| found.unwrap().file_name().into_string().unwrap());
-    names.collect()
-}
-
-fn copy(dir: &Path) -> TempDir {
-    let to = tempfile::tempdir().unwrap();
-    for name in names(dir) {
-        fs::copy(dir.join(&name), to.path().join(&name)).unwrap();
-    }
-    to
 }
 
 /// Adds up what the tests of this suite did.

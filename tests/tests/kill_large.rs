@@ -7,12 +7,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use journal_tests::kill::{Answers, KillAt, Moment, Orders, large_payload, start};
+use journal_tests::listing::{paths, paths_with};
 use journal_tests::modes::modes;
 use journal_tests::random::{Random, from_env, seed};
 use journal_tests::rigs::{self, Budget};
@@ -48,7 +49,7 @@ impl Place {
         move || {
             first = first
                 .take()
-                .or_else(|| files(&dir).find(|path| is_first(path)));
+                .or_else(|| paths(&dir).into_iter().find(|path| is_first(path)));
             let Some(first) = &first else { return false };
             // Asked first: what was not written by then never will be.
             let is_over = is_written(first, number + 1, FRAMES_OFFSET);
@@ -73,11 +74,6 @@ fn is_written(first: &Path, number: u64, offset: u64) -> bool {
     // It may not be there yet, or be replaced at this moment.
     let read = File::open(path).and_then(|file| file.read_at(&mut bytes, offset));
     read.is_ok() && bytes != [0; 8]
-}
-
-fn files(dir: &Path) -> impl Iterator<Item = PathBuf> {
-    let entries = fs::read_dir(dir).unwrap();
-    entries.map(|entry| entry.unwrap().path())
 }
 
 fn orders(random: &mut Random, mode: WriteMode, dir: &Path) -> Orders {
@@ -206,7 +202,7 @@ fn an_acknowledged_record_that_is_gone_is_noticed() {
         check(dir.path(), &answers, LARGE_LEN).unwrap();
         let mut all = answers.written.values().flatten();
         assert!(all.next().is_some(), "nothing acknowledged");
-        for path in files(dir.path()).filter(|path| path.extension().is_some_and(|e| e == "seg")) {
+        for path in paths_with(dir.path(), "seg") {
             let file = File::options().write(true).open(path).unwrap();
             file.write_all_at(&[0; 256], FRAMES_OFFSET + 4096).unwrap();
         }

@@ -18,18 +18,15 @@ use journal_tests::modes::modes;
 use journal_tests::random::{Random, seed};
 use journal_tests::reference_reader::ReferenceJournal;
 use journal_tests::rigs::{self, Budget};
+use journal_tests::workload::kind;
 use tempfile::TempDir;
-use trace_journal::{Error, Journal, Kind, Reader, SessionStatus, Status, UserKind, WriteMode};
+use trace_journal::{Error, Journal, Kind, Reader, SessionStatus, Status, WriteMode};
 
 const CHILD: &str = env!("CARGO_BIN_EXE_journal-child");
 const LIMITS: &str = env!("CARGO_BIN_EXE_journal-limits");
 
 /// A session is a span itself.
 const ROOT: usize = 1;
-
-fn kind() -> UserKind {
-    UserKind::new(200).unwrap()
-}
 
 /// Runs the child for a limit in each write mode, after `script` has set that up; in the script
 /// `$1` is an empty directory.

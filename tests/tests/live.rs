@@ -10,9 +10,10 @@ use std::sync::{Arc, Mutex};
 
 use journal_tests::mid_call::{MidCall, Moment};
 use journal_tests::observed_storage::{Call, ObservedStorage, Operation};
+use journal_tests::workload::kind;
 use trace_journal::format::{FRAMES_OFFSET, FileName};
 use trace_journal::storage::DiskStorage;
-use trace_journal::{Journal, Loss, Mode, Reader, Report, UserKind};
+use trace_journal::{Journal, Loss, Mode, Reader, Report};
 
 /// Reads the journal; after every call to the system `meanwhile` happens.
 fn read(dir: &Path, meanwhile: impl Fn(&Call) + Send + Sync + 'static) -> Report {
@@ -39,7 +40,7 @@ fn append_until(journal: &Journal, segment: u32) {
         if is_there() {
             return;
         }
-        let kind = UserKind::new(200).unwrap();
+        let kind = kind();
         journal.append(kind, [7; 500]).unwrap();
     }
     panic!("the journal never comes to segment {segment}");

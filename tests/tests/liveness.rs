@@ -10,11 +10,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use journal_tests::left_behind;
+use journal_tests::listing::copy;
 use journal_tests::random::Random;
 use journal_tests::simdisk::{Locks, Process, SimDisk, Style};
+use journal_tests::workload::kind;
 use trace_journal::format::FileName;
 use trace_journal::storage::Storage;
-use trace_journal::{Journal, Liveness, Mode, Reader, RunId, RunState, UserKind};
+use trace_journal::{Journal, Liveness, Mode, Reader, RunId, RunState};
 
 const SESSION: &str = "session";
 
@@ -36,9 +38,7 @@ fn working(disk: &SimDisk) -> (Process, Journal, RunId) {
     let program = Process::start(disk);
     let journal = open(&program);
     let session = journal.session(SESSION).start();
-    session
-        .append_raw(UserKind::new(200).unwrap(), b"work")
-        .unwrap();
+    session.append_raw(kind(), b"work").unwrap();
     journal.sync().unwrap();
     let run = journal.info().run.unwrap().run;
     (program, journal, run)
@@ -109,7 +109,7 @@ fn where_locks_do_not_tell_no_run_is_put_on_record_that_may_be_alive() {
         assert_eq!(look(&disk, run), unknown, "{locks:?}");
         assert_eq!(recover(&disk), [], "{locks:?}");
         // It goes on, unharmed.
-        let kind = UserKind::new(200).unwrap();
+        let kind = kind();
         journal.append(kind, b"more").unwrap();
         journal.sync().unwrap();
         program.kill();
@@ -144,7 +144,7 @@ fn a_run_whose_run_file_was_removed_is_left_alone_while_its_process_lives() {
     assert_eq!(other.recovery().runs(), []);
     other.close().unwrap();
     // The next sync notices.
-    let kind = UserKind::new(200).unwrap();
+    let kind = kind();
     journal.append(kind, b"more").unwrap();
     journal.sync().unwrap();
     assert!(disk.names().contains(&name), "{:?}", disk.names());
@@ -167,15 +167,6 @@ fn after_power_loss_a_run_is_dead_with_and_without_its_file() {
             assert_eq!(recover(&found), [run], "{style:?}");
         }
     }
-}
-
-fn copy(from: &Path) -> tempfile::TempDir {
-    let to = tempfile::tempdir().unwrap();
-    for found in fs::read_dir(from).unwrap() {
-        let found = found.unwrap();
-        fs::copy(found.path(), to.path().join(found.file_name())).unwrap();
-    }
-    to
 }
 
 #[test]
@@ -226,9 +217,7 @@ fn recovering_a_run_changes_nothing_of_its_segments() {
         let journal = Journal::open(dir.path()).unwrap();
         let session = journal.session(SESSION).start();
         for _ in 0..records {
-            session
-                .append_raw(UserKind::new(200).unwrap(), [7; 100])
-                .unwrap();
+            session.append_raw(kind(), [7; 100]).unwrap();
         }
         journal.sync().unwrap();
         let run = journal.info().run.unwrap().run;

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use journal_tests::random::{Random, from_env};
 use journal_tests::rigs::{self, Budget};
 use journal_tests::simdisk::{Image, Process, SimDisk};
+use journal_tests::workload::kind;
 use trace_journal::format::FileName;
 use trace_journal::storage::Storage;
-use trace_journal::{Item, Journal, Loss, Mode, Reader, RunId, UserKind};
+use trace_journal::{Item, Journal, Loss, Mode, Reader, RunId};
 
 type Files = BTreeMap<String, Image>;
 
@@ -31,7 +32,7 @@ fn disk_of(records: usize, is_closed: bool) -> SimDisk {
         .storage(Arc::new(process.clone()))
         .open("journal")
         .unwrap();
-    let kind = UserKind::new(200).unwrap();
+    let kind = kind();
     for _ in 0..records {
         journal.append(kind, [7; 1000]).unwrap();
     }

@@ -17,10 +17,11 @@ use journal_tests::observed_storage::{Call, ObservedStorage, Operation};
 use journal_tests::random::Random;
 use journal_tests::reference_reader::{ReferenceJournal, varint};
 use journal_tests::simdisk::{Process, SimDisk};
+use journal_tests::workload::kind;
 use tempfile::TempDir;
 use trace_journal::event::SessionStatus;
 use trace_journal::storage::DiskStorage;
-use trace_journal::{Journal, Mode, Reader, UserKind, WriteMode};
+use trace_journal::{Journal, Mode, Reader, WriteMode};
 
 const SYNC_MARK: u8 = 3;
 const RUN_RECOVERED: u8 = 6;
@@ -30,10 +31,6 @@ struct Due {
     operation: Operation,
     journal: Journal,
     happen: Box<dyn FnOnce(&Journal) + Send>,
-}
-
-fn kind() -> UserKind {
-    UserKind::new(200).unwrap()
 }
 
 /// Opens a journal without threads of its own whose calls to the system are seen.

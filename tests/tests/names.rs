@@ -6,16 +6,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use journal_tests::compare::compare;
+use journal_tests::listing::paths_with;
 use journal_tests::modes::modes;
 use journal_tests::reference_reader::ReferenceJournal;
-use trace_journal::{Error, Journal, Loss, Reader, Seq, UserKind, WriteMode};
-
-fn kind() -> UserKind {
-    UserKind::new(200).unwrap()
-}
+use journal_tests::workload::kind;
+use trace_journal::{Error, Journal, Loss, Reader, Seq, WriteMode};
 
 fn open(dir: &Path, mode: WriteMode) -> Journal {
     let options = Journal::options().write_mode(mode);
@@ -112,17 +110,6 @@ const DEEDS: [(&str, Deed); 5] = [
     }),
 ];
 
-fn segments(dir: &Path) -> Vec<PathBuf> {
-    let paths = fs::read_dir(dir)
-        .unwrap()
-        .map(|found| found.unwrap().path());
-    let mut paths: Vec<PathBuf> = paths
-        .filter(|path| path.extension().is_some_and(|end| end == "seg"))
-        .collect();
-    paths.sort();
-    paths
-}
-
 /// Nobody is told that anything is durable from now on, and everybody why.
 fn check_poisoned(journal: &Journal, what: &str) {
     // If the syncer was faster, the append is refused already.
@@ -156,7 +143,7 @@ fn a_segment_that_is_gone_poisons_before_anything_is_called_durable() {
             let journal = open(&dir, mode);
             let before = journal.append(kind(), b"before").unwrap();
             journal.wait_durable(before).unwrap();
-            deed(&segments(&dir)[0], &root.path().join("elsewhere"));
+            deed(&paths_with(&dir, "seg")[0], &root.path().join("elsewhere"));
             check_poisoned(&journal, what);
             journal.wait_durable(before).unwrap();
         }
@@ -171,7 +158,7 @@ fn a_segment_left_behind_that_is_gone_poisons_too() {
             let dir = root.path().join("journal");
             let journal = open(&dir, mode);
             rotate(&journal);
-            deed(&segments(&dir)[1], &root.path().join("elsewhere"));
+            deed(&paths_with(&dir, "seg")[1], &root.path().join("elsewhere"));
             check_poisoned(&journal, what);
         }
     }
@@ -186,7 +173,7 @@ fn a_sync_that_has_nothing_to_do_says_that_a_segment_is_gone() {
             let journal = open(&dir, mode);
             rotate(&journal);
             journal.sync().unwrap();
-            fs::remove_file(&segments(&dir)[which]).unwrap();
+            fs::remove_file(&paths_with(&dir, "seg")[which]).unwrap();
             assert!(matches!(journal.sync(), Err(Error::Poisoned { .. })));
         }
     }
@@ -200,7 +187,7 @@ fn closing_says_that_a_segment_is_gone() {
             let dir = root.path().join("journal");
             let journal = open(&dir, mode);
             rotate(&journal);
-            fs::remove_file(&segments(&dir)[which]).unwrap();
+            fs::remove_file(&paths_with(&dir, "seg")[which]).unwrap();
             let closed = journal.close();
             let Err(Error::Poisoned { cause }) = closed else {
                 panic!("{which}: {closed:?}");
@@ -221,13 +208,13 @@ fn a_segment_that_is_gone_before_its_turn_is_made_anew() {
                 .segment_bytes_max(1 << 20);
             let journal = options.open(&dir).unwrap();
             let mut appended = Vec::new();
-            while segments(&dir).len() < 2 {
+            while paths_with(&dir, "seg").len() < 2 {
                 appended.push(journal.append(kind(), [7; 1000]).unwrap());
             }
             if journal.info().run.unwrap().segment.0 > 1 {
                 continue;
             }
-            let waiting = segments(&dir).remove(1);
+            let waiting = paths_with(&dir, "seg").remove(1);
             deed(&waiting, &root.path().join("elsewhere"));
             appended.extend(rotate(&journal));
             appended.extend((0..200).map(|_| journal.append(kind(), [7; 4000]).unwrap()));

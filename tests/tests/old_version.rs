@@ -6,17 +6,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use journal_tests::listing::contents;
 use journal_tests::source::root;
+use journal_tests::workload::kind;
 use journal_tests::{left_behind, newer, rigs};
 use tempfile::TempDir;
+use trace_journal::Journal;
 use trace_journal::format::{HEADER_PAGE_LEN, VERSION};
-use trace_journal::{Journal, UserKind};
 
 /// It reads version 0 of the format.
 const COMMIT: &str = "6d3f838";
@@ -72,12 +73,10 @@ fn build(dir: &Path) -> Result<PathBuf, String> {
 fn killed(version: u32, features: u32) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(dir.path()).unwrap();
-    let seq = journal
-        .append(UserKind::new(200).unwrap(), [7; 100])
-        .unwrap();
+    let seq = journal.append(kind(), [7; 100]).unwrap();
     journal.wait_durable(seq).unwrap();
     let left = left_behind::copy(dir.path()).unwrap();
-    for name in files(left.path())
+    for name in contents(left.path())
         .into_keys()
         .filter(|name| name.ends_with(".seg"))
     {
@@ -91,19 +90,10 @@ fn killed(version: u32, features: u32) -> TempDir {
     left
 }
 
-fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = fs::read_dir(dir).unwrap().map(Result::unwrap);
-    let read = entries.map(|entry| {
-        let name = entry.file_name().into_string().unwrap();
-        (name, fs::read(entry.path()).unwrap())
-    });
-    read.collect()
-}
-
 /// Whether the old command calls the run in this directory unsupported, and leaves it as it is,
 /// also when it opens the journal to write.
 fn is_left_alone(old: &Path, dir: &Path) -> bool {
-    let before = files(dir);
+    let before = contents(dir);
     let run = |args: &[&str]| {
         let output = Command::new(old).args(args).arg(dir).output().unwrap();
         let said = [output.stdout, output.stderr].concat();
@@ -114,11 +104,11 @@ fn is_left_alone(old: &Path, dir: &Path) -> bool {
         if code != Some(1) || !said.contains("version") {
             return false;
         }
-        assert_eq!(files(dir), before, "{args:?}: {said}");
+        assert_eq!(contents(dir), before, "{args:?}: {said}");
     }
     let (code, said) = run(&["ingest"]);
     assert_eq!(code, Some(0), "{said}");
-    let after = files(dir);
+    let after = contents(dir);
     before
         .iter()
         .all(|(name, bytes)| after.get(name) == Some(bytes))

@@ -5,18 +5,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use journal_tests::command;
 use journal_tests::io_ledger::{EIO, ENOSPC, Failure, Ledger};
+use journal_tests::listing::copy;
 use journal_tests::modes::modes;
 use journal_tests::observed_storage::Operation;
+use journal_tests::workload::kind;
 use serde_json::Value;
 use tempfile::TempDir;
 use trace_journal::storage::DiskStorage;
-use trace_journal::{Journal, Loss, Mode, Reader, Report, UserKind, WriteMode, list};
+use trace_journal::{Journal, Loss, Mode, Reader, Report, WriteMode, list};
 
 /// A journal without threads, whose disk is full when it is told to be.
 struct Scene {
@@ -67,19 +68,6 @@ impl Scene {
     fn killed(&self) -> TempDir {
         copy(self.dir.path())
     }
-}
-
-fn copy(from: &Path) -> TempDir {
-    let to = tempfile::tempdir().unwrap();
-    for found in fs::read_dir(from).unwrap() {
-        let found = found.unwrap();
-        fs::copy(found.path(), to.path().join(found.file_name())).unwrap();
-    }
-    to
-}
-
-fn kind() -> UserKind {
-    UserKind::new(200).unwrap()
 }
 
 fn in_each_mode(test: fn(WriteMode)) {

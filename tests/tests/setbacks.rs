@@ -13,9 +13,10 @@ use std::time::Duration;
 use journal_tests::io_ledger::{EIO, EMFILE, ENOSPC, Failure, Ledger};
 use journal_tests::modes::modes;
 use journal_tests::observed_storage::Operation;
+use journal_tests::workload::kind;
 use tempfile::TempDir;
 use trace_journal::storage::DiskStorage;
-use trace_journal::{Error, Journal, Loss, Options, Reader, Seq, UserKind, WriteMode};
+use trace_journal::{Error, Journal, Loss, Options, Reader, Seq, WriteMode};
 
 const ENOLCK: i32 = 37;
 const ENOMEM: i32 = 12;
@@ -71,7 +72,7 @@ impl Scene {
 }
 
 fn append(journal: &Journal) -> Result<Seq, Error> {
-    journal.append(UserKind::new(200).unwrap(), [7; 4000])
+    journal.append(kind(), [7; 4000])
 }
 
 fn segment(journal: &Journal) -> u32 {

@@ -16,9 +16,10 @@ use journal_tests::oracle::Scans;
 use journal_tests::random::{Random, from_env, seed};
 use journal_tests::rigs::{self, Budget};
 use journal_tests::simdisk::{Fault, Faults, Process, SimDisk, Style};
+use journal_tests::workload::kind;
 use trace_journal::format::FileName;
 use trace_journal::storage::Storage;
-use trace_journal::{Journal, UserKind, WriteMode};
+use trace_journal::{Journal, WriteMode};
 
 /// Explores workloads on two threads until so many distinct crash states were checked, within a
 /// time in which half of them are certain.
@@ -112,7 +113,7 @@ fn what_a_recovery_reports_is_durable_in_sealed_segments_too() {
         let disk = SimDisk::new(Random::new(1));
         let first = Process::start(&disk);
         let journal = open(&first, mode);
-        let kind = UserKind::new(200).unwrap();
+        let kind = kind();
         // Sealed and left, and never synced.
         let is_third = || journal.info().run.unwrap().segment.0 >= 3;
         let seqs: Vec<u64> = (0..100)
@@ -155,7 +156,7 @@ fn a_recovery_reports_what_the_disk_has_and_not_the_cache() {
                 _ => (4 << 20, 52),
             };
             let journal = open_with(&first, mode, segment_len);
-            let kind = UserKind::new(200).unwrap();
+            let kind = kind();
             let run = journal.info().run.unwrap().run;
             // With marks that prove these durable, only what is behind has to be looked at.
             for _ in 0..filled {
@@ -203,7 +204,7 @@ fn a_page_where_a_large_sync_ended_is_made_writable_again() {
     let disk = SimDisk::new(Random::new(1));
     let process = Process::start(&disk);
     let journal = open_with(&process, WriteMode::Mapped, 8 << 20);
-    let kind = UserKind::new(200).unwrap();
+    let kind = kind();
     for len in [300, 1000, 4000] {
         for _ in 0..4 {
             for _ in 0..(256 << 10) / len {

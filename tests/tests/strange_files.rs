@@ -13,7 +13,8 @@ use std::process::Command;
 
 use journal_tests::command::{Ran, run};
 use journal_tests::rigs::skip;
-use trace_journal::{Journal, Loss, Mode, Reader, Report, SegmentReport, SegmentState, UserKind};
+use journal_tests::workload::kind;
+use trace_journal::{Journal, Loss, Mode, Reader, Report, SegmentReport, SegmentState};
 
 /// A journal of one closed run of several segments; gives the second one.
 fn journal() -> (tempfile::TempDir, PathBuf) {
@@ -24,7 +25,7 @@ fn journal() -> (tempfile::TempDir, PathBuf) {
         .segment_bytes_max(16 << 10)
         .open(&dir)
         .unwrap();
-    let kind = UserKind::new(200).unwrap();
+    let kind = kind();
     for _ in 0..30 {
         journal.append(kind, [7; 1000]).unwrap();
     }

@@ -18,18 +18,13 @@ use journal_tests::observed_storage::{Call, ObservedStorage, Operation, StorageO
 use journal_tests::random::Random;
 use journal_tests::reference_reader::{ReferenceJournal, ReferenceRecord, varint};
 use journal_tests::simdisk::{Fault, Faults, Process, SimDisk};
+use journal_tests::workload::kind;
 use tempfile::TempDir;
 use trace_journal::format::FileName;
 use trace_journal::storage::DiskStorage;
-use trace_journal::{
-    Error, Item, Journal, Loss, Mode, Options, Reader, RunId, Seq, UserKind, WriteMode,
-};
+use trace_journal::{Error, Item, Journal, Loss, Mode, Options, Reader, RunId, Seq, WriteMode};
 
 const REFUSED: u8 = 8;
-
-fn kind() -> UserKind {
-    UserKind::new(200).unwrap()
-}
 
 /// A journal whose calls are seen.
 struct Scene {

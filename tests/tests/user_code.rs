@@ -18,15 +18,12 @@ use std::time::Duration;
 use journal_tests::io_ledger::{EIO, Failure, Ledger};
 use journal_tests::modes::modes;
 use journal_tests::observed_storage::Operation;
+use journal_tests::workload::kind;
 use tempfile::TempDir;
 use trace_journal::storage::DiskStorage;
 use trace_journal::{
-    Error, Event, Journal, Loss, OnBacklog, Options, Reader, Seq, Session, Status, UserKind, Value,
+    Error, Event, Journal, Loss, OnBacklog, Options, Reader, Seq, Session, Status, Value,
 };
-
-fn kind() -> UserKind {
-    UserKind::new(200).unwrap()
-}
 
 /// The journal's threads of this process, by name, and the signals that each blocks.
 fn own_threads() -> Vec<(String, u64)> {

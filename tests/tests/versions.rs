@@ -12,10 +12,9 @@ use journal_tests::newer;
 use journal_tests::random::Random;
 use journal_tests::rigs;
 use journal_tests::simdisk::{Image, Process, SimDisk};
+use journal_tests::workload::kind;
 use trace_journal::format::{FileName, HEADER_PAGE_LEN, SegmentHeader};
-use trace_journal::{
-    Item, Journal, Loss, Mode, Reader, Report, RunId, RunState, SegmentState, UserKind,
-};
+use trace_journal::{Item, Journal, Loss, Mode, Reader, Report, RunId, RunState, SegmentState};
 
 type Files = BTreeMap<String, Image>;
 
@@ -56,7 +55,7 @@ fn add_run(disk: &SimDisk, end: End) {
         .storage(Arc::new(process.clone()))
         .open("journal")
         .unwrap();
-    let kind = UserKind::new(200).unwrap();
+    let kind = kind();
     for _ in 0..30 {
         journal.append(kind, [7; 1000]).unwrap();
     }

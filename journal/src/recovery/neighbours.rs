@@ -11,6 +11,7 @@ use super::heads::Heads;
 use super::probe::Prober;
 use crate::error::{Error, Result};
 use crate::format::FileName;
+use crate::seeded::{self, Bug};
 use crate::seq::{Generation, RunId};
 use crate::storage::Storage;
 
@@ -59,7 +60,9 @@ impl Neighbours {
         let prober = Prober::new(storage);
         let is_live = |run: &RunId| {
             let may_be_alive = || prober.probe(*run).is_some_and(Liveness::may_be_alive);
-            known.alive.contains(run) || !known.dead.contains(run) && may_be_alive()
+            let is_known_alive = known.alive.contains(run);
+            is_known_alive && !seeded::has(Bug::LiveRunLookedAtTwice)
+                || !known.dead.contains(run) && may_be_alive()
         };
         Ok(Neighbours {
             generation_max: Generation(heads.generation_max(storage, &is_live)),

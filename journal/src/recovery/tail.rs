@@ -158,9 +158,13 @@ fn write_out(storage: &dyn Storage, name: &str, to: Option<u64>) -> Result<()> {
     if seeded::has(Bug::DeadRunNotSynced) {
         return Ok(());
     }
-    let synced = storage
-        .open_to_sync(name)
-        .and_then(|file| file.sync(0, to.map_or_else(|| file.len(), Ok)?));
+    let synced = storage.open_to_sync(name).and_then(|file| {
+        let to = to.map_or_else(|| file.len(), Ok)?;
+        if seeded::has(Bug::DeadRunSyncedTwice) {
+            file.sync(0, to)?;
+        }
+        file.sync(0, to)
+    });
     synced.map_err(|e| Error::io("sync", storage.path().join(name), e))
 }
 

@@ -68,6 +68,8 @@ LiveRunTakenForDead      | many-processes | scenarios     | s35_two_processes
 RecoveredTwice           | many-processes | trace_journal | the_plan_names_only
 ClaimedTwice             | many-processes | mid_call      | a_dead_run_is_put
 ListingPerRun            | many-processes | costs         | what_it_takes_to_recover
+DeadRunSyncedTwice       | many-processes | costs         | what_is_recovered_is_synced_once
+LiveRunLookedAtTwice     | many-processes | costs         | what_it_takes_to_open_beside_live
 ClaimLooksLive           | many-processes | trace_journal | a_run_is_taken_on_once
 SweptRunFileUnnoticed    | many-processes | liveness      | a_run_whose_run_file
 OrphanTakenForLive       | many-processes | liveness      | a_process_that_was_forked
