@@ -24,9 +24,9 @@ DeadRunNotSynced         | durable        | syncs         | segments_a_dead_run
 DeadRunNotSynced         | durable        | sim           | what_a_recovery_reports
 MarkOfTheWritten         | unwaited       | mid_call      | what_is_appended_during
 AskedInVain              | unwaited       | trace_journal | a_waiter_that_syncs_is_left
-SyncWaitsForLane         | unwaited       | trace_journal | no_sync_waits_for_who
+SyncWaitsForLane         | unwaited       | trace_journal | a_sync_waits_for_no_thread
 CalmWhileLeft            | unwaited       | trace_journal | what_is_appended_while_a_waiter
-IntervalForgotten        | unwaited       | trace_journal | writer::schedule
+IntervalForgotten        | unwaited       | trace_journal | writer::sync::schedule
 SyncTriedAgain           | poisoned       | syncs         | a_failed_sync_poisons
 PoisonNotMarked          | poisoned       | syncs         | a_failed_sync_poisons
 PoisonIgnored            | poisoned       | syncs         | a_failed_sync_poisons
