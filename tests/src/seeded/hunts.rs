@@ -43,9 +43,9 @@ RefusedNotNoted          | disk-full      | refused       | a_disk_that_stays_fu
 RefusedNotShown          | disk-full      | refused       | a_disk_that_stays_full
 CutWithoutSeal           | disk-full      | syncs         | a_segment_that_could_not
 DeclaredTooEarly         | disk-full      | syncs         | a_session_whose_first
-HeldEndTaken             | killed         | trace_journal | a_held_end_is_taken
-NumberOfAnother          | killed         | trace_journal | records_left_while_the_lane
-GroupBelieved            | killed         | trace_journal | records_left_while_the_lane
+HeldEndTaken             | killed         | trace_journal | a_locked_end_is_taken
+NumberOfAnother          | killed         | trace_journal | records_left_while_the_log
+GroupBelieved            | killed         | trace_journal | records_left_while_the_log
 GroupLeftBehind          | killed         | trace_journal | nothing_is_left_of_records
 FreeEndZeroed            | killed         | trace_journal | nothing_is_written_where
 ZerosOverStored          | killed         | trace_journal | zeros_spare_what_was_writable

@@ -127,7 +127,7 @@ impl ActiveSegment {
     }
 
     /// A segment of the same name with this buffer, written to through this file.
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(crate) fn replaced(
         &self,
         buffer: &Arc<SegmentBuffer>,

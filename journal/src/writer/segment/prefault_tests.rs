@@ -67,7 +67,7 @@ fn new_pages_are_made_by_zeros_once_and_few_of_them_are_not() {
 }
 
 #[test]
-fn who_runs_short_finds_what_another_one_has_made() {
+fn an_appender_that_runs_short_finds_what_another_has_made() {
     let (_dir, _file, window, _) = new_window(|| {});
     let reserve = AtomicTail::new(FRAMES_OFFSET);
     window.populate(&reserve, PAGE_LEN).unwrap();

@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_held_end_is_taken_by_nobody_else() {
+    fn a_locked_end_is_taken_by_no_other() {
         let word = AtomicTail::new(8192);
         assert_eq!(word.lock(48, 8200), None);
         let held = word.lock(48, u64::MAX).unwrap();
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_held_for_good_can_be_closed() {
+    fn an_end_locked_for_good_can_be_closed() {
         let word = AtomicTail::new(8192);
         word.lock(48, u64::MAX).unwrap();
         assert!(word.close_at(word.tail(), 1, 32));

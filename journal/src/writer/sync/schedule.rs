@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_nobody_stores_into_is_closed() {
+    fn an_idle_window_is_closed() {
         let since = CALM.now - Duration::from_millis(20);
         let open = SyncInputs {
             has_idle_window_since: Some(since),

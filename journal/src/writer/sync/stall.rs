@@ -15,7 +15,7 @@ impl StallDetector {
         self.0 = behind.map(|behind| same(behind).unwrap_or((behind, now)));
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(crate) fn behind(&self) -> Option<u64> {
         self.0.map(|(behind, _)| behind)
     }

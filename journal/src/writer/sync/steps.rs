@@ -148,7 +148,7 @@ impl SyncSteps {
         lock(&self.stall).is_long(Instant::now())
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(super) fn held_up_behind(&self) -> Option<u64> {
         lock(&self.stall).behind()
     }

@@ -15,7 +15,7 @@ use crate::writer::testing::Meddled;
 use crate::writer::testing::{KIND, frames, mapped, open, positioned};
 
 #[test]
-fn records_left_while_the_lane_is_taken_are_each_written_once() {
+fn records_left_while_the_log_is_taken_are_each_written_once() {
     let ways = [positioned(), mapped()];
     for (settings, is_held) in ways.iter().flat_map(|way| [(way, false), (way, true)]) {
         let dir = tempfile::tempdir().unwrap();

@@ -49,7 +49,7 @@ fn what_was_written_during_a_sync_is_on_record_after_the_next_one() {
 }
 
 #[test]
-fn a_waiter_that_syncs_is_left_alone_until_somebody_asks_for_more() {
+fn a_waiter_that_syncs_is_left_alone_until_more_is_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let run = open(dir.path(), stepped());
     assert_eq!(run.syncer().sync_led_by_waiter(), None);
