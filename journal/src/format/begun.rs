@@ -4,7 +4,7 @@
 //! not taken for one: where it ends the next frame begins, whatever became of the payload.
 
 use super::checksum::FrameSeed;
-use super::frame::{FrameLen, padded};
+use super::frame::{FrameLen, header_words, padded};
 use super::{COMMIT_BIT, FRAME_HEADER_LEN, LENGTH_MASK};
 
 /// The fields of a header that tell where the next one is, whether or not the frame is sound.
@@ -19,32 +19,20 @@ pub(crate) struct HopHeader {
 impl HopHeader {
     /// Reads them; `None` if nothing was written there.
     pub(crate) fn decode(bytes: [u8; FRAME_HEADER_LEN]) -> Option<HopHeader> {
-        let [
-            l0,
-            l1,
-            l2,
-            l3,
-            c0,
-            c1,
-            c2,
-            c3,
-            r0,
-            r1,
-            r2,
-            r3,
-            k0,
-            k1,
-            k2,
-            k3,
-        ] = bytes;
-        let length = u32::from_le_bytes([l0, l1, l2, l3]);
-        let crc = u32::from_le_bytes([c0, c1, c2, c3]);
-        (length != 0 || crc != 0).then(|| HopHeader {
+        let [length, crc, seq_low, kind] = header_words(bytes);
+        (length != 0 || crc != 0).then_some(HopHeader {
             length,
             crc,
-            seq_low: u32::from_le_bytes([r0, r1, r2, r3]),
-            kind: u32::from_le_bytes([k0, k1, k2, k3]),
+            seq_low,
+            kind,
         })
+    }
+
+    /// The low bits of the number in a header whose first words are not there yet; `None` if
+    /// nothing is.
+    pub(crate) fn number_of(bytes: [u8; FRAME_HEADER_LEN]) -> Option<u32> {
+        let [length, crc, seq_low, kind] = header_words(bytes);
+        (length == 0 && crc == 0 && kind != 0).then_some(seq_low)
     }
 
     /// Bytes of the whole frame, if the length is right.

@@ -126,25 +126,8 @@ impl FrameHeader {
     /// Why the bytes cannot be a frame's, whatever follows them.
     #[inline]
     pub fn decode(bytes: [u8; FRAME_HEADER_LEN]) -> Result<FrameHeader, DamageReason> {
-        let [
-            l0,
-            l1,
-            l2,
-            l3,
-            c0,
-            c1,
-            c2,
-            c3,
-            r0,
-            r1,
-            r2,
-            r3,
-            kind,
-            s0,
-            s1,
-            s2,
-        ] = bytes;
-        let word = u32::from_le_bytes([l0, l1, l2, l3]);
+        let [word, crc, seq_low, kind_and_session] = header_words(bytes);
+        let [kind, s0, s1, s2] = kind_and_session.to_le_bytes();
         if word == 0 {
             return Err(DamageReason::ZeroRun);
         }
@@ -155,8 +138,8 @@ impl FrameHeader {
         Ok(FrameHeader {
             payload_len,
             reserved: word & RESERVED_BITS,
-            crc: u32::from_le_bytes([c0, c1, c2, c3]),
-            seq_low: u32::from_le_bytes([r0, r1, r2, r3]),
+            crc,
+            seq_low,
             kind: RecordKind(kind),
             session: u32::from_le_bytes([s0, s1, s2, 0]),
         })
@@ -211,6 +194,16 @@ impl FrameHeader {
         let kind = u32::from(self.kind.0) | self.session << 8;
         let length = self.payload_len | self.reserved | COMMIT_BIT;
         [length, self.seq_low, kind]
+    }
+}
+
+/// The four words of a header as they are on the disk: length, checksum, number, kind and session.
+#[inline]
+pub(super) fn header_words(bytes: [u8; FRAME_HEADER_LEN]) -> [u32; 4] {
+    let (words, _) = bytes.as_chunks::<4>();
+    match words {
+        [length, crc, number, kind] => [*length, *crc, *number, *kind].map(u32::from_le_bytes),
+        _ => [0; 4],
     }
 }
 
