@@ -129,7 +129,9 @@ pub(super) fn make(
         None => is_flawless(&part),
         Some(end) => is_flawless_to(&part, end),
     };
-    if !may_have_cache(&part.segment) || !is_whole {
+    // A cache would not tell of them.
+    let has_later = part.notes.later_kinds > 0;
+    if !may_have_cache(&part.segment) || !is_whole || has_later {
         return None;
     }
     let last = end.map_or(last, |end| (end, 0));

@@ -184,3 +184,14 @@ fn a_cache_replaces_an_old_one_and_is_private() {
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
+
+#[test]
+fn a_segment_with_records_of_later_kinds_has_no_cache_which_would_not_tell_of_them() {
+    for (kind, has_cache) in [(RecordKind(200), true), (RecordKind(100), false)] {
+        let mut segment = SegmentBuilder::new(2, 1, 1, 0);
+        segment.frame(kind, 0, b"a record");
+        let mut storage = MemoryStorage::default();
+        storage.put(&segment, segment.sealed(None));
+        assert_eq!(make(&storage, run(2), FIRST, None).is_some(), has_cache);
+    }
+}
