@@ -165,6 +165,12 @@ bugs! {
     UnreadableTakenForDamage,
     /// What caches say of segments that are gone or were cut counts for nothing.
     LostEndNotSeen,
+    /// What a lost segment held is missed from one that was made ahead of its use.
+    MadeAheadMissed,
+    /// What a killed process left unfinished counts as if power had failed.
+    KillTakenForPowerLoss,
+    /// What other files of a segment hold is not read where this one is damaged.
+    OtherCopiesIgnored,
     /// The last durable record does not count as durable.
     LastDurableForgotten,
     /// Retention explains damaged bytes.

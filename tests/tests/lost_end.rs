@@ -1,12 +1,12 @@
-//! Promises: damage.
+//! Promises: damage, killed.
 //!
 //! A closed run whose files lost bytes or names at the end is never told as whole, and what was
-//! durable in them is missed by its number.
+//! durable in them is missed by its number. A killed run that lost nothing is told as that.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use journal_tests::random::{Random, from_env};
@@ -15,7 +15,7 @@ use journal_tests::simdisk::{Image, Process, SimDisk};
 use journal_tests::workload::kind;
 use trace_journal::format::FileName;
 use trace_journal::storage::Storage;
-use trace_journal::{Item, Journal, Loss, Mode, Reader, RunId};
+use trace_journal::{Item, Journal, Loss, Mode, Reader, RunId, WriteMode};
 
 type Files = BTreeMap<String, Image>;
 
@@ -289,4 +289,65 @@ fn random_losses_of_a_closed_run_are_all_told() {
         cases += 1;
     }
     budget.done(cases, seed);
+}
+
+fn loss(disk: &SimDisk) -> Loss {
+    let storage = Arc::new(Process::start(disk));
+    Reader::of_storage(storage, Mode::Salvage)
+        .unwrap()
+        .report()
+        .loss
+}
+
+/// Disks on which a process was killed at each store of an append, when another append behind it
+/// was over, or not.
+fn killed_inside(is_followed: bool) -> Vec<SimDisk> {
+    let mut killed = Vec::new();
+    for stores in 0..8 {
+        let disk = SimDisk::new(Random::new(1));
+        let process = Process::start(&disk);
+        let options = Journal::options().stepped().write_mode(WriteMode::Mapped);
+        let journal = options.storage(Arc::new(process.clone())).open("journal");
+        let journal = journal.unwrap();
+        let kind = kind();
+        for _ in 0..3 {
+            journal.append(kind, [7; 1000]).unwrap();
+        }
+        let found = Arc::new(Mutex::new(None));
+        let (other, place) = (journal.clone(), Arc::clone(&found));
+        process.meanwhile(stores, move || {
+            if is_followed {
+                other.append(kind, [8; 1000]).unwrap();
+            }
+            *place.lock().unwrap() = Some(disk.after_kill(Random::new(5)));
+        });
+        process.forgive();
+        journal.append(kind, [9; 1000]).unwrap();
+        let _ = process.was_meanwhile();
+        killed.extend(found.lock().unwrap().take());
+    }
+    killed
+}
+
+#[test]
+fn a_kill_inside_an_append_reads_as_nothing_lost_for_ever_after() {
+    for is_followed in [false, true] {
+        let mut tails = [0, 0];
+        for disk in killed_inside(is_followed) {
+            let first = loss(&disk);
+            tails[0] += u64::from(first == Loss::Tail);
+            // The same bytes in other files may be what power loss left.
+            let copy = SimDisk::of(disk.images(), Random::new(2));
+            tails[1] += u64::from(loss(&copy) == Loss::Tail);
+            let options = Journal::options().stepped();
+            let next = options.storage(Arc::new(Process::start(&disk)));
+            next.open("journal").unwrap().close().unwrap();
+            assert_eq!(loss(&disk), first);
+            let later = SimDisk::of(disk.images(), Random::new(3));
+            assert_eq!(loss(&later), first);
+        }
+        // Room that was taken and not begun is zeros, as after power loss, if anything follows.
+        assert_eq!(tails[0], u64::from(is_followed), "{tails:?}");
+        assert!(tails[1] > 2, "{tails:?}");
+    }
 }

@@ -5,9 +5,10 @@ use std::sync::{Mutex, PoisonError};
 
 use super::cache;
 use super::claim::{Claim, remove_signs, remove_temporaries};
+use super::dead_run::DeadRun;
 use super::plan::Plan;
 use super::probe::Prober;
-use super::tail::{DeadRun, survey_tail};
+use super::tail::survey_tail;
 use crate::error::{Error, Result};
 use crate::event::system::RunRecovered;
 use crate::format::FRAMES_OFFSET;
@@ -144,13 +145,14 @@ type TakenRun = Result<Option<(Claim, RunRecovered, Vec<Uncached>)>>;
 fn take_on(prober: &Prober<'_>, plan: &Plan, run: RunId) -> TakenRun {
     let storage = prober.storage();
     let had_file = plan.locks.contains(&run);
-    let Some((claim, text)) = Claim::take(prober, run, had_file)? else {
+    let Some((claim, probed)) = Claim::take(prober, run, had_file)? else {
         return Ok(None);
     };
     let dead = DeadRun {
         run,
         segments: plan.segments.get(&run).cloned().unwrap_or_default(),
-        place: text.and_then(|text| text.durable),
+        place: probed.and_then(|found| found.durable),
+        is_killed: probed.is_some_and(|found| found.is_killed) && !plan.poisoned.contains(&run),
     };
     let found = match survey_tail(storage, &dead) {
         Ok(Some(found)) => found,

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::part::Part;
-use super::probe::run_text;
+use super::probe::Probed;
 use super::{cache, joint};
 use crate::format::{DurablePlace, FileName};
 use crate::seeded::{self, Bug};
@@ -24,22 +24,16 @@ pub(super) struct Beside {
 }
 
 impl Beside {
-    /// To be read before the segments are; `is_dead` says whether a run has no writer any more.
-    pub(super) fn of(
-        storage: &dyn Storage,
-        entries: &[Entry],
-        is_dead: &dyn Fn(RunId) -> bool,
-    ) -> Beside {
+    /// What is there beside segments, and what is known of runs, from before the segments are read.
+    pub(super) fn of(entries: &[Entry], known: impl Iterator<Item = (RunId, Probed)>) -> Beside {
         let mut beside = Beside::default();
+        let dead = known.filter(|(_, found)| !found.liveness.may_be_alive());
+        let noted = dead.filter_map(|(run, found)| Some((run, found.durable?)));
+        beside.noted.extend(noted);
         for entry in entries {
             let (run, range) = match FileName::parse(&entry.name) {
                 Some(FileName::Index(run, number)) => (run, (number, number)),
                 Some(FileName::Joint(run, first, last)) => (run, (first, last)),
-                Some(FileName::Run(run)) if is_dead(run) => {
-                    let place = run_text(storage, run).and_then(|text| text.durable);
-                    beside.noted.extend(place.map(|place| (run, place)));
-                    continue;
-                }
                 _ => continue,
             };
             beside.caches.entry(run).or_default().push(range);
@@ -55,15 +49,29 @@ impl Beside {
         parts: &mut BTreeMap<RunId, Vec<Part>>,
     ) {
         for run in self.caches.keys().filter(|run| is_looked_at(**run)) {
-            if !parts.contains_key(run) && self.highest(storage, *run, &[]) > 0 {
+            if !parts.contains_key(run) && self.proved(storage, *run, &[]).0 > 0 {
                 parts.insert(*run, Vec::new());
             }
         }
     }
 
-    /// The highest number of a run that these files prove durable and its segments may not, 0 for
-    /// none; `parts` are the run's, in order.
-    pub(super) fn highest(&self, storage: &dyn Storage, run: RunId, parts: &[Part]) -> u64 {
+    /// What these files prove of a run: the highest number that was durable and may not be in its
+    /// segments, 0 for none, and the place that its `.run` file notes, if that is not reached;
+    /// `parts` are the run's, in order.
+    pub(super) fn proved(
+        &self,
+        storage: &dyn Storage,
+        run: RunId,
+        parts: &[Part],
+    ) -> (u64, Option<DurablePlace>) {
+        let highest = self.highest(storage, run, parts);
+        let noted = self.noted.get(&run).and_then(|place| noted(parts, *place));
+        let noted = noted.filter(|_| !seeded::has(Bug::LostEndNotSeen));
+        (highest.max(noted.map_or(0, |place| place.seq)), noted)
+    }
+
+    /// The highest number that caches prove durable and segments may not.
+    fn highest(&self, storage: &dyn Storage, run: RunId, parts: &[Part]) -> u64 {
         if seeded::has(Bug::LostEndNotSeen) {
             return 0;
         }
@@ -85,16 +93,15 @@ impl Beside {
             seq.filter(|seq| there.is_none_or(|there| there < *seq))
         };
         let ranges = self.caches.get(&run).into_iter().flatten();
-        let noted = self.noted.get(&run).map(|place| noted(parts, *place));
-        ranges.filter_map(proved).chain(noted).max().unwrap_or(0)
+        ranges.filter_map(proved).max().unwrap_or(0)
     }
 }
 
-/// The number that a noted place proves durable, if the end of its segment is lost; 0 where that
-/// shows by itself what is there and what is not.
-pub(super) fn noted(parts: &[Part], place: DurablePlace) -> u64 {
+/// A noted place, if the end of its segment is lost: else that shows by itself what is there and
+/// what is not.
+pub(super) fn noted(parts: &[Part], place: DurablePlace) -> Option<DurablePlace> {
     let at = parts.binary_search_by_key(&place.segment, |part| part.segment.number);
     let part = at.ok().and_then(|at| parts.get(at));
     let is_reached = part.is_some_and(|part| part.scanned.frames_end() > place.offset);
-    if is_reached { 0 } else { place.seq }
+    (!is_reached).then_some(place)
 }

@@ -4,9 +4,9 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use super::Liveness;
-use super::probe::Prober;
+use super::probe::{Probed, Prober};
 use crate::error::{Error, Result};
-use crate::format::{FileName, RunText};
+use crate::format::FileName;
 use crate::seeded::{self, Bug};
 use crate::seq::RunId;
 use crate::storage::{Lock, LockOutcome, Storage, StorageFile};
@@ -25,12 +25,12 @@ pub(crate) struct Claim {
 impl Claim {
     /// Takes the run on, which `had_file` if it had a `.run` file; `None` if it is not dead, or
     /// another process has taken it on or has already recovered it, or locks do not work here.
-    /// Gives what its `.run` file says, too.
+    /// Gives what is known of it by its `.run` file, too.
     pub(crate) fn take(
         prober: &Prober<'_>,
         run: RunId,
         had_file: bool,
-    ) -> Result<Option<(Claim, Option<RunText>)>> {
+    ) -> Result<Option<(Claim, Option<Probed>)>> {
         let storage = prober.storage();
         let own = seeded::either(
             Bug::ClaimLooksLive,
@@ -45,7 +45,9 @@ impl Claim {
         };
         let claim = Claim { run, _file: file };
         match prober.probe_and_read(run) {
-            Some((Liveness::Dead, text)) => return Ok(Some((claim, text))),
+            Some(found) if found.liveness == Liveness::Dead => {
+                return Ok(Some((claim, Some(found))));
+            }
             // The process that recovered it has removed its file before the claim's.
             None if !had_file || seeded::has(Bug::ClaimedTwice) => return Ok(Some((claim, None))),
             _ => {}

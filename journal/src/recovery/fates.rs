@@ -162,7 +162,7 @@ fn disjoint(ranges: &[(u64, u64)]) -> Vec<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recovery::part::Recovered;
+    use crate::recovery::recovered::Recovered;
     use crate::seq::{Generation, RunId};
 
     fn recovered(last_seq: u64, missing: &[(u64, u64)]) -> Recovered {
@@ -174,6 +174,7 @@ mod tests {
             end: (1, 0),
             last_seq,
             missing: missing.to_vec(),
+            is_killed: false,
         }
     }
 
@@ -185,6 +186,8 @@ mod tests {
             recovered: vec![recovered(30, &[(15, 20)])],
             retired: vec![(1, 4)],
             is_in_memory: false,
+            noted: None,
+            is_killed: false,
         }
     }
 
@@ -230,6 +233,8 @@ mod tests {
             ],
             retired: vec![(11, 12), (12, 13), (40, 39), (60, u64::MAX)],
             is_in_memory: false,
+            noted: None,
+            is_killed: false,
         };
         let is_in = |seq: u64, range: &(u64, u64)| (range.0..=range.1).contains(&seq);
         for seq in 1..100 {

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use super::copies::Patch;
-use super::run::SegmentState;
+use super::segment_state::SegmentState;
 use crate::error::{DamageReason, Error};
 use crate::format::{
     FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, HeaderState, SegmentHeader,

@@ -1,6 +1,6 @@
 //! Records of the library's own inside a payload.
 
-use super::run::SegmentState;
+use super::SegmentState;
 use super::survey::{Depth, Scope, Survey, survey};
 use super::testing::{MemoryStorage, SegmentBuilder, run, segment_name};
 use super::verdict::Verdict;

@@ -11,6 +11,7 @@ use super::witness::Fate;
 use crate::error::DamageReason;
 use crate::format::{FRAMES_OFFSET, FileName};
 use crate::segment::Stretch;
+use crate::seq::SegmentNumber;
 
 impl RunSurvey {
     pub(super) fn miss_segment(&mut self, due: NextDue, last: Option<u64>) {
@@ -42,6 +43,34 @@ impl RunSurvey {
                 verdict,
             });
         }
+        let at = (&*name, due.segment, 0);
+        self.miss_more(at, DamageReason::MissingSegment, last);
+    }
+
+    /// Says that more may be missing behind what is known to be, where nothing tells how much.
+    fn miss_more(
+        &mut self,
+        (file, segment, offset): (&str, SegmentNumber, u64),
+        reason: DamageReason,
+        last: Option<u64>,
+    ) {
+        let Some(last) = last.filter(|last| self.witness.is_open_behind(*last)) else {
+            return;
+        };
+        self.findings.push(Finding {
+            file: file.to_owned(),
+            segment,
+            offset,
+            len: 0,
+            reason,
+            missing: Some(MissingRange {
+                first: last.saturating_add(1),
+                last: None,
+                fate: Fate::Unwitnessed,
+            }),
+            contested: None,
+            verdict: Verdict::Damage,
+        });
     }
 
     /// Misses a segment beside one that may not be read: which numbers it had is not known.
@@ -176,7 +205,10 @@ impl RunSurvey {
                 reason,
                 is_blank: sight.behind == Bytes::Zeros,
             };
-            return self.push_missing(part, place, (due, given_out - 1), &judge);
+            let verdict = self.push_missing(part, place, (due, given_out - 1), &judge);
+            let at = (&*segment.name, segment.number, offset + len);
+            self.miss_more(at, reason, Some(given_out - 1));
+            return verdict;
         }
         let verdict = end_verdict(sight);
         if matches!(verdict, Verdict::Damage | Verdict::Torn) {
@@ -199,10 +231,13 @@ impl RunSurvey {
     }
 
     /// In memory nothing but the end of its process leaves an append unfinished, and that takes
-    /// nothing else away.
+    /// nothing else away. Elsewhere that is so where nothing else happened, but zeros may be there
+    /// for other reasons: what was not synced is no proof that they are.
     fn is_half_done(&self, place: Option<&Stretch>) -> bool {
         let is_blank = bytes_of(place) == Bytes::Zeros;
-        self.witness.is_in_memory && (is_blank || place.is_some_and(|s| s.is_unfinished))
+        let is_unfinished = is_blank || place.is_some_and(|s| s.is_unfinished);
+        let is_begun = !is_blank && place.is_some_and(|s| s.is_begun);
+        self.witness.is_in_memory && is_unfinished || self.witness.was_killed() && is_begun
     }
 
     /// One finding for each fate among the missing numbers; gives the worst verdict.
@@ -333,7 +368,7 @@ fn tail_extent(tail: &Stretch) -> (u64, u64) {
 }
 
 /// Whether nothing but zeros is behind the header pages.
-fn is_blank(part: &Part) -> bool {
+pub(super) fn is_blank(part: &Part) -> bool {
     let stretches = part.scanned.stretches.iter();
     let mut bytes = stretches.map(|stretch| bytes_of(Some(stretch)));
     bytes.all(|bytes| bytes == Bytes::Zeros)

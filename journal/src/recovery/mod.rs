@@ -9,6 +9,7 @@ mod claim;
 mod classes;
 mod content;
 pub(crate) mod copies;
+mod dead_run;
 mod depth;
 mod ends;
 mod extents;
@@ -21,6 +22,8 @@ mod forged_tests;
 mod heads;
 pub(crate) mod joint;
 mod judge;
+#[cfg(test)]
+mod killed_tests;
 mod named;
 pub(crate) mod neighbours;
 mod numbering;
@@ -29,9 +32,11 @@ mod part;
 mod places;
 pub(crate) mod plan;
 mod probe;
+mod recovered;
 mod refusals;
 pub(crate) mod report;
 mod run;
+mod segment_state;
 mod serialize;
 #[cfg(test)]
 mod storage_tests;
@@ -43,6 +48,9 @@ mod tail;
 mod tail_tests;
 #[cfg(test)]
 mod testing;
+mod unused;
+#[cfg(test)]
+mod unused_tests;
 mod verdict;
 mod witness;
 
@@ -59,8 +67,8 @@ pub use refusals::RefusedReport;
 pub use report::{
     DamagedRange, RecordCounts, Report, RunReport, RunState, SegmentReport, SessionReport,
 };
-pub use run::SegmentState;
 pub(crate) use run::{RunSurvey, SegmentSurvey};
+pub use segment_state::SegmentState;
 #[cfg(test)]
 pub(crate) use testing::{MemoryStorage, SegmentBuilder, segment_name};
 pub(crate) use verdict::Verdict;

@@ -7,13 +7,14 @@ use super::apart::Allowance;
 use super::files::{HeaderFact, SegmentFile, barred};
 use super::places::{Keeps, Places, PlacesBuilder};
 use super::probe::owner_of;
+use super::recovered::{Recovered, recovered, run_id};
 use super::refusals::Refusals;
 use crate::event::system::{self, RunOpen, Seal, SegmentStart, SessionRef, SyncMark};
-use crate::event::system::{Refused, Retired, RunClose, RunRecovered};
+use crate::event::system::{Refused, Retired, RunClose};
 use crate::format::{FRAMES_OFFSET, FrameSeed, Owner, RecordKind, padded, seq_from, seq_low};
 use crate::seeded::{self, Bug};
 use crate::segment::{Portion, ScanInput, Scanned, Seen, scan};
-use crate::seq::{Generation, RunId};
+use crate::seq::RunId;
 use crate::storage::Storage;
 use crate::time::Timestamp;
 
@@ -85,17 +86,6 @@ pub(crate) struct OpenFacts {
     pub(crate) at: Timestamp,
     pub(crate) live_runs: Vec<RunId>,
     pub(crate) owner: Owner,
-}
-
-/// What a `RunRecovered` says of another run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Recovered {
-    pub(crate) run: RunId,
-    /// Its newest segment, and where the frames of that end.
-    pub(crate) end: (u32, u64),
-    pub(crate) last_seq: u64,
-    /// Ranges that were missing then.
-    pub(crate) missing: Vec<(u64, u64)>,
 }
 
 impl Part {
@@ -352,17 +342,6 @@ fn note_runs(seen: &Seen<'_>, notes: &mut PartNotes) -> Option<()> {
     Some(())
 }
 
-/// Decodes a `RunRecovered`.
-pub(crate) fn recovered(payload: &[u8]) -> Option<Recovered> {
-    let recovered: RunRecovered = system::decode(payload)?;
-    Some(Recovered {
-        run: run_id((recovered.generation, recovered.random)),
-        end: (recovered.end_segment, recovered.end_offset),
-        last_seq: recovered.last_seq,
-        missing: recovered.missing,
-    })
-}
-
 impl Claims {
     /// Believes a witness only if it speaks of records before itself.
     pub(in crate::recovery) fn witness(&mut self, durable: u64, own_seq: u64) {
@@ -381,13 +360,6 @@ fn own_seq(told: u64, low: u32) -> Option<u64> {
 /// No run reaches numbers above this, so sums of them cannot overflow.
 fn is_sane(seq: u64) -> bool {
     (1..=SEQ_MAX).contains(&seq)
-}
-
-fn run_id((generation, random): (u32, u64)) -> RunId {
-    RunId {
-        generation: Generation(generation),
-        random,
-    }
 }
 
 // Half of what a `Seq` can be, so that numbers counted on from here can be one, too.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Liveness;
 use super::heads::Heads;
 use super::neighbours::KnownRuns;
-use super::part::{Recovered, recovered};
 use super::probe::{Prober, owner_of};
+use super::recovered::{Recovered, recovered};
 use crate::error::{Error, Result};
 use crate::event::system::{self, RunOpen, Seal};
 use crate::format::{
@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) cached: BTreeSet<(RunId, SegmentNumber)>,
     /// Those of all runs that have a `.run` file.
     pub(crate) locks: BTreeSet<RunId>,
+    /// Those that say that a sync of theirs failed.
+    pub(crate) poisoned: BTreeSet<RunId>,
     /// Runs without one that were not recovered and may be alive, in order.
     pub(crate) unverified: Vec<RunId>,
     /// Runs whose process is gone, and those whose process is there or may be.
@@ -110,6 +112,7 @@ pub(crate) fn plan(storage: &dyn Storage) -> Result<Plan> {
     plan.segments = segments.collect();
     plan.cached = listing.cached;
     plan.locks = listing.locks;
+    plan.poisoned = listing.poisoned;
     Ok(plan)
 }
 
@@ -120,6 +123,7 @@ struct Listing {
     newest_cached: BTreeMap<RunId, SegmentNumber>,
     cached: BTreeSet<(RunId, SegmentNumber)>,
     locks: BTreeSet<RunId>,
+    poisoned: BTreeSet<RunId>,
     heads: Heads,
     temporaries: Vec<String>,
 }
@@ -137,6 +141,7 @@ impl Listing {
             newest_cached: BTreeMap::new(),
             cached: BTreeSet::new(),
             locks: BTreeSet::new(),
+            poisoned: BTreeSet::new(),
             heads: Heads::of(names.iter().map(String::as_str)),
             temporaries: Vec::new(),
         };
@@ -155,6 +160,9 @@ impl Listing {
                 }
                 FileName::Run(run) => {
                     listing.locks.insert(run);
+                }
+                FileName::Poisoned(run) => {
+                    listing.poisoned.insert(run);
                 }
                 FileName::IndexTemporary(..)
                 | FileName::JointTemporary(..)

@@ -10,7 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::Liveness;
 use crate::event::system::RunOpen;
-use crate::format::{FileName, Owner, RunText};
+use crate::format::{DurablePlace, FileName, Owner, RunText};
 use crate::seeded::{self, Bug};
 use crate::seq::RunId;
 use crate::storage::{FileIdentity, Lock, LockOutcome, ProcessFacts, ProcessState};
@@ -44,8 +44,32 @@ pub(crate) struct Sight {
     pub(crate) is_same_file: Option<bool>,
     /// The owner's process; `None` if it was in another boot or pid namespace, or nothing says.
     pub(crate) process: Option<ProcessState>,
+    /// The owner was on this machine, in this very boot.
+    pub(crate) is_same_boot: bool,
     /// The owner was on this machine, in another boot.
     pub(crate) is_earlier_boot: bool,
+}
+
+/// What is known of a run that has a `.run` file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Probed {
+    pub(crate) liveness: Liveness,
+    /// Its process ended, and all that it had written is there: these are the very files it wrote,
+    /// and the machine has not been off since.
+    pub(crate) is_killed: bool,
+    /// What its `.run` file notes.
+    pub(crate) durable: Option<DurablePlace>,
+}
+
+impl Probed {
+    /// A run of which nothing more is known.
+    pub(super) fn of(liveness: Liveness) -> Probed {
+        Probed {
+            liveness,
+            is_killed: false,
+            durable: None,
+        }
+    }
 }
 
 /// How the lock is found.
@@ -74,15 +98,15 @@ impl<'a> Prober<'a> {
 
     /// Tries the lock of a run and lets go of it at once; `None` if the run has no `.run` file.
     pub(crate) fn probe(&self, run: RunId) -> Option<Liveness> {
-        self.probe_and_read(run).map(|(found, _)| found)
+        self.probe_and_read(run).map(|found| found.liveness)
     }
 
     /// The same, and what the file says as far as it can be read.
-    pub(super) fn probe_and_read(&self, run: RunId) -> Option<(Liveness, Option<RunText>)> {
+    pub(super) fn probe_and_read(&self, run: RunId) -> Option<Probed> {
         let file = match self.storage.open(&FileName::Run(run).to_string()) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return None,
-            Err(_) => return Some((Liveness::Unknown, None)),
+            Err(_) => return Some(Probed::of(Liveness::Unknown)),
         };
         let lock = match file.try_lock(Lock::Shared) {
             Ok(LockOutcome::Held) => LockSight::Free,
@@ -97,7 +121,11 @@ impl<'a> Prober<'a> {
             _ => None,
         };
         let sight = self.sight(lock, text.as_ref(), identity);
-        Some((sight.liveness(), text))
+        Some(Probed {
+            liveness: sight.liveness(),
+            is_killed: sight.is_killed(),
+            durable: text.and_then(|text| text.durable),
+        })
     }
 
     /// How a run stands that has no `.run` file, is not closed, and was not recovered; `opened`
@@ -143,6 +171,7 @@ impl<'a> Prober<'a> {
             is_released: text.is_some_and(|text| text.is_released),
             is_same_file: owner.and_then(is_same_file),
             process,
+            is_same_boot,
             is_earlier_boot: owner.is_some_and(|owner| {
                 !is_same_boot && !owner.host.is_empty() && owner.host == own.host
             }),
@@ -180,6 +209,11 @@ impl Sight {
             LockSight::NoFile if !self.has_owner => Liveness::Dead,
             LockSight::NoFile => Liveness::Unverified,
         }
+    }
+
+    fn is_killed(self) -> bool {
+        let is_own = self.lock == LockSight::Free && self.is_same_file == Some(true);
+        is_own && self.is_same_boot && self.liveness() == Liveness::Dead
     }
 }
 
@@ -258,6 +292,7 @@ mod tests {
         is_released: false,
         is_same_file: Some(true),
         process: Some(Gone),
+        is_same_boot: true,
         is_earlier_boot: false,
     };
 
@@ -278,6 +313,7 @@ mod tests {
                             lock,
                             has_owner: bits & 1 != 0,
                             is_released: bits & 2 != 0,
+                            is_same_boot: process.is_some(),
                             is_earlier_boot: bits & 4 != 0,
                             is_same_file,
                             process,

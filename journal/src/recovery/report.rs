@@ -10,7 +10,8 @@ use super::files::{Stray, StrayState};
 use super::finding::Finding;
 use super::outcome::exit_code;
 use super::refusals::RefusedReport;
-use super::run::{RunSurvey, SegmentState, SegmentSurvey};
+use super::run::{RunSurvey, SegmentSurvey};
+use super::segment_state::SegmentState;
 use super::serialize::{
     is_true, is_zero, loss_name, reason_code, run_name, state_name, status_name, texts,
 };

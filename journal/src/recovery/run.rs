@@ -3,18 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde_bytes::ByteBuf;
+
 use super::Liveness;
 use super::classes::ByteClasses;
 use super::fates::Fates;
 use super::files::Unsupported;
 use super::finding::{Finding, MissingRange};
 use super::numbering::number;
-use super::part::{OpenFacts, Part, Recovered};
+use super::part::{OpenFacts, Part};
+use super::recovered::Recovered;
 use super::refusals::Refusals;
+use super::segment_state::SegmentState;
+use super::unused::used_to;
 use super::verdict::Verdict;
 use super::witness::Witness;
 use crate::error::DamageReason;
-use crate::event::system::{Clocks, RunRecovered};
+use crate::event::system::{Clocks, KILLED_TAG, RunRecovered};
 use crate::format::{FRAMES_OFFSET, seq_from};
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber, Seq};
@@ -55,45 +60,6 @@ pub(crate) struct SegmentSurvey {
     pub(crate) state: SegmentState,
 }
 
-/// What a file of the journal is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum SegmentState {
-    /// Not sealed; its end is sound.
-    Active,
-    /// Ends in a seal.
-    Sealed,
-    /// Something that was never seen durable is lost from it.
-    Torn,
-    /// Something that no crash explains.
-    Damaged,
-    /// Holds no record.
-    Empty,
-    /// Not of this journal, or a second copy of a segment.
-    Foreign,
-    /// Only a later version of the library reads it, or the run it is of.
-    Unsupported,
-    /// It may not be read by this user, or is on a disk that is not there.
-    Unreadable,
-}
-
-impl SegmentState {
-    /// The name used in reports.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            SegmentState::Active => "active",
-            SegmentState::Sealed => "sealed",
-            SegmentState::Torn => "torn",
-            SegmentState::Damaged => "damaged",
-            SegmentState::Empty => "empty",
-            SegmentState::Foreign => "foreign",
-            SegmentState::Unsupported => "unsupported",
-            SegmentState::Unreadable => "unreadable",
-        }
-    }
-}
-
 impl RunSurvey {
     /// Puts the segments of a run in order and judges every place between intact records.
     ///
@@ -122,6 +88,7 @@ impl RunSurvey {
     ) -> RunSurvey {
         parts.sort_by_key(|part| part.segment.number);
         let firsts = number(&mut parts, begin);
+        let used_to = used_to(&parts, begin.1, &witness);
         witness.note_place(&parts);
         witness.in_band = in_band(&parts, &firsts).min(in_band_max.unwrap_or(u64::MAX));
         let mut survey = RunSurvey {
@@ -143,7 +110,11 @@ impl RunSurvey {
         let mut due = NextDue {
             seq: begin.0,
             segment: begin.1,
-            is_promised: false,
+            used_to,
+            // No other segment is made before the first one is whole.
+            is_promised: begin.1 == SegmentNumber::FIRST
+                && parts.len() > 1
+                && parts.first().is_some_and(|part| part.records == 0),
             is_unread: false,
         };
         let follows: Vec<_> = parts
@@ -153,7 +124,8 @@ impl RunSurvey {
             .map(|(part, first)| {
                 // What may not be read does not say where it begins.
                 let is_barred = part.segment.barred.is_some();
-                Some((part.segment.number, if is_barred { 0 } else { *first }))
+                let next = (part.segment.number, if is_barred { 0 } else { *first });
+                Some(next).filter(|(number, _)| *number <= used_to)
             })
             .chain([None])
             .collect();
@@ -196,6 +168,11 @@ impl RunSurvey {
         let missing = missing.filter(|missing| !is_proved(missing));
         let missing = missing.filter_map(|missing| Some((missing.first, missing.last?)));
         let newest = self.segments.last().map(|segment| &segment.part);
+        let mut stretches = self.segments.iter().flat_map(|s| &s.part.scanned.stretches);
+        let extras = match self.witness.is_killed && stretches.any(|place| place.is_begun) {
+            true => vec![(KILLED_TAG, ByteBuf::new())],
+            false => Vec::new(),
+        };
         RunRecovered {
             generation: self.run.generation.0,
             random: self.run.random,
@@ -204,7 +181,7 @@ impl RunSurvey {
             last_seq: self.last_seq.map_or(0, Seq::get).max(self.witness.beside),
             missing: missing.collect(),
             clocks: Clocks::default(),
-            extras: Vec::new(),
+            extras,
         }
     }
 
@@ -217,7 +194,7 @@ impl RunSurvey {
         &mut self,
         mut part: Part,
         first_seq: u64,
-        due: NextDue,
+        mut due: NextDue,
         next: Option<(SegmentNumber, u64)>,
     ) -> NextDue {
         let number = part.segment.number;
@@ -226,7 +203,7 @@ impl RunSurvey {
             self.miss_unnumbered(due);
         } else if number > due.segment && !seeded::has(Bug::MissingSegmentPassedOver) {
             let last = (first_seq > due.seq).then(|| first_seq - 1);
-            self.miss_segment(due, last);
+            due = self.miss_behind(due, last, number > due.used_to);
         }
         if is_barred {
             return self.add_barred(part, first_seq, due);
@@ -255,8 +232,11 @@ impl RunSurvey {
         let names_next = part.claims.next_segment.is_some();
         let given_out = match (follower, next) {
             (Some((_, first)), _) if !is_unread => first,
-            // What comes behind its seal is missing from the segment that this one names.
-            (None, None) if !is_unread && !names_next => self.witness.highest().saturating_add(1),
+            // What comes behind its seal is missing from the segment that this one names, and
+            // nothing is from one that was made ahead.
+            (None, None) if !is_unread && !names_next && number <= due.used_to => {
+                self.witness.highest().saturating_add(1)
+            }
             _ => due_seq,
         };
         let given_out = given_out.max(due_seq);
@@ -281,7 +261,18 @@ impl RunSurvey {
             segment: number.next(),
             is_promised: names_next,
             is_unread,
+            ..due
         }
+    }
+
+    /// Misses a segment in front of one that is there and says where the missing one ends, unless
+    /// that one was made ahead; gives what is due then.
+    fn miss_behind(&mut self, due: NextDue, last: Option<u64>, is_made_ahead: bool) -> NextDue {
+        let proved = Some(self.witness.highest()).filter(|highest| *highest >= due.seq);
+        let last = last.or(proved.filter(|_| is_made_ahead));
+        self.miss_segment(due, last);
+        let seq = last.map_or(due.seq, |last| last.saturating_add(1));
+        NextDue { seq, ..due }
     }
 
     /// Adds a segment that may not be read: what it holds is neither there nor missing.
@@ -380,6 +371,8 @@ impl RunSurvey {
 pub(super) struct NextDue {
     pub(super) seq: u64,
     pub(super) segment: SegmentNumber,
+    /// The last segment in which anything was put.
+    used_to: SegmentNumber,
     /// A seal says that there is such a segment.
     is_promised: bool,
     /// What is in front of it may not be read, so that its number may be larger.

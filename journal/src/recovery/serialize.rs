@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serializer;
 
 use super::Loss;
-use super::run::SegmentState;
+use super::segment_state::SegmentState;
 use crate::error::DamageReason;
 use crate::event::SessionStatus;
 use crate::seq::RunId;

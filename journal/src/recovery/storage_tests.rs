@@ -1,10 +1,10 @@
 //! What a storage that fails, or tells little, means for recovery.
 
 use super::Loss;
+use super::SegmentState;
 use super::apply::recover;
 use super::plan::plan;
 use super::report::{Report, RunState};
-use super::run::SegmentState;
 use super::survey::{Depth, Scope, Survey, survey};
 use super::testing::{MemoryStorage, SegmentBuilder, run, segment_name};
 use crate::error::Error;

@@ -10,6 +10,7 @@ use super::apart::Allowance;
 use super::beside::Beside;
 use super::cache;
 use super::copies;
+use super::dead_run::DeadRun;
 pub(crate) use super::depth::Depth;
 use super::ends::settle;
 use super::files::{FoundFile, Naming, SegmentFile, Stray, StrayState, identify};
@@ -17,7 +18,7 @@ use super::heads::set_unsupported_aside;
 use super::joint;
 use super::named::read_unnamed;
 use super::part::{Part, Trust};
-use super::probe::Prober;
+use super::probe::{Probed, Prober};
 use super::run::RunSurvey;
 use super::verdict::Verdict;
 use super::witness::witnesses;
@@ -34,8 +35,8 @@ use crate::storage::{Entry, FileSystem, Storage};
 pub(crate) enum Scope<'a> {
     /// All of them.
     All,
-    /// Only these, by the names of their files. The caller has taken them on, so they are dead.
-    Runs(&'a [RunId]),
+    /// Only this run, which the caller has taken on.
+    Dead(&'a DeadRun),
 }
 
 /// Everything found.
@@ -53,15 +54,19 @@ pub(crate) struct Survey {
 /// [`Error::Io`] if the directory cannot be listed. A file that cannot be read is in the result.
 pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> Result<Survey> {
     let prober = Prober::new(storage);
-    let (liveness, entries) = probe_and_list(&prober, scope)?;
+    let (known, entries) = probe_and_list(&prober, scope)?;
     let mut finds = Finds::default();
     let mut poisoned = BTreeSet::new();
     let joint = match depth {
         Depth::Joint => joint::JointCacheNames::of(&entries),
         _ => joint::JointCacheNames::default(),
     };
-    let is_over = |run| matches!(liveness.get(&run), Some(Some(l)) if !l.may_be_alive());
-    let beside = Beside::of(storage, &entries, &is_over);
+    let beside = Beside::of(
+        &entries,
+        known
+            .iter()
+            .filter_map(|(run, found)| Some((*run, (*found)?))),
+    );
     for entry in entries {
         if scope.has_entry(&entry) {
             finds.add(identify(storage, &entry));
@@ -73,8 +78,8 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
     let unsupported = set_unsupported_aside(&mut finds.segments, &mut finds.strays);
     let (mut chosen, mut strays) = finds.choose(storage);
     let mut parts = BTreeMap::<RunId, Vec<Part>>::new();
-    let trust = |run| match liveness.get(&run) {
-        Some(Some(found)) if found.may_be_alive() => Trust::Moving,
+    let trust = |run| match known.get(&run) {
+        Some(Some(found)) if found.liveness.may_be_alive() => Trust::Moving,
         _ if poisoned.contains(&run) => Trust::DiskOnly,
         _ => Trust::Final,
     };
@@ -85,7 +90,7 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
     for part in settle(storage, read, &trust) {
         parts.entry(part.segment.run).or_default().push(part);
     }
-    for run in liveness.keys().chain(unsupported.keys()) {
+    for run in known.keys().chain(unsupported.keys()) {
         parts.entry(*run).or_default();
     }
     beside.add_runs(storage, &|run| scope.has_run(run), &mut parts);
@@ -99,18 +104,20 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
     let mut runs = Vec::with_capacity(parts.len());
     let is_in_memory = FileSystem::is_memory(storage.file_system_type());
     for (run, parts) in parts {
-        let liveness = liveness.get(&run).copied().flatten();
-        let known = liveness.unwrap_or(Liveness::Dead);
+        let probed = known.get(&run).copied().flatten();
+        let liveness = probed.map_or(Liveness::Dead, |found| found.liveness);
         if let Some(unsupported) = unsupported.get(&run) {
-            runs.push(RunSurvey::unsupported(run, known, *unsupported));
+            runs.push(RunSurvey::unsupported(run, liveness, *unsupported));
             continue;
         }
         let mut witness = witnesses.remove(&run).unwrap_or_default();
-        witness.beside = beside.highest(storage, run, &parts);
-        witness.is_unlocked = liveness.is_none();
+        (witness.beside, witness.noted) = beside.proved(storage, run, &parts);
+        witness.is_unlocked = probed.is_none();
+        let is_killed = probed.is_some_and(|found| found.is_killed);
+        witness.is_killed = is_killed && !poisoned.contains(&run);
         witness.is_in_memory = is_in_memory;
-        let mut found = RunSurvey::assemble(run, known, parts, witness.clone(), None);
-        if liveness.is_none() && matches!(scope, Scope::All) && found.is_open() {
+        let mut found = RunSurvey::assemble(run, liveness, parts, witness.clone(), None);
+        if probed.is_none() && matches!(scope, Scope::All) && found.is_open() {
             found.liveness = prober.without_file(found.opened.as_ref().map(|o| &o.owner));
         }
         runs.push(look_again(storage, found, witness));
@@ -165,7 +172,7 @@ impl Scope<'_> {
     fn has_run(self, run: RunId) -> bool {
         match self {
             Scope::All => true,
-            Scope::Runs(runs) => runs.contains(&run),
+            Scope::Dead(dead) => dead.run == run,
         }
     }
 
@@ -187,7 +194,7 @@ pub(super) fn list(storage: &dyn Storage) -> Result<Vec<Entry>> {
 }
 
 /// How runs stand, as far as `.run` files tell.
-type RunLiveness = BTreeMap<RunId, Option<Liveness>>;
+type RunLiveness = BTreeMap<RunId, Option<Probed>>;
 
 /// Every run that has a file, with its liveness as far as a `.run` file tells it, and a listing
 /// taken after that was found out: a run seen dead has made all its segments by then.
@@ -196,28 +203,33 @@ fn probe_and_list(prober: &Prober<'_>, scope: Scope<'_>) -> Result<(RunLiveness,
     let names = storage.names();
     let names = names.map_err(|error| Error::io("list", storage.path(), error))?;
     let mut started = runs_in(names.iter().map(String::as_str), scope);
-    let mut liveness = BTreeMap::new();
+    let mut known = BTreeMap::new();
     let mut entries = Vec::new();
     for _ in 0..LISTINGS_MAX {
         for run in started {
             let found = match scope {
-                Scope::All => prober.probe(run),
-                Scope::Runs(_) => Some(Liveness::Dead),
+                Scope::All => prober.probe_and_read(run),
+                Scope::Dead(dead) => Some(Probed {
+                    liveness: Liveness::Dead,
+                    is_killed: dead.is_killed,
+                    durable: dead.place,
+                }),
             };
-            liveness.insert(run, found);
+            known.insert(run, found);
         }
         entries = list(storage)?;
         started = runs_in(names_of(&entries), scope);
-        started.retain(|run| !liveness.contains_key(run));
+        started.retain(|run| !known.contains_key(run));
         if started.is_empty() {
-            return Ok((liveness, entries));
+            return Ok((known, entries));
         }
     }
     // Runs start faster than they can be looked at.
     for run in runs_in(names_of(&entries), scope) {
-        liveness.entry(run).or_insert(Some(Liveness::Live));
+        let found = Some(Probed::of(Liveness::Live));
+        known.entry(run).or_insert(found);
     }
-    Ok((liveness, entries))
+    Ok((known, entries))
 }
 
 fn names_of(entries: &[Entry]) -> impl Iterator<Item = &str> {

@@ -1,8 +1,9 @@
 //! Damage of every sort against the survey.
 
+use super::SegmentState;
 use super::finding::{Finding, MissingRange};
 use super::plan::plan;
-use super::run::{RunSurvey, SegmentState};
+use super::run::RunSurvey;
 use super::survey::{Depth, Scope, Survey, survey};
 use super::testing::{MemoryStorage, SegmentBuilder, run, segment_name};
 use super::verdict::Verdict;

@@ -11,6 +11,7 @@
 use super::Liveness;
 use super::beside::noted;
 use super::content::content_end;
+use super::dead_run::DeadRun;
 use super::ends::settle;
 use super::files::{FoundFile, Naming, SegmentFile, identify};
 use super::part::{Part, Trust};
@@ -21,18 +22,8 @@ use crate::error::{Error, Result};
 use crate::format::{DurablePlace, FRAMES_OFFSET, FileName};
 use crate::seeded::{self, Bug};
 use crate::segment::Portion;
-use crate::seq::{RunId, SegmentNumber};
+use crate::seq::SegmentNumber;
 use crate::storage::{Entry, Storage};
-
-/// A dead run, and what is known of it before any of its segments is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct DeadRun {
-    pub(crate) run: RunId,
-    /// In ascending order.
-    pub(crate) segments: Vec<SegmentNumber>,
-    /// What its `.run` file says.
-    pub(crate) place: Option<DurablePlace>,
-}
 
 /// Surveys the end of a dead run, from a place on in front of which everything is proved durable;
 /// `None` if the run has no files. What is found in it is on the disk.
@@ -48,11 +39,14 @@ pub(crate) struct DeadRun {
 pub(super) fn survey_tail(storage: &dyn Storage, dead: &DeadRun) -> Result<Option<RunSurvey>> {
     let run = dead.run;
     let Some((parts, begin)) = read_back(storage, dead)? else {
-        return survey_whole(storage, run);
+        return survey_whole(storage, dead);
     };
     let parts = settle(storage, parts, &|_| Trust::Final);
+    let noted = dead.place.and_then(|place| noted(&parts, place));
     let witness = Witness {
-        beside: dead.place.map_or(0, |place| noted(&parts, place)),
+        beside: noted.map_or(0, |place| place.seq),
+        noted,
+        is_killed: dead.is_killed,
         ..Witness::default()
     };
     let found = RunSurvey::assemble_from(begin, run, Liveness::Dead, parts, witness, None);
@@ -168,7 +162,8 @@ fn write_out(storage: &dyn Storage, name: &str, to: Option<u64>) -> Result<()> {
     synced.map_err(|e| Error::io("sync", storage.path().join(name), e))
 }
 
-fn survey_whole(storage: &dyn Storage, run: RunId) -> Result<Option<RunSurvey>> {
+fn survey_whole(storage: &dyn Storage, dead: &DeadRun) -> Result<Option<RunSurvey>> {
+    let run = dead.run;
     for entry in list(storage)? {
         if let FoundFile::Segment(file) = identify(storage, &entry)
             && file.run == run
@@ -181,7 +176,7 @@ fn survey_whole(storage: &dyn Storage, run: RunId) -> Result<Option<RunSurvey>> 
                 .map_err(|e| Error::io("drop the cache of", storage.path().join(&file.name), e))?;
         }
     }
-    let survey = survey(storage, Scope::Runs(&[run]), Depth::Everything)?;
+    let survey = survey(storage, Scope::Dead(dead), Depth::Everything)?;
     Ok(survey.runs.into_iter().find(|found| found.run == run))
 }
 

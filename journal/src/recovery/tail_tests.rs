@@ -1,8 +1,9 @@
 //! Tests of what is read of a dead run, and of what goes on record about it.
 
+use super::dead_run::DeadRun;
 use super::run::RunSurvey;
 use super::survey::{Depth, Scope, survey};
-use super::tail::{DeadRun, survey_tail};
+use super::tail::survey_tail;
 use super::testing::{MemoryStorage, SegmentBuilder, run, segment_name};
 use crate::event::system::{self, Clocks, RunRecovered, Seal, SegmentStart, SyncMark};
 use crate::format::{
@@ -43,6 +44,7 @@ fn read_from(storage: &MemoryStorage, place: Option<DurablePlace>) -> (Vec<u32>,
         run: run(1),
         segments: segments.collect(),
         place,
+        is_killed: false,
     };
     let found = survey_tail(storage, &dead).unwrap().unwrap();
     let numbers = found.segments.iter().map(|s| s.part.segment.number.0);

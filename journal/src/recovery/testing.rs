@@ -78,6 +78,9 @@ impl Storage for MemoryStorage {
         if self.unopenable.contains(name) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
+        if self.folders.contains(name) {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
         let bytes = self.files.get(name).ok_or(io::ErrorKind::NotFound)?;
         let before = self.files.keys().take_while(|other| *other != name).count();
         Ok(Arc::new(MemoryFile {
@@ -349,6 +352,29 @@ impl SegmentBuilder {
                 extras: Vec::new(),
             },
         )
+    }
+
+    /// A frame that was begun, with so much of its payload.
+    pub(crate) fn begun(&mut self, payload: &[u8], copied: usize) -> &mut Self {
+        let at = FramePlace {
+            seed: FrameSeed::new(self.run, self.number),
+            offset: self.end(),
+            seq: self.next_seq(),
+        };
+        let mut checksum = at.seed.begin();
+        checksum.payload(payload);
+        let len = u32::try_from(payload.len()).unwrap();
+        let (header, begun) = FrameHeader::with_begun(checksum, at, (RecordKind(200), 0), len);
+        let [_, second] = header.words();
+        self.offsets.push(self.bytes.len());
+        self.bytes.extend(begun.to_le_bytes());
+        self.bytes.extend(second.to_le_bytes());
+        self.bytes.extend(&payload[..copied]);
+        let rest = payload.len() - copied;
+        self.bytes
+            .resize((self.bytes.len() + rest).next_multiple_of(8), 0);
+        self.relative += 1;
+        self
     }
 
     /// Uses up a sequence number without a frame for it.

@@ -33,7 +33,8 @@ pub(crate) struct EndSight {
     pub(crate) is_live: bool,
     /// The next segment is there.
     pub(crate) is_followed: bool,
-    /// In a file system in memory, an append that was not finished explains what is there.
+    /// An append that was not finished explains what is there, and nothing but the end of its
+    /// process came in between.
     pub(crate) is_half_done: bool,
     /// What is behind the last intact frame.
     pub(crate) behind: Bytes,
@@ -190,7 +191,7 @@ const END_ROWS: &[Row<EndSight>] = &[
         verdict: Verdict::Torn,
     },
     Row {
-        how: "the process died inside an append, where a power failure would have left nothing",
+        how: "the process died inside an append, and no power failed",
         fits: |s| (s.is_inside() || s.is_overtaken()) && s.is_half_done,
         verdict: Verdict::InFlight,
     },

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::part::{Part, Recovered};
+use super::part::Part;
+use super::recovered::Recovered;
+use crate::format::DurablePlace;
 use crate::seeded::{self, Bug};
 use crate::seq::RunId;
 use crate::storage::FileSystem;
@@ -28,6 +30,12 @@ pub(crate) struct Witness {
     pub(crate) in_band: u64,
     /// The highest one that files beside its segments prove durable, 0 for none.
     pub(crate) beside: u64,
+    /// The place that its `.run` file notes, if what is there now does not reach it: it was
+    /// durable, and more may have been written behind it.
+    pub(crate) noted: Option<DurablePlace>,
+    /// Its process ended, and nothing that it had written is lost for that: no power failed and no
+    /// sync. A frame that was begun is that of an append that no caller was told of.
+    pub(crate) is_killed: bool,
     /// It has no `.run` file: it is over, or that was removed.
     pub(crate) is_unlocked: bool,
     /// What later runs found when they recovered it.
@@ -75,6 +83,18 @@ impl Witness {
     pub(crate) fn highest(&self) -> u64 {
         let retired = self.retired.iter().map(|(_, last)| *last);
         retired.max().unwrap_or(0).max(self.proved())
+    }
+
+    /// Whether the run was found when nothing that it had written could be lost.
+    pub(super) fn was_killed(&self) -> bool {
+        let is_known = self.is_killed || self.recovered.iter().any(|found| found.is_killed);
+        is_known && !seeded::has(Bug::KillTakenForPowerLoss)
+    }
+
+    /// Whether it is not known how many numbers behind this one were given out.
+    pub(super) fn is_open_behind(&self, last: u64) -> bool {
+        let is_noted = self.noted.is_some_and(|place| place.seq == last);
+        is_noted && self.recovered.is_empty() && last == self.highest()
     }
 }
 

@@ -16,6 +16,16 @@ pub(super) struct Hop {
     pub(super) search_from: Due,
 }
 
+/// What a place begins with where a frame is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// A header of a frame that was begun.
+    Begun,
+    /// No header, or nothing but a part of one.
+    Unfinished,
+    Other,
+}
+
 /// Places from which headers are known to lead to nothing.
 #[derive(Default)]
 pub(super) struct DeadEnds(HashSet<u64>);
@@ -69,16 +79,27 @@ impl Scanner<'_> {
         }
     }
 
-    /// Whether all that is sure of the frame at this place is that it was begun, if that.
-    pub(super) fn is_unfinished(&mut self, offset: u64, content_end: u64) -> bool {
+    /// What a place without a valid frame begins with.
+    pub(super) fn beginning(&mut self, due: Due, content_end: u64) -> Beginning {
         let mut header = [0; FRAME_HEADER_LEN];
         let len = u64::try_from(header.len()).unwrap_or(0);
-        if content_end <= offset + len {
-            return true;
+        let is_empty = content_end <= due.offset + len;
+        if self.window.fill(&mut header, due.offset).is_err() {
+            return match is_empty {
+                true => Beginning::Unfinished,
+                false => Beginning::Other,
+            };
         }
-        let read = self.window.fill(&mut header, offset);
-        let is_begun = |header: HopHeader| header.is_begun(self.input.seed, offset);
-        read.is_ok() && HopHeader::decode(header).is_none_or(is_begun)
+        match HopHeader::decode(header) {
+            Some(header) if header.is_begun(self.input.seed, due.offset) => Beginning::Begun,
+            // Its first word is stored last.
+            None if HopHeader::number_of(header).is_some_and(|n| due.missing(n) == Some(0)) => {
+                Beginning::Begun
+            }
+            None => Beginning::Unfinished,
+            Some(_) if is_empty => Beginning::Unfinished,
+            Some(_) => Beginning::Other,
+        }
     }
 
     /// The header at this place, if it has the number due.

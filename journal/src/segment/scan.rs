@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::due::Due;
 use super::held::{is_bare, is_seal, walk_frames};
-use super::hop::DeadEnds;
+use super::hop::{Beginning, DeadEnds};
 use super::portion::Portion;
 use super::scanned::{Island, Scanned, Stretch, Unread};
 use super::sums::Sums;
@@ -338,7 +338,7 @@ impl Scanner<'_> {
             end: bad.to.min(end),
             reason: DamageReason::IoError,
         }));
-        let is_unfinished = self.is_unfinished(due.offset, content_end.min(end));
+        let beginning = self.beginning(due, content_end.min(end));
         self.scanned.stretches.push(Stretch {
             offset: due.offset,
             end,
@@ -347,7 +347,8 @@ impl Scanner<'_> {
             due: due.relative,
             next: next.map(|next| u32::try_from(next.relative).unwrap_or(u32::MAX)),
             has_unread: self.scanned.unread.len() > before,
-            is_unfinished,
+            is_unfinished: beginning != Beginning::Other,
+            is_begun: beginning == Beginning::Begun,
         });
     }
 }

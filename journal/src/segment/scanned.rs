@@ -56,6 +56,8 @@ pub(crate) struct Stretch {
     pub(crate) has_unread: bool,
     /// It begins where the header of a frame is not there, or says that it was only begun.
     pub(crate) is_unfinished: bool,
+    /// It begins with the header of a frame that was begun, as the header alone shows.
+    pub(crate) is_begun: bool,
 }
 
 /// Valid frames that are no records, for frames behind them say otherwise; perhaps with other bytes
@@ -93,6 +95,7 @@ impl Scanned {
                 next: None,
                 has_unread: true,
                 is_unfinished: false,
+                is_begun: false,
             }],
             unread: vec![Unread {
                 offset: FRAMES_OFFSET,

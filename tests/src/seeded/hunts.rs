@@ -86,6 +86,9 @@ HopLookedInside          | hostile        | trace_journal | what_a_frame_was_beg
 RecoveredAnywhere        | hostile        | trace_journal | what_is_only_found_at_the_end
 BytesRetired             | damage         | trace_journal | retention_explains_no_bytes
 GapNotTold               | damage         | damage        | every_flipped
+MadeAheadMissed          | damage         | trace_journal | a_segment_that_is_gone_or_emptied
+KillTakenForPowerLoss    | killed         | lost_end      | a_kill_inside_an_append
+OtherCopiesIgnored       | damage         | trace_journal | what_one_file_lacks
 MissingSegmentPassedOver | damage         | damage        | segments_missing
 LastDurableForgotten     | damage         | damage        | every_flipped
 CacheNotBound            | damage         | trace_journal | recovery::cache

@@ -76,6 +76,7 @@ impl Covered {
             next: None,
             has_unread: false,
             is_unfinished: true,
+            is_begun: false,
         });
         Some(Part {
             segment: segment.clone(),
