@@ -1,7 +1,5 @@
 //! What bytes add to a checksum, so that the checksum of a range comes from sums at its two ends.
 
-use super::checksum::POLYNOMIAL;
-
 /// The checksum's register after some bytes, begun with zeros: sums of parts can be put together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ByteSum(u32);
@@ -78,6 +76,9 @@ const fn shifts(step: u32) -> [u32; 1 << 10] {
 const fn behind(table: &[u32; 1 << 10], step: u32) -> u32 {
     product(table[table.len() - 1], step)
 }
+
+/// Of CRC-32/ISO-HDLC, bits reversed.
+pub(super) const POLYNOMIAL: u32 = 0xEDB8_8320;
 
 const DIGIT: u64 = 1 << 10;
 const BYTE: u32 = 1 << 23;

@@ -1,7 +1,7 @@
 //! The one place that names the checksum: CRC-32/ISO-HDLC.
 
 use super::COMMIT_BIT;
-use super::byte_sum::ByteSum;
+use super::byte_sum::{ByteSum, POLYNOMIAL};
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
 
@@ -146,9 +146,6 @@ const fn table(following: usize) -> [u32; 256] {
     }
     table
 }
-
-/// Of CRC-32/ISO-HDLC, bits reversed.
-pub(super) const POLYNOMIAL: u32 = 0xEDB8_8320;
 
 /// The checksum of bytes that are no frame: of a header page or a cache.
 pub(crate) fn checksum(bytes: &[u8]) -> u32 {

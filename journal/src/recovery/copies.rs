@@ -6,21 +6,11 @@ use std::sync::Arc;
 
 use super::files::{Naming, SegmentFile};
 use super::part::{Part, Trust};
+use super::patch::Patch;
 use crate::error::DamageReason;
 use crate::seeded::{self, Bug};
 use crate::segment::Scanned;
 use crate::storage::{FileIdentity, Lock, LockOutcome, Storage, StorageFile};
-
-/// A range of a segment whose frames are intact in another file of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Patch {
-    pub(crate) from: u64,
-    pub(crate) to: u64,
-    /// That file.
-    name: String,
-    /// What is wrong with the range in the segment's own file.
-    pub(crate) reason: DamageReason,
-}
 
 /// The file to read a segment from, and its other files. It has most intact frames, or the right
 /// name; what it lacks comes from the others.

@@ -2,9 +2,9 @@
 
 use std::io::ErrorKind;
 
-use super::copies::Patch;
+use super::patch::Patch;
 use super::segment_state::SegmentState;
-use crate::error::{DamageReason, Error};
+use crate::error::{DamageReason, Error, Result};
 use crate::format::{
     FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, HeaderState, SegmentHeader,
 };
@@ -119,6 +119,18 @@ pub(crate) struct Unsupported {
     pub(crate) segment: Option<(RunId, SegmentNumber)>,
     /// Its format version; `None` if it is of a kind this library does not know.
     pub(crate) version: Option<u32>,
+}
+
+/// The names in the directory, in order.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be listed.
+pub(super) fn list(storage: &dyn Storage) -> Result<Vec<Entry>> {
+    let mut entries = storage
+        .list()
+        .map_err(|error| Error::io("list", storage.path(), error))?;
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(entries)
 }
 
 /// What a file turns out to be.

@@ -110,7 +110,7 @@ impl RunSurvey {
             HeaderFact::Broken | HeaderFact::Zeros => Some((0, FRAMES_OFFSET)),
         };
         // The pages are synced before the segment is used: only an unused one may be half made.
-        let is_unused = part.records == 0 && is_blank(part);
+        let is_unused = part.records == 0 && part.scanned.is_blank();
         if segment.naming == Naming::Other {
             let reason = DamageReason::BadHeader;
             let finding = Finding::costless(segment, (0, 0), reason);
@@ -365,11 +365,4 @@ fn tail_extent(tail: &Stretch) -> (u64, u64) {
     let is_blank = tail.content_end == tail.offset;
     let end = if is_blank { tail.end } else { tail.content_end };
     (tail.offset, end - tail.offset)
-}
-
-/// Whether nothing but zeros is behind the header pages.
-pub(super) fn is_blank(part: &Part) -> bool {
-    let stretches = part.scanned.stretches.iter();
-    let mut bytes = stretches.map(|stretch| bytes_of(Some(stretch)));
-    bytes.all(|bytes| bytes == Bytes::Zeros)
 }

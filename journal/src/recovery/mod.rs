@@ -29,6 +29,7 @@ pub(crate) mod neighbours;
 mod numbering;
 mod outcome;
 mod part;
+mod patch;
 mod places;
 pub(crate) mod plan;
 mod probe;

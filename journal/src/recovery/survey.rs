@@ -13,7 +13,7 @@ use super::copies;
 use super::dead_run::DeadRun;
 pub(crate) use super::depth::Depth;
 use super::ends::settle;
-use super::files::{FoundFile, Naming, SegmentFile, Stray, StrayState, identify};
+use super::files::{FoundFile, Naming, SegmentFile, Stray, StrayState, identify, list};
 use super::heads::set_unsupported_aside;
 use super::joint;
 use super::named::read_unnamed;
@@ -183,14 +183,6 @@ impl Scope<'_> {
             None => matches!(self, Scope::All),
         }
     }
-}
-
-pub(super) fn list(storage: &dyn Storage) -> Result<Vec<Entry>> {
-    let mut entries = storage
-        .list()
-        .map_err(|error| Error::io("list", storage.path(), error))?;
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(entries)
 }
 
 /// How runs stand, as far as `.run` files tell.

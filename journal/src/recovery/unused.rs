@@ -1,6 +1,5 @@
 //! Which segments at the end of a run were only made ahead: nothing can be missing from these.
 
-use super::judge::is_blank;
 use super::part::Part;
 use super::witness::Witness;
 use crate::format::FRAMES_OFFSET;
@@ -13,8 +12,9 @@ pub(super) fn used_to(parts: &[Part], begin: SegmentNumber, witness: &Witness) -
     if seeded::has(Bug::MadeAheadMissed) {
         return SegmentNumber(u32::MAX);
     }
-    let is_used =
-        |part: &&Part| part.records > 0 || part.segment.barred.is_some() || !is_blank(part);
+    let is_used = |part: &&Part| {
+        part.records > 0 || part.segment.barred.is_some() || !part.scanned.is_blank()
+    };
     let used = parts.iter().rev().find(is_used);
     let named = parts.iter().filter_map(|part| part.claims.next_segment);
     let ends = witness.recovered.iter().map(|recovered| recovered.end);

@@ -1,7 +1,7 @@
 //! Sound frames that are whole in memory, one behind the other: nearly all there are.
 
 use super::due::Due;
-use super::scan::Seen;
+use super::seen::Seen;
 use crate::format::{FRAME_HEADER_LEN, FrameChecksum, FrameHeader, RecordKind};
 
 /// How far sound frames go.

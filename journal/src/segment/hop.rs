@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::due::Due;
-use super::scan::Scanner;
+use super::scanner::Scanner;
 use crate::format::{FRAME_HEADER_LEN, FrameHeader, HopHeader};
 use crate::seeded::{self, Bug};
 
@@ -14,16 +14,6 @@ pub(super) struct Hop {
     /// Where to search, if there is none: behind frames that were begun, for what is in them was
     /// never a record.
     pub(super) search_from: Due,
-}
-
-/// What a place begins with where a frame is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Beginning {
-    /// A header of a frame that was begun.
-    Begun,
-    /// No header, or nothing but a part of one.
-    Unfinished,
-    Other,
 }
 
 /// Places from which headers are known to lead to nothing.
@@ -76,29 +66,6 @@ impl Scanner<'_> {
         Hop {
             found: None,
             search_from,
-        }
-    }
-
-    /// What a place without a valid frame begins with.
-    pub(super) fn beginning(&mut self, due: Due, content_end: u64) -> Beginning {
-        let mut header = [0; FRAME_HEADER_LEN];
-        let len = u64::try_from(header.len()).unwrap_or(0);
-        let is_empty = content_end <= due.offset + len;
-        if self.window.fill(&mut header, due.offset).is_err() {
-            return match is_empty {
-                true => Beginning::Unfinished,
-                false => Beginning::Other,
-            };
-        }
-        match HopHeader::decode(header) {
-            Some(header) if header.is_begun(self.input.seed, due.offset) => Beginning::Begun,
-            // Its first word is stored last.
-            None if HopHeader::number_of(header).is_some_and(|n| due.missing(n) == Some(0)) => {
-                Beginning::Begun
-            }
-            None => Beginning::Unfinished,
-            Some(_) if is_empty => Beginning::Unfinished,
-            Some(_) => Beginning::Other,
         }
     }
 

@@ -12,9 +12,11 @@ mod portion;
 mod read;
 mod scan;
 mod scanned;
+mod scanner;
 mod search;
 #[cfg(test)]
 mod search_tests;
+mod seen;
 mod source;
 mod sums;
 #[cfg(test)]
@@ -23,5 +25,7 @@ mod window;
 
 pub(crate) use portion::Portion;
 pub(crate) use read::{FrameReader, ReadFailure};
-pub(crate) use scan::{ScanInput, Seen, scan};
+pub(crate) use scan::scan;
 pub(crate) use scanned::{Island, Scanned, Stretch, Unread};
+pub(crate) use scanner::ScanInput;
+pub(crate) use seen::Seen;

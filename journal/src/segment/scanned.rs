@@ -107,6 +107,12 @@ impl Scanned {
         }
     }
 
+    /// Whether there are only zeros, frames apart.
+    pub(crate) fn is_blank(&self) -> bool {
+        let is_blank = |s: &Stretch| !s.has_unread && s.content_end <= s.offset;
+        self.stretches.iter().all(is_blank)
+    }
+
     /// Whether anything but zeros is behind the last intact frame.
     pub(crate) fn has_content_behind(&self) -> bool {
         let mut behind = self.stretches.iter().filter(|s| s.next.is_none());

@@ -5,8 +5,9 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::portion::Portion;
-use super::scan::{ScanInput, scan};
+use super::scan::scan;
 use super::scanned::Scanned;
+use super::scanner::ScanInput;
 use super::tests::{File, Frames, Random, seed, whole};
 use crate::format::{FRAMES_OFFSET, FrameHeader, FramePlace, HopHeader, LENGTH_MASK};
 use crate::format::{RecordKind, padded};

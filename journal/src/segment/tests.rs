@@ -3,7 +3,9 @@
 use std::io;
 
 use super::portion::Portion;
-use super::scan::{ScanInput, Seen, scan, scan_by};
+use super::scan::{scan, scan_by};
+use super::scanner::ScanInput;
+use super::seen::Seen;
 use crate::format::{
     FRAMES_OFFSET, FrameHeader, FramePlace, FrameSeed, RecordKind, SegmentHeader, checksum,
 };

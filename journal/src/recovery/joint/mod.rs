@@ -6,6 +6,7 @@
 
 mod file;
 mod merge;
+mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -17,59 +18,16 @@ use file::JointFile;
 #[cfg(test)]
 pub(super) use merge::make;
 pub(crate) use merge::{write_due, write_whole};
+pub(super) use rows::JointPlaces;
 
-use super::cache::{Section, may_have_cache};
+use super::cache::may_have_cache;
 use super::files::SegmentFile;
 use super::part::Part;
 use super::places::{ListSpan, Places, RecordPlace, SessionRow};
 use crate::format::{FileName, RecordKind};
-use crate::rollup::{HASH_LEN, SessionRollup};
+use crate::rollup::HASH_LEN;
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::{Entry, Storage};
-
-/// What a joint cache says of its rows, beyond what a segment's own rows say.
-#[derive(Debug)]
-pub(crate) struct JointPlaces {
-    name: String,
-    first: SegmentNumber,
-    /// How many segments behind the first the first and the last record of each row are.
-    ends: Vec<(u32, u32)>,
-    /// Where the hashes of each row are among all of them.
-    spans: Vec<Range<usize>>,
-    section: Section,
-    /// The hashes, once they were needed; `None` if they are not there any more.
-    hashes: OnceLock<Option<Vec<u8>>>,
-}
-
-impl JointPlaces {
-    /// The segments of the first and the last record of a row.
-    pub(crate) fn ends(&self, row: usize) -> Option<(SegmentNumber, SegmentNumber)> {
-        let (first, last) = self.ends.get(row)?;
-        let segment = |behind: &u32| self.first.0.checked_add(*behind).map(SegmentNumber);
-        Some((segment(first)?, segment(last)?))
-    }
-
-    /// How many spans of a row are finished.
-    pub(crate) fn finished(&self, row: usize) -> usize {
-        self.spans.get(row).map_or(0, |span| span.len() / HASH_LEN)
-    }
-
-    /// A digest of a row with the hashes of its finished spans, which are read.
-    pub(crate) fn with_finished<'a>(
-        &'a self,
-        storage: &dyn Storage,
-        row: usize,
-        digest: SessionRollup<'a>,
-    ) -> Option<SessionRollup<'a>> {
-        let span = self.spans.get(row)?;
-        if span.is_empty() {
-            return Some(digest);
-        }
-        let read = || self.section.read(&*storage.open(&self.name).ok()?);
-        let hashes = self.hashes.get_or_init(read).as_ref()?;
-        digest.with_finished(hashes.get(span.clone())?)
-    }
-}
 
 /// The joint caches in a directory, by run and first segment, the longest first.
 #[derive(Debug, Default)]
