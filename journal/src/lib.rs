@@ -64,6 +64,7 @@ pub mod format;
 mod hash;
 mod info;
 mod journal;
+mod len;
 mod open;
 mod options;
 mod own_thread;

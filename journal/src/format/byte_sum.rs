@@ -1,5 +1,7 @@
 //! What bytes add to a checksum, so that the checksum of a range comes from sums at its two ends.
 
+use crate::len::len_usize;
+
 /// The checksum's register after some bytes, begun with zeros: sums of parts can be put together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ByteSum(u32);
@@ -29,7 +31,7 @@ impl ByteSum {
         }
         let mut register = self.0;
         for table in &SHIFTS {
-            let digit = usize::try_from(len % DIGIT).unwrap_or(0);
+            let digit = len_usize(len % DIGIT);
             if digit > 0 {
                 register = product(register, table.get(digit).copied().unwrap_or(0));
             }

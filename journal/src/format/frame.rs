@@ -238,7 +238,10 @@ pub const fn padded(payload_len: u64) -> FrameLen {
     len.next_multiple_of(FRAME_ALIGNMENT)
 }
 
-const _: () = assert!(FRAME_HEADER_LEN == 16);
+/// Bytes a frame takes without a payload: those of its fields.
+pub(crate) const FRAME_LEN_MIN: FrameLen = padded(0);
+
+const _: () = assert!(FRAME_HEADER_LEN == 16 && FRAME_LEN_MIN == 16);
 
 #[cfg(test)]
 mod tests {

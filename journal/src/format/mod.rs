@@ -17,6 +17,7 @@ pub(crate) use byte_sum::ByteSum;
 pub(crate) use checksum::checksum;
 pub use checksum::{FrameChecksum, FrameSeed};
 pub use file_name::FileName;
+pub(crate) use frame::FRAME_LEN_MIN;
 pub use frame::{FrameHeader, FrameLen, FramePlace, padded, seq_from, seq_low};
 pub use header::{HeaderState, SegmentHeader};
 pub use kind::{RecordKind, UserKind};
@@ -30,6 +31,9 @@ pub const MAGIC: [u8; 8] = [0x8A, b'T', b'R', b'J', 0x0D, 0x0A, 0x1A, 0x0A];
 
 /// Length of one of the two identical header pages.
 pub const HEADER_PAGE_LEN: usize = 4096;
+
+/// Length of both.
+pub(crate) const HEADER_PAGES_LEN: usize = 2 * HEADER_PAGE_LEN;
 
 /// Offset of the first frame: behind the two header pages.
 pub const FRAMES_OFFSET: u64 = 2 * 4096;

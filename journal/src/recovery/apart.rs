@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::len::{len_u64, len_usize};
 use crate::rollup::{HASH_LEN, SessionRollup};
 
 /// The hashes of finished spans, kept apart from digests.
@@ -16,7 +17,7 @@ impl Apart {
     /// How many spans of a row are finished.
     pub(crate) fn finished(&self, row: usize) -> usize {
         let count = self.rows.get(row).map_or(0, |(count, _)| *count);
-        usize::try_from(count).unwrap_or(usize::MAX)
+        len_usize(count)
     }
 
     /// A digest of a row with the hashes of its finished spans; `None` if they are not here.
@@ -45,7 +46,7 @@ impl Apart {
             return;
         };
         digests.extend_from_slice(&digest);
-        let len = u64::try_from(hashes.len()).unwrap_or(u64::MAX);
+        let len = len_u64(hashes.len());
         let count = u32::try_from(hashes.len() / HASH_LEN).unwrap_or(u32::MAX);
         let from = u32::try_from(self.hashes.len()).ok();
         let from = from.filter(|_| !is_whole && allowance.take(len));

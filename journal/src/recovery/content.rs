@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::len::{len_u64, len_usize};
 use crate::seeded::{self, Bug};
 use crate::storage::StorageFile;
 
@@ -17,7 +18,7 @@ pub(super) fn content_end(file: &dyn StorageFile) -> io::Result<u64> {
     if seeded::has(Bug::HoleTakenForEnd) {
         end = file.data_behind(0)?.map_or(0, |(_, to)| to);
     }
-    let mut buffer = vec![0; BUFFER_LEN];
+    let mut buffer = vec![0; len_usize(BUFFER_LEN)];
     // What is dropped from the cache would be read from the disk once more, by thousands of small
     // files: of those, all of it is looked at where it is.
     let mut may_be_hole = end > SMALL_LEN;
@@ -45,7 +46,7 @@ pub(super) fn content_end(file: &dyn StorageFile) -> io::Result<u64> {
 /// must be read from the disk.
 fn trim(file: &dyn StorageFile, ranges: &mut Vec<(u64, u64)>) -> io::Result<bool> {
     while let Some((from, to)) = ranges.pop() {
-        let begin = from.max((to - 1) / BUFFER_LEN_U64 * BUFFER_LEN_U64);
+        let begin = from.max((to - 1) / BUFFER_LEN * BUFFER_LEN);
         file.trim_cache(begin, to)?;
         let mut left = data(file, (begin, to))?;
         if let (Some(first), Some(last)) = (left.first(), left.last()) {
@@ -84,12 +85,12 @@ fn content_end_in(
     buffer: &mut [u8],
 ) -> io::Result<Option<u64>> {
     while end > from {
-        let begin = from.max((end - 1) / BUFFER_LEN_U64 * BUFFER_LEN_U64);
-        let len = usize::try_from(end - begin).unwrap_or(BUFFER_LEN);
+        let begin = from.max((end - 1) / BUFFER_LEN * BUFFER_LEN);
+        let len = len_usize(end - begin);
         let part = buffer.get_mut(..len).unwrap_or(&mut []);
         let count = file.read_at(part, begin)?;
         if let Some(len) = content_len(part.get(..count).unwrap_or(&[])) {
-            let len = u64::try_from(len).unwrap_or(0);
+            let len = len_u64(len);
             return Ok(Some((begin + len).next_multiple_of(8)));
         }
         end = begin;
@@ -119,8 +120,7 @@ const SMALL_LEN: u64 = 512 << 10;
 const PIECE_LEN: u64 = 2 << 20;
 
 /// What is read at once, or forgotten.
-const BUFFER_LEN: usize = 256 << 10;
-const BUFFER_LEN_U64: u64 = 256 << 10;
+const BUFFER_LEN: u64 = 256 << 10;
 const ZEROS: [u8; 4096] = [0; 4096];
 
 #[cfg(test)]
@@ -220,10 +220,10 @@ mod tests {
             };
             assert_eq!(content_end(&file).unwrap(), content);
             let forgotten = file.forgotten.into_inner();
-            assert!(forgotten <= BUFFER_LEN_U64, "{forgotten}");
+            assert!(forgotten <= BUFFER_LEN, "{forgotten}");
             let read = file.read.into_inner();
             let needed = written - content;
-            assert!(read <= needed + 2 * BUFFER_LEN_U64, "{read} for {needed}");
+            assert!(read <= needed + 2 * BUFFER_LEN, "{read} for {needed}");
         }
     }
 

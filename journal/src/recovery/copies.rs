@@ -8,6 +8,7 @@ use super::files::{Naming, SegmentFile};
 use super::part::{Part, Trust};
 use super::patch::Patch;
 use crate::error::DamageReason;
+use crate::len::{len_u64, len_usize};
 use crate::seeded::{self, Bug};
 use crate::segment::Scanned;
 use crate::storage::{FileIdentity, Lock, LockOutcome, Storage, StorageFile};
@@ -117,18 +118,18 @@ impl StorageFile for Patched {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let left = usize::try_from(self.len()?.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let left = len_usize(self.len()?.saturating_sub(offset));
         let count = left.min(buffer.len());
         let mut rest = buffer.get_mut(..count).unwrap_or(&mut []);
         let mut at = offset;
         while !rest.is_empty() {
             let (file, to) = self.at(at);
-            let len = usize::try_from(to - at).unwrap_or(usize::MAX);
+            let len = len_usize(to - at);
             let (part, behind) = rest.split_at_mut(len.min(rest.len()));
             let read = file.read_at(part, at)?;
             // What a file lacks, and another one has behind it, counts as zeros.
             part.get_mut(read..).unwrap_or(&mut []).fill(0);
-            at += u64::try_from(part.len()).unwrap_or(0);
+            at += len_u64(part.len());
             rest = behind;
         }
         Ok(count)

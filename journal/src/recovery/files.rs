@@ -6,7 +6,8 @@ use super::patch::Patch;
 use super::segment_state::SegmentState;
 use crate::error::{DamageReason, Error, Result};
 use crate::format::{
-    FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, HeaderState, SegmentHeader,
+    FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, HEADER_PAGES_LEN,
+    HeaderState, SegmentHeader,
 };
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
@@ -237,9 +238,9 @@ fn look(
 ) -> std::io::Result<FoundFile> {
     let file = storage.open(&entry.name)?;
     let len = file.len()?;
-    let mut pages = vec![0; PAGES_LEN];
+    let mut pages = vec![0; HEADER_PAGES_LEN];
     // A page that cannot be read counts as damaged; the scan says what could not be read.
-    let (first, second) = pages.split_at_mut(PAGES_LEN / 2);
+    let (first, second) = pages.split_at_mut(HEADER_PAGES_LEN / 2);
     let is_read = file.read_at(first, 0).is_ok();
     let is_read = file.read_at(second, FRAMES_OFFSET / 2).is_ok() && is_read;
     let state = SegmentHeader::decode(&pages);
@@ -328,5 +329,3 @@ fn stray(entry: &Entry, len: u64, state: StrayState) -> FoundFile {
         state,
     })
 }
-
-const PAGES_LEN: usize = 2 * crate::format::HEADER_PAGE_LEN;

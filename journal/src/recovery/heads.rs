@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 
 use super::files::{FoundFile, SegmentFile, Stray, StrayState, Unsupported, identify};
 use super::probe::run_text;
-use crate::format::{FileName, HeaderState};
+use crate::format::{FileName, HEADER_PAGES_LEN, HeaderState};
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::{Entry, Storage};
@@ -134,7 +134,7 @@ pub(super) fn set_unsupported_aside(
 
 /// Whether the file begins with a header page, or cannot be read.
 fn may_have_page(storage: &dyn Storage, name: &str) -> bool {
-    let mut pages = [0; PAGES_LEN];
+    let mut pages = [0; HEADER_PAGES_LEN];
     let read = storage
         .open(name)
         .and_then(|file| file.read_at(&mut pages, 0));
@@ -143,5 +143,3 @@ fn may_have_page(storage: &dyn Storage, name: &str) -> bool {
         Err(error) => error.kind() != ErrorKind::NotFound,
     }
 }
-
-const PAGES_LEN: usize = 2 * crate::format::HEADER_PAGE_LEN;

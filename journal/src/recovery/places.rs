@@ -8,6 +8,7 @@ use super::apart::{Allowance, Apart};
 use super::extents::{Extent, ExtentList, decode_list};
 use super::joint::JointPlaces;
 use crate::format::{FRAME_ALIGNMENT, RecordKind, checksum};
+use crate::len::len_u64;
 use crate::rollup::{RollupBuilder, SessionRollup};
 use crate::segment::Seen;
 
@@ -222,8 +223,8 @@ impl<'k> PlacesBuilder<'k> {
             row.digest = from..digests.len();
             let list = list.bytes;
             row.list = ListSpan {
-                offset: u64::try_from(lists.len()).unwrap_or(u64::MAX),
-                len: u64::try_from(list.len()).unwrap_or(u64::MAX),
+                offset: len_u64(lists.len()),
+                len: len_u64(list.len()),
                 crc: checksum(&list),
             };
             lists.extend_from_slice(&list);

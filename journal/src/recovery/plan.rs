@@ -12,6 +12,7 @@ use crate::event::system::{self, RunOpen, Seal};
 use crate::format::{
     FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, Owner, RecordKind, padded,
 };
+use crate::len::{len_u64, len_usize};
 use crate::own_thread::without_signals;
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
@@ -232,14 +233,14 @@ fn ends_in_last_seal(storage: &dyn Storage, run: RunId, number: SegmentNumber) -
     let Some((from, tail)) = read_tail(storage, run, number) else {
         return false;
     };
-    let len = from + u64::try_from(tail.len()).unwrap_or(0);
+    let len = from + len_u64(tail.len());
     let seed = FrameSeed::new(run, number);
     let mut at = 0;
     while let Some(frame) = tail
         .get(at..)
         .filter(|frame| frame.len() >= FRAME_HEADER_LEN)
     {
-        let offset = from + u64::try_from(at).unwrap_or(0);
+        let offset = from + len_u64(at);
         if let Some((header, payload)) = frame_at(frame, offset, seed)
             && offset + header.frame_len() == len
             && header.kind == RecordKind::SEAL
@@ -323,7 +324,7 @@ fn head(storage: &dyn Storage, run: RunId, number: SegmentNumber) -> Vec<(Record
         found.clear();
         let mut at = 0;
         while let Some(rest) = head.get(at..).filter(|rest| !rest.is_empty()) {
-            let offset = FRAMES_OFFSET + u64::try_from(at).unwrap_or(0);
+            let offset = FRAMES_OFFSET + len_u64(at);
             let Some((header, payload)) = frame_at(rest, offset, seed) else {
                 // The frame may go on behind what was read.
                 if len < HEAD_LEN_MAX && u64::try_from(head.len()).is_ok_and(|l| l == len) {
@@ -343,7 +344,7 @@ fn head(storage: &dyn Storage, run: RunId, number: SegmentNumber) -> Vec<(Record
                 return found;
             }
             found.push((header.kind, payload.to_vec()));
-            at += usize::try_from(header.frame_len()).unwrap_or(usize::MAX);
+            at += len_usize(header.frame_len());
         }
         return found;
     }

@@ -1,5 +1,7 @@
 //! Which frame may come next in a segment.
 
+use crate::format::FRAME_LEN_MIN;
+
 /// A place where a frame is due, and what may be there.
 #[derive(Clone, Copy)]
 pub(super) struct Due {
@@ -23,7 +25,7 @@ impl Due {
     /// Whether frames that a search finds at `offset` may begin with this number: the frame due is
     /// missing, and each missing one took at least a header's bytes.
     pub(super) fn may_begin(self, offset: u64, seq_low: u32) -> bool {
-        let missing_max = (offset - self.offset) / HEADER_LEN;
+        let missing_max = (offset - self.offset) / FRAME_LEN_MIN;
         match self.base {
             Some(_) => self
                 .missing(seq_low)
@@ -63,5 +65,3 @@ impl Due {
         seq_low.wrapping_sub(self.base.unwrap_or(seq_low))
     }
 }
-
-const HEADER_LEN: u64 = 16;

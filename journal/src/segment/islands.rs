@@ -4,7 +4,7 @@
 //! make than what lies before: so islands are believed from the last to the first, and one that a
 //! believed one contradicts is not.
 
-use crate::format::FRAME_ALIGNMENT;
+use crate::format::{FRAME_ALIGNMENT, FRAME_LEN_MIN};
 use crate::seeded::{self, Bug};
 
 /// Valid frames that touch each other, found behind a place where one was due.
@@ -108,7 +108,7 @@ impl Found {
     /// least is missing, and each took at least a header's bytes.
     fn allows(&self, behind: &Found) -> bool {
         let missing = behind.first.wrapping_sub(self.last).wrapping_sub(1);
-        let missing_max = behind.from.saturating_sub(self.to) / HEADER_LEN;
+        let missing_max = behind.from.saturating_sub(self.to) / FRAME_LEN_MIN;
         (1..=missing_max).contains(&u64::from(missing))
     }
 }
@@ -174,8 +174,6 @@ fn take(bytes: &mut &[u8]) -> Option<u64> {
     }
     None
 }
-
-const HEADER_LEN: u64 = 16;
 
 /// So many islands are taken apart at a time.
 const CHUNK_COUNT: usize = 1 << 10;

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::error::DamageReason;
-use crate::format::FRAMES_OFFSET;
+use crate::format::{FRAME_LEN_MIN, FRAMES_OFFSET};
 
 /// What the file turned out to hold.
 #[derive(Debug, Default)]
@@ -155,6 +155,3 @@ impl Scanned {
         self.islands.last().map(|last| last.last)
     }
 }
-
-/// A frame without payload.
-const FRAME_LEN_MIN: u64 = 16;

@@ -11,8 +11,10 @@ use super::sums::Sums;
 use super::window::{WINDOW_LEN, Window};
 use crate::error::DamageReason;
 use crate::format::{
-    FRAME_ALIGNMENT, FRAME_HEADER_LEN, FrameChecksum, FrameHeader, FrameSeed, HopHeader,
+    FRAME_ALIGNMENT, FRAME_HEADER_LEN, FRAME_LEN_MIN, FrameChecksum, FrameHeader, FrameSeed,
+    HopHeader,
 };
+use crate::len::{len_u64, len_usize};
 use crate::seeded::{self, Bug};
 use crate::storage::StorageFile;
 
@@ -84,7 +86,7 @@ impl Scanner<'_> {
             return due;
         };
         let end = self.input.len.min(self.input.frames_max);
-        let len = usize::try_from(end - due.offset).unwrap_or(usize::MAX);
+        let len = len_usize(end - due.offset);
         let Ok(front) = self.window.at(due.offset, FRAME_HEADER_LEN) else {
             return due;
         };
@@ -131,7 +133,7 @@ impl Scanner<'_> {
         if let Some(Ok(header)) = bytes.ok().and_then(decode)
             && due.offset + header.frame_len() <= self.end_max()
         {
-            let len = usize::try_from(header.frame_len()).unwrap_or(usize::MAX);
+            let len = len_usize(header.frame_len());
             self.window.renew(due.offset, len);
         }
         self.look(due)
@@ -196,7 +198,7 @@ impl Scanner<'_> {
         let relative = due.relative_of(header.seq_low);
         self.scanned.base = due.base;
         let end = offset + header.frame_len();
-        let payload_offset = offset + HEADER_LEN;
+        let payload_offset = offset + FRAME_LEN_MIN;
         self.note_padding(payload_offset + u64::from(header.payload_len), end);
         match self.scanned.islands.last_mut() {
             Some(island) if island.end == offset => {
@@ -217,7 +219,7 @@ impl Scanner<'_> {
         if is_bare(header) && !self.input.portion.shows_all {
             return due;
         }
-        let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
+        let len = len_usize(header.payload_len);
         let is_wanted = !header.kind.is_user() && len <= SEEN_PAYLOAD_MAX;
         let payload = match is_wanted {
             true => self.window.bytes(payload_offset, len).unwrap_or_default(),
@@ -240,7 +242,7 @@ impl Scanner<'_> {
     /// What a place without a valid frame begins with.
     fn beginning(&mut self, due: Due, content_end: u64) -> Beginning {
         let mut header = [0; FRAME_HEADER_LEN];
-        let len = u64::try_from(header.len()).unwrap_or(0);
+        let len = len_u64(header.len());
         let is_empty = content_end <= due.offset + len;
         if self.window.fill(&mut header, due.offset).is_err() {
             return match is_empty {
@@ -264,7 +266,7 @@ impl Scanner<'_> {
         let to = to.min(self.input.len);
         let len = to.saturating_sub(from);
         self.scanned.padding += len;
-        let count = usize::try_from(len).unwrap_or(0);
+        let count = len_usize(len);
         if count == 0 {
             return;
         }
@@ -342,8 +344,6 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Result<FrameHeader, DamageReason>> 
     let (bytes, _) = bytes.split_first_chunk::<FRAME_HEADER_LEN>()?;
     Some(FrameHeader::decode(*bytes))
 }
-
-const HEADER_LEN: u64 = 16;
 
 /// Longer payloads are not shown: the library never writes such records of its own.
 const SEEN_PAYLOAD_MAX: usize = 16 << 20;

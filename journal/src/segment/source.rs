@@ -2,7 +2,8 @@
 
 use std::io;
 
-use crate::storage::StorageFile;
+use crate::len::{len_u64, len_usize};
+use crate::storage::{PAGE_LEN, StorageFile};
 
 /// A file of which parts may not be readable; bytes past its end are zeros.
 pub(super) struct Source<'a> {
@@ -39,11 +40,11 @@ impl<'a> Source<'a> {
 
     /// Fills `buffer` from `offset` on; if that fails, what is in front of the range given is good.
     pub(super) fn fill(&mut self, buffer: &mut [u8], offset: u64) -> Result<(), Unreadable> {
-        let end = offset.saturating_add(u64::try_from(buffer.len()).unwrap_or(u64::MAX));
+        let end = offset.saturating_add(len_u64(buffer.len()));
         let Some(known) = self.unreadable_in(offset, end).next() else {
             return self.fill_unknown(buffer, offset);
         };
-        let good = usize::try_from(known.from.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let good = len_usize(known.from.saturating_sub(offset));
         let front = buffer.get_mut(..good).unwrap_or(&mut []);
         self.fill_unknown(front, offset)?;
         Err(known)
@@ -62,9 +63,9 @@ impl<'a> Source<'a> {
         buffer.resize(TRY_LEN, 0);
         let mut at = from;
         while at < to.min(self.len) {
-            let left = usize::try_from(to.min(self.len) - at).unwrap_or(usize::MAX);
+            let left = len_usize(to.min(self.len) - at);
             let part = buffer.get_mut(..left.min(TRY_LEN)).unwrap_or(&mut []);
-            let len = u64::try_from(part.len()).unwrap_or(0);
+            let len = len_u64(part.len());
             at = match self.fill(part, at) {
                 Ok(()) => at + len,
                 Err(bad) => bad.to.max(at + 1),
@@ -93,7 +94,7 @@ impl<'a> Source<'a> {
         let mut at = offset;
         while !rest.is_empty() {
             let page_end = (at / PAGE_LEN + 1) * PAGE_LEN;
-            let len = usize::try_from(page_end - at).unwrap_or(usize::MAX);
+            let len = len_usize(page_end - at);
             let (page, behind) = rest.split_at_mut(len.min(rest.len()));
             if self.read(page, at).is_err() {
                 let bad = Unreadable {
@@ -139,7 +140,7 @@ impl<'a> Source<'a> {
     }
 
     fn read(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let left = len_usize(self.len.saturating_sub(offset));
         let (inside, past) = buffer.split_at_mut(left.min(buffer.len()));
         let count = if inside.is_empty() {
             0
@@ -153,7 +154,6 @@ impl<'a> Source<'a> {
     }
 }
 
-const PAGE_LEN: u64 = 4096;
 const TRY_LEN: usize = 64 << 10;
 
 /// After so many areas that cannot be read, the end of the next ones is looked for in steps twice

@@ -2,8 +2,9 @@
 //! blocks that it begins and ends in.
 
 use super::source::{Source, Unreadable};
-use crate::format::{ByteSum, FrameHeader, FrameSeed};
-use crate::storage::StorageFile;
+use crate::format::{ByteSum, FRAME_LEN_MIN, FrameHeader, FrameSeed};
+use crate::len::len_usize;
+use crate::storage::{PAGE_LEN, StorageFile};
 
 /// Sums of what is in front of blocks, as far as they were asked for. Some of them are forgotten
 /// again: as many are kept as the longest frame has.
@@ -53,7 +54,7 @@ impl<'a> Sums<'a> {
         seed: FrameSeed,
         offset: u64,
     ) -> Result<bool, Unreadable> {
-        let from = offset + HEADER_LEN;
+        let from = offset + FRAME_LEN_MIN;
         let sum = self.range(from, from + u64::from(header.payload_len))?;
         Ok(header.is_sum_of(seed, sum, offset))
     }
@@ -84,8 +85,8 @@ impl<'a> Sums<'a> {
         while at < to {
             let page = at / PAGE_LEN;
             let end = to.min((page + 1) * PAGE_LEN);
-            let skip = usize::try_from(at - page * PAGE_LEN).unwrap_or(0);
-            let until = usize::try_from(end - page * PAGE_LEN).unwrap_or(0);
+            let skip = len_usize(at - page * PAGE_LEN);
+            let until = len_usize(end - page * PAGE_LEN);
             let bytes = self.page(page, is_begin)?;
             sum = sum.after(bytes.get(skip..until).unwrap_or(&[]));
             at = end;
@@ -96,7 +97,7 @@ impl<'a> Sums<'a> {
     fn page(&mut self, number: u64, is_begin: bool) -> Result<&[u8], Unreadable> {
         let slot = match is_begin {
             true => 0,
-            false => usize::try_from(1 + number % PAGES_U64).unwrap_or(0),
+            false => len_usize(1 + number % PAGES_U64),
         };
         let Some(page) = self.pages.get_mut(slot) else {
             return Ok(&[]);
@@ -139,7 +140,7 @@ impl<'a> Sums<'a> {
         let len = left.clamp(BLOCK_LEN, CHUNK_LEN);
         let mut chunk = std::mem::take(&mut self.chunk);
         let is_hole = self.front + len <= self.hole_end;
-        chunk.resize(usize::try_from(len).unwrap_or(0), 0);
+        chunk.resize(len_usize(len), 0);
         if is_hole {
             chunk.fill(0);
         } else if let Err(bad) = self.source.fill(&mut chunk, self.front) {
@@ -150,8 +151,8 @@ impl<'a> Sums<'a> {
                 .saturating_sub(self.front)
                 .next_multiple_of(BLOCK_LEN);
             let (good, behind) = (good.min(len), behind.clamp(BLOCK_LEN, len));
-            chunk.truncate(usize::try_from(behind).unwrap_or(0));
-            let good = usize::try_from(good).unwrap_or(0);
+            chunk.truncate(len_usize(behind));
+            let good = len_usize(good);
             chunk.get_mut(good..).unwrap_or(&mut []).fill(0);
         }
         let mut is_zero = true;
@@ -185,11 +186,10 @@ impl<'a> Sums<'a> {
 
     fn place(&self, offset: u64) -> usize {
         let count = u64::try_from(self.ring.len().max(1)).unwrap_or(1);
-        usize::try_from(offset / BLOCK_LEN % count).unwrap_or(0)
+        len_usize(offset / BLOCK_LEN % count)
     }
 }
 
-const HEADER_LEN: u64 = 16;
 const BLOCK_LEN: u64 = 1 << 10;
 const BLOCK_SIZE: usize = 1 << 10;
 const ZEROS: [u8; BLOCK_SIZE] = [0; BLOCK_SIZE];
@@ -198,7 +198,6 @@ const CHUNK_LEN: u64 = 256 << 10;
 /// Blocks of the longest payload, of what is read at once behind it, and the two at its ends.
 const RING_MAX: u64 = ((1 << 29) + CHUNK_LEN) / BLOCK_LEN + 2;
 
-const PAGE_LEN: u64 = 4096;
 const PAGE_SIZE: usize = 4096;
 const PAGES: usize = 64;
 const PAGES_U64: u64 = 64;

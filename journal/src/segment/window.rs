@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::io;
 
 use super::source::{Source, Unreadable};
-use crate::format::{FrameChecksum, FrameHeader};
+use crate::format::{FRAME_LEN_MIN, FrameChecksum, FrameHeader};
+use crate::len::{len_u64, len_usize};
 use crate::storage::StorageFile;
 
 /// A moving window over a file.
@@ -48,9 +49,7 @@ impl<'a> Window<'a> {
     /// Reads bytes anew, as far as the window holds them.
     pub(super) fn renew(&mut self, offset: u64, len: usize) {
         let skip = offset.checked_sub(self.start);
-        let skip = skip.map_or(usize::MAX, |skip| {
-            usize::try_from(skip).unwrap_or(usize::MAX)
-        });
+        let skip = skip.map_or(usize::MAX, |skip| len_usize(skip));
         let mut bytes = std::mem::take(&mut self.bytes);
         let end = skip.saturating_add(len).min(bytes.len());
         if let Some(part) = bytes.get_mut(skip..end)
@@ -71,7 +70,7 @@ impl<'a> Window<'a> {
         if !self.covers(offset, want) {
             self.refill(offset, want)?;
         }
-        let skip = usize::try_from(offset - self.start).unwrap_or(usize::MAX);
+        let skip = len_usize(offset - self.start);
         Ok(self.bytes.get(skip..).unwrap_or(&[]))
     }
 
@@ -93,22 +92,22 @@ impl<'a> Window<'a> {
         begun: &FrameChecksum,
         offset: u64,
     ) -> Result<bool, Unreadable> {
-        let mut at = offset + HEADER_LEN;
-        let mut left = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
+        let mut at = offset + FRAME_LEN_MIN;
+        let mut left = len_usize(header.payload_len);
         let held = self.at(at, 0)?;
         let held = held.get(..left.min(held.len())).unwrap_or(&[]);
         let mut checksum = begun.clone();
         checksum.payload(held);
         let held = held.len();
         left -= held;
-        at += u64::try_from(held).unwrap_or(u64::MAX);
+        at += len_u64(held);
         while left > 0 {
             let mut scratch = std::mem::take(&mut self.scratch);
             scratch.resize(left.min(SCRATCH_LEN), 0);
             let filled = self.source.fill(&mut scratch, at);
             checksum.payload(&scratch);
             left -= scratch.len();
-            at += u64::try_from(scratch.len()).unwrap_or(u64::MAX);
+            at += len_u64(scratch.len());
             self.scratch = scratch;
             filled?;
         }
@@ -119,21 +118,19 @@ impl<'a> Window<'a> {
         let Some(skip) = offset.checked_sub(self.start) else {
             return false;
         };
-        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        let skip = len_usize(skip);
         !self.bytes.is_empty() && skip.saturating_add(want) <= self.bytes.len()
     }
 
     fn refill(&mut self, offset: u64, want: usize) -> Result<(), Unreadable> {
-        let end = self.start + u64::try_from(self.bytes.len()).unwrap_or(0);
+        let end = self.start + len_u64(self.bytes.len());
         let moves_on = !self.bytes.is_empty() && (self.start..=end).contains(&offset);
         self.read_len = match moves_on {
             true => (self.read_len * 4).min(WINDOW_LEN),
             false => READ_LEN_MIN,
         };
         let left = self.source.len.saturating_sub(offset);
-        let held = usize::try_from(left)
-            .unwrap_or(usize::MAX)
-            .min(self.read_len);
+        let held = len_usize(left).min(self.read_len);
         let mut bytes = std::mem::take(&mut self.bytes);
         // What is in it is overwritten, so it is not cleared.
         bytes.resize(held.max(want), 0);
@@ -146,7 +143,7 @@ impl<'a> Window<'a> {
             Err(unreadable) => {
                 // What was read in front of the bad page is good.
                 let good = unreadable.from.saturating_sub(offset);
-                let good = usize::try_from(good).unwrap_or(0);
+                let good = len_usize(good);
                 bytes.truncate(good);
                 self.bytes = bytes;
                 if good >= want && good > 0 {
@@ -165,4 +162,3 @@ const READ_LEN_MIN: usize = 16 * 1024;
 pub(super) const WINDOW_LEN: usize = 256 * 1024;
 
 const SCRATCH_LEN: usize = 64 * 1024;
-const HEADER_LEN: u64 = 16;

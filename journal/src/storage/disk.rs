@@ -15,6 +15,7 @@ use super::directory::{Directory, identity, is_any, look};
 use super::map::{AddressSpace, ForkGuard, MappedFile};
 use super::{
     ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, NameFacts,
+    PAGE_LEN,
 };
 use super::{ProcessFacts, ProcessState, Region, Storage, StorageFile};
 use super::{confirm, limit, process};
@@ -377,8 +378,6 @@ impl StorageFile for DiskFile {
 /// The largest piece of a file that Linux caches as one, a huge page; each begins at a multiple of
 /// its own length: <https://docs.kernel.org/admin-guide/mm/transhuge.html>.
 const CACHED_PIECE_MAX: u64 = 2 << 20;
-
-const PAGE_LEN: u64 = 4096;
 
 /// What file systems say that do not know a call.
 const UNKNOWN: [Errno; 2] = [Errno::OPNOTSUPP, Errno::NOSYS];

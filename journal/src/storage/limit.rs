@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
+use crate::len::len_u64;
 use crate::seeded::{self, Bug};
 
 /// The longest a file may be now; the limit may change at any time.
@@ -35,7 +36,7 @@ pub(super) fn check_written(offset: u64, len: usize) -> io::Result<()> {
     if len <= SMALL && !IS_LIMITED.load(Ordering::Relaxed) {
         return Ok(());
     }
-    check(offset.saturating_add(u64::try_from(len).unwrap_or(u64::MAX)))
+    check(offset.saturating_add(len_u64(len)))
 }
 
 static IS_LIMITED: AtomicBool = AtomicBool::new(true);

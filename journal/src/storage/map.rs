@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MsyncFlags, ProtFlags};
 use rustix::mm::{madvise, mmap, mmap_anonymous, msync, munmap};
 
-use super::Region;
+use super::{PAGE_LEN, Region};
 
 /// Address space that mappings have let go of, for those that come after them.
 #[derive(Clone, Debug, Default)]
@@ -356,8 +356,6 @@ impl Drop for ForkGuard {
 /// Memory that counts for nothing until it is touched.
 const NOTHING: MapFlags = MapFlags::PRIVATE.union(MapFlags::NORESERVE);
 const WORD_LEN: u64 = 8;
-/// Offsets are rounded to this; a multiple of it is a multiple of every smaller page size too.
-const PAGE_LEN: u64 = 4096;
 /// What the callers of one sync have written.
 const SHORT_SYNC: u64 = 8 * PAGE_LEN;
 

@@ -24,6 +24,10 @@ use std::sync::Arc;
 use crate::format::Owner;
 use crate::time::Timestamp;
 
+/// Bytes of a page, which the system maps, keeps cached and writes at once. A multiple of it is one of
+/// every smaller page size, too.
+pub(crate) const PAGE_LEN: u64 = 4096;
+
 /// One directory, held open whatever becomes of its path, and what surrounds it.
 pub trait Storage: fmt::Debug + Send + Sync {
     /// The directory, for messages.

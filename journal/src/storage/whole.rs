@@ -1,5 +1,6 @@
 //! System calls that do less than they were asked for, or are interrupted, until all is done.
 
+use crate::len::len_u64;
 use std::io;
 
 /// Calls `read` with what is still to be filled of `buffer` and its offset, until it is full or
@@ -64,7 +65,7 @@ pub fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 const BLOCKED_MAX: u32 = 1000;
 
 fn behind(offset: u64, done: usize) -> u64 {
-    offset.saturating_add(u64::try_from(done).unwrap_or(u64::MAX))
+    offset.saturating_add(len_u64(done))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::{Covered, OwnRecord, Section};
 use crate::event::system;
 use crate::event::system::Extras;
 use crate::format::{FRAME_ALIGNMENT, RecordKind, checksum};
+use crate::len::len_u64;
 use crate::recovery::part::Part;
 use crate::recovery::places::{ListSpan, RecordPlace, SessionRow};
 use crate::seq::{Generation, RunId, SegmentNumber};
@@ -213,7 +214,7 @@ fn to_row(row: &SessionRow) -> Row {
         turns: row.turns.iter().copied().map(place).collect(),
         list_len: row.list.len,
         list_crc: row.list.crc,
-        digest_len: u64::try_from(row.digest.len()).unwrap_or(u64::MAX),
+        digest_len: len_u64(row.digest.len()),
     }
 }
 

@@ -23,6 +23,7 @@ use super::part::{Part, Trust};
 use super::places::{ListSpan, Places, SessionRow};
 use super::survey::Depth;
 use crate::format::{FRAMES_OFFSET, FileName, RecordKind, checksum};
+use crate::len::len_u64;
 use crate::segment::{Portion, Seen};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::{Entry, Storage, StorageFile};
@@ -80,7 +81,7 @@ pub(super) fn replace(
     let mut at = 0;
     let mut write = |piece: &Vec<u8>| {
         let written = file.write_at(piece, at);
-        at += u64::try_from(piece.len()).unwrap_or(u64::MAX);
+        at += len_u64(piece.len());
         written
     };
     let written = pieces.iter().try_for_each(&mut write).and_then(|()| {
