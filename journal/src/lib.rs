@@ -69,6 +69,7 @@ mod open;
 mod options;
 mod own_thread;
 mod panic_hook;
+mod parallel;
 mod reader;
 mod recovered;
 mod recovery;

@@ -1,8 +1,5 @@
 //! Carrying out a plan: dead runs are taken on, made durable and put on record.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-
 use super::cache;
 use super::claim::{Claim, remove_signs, remove_temporaries};
 use super::dead_run::DeadRun;
@@ -12,7 +9,7 @@ use super::tail::survey_tail;
 use crate::error::{Error, Result};
 use crate::event::system::RunRecovered;
 use crate::format::FRAMES_OFFSET;
-use crate::own_thread::without_signals;
+use crate::parallel::at_once;
 use crate::seeded::{self, Bug};
 use crate::segment::Scanned;
 use crate::seq::{RunId, SegmentNumber};
@@ -71,7 +68,8 @@ pub(crate) fn recover(
     let mut bytes_left = CACHED_AT_ONCE;
     for runs in plan.unrecovered.chunks(TAKEN_AT_ONCE) {
         let (mut taken, mut records) = (Vec::new(), Vec::new());
-        for found in all_at_once(runs, &|run| take_on(&prober, plan, *run)) {
+        let take = |run: &RunId| take_on(&prober, plan, *run);
+        for found in at_once(runs, threads(runs.len()), take) {
             match found {
                 Ok(Some((claim, record, its))) => {
                     let (now, later) = its.into_iter().partition(|uncached| {
@@ -91,7 +89,7 @@ pub(crate) fn recover(
             taken.into_iter().for_each(withdraw);
             return Err(error);
         }
-        all_at_once(&taken, &|(claim, now, _)| {
+        at_once(&taken, threads(taken.len()), |(claim, now, _)| {
             now.iter().for_each(|uncached| uncached.write(storage));
             claim.release(storage);
         });
@@ -113,31 +111,10 @@ pub(crate) fn tidy(storage: &dyn Storage, plan: &Plan) {
     remove_temporaries(&Prober::new(storage), &plan.temporaries);
 }
 
-/// Does something for several runs, at the same time if they are many: each waits for the disk,
-/// which takes hardly longer for all of them.
-fn all_at_once<T: Sync, R: Send>(runs: &[T], act: &(dyn Fn(&T) -> R + Sync)) -> Vec<R> {
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::with_capacity(runs.len()));
-    let work = || {
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(run) = runs.get(at) else { return };
-            let one = act(run);
-            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-            done.push((at, one));
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..runs.len().div_ceil(TAKEN_BY_ONE) {
-            // Without another thread this one does all the work.
-            let builder = std::thread::Builder::new();
-            let _ = without_signals(|| builder.spawn_scoped(scope, work));
-        }
-        work();
-    });
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, one)| one).collect()
+/// How many threads take on so many runs: each waits for the disk, which takes hardly longer for all
+/// of them.
+fn threads(runs: usize) -> usize {
+    runs.div_ceil(TAKEN_BY_ONE)
 }
 
 type TakenRun = Result<Option<(Claim, RunRecovered, Vec<Uncached>)>>;

@@ -13,7 +13,7 @@ use crate::format::{
     FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, Owner, RecordKind, padded,
 };
 use crate::len::{len_u64, len_usize};
-use crate::own_thread::without_signals;
+use crate::parallel::at_once;
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::Storage;
@@ -186,32 +186,14 @@ impl Listing {
 
     /// Of some dead runs those that ended as they should, and the others.
     fn partition(&self, storage: &dyn Storage, runs: Vec<RunId>) -> (Vec<RunId>, Vec<RunId>) {
-        let half = runs.len() / 2;
-        let (left, right) = runs.split_at(half);
-        let looks = if half < SHARED_MIN {
-            [self.closed(storage, &runs), Vec::new()]
-        } else {
-            std::thread::scope(|scope| {
-                let look = || self.closed(storage, right);
-                let builder = std::thread::Builder::new();
-                let other = without_signals(|| builder.spawn_scoped(scope, look));
-                let mine = self.closed(storage, left);
-                let its = other.ok().and_then(|other| other.join().ok());
-                [mine, its.unwrap_or_else(look)]
-            })
-        };
-        let mut closed = looks.into_iter().flatten();
-        let is_closed = |_: &RunId| closed.next().unwrap_or(false);
-        runs.into_iter().partition(is_closed)
-    }
-
-    /// Of each of the runs, whether it ended as it should.
-    fn closed(&self, storage: &dyn Storage, runs: &[RunId]) -> Vec<bool> {
+        let threads = if runs.len() < SHARED_MIN { 1 } else { 2 };
         let is_closed = |run: &RunId| {
             let newest = self.newest(*run);
             newest.is_some_and(|number| ends_in_last_seal(storage, *run, number))
         };
-        runs.iter().map(is_closed).collect()
+        let mut closed = at_once(&runs, threads, is_closed).into_iter();
+        let is_closed = |_: &RunId| closed.next().unwrap_or(false);
+        runs.into_iter().partition(is_closed)
     }
 
     /// Whether names alone tell that a run is over: its `.run` file is gone, which goes last, and
@@ -392,7 +374,7 @@ fn read(
 const SEAL_LEN_MAX: u64 = padded(112);
 
 /// Fewer runs are looked at by one thread: starting another would take longer.
-const SHARED_MIN: usize = 64;
+const SHARED_MIN: usize = 128;
 
 const HEAD_LEN: u64 = 16 << 10;
 const HEAD_LEN_MAX: u64 = 64 << 20;

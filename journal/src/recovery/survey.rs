@@ -2,8 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::again::look_again;
 use super::apart::Allowance;
@@ -25,7 +23,7 @@ use super::witness::witnesses;
 use super::{Liveness, Loss};
 use crate::error::{Error, Result};
 use crate::format::FileName;
-use crate::own_thread::without_signals;
+use crate::parallel::at_once;
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::{Entry, FileSystem, Storage};
@@ -289,14 +287,15 @@ fn read_all(
     depth: Depth,
 ) -> Vec<Part> {
     let hashes = Allowance::new(HASHES_LEN_MAX);
-    let read = |file: SegmentFile| {
+    let read = |file: &SegmentFile| {
         let trust = trust(file.run);
         let may_use_cache =
             !depth.is_everything() && may_use_caches(trust) && file.patches.is_empty();
-        let load = || cache::load(storage, &file, depth);
+        let load = || cache::load(storage, file, depth);
         if let Some(part) = may_use_cache.then(load).flatten() {
             return part;
         }
+        let file = file.clone();
         match depth {
             Depth::Digests | Depth::Joint => Part::read_digests(storage, file, trust, &mut |_| {}),
             Depth::Counts => Part::read_counts(storage, file, trust, &hashes),
@@ -305,35 +304,13 @@ fn read_all(
     };
     let bytes: u64 = files.iter().map(|file| file.len).sum();
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let workers = processors.min(WORKERS_MAX).min(files.len());
-    if bytes < PARALLEL_BYTES_MIN || workers < 2 {
-        return files.into_iter().map(read).collect();
-    }
+    let threads = match bytes < PARALLEL_BYTES_MIN {
+        true => 1,
+        false => processors.min(WORKERS_MAX),
+    };
     // The longest first, so that all are done at about the same time.
     files.sort_by_key(|file| Reverse(file.len));
-    let jobs: Vec<Mutex<Option<SegmentFile>>> = files
-        .into_iter()
-        .map(|file| Mutex::new(Some(file)))
-        .collect();
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::with_capacity(jobs.len()));
-    let work = || {
-        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let file = job.lock().unwrap_or_else(|e| e.into_inner()).take();
-            let part = file.map(read);
-            let mut done = done.lock().unwrap_or_else(|e| e.into_inner());
-            done.extend(part);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..workers {
-            // Without another thread this one does all the work.
-            let builder = std::thread::Builder::new();
-            let _ = without_signals(|| builder.spawn_scoped(scope, work));
-        }
-        work();
-    });
-    let mut parts = done.into_inner().unwrap_or_else(|e| e.into_inner());
+    let mut parts = at_once(&files, threads, read);
     parts.sort_by_key(|part| (part.segment.run, part.segment.number));
     parts
 }
