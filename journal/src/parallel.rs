@@ -49,6 +49,6 @@ mod tests {
         for threads in [0, 1, 4, 2000] {
             assert_eq!(at_once(&items, threads, |item| item * item), squares);
         }
-        assert_eq!(at_once(&[], 4, |item: &u32| *item), []);
+        assert!(at_once(&[], 4, |item: &u32| *item).is_empty());
     }
 }

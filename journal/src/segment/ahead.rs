@@ -5,12 +5,12 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::due::Due;
 use super::held::walk_frames;
-use super::read::reusable;
 use crate::format::{FrameChecksum, FrameHeader};
+use crate::len::{len_u64, len_usize};
 use crate::seeded::{self, Bug};
 use crate::storage::StorageFile;
 
@@ -122,7 +122,7 @@ impl Reading {
         let mut at = place.start;
         let mut len = PIECE_LEN;
         while at < place.end {
-            let left = usize::try_from(place.end - at).unwrap_or(usize::MAX);
+            let left = len_usize(place.end - at);
             let used = self.again.try_recv().unwrap_or_default();
             let mut bytes = reusable(used, len.min(left));
             let count = self.file.read_at(&mut bytes, at).ok()?;
@@ -155,9 +155,19 @@ impl Reading {
             base: Some(seq_low),
         };
         let walked = walk_frames(bytes, due, (&self.begun, false), &mut |_| {});
-        let len = u64::try_from(bytes.len()).unwrap_or(0);
+        let len = len_u64(bytes.len());
         seeded::either(Bug::ReadAheadBelieved, at + len, walked.due.offset)
     }
+}
+
+/// As many bytes, in the same memory if it has no other user: what was in it is not cleared. Much
+/// more memory than that is let go, for a kept payload keeps all of it.
+pub(super) fn reusable(used: Bytes, len: usize) -> BytesMut {
+    let memory = used.try_into_mut().ok();
+    let memory = memory.filter(|memory| memory.capacity() / 2 <= len);
+    let mut memory = memory.unwrap_or_default();
+    memory.resize(len, 0);
+    memory
 }
 
 /// Bytes read at once, unless one frame is longer.

@@ -3,6 +3,7 @@
 use super::due::Due;
 use super::seen::Seen;
 use crate::format::{FRAME_HEADER_LEN, FrameChecksum, FrameHeader, RecordKind};
+use crate::len::len_u64;
 
 /// How far sound frames go.
 pub(super) struct Walked {
@@ -95,7 +96,7 @@ fn split_frame(bytes: &[u8]) -> Option<(Held<'_>, &[u8])> {
     let held = Held {
         header,
         payload,
-        padding_len: u64::try_from(padding.len()).unwrap_or(0),
+        padding_len: len_u64(padding.len()),
     };
     padding
         .iter()

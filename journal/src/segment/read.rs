@@ -4,11 +4,12 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use super::ahead::Ahead;
+use super::ahead::{Ahead, reusable};
 use crate::error::DamageReason;
 use crate::format::{FRAME_HEADER_LEN, FrameChecksum, FrameHeader, FrameSeed};
+use crate::len::{len_u64, len_usize};
 use crate::storage::StorageFile;
 
 /// Reads frames of one segment; payloads are slices of larger reads.
@@ -69,7 +70,7 @@ impl FrameReader {
         let fields = self.held.get(fields).and_then(|held| held.first_chunk());
         let fields = fields.ok_or(ReadFailure::Damage(DamageReason::ShortFrame))?;
         let header = FrameHeader::decode(*fields).map_err(ReadFailure::Damage)?;
-        let payload_len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
+        let payload_len = len_usize(header.payload_len);
         let frame = self.hold(offset, FRAME_HEADER_LEN + payload_len, &ahead)?;
         let payload = frame.start + FRAME_HEADER_LEN..frame.end;
         let bytes = self.held.get(payload.clone()).unwrap_or(&[]);
@@ -82,11 +83,11 @@ impl FrameReader {
     /// Whether the frame at `offset` is filled up with zeros, as it was written; so it is taken to
     /// be where that cannot be read.
     pub(crate) fn is_padding_clean(&mut self, offset: u64, header: &FrameHeader) -> bool {
-        let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
+        let len = len_usize(header.payload_len);
         if len.is_multiple_of(8) {
             return true;
         }
-        let frame_len = usize::try_from(header.frame_len()).unwrap_or(usize::MAX);
+        let frame_len = len_usize(header.frame_len());
         let Ok(frame) = self.hold(offset, frame_len, &|| READ_MIN) else {
             return true;
         };
@@ -126,12 +127,12 @@ impl FrameReader {
             let range = self.range(offset, len);
             return range.ok_or(ReadFailure::Damage(DamageReason::ShortFrame));
         }
-        let ahead = usize::try_from(ahead()).unwrap_or(usize::MAX);
-        let want = u64::try_from(len.max(ahead)).unwrap_or(u64::MAX);
+        let ahead = len_usize(ahead());
+        let want = len_u64(len.max(ahead));
         if offset.saturating_add(want) > self.file_len {
             self.file_len = self.file.len().map_err(ReadFailure::Io)?;
         }
-        let in_file = usize::try_from(self.file_len.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let in_file = len_usize(self.file_len.saturating_sub(offset));
         let ahead = ahead.min(in_file);
         if len > in_file.saturating_add(PAST_END_MAX) {
             return Err(ReadFailure::Damage(DamageReason::ShortFrame));
@@ -157,16 +158,6 @@ impl FrameReader {
         let to = from.checked_add(len)?;
         (to <= self.held.len()).then_some(from..to)
     }
-}
-
-/// As many bytes, in the same memory if it has no other user: what was in it is not cleared. Much
-/// more memory than that is let go, for a kept payload keeps all of it.
-pub(super) fn reusable(used: Bytes, len: usize) -> BytesMut {
-    let memory = used.try_into_mut().ok();
-    let memory = memory.filter(|memory| memory.capacity() / 2 <= len);
-    let mut memory = memory.unwrap_or_default();
-    memory.resize(len, 0);
-    memory
 }
 
 /// Bytes read at once, at least and at most, unless a frame is longer.

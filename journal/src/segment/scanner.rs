@@ -16,7 +16,6 @@ use crate::format::{
 };
 use crate::len::{len_u64, len_usize};
 use crate::seeded::{self, Bug};
-use crate::storage::StorageFile;
 
 /// What a scan needs to know of the file.
 #[derive(Clone, Copy, Debug)]

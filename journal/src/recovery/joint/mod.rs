@@ -11,7 +11,6 @@ mod rows;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::OnceLock;
 
 use file::JointFile;
