@@ -11,14 +11,13 @@ use super::finding::Finding;
 use super::outcome::exit_code;
 use super::refusals::RefusedReport;
 use super::run::{RunSurvey, SegmentSurvey};
-use super::segment_state::SegmentState;
 use super::serialize::{
     is_true, is_zero, loss_name, reason_code, run_name, state_name, status_name, texts,
 };
 use super::survey::Survey;
 use super::verdict::Verdict;
 use super::witness::Fate;
-use super::{Liveness, Loss};
+use super::{Liveness, Loss, SegmentState};
 use crate::error::DamageReason;
 use crate::event::SessionStatus;
 use crate::format::FRAMES_OFFSET;

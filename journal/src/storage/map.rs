@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MsyncFlags, ProtFlags};
 use rustix::mm::{madvise, mmap, mmap_anonymous, msync, munmap};
 
-use super::{PAGE_LEN, Region};
+use super::Region;
 
 /// Address space that mappings have let go of, for those that come after them.
 #[derive(Clone, Debug, Default)]
@@ -356,6 +356,10 @@ impl Drop for ForkGuard {
 /// Memory that counts for nothing until it is touched.
 const NOTHING: MapFlags = MapFlags::PRIVATE.union(MapFlags::NORESERVE);
 const WORD_LEN: u64 = 8;
+/// Bytes of a page, which the system maps, keeps cached and writes at once. A multiple of it is one of
+/// every smaller page size, too.
+pub(crate) const PAGE_LEN: u64 = 4096;
+
 /// What the callers of one sync have written.
 const SHORT_SYNC: u64 = 8 * PAGE_LEN;
 

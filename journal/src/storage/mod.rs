@@ -12,7 +12,7 @@ mod process;
 mod whole;
 
 pub use disk::DiskStorage;
-pub(crate) use map::has_address_space;
+pub(crate) use map::{PAGE_LEN, has_address_space};
 #[doc(hidden)]
 pub use whole::{read_whole, retry, write_whole};
 
@@ -23,10 +23,6 @@ use std::sync::Arc;
 
 use crate::format::Owner;
 use crate::time::Timestamp;
-
-/// Bytes of a page, which the system maps, keeps cached and writes at once. A multiple of it is one of
-/// every smaller page size, too.
-pub(crate) const PAGE_LEN: u64 = 4096;
 
 /// One directory, held open whatever becomes of its path, and what surrounds it.
 pub trait Storage: fmt::Debug + Send + Sync {
