@@ -25,10 +25,12 @@ pub(super) struct Beside {
 
 impl Beside {
     /// What is there beside segments, and what is known of runs, from before the segments are read.
-    pub(super) fn of(entries: &[Entry], known: impl Iterator<Item = (RunId, Probed)>) -> Beside {
+    pub(super) fn of(entries: &[Entry], known: &BTreeMap<RunId, Option<Probed>>) -> Beside {
         let mut beside = Beside::default();
-        let dead = known.filter(|(_, found)| !found.liveness.may_be_alive());
-        let noted = dead.filter_map(|(run, found)| Some((run, found.durable?)));
+        let noted = known.iter().filter_map(|(run, found)| {
+            let dead = found.filter(|found| !found.liveness.may_be_alive())?;
+            Some((*run, dead.durable?))
+        });
         beside.noted.extend(noted);
         for entry in entries {
             let (run, range) = match FileName::parse(&entry.name) {

@@ -218,13 +218,7 @@ impl RunSurvey {
         }
         let found_before = self.findings.len();
         let is_header_torn = self.judge_header(&part);
-        let mut verdicts = Vec::with_capacity(part.scanned.stretches.len());
-        for stretch in &part.scanned.stretches {
-            if let Some(next) = stretch.next {
-                let missing = (first_seq + stretch.due, first_seq + u64::from(next));
-                verdicts.push(self.judge_gap(&part, stretch, missing));
-            }
-        }
+        let mut verdicts = self.judge_gaps(&part, first_seq);
         let due_seq = first_seq + part.scanned.last().map_or(0, |last| u64::from(last) + 1);
         let follower = next.filter(|(next, _)| *next == number.next());
         // Nothing tells how many are in what may not be read.
@@ -263,6 +257,18 @@ impl RunSurvey {
             is_unread,
             ..due
         }
+    }
+
+    /// Judges what is between the intact frames of a segment.
+    fn judge_gaps(&mut self, part: &Part, first_seq: u64) -> Vec<Verdict> {
+        let mut verdicts = Vec::with_capacity(part.scanned.stretches.len() + 1);
+        for stretch in &part.scanned.stretches {
+            if let Some(next) = stretch.next {
+                let missing = (first_seq + stretch.due, first_seq + u64::from(next));
+                verdicts.push(self.judge_gap(part, stretch, missing));
+            }
+        }
+        verdicts
     }
 
     /// Misses a segment in front of one that is there and says where the missing one ends, unless

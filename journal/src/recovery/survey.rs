@@ -59,12 +59,7 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
         Depth::Joint => joint::JointCacheNames::of(&entries),
         _ => joint::JointCacheNames::default(),
     };
-    let beside = Beside::of(
-        &entries,
-        known
-            .iter()
-            .filter_map(|(run, found)| Some((*run, (*found)?))),
-    );
+    let beside = Beside::of(&entries, &known);
     for entry in entries {
         if scope.has_entry(&entry) {
             finds.add(identify(storage, &entry));
@@ -111,8 +106,7 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
         let mut witness = witnesses.remove(&run).unwrap_or_default();
         (witness.beside, witness.noted) = beside.proved(storage, run, &parts);
         witness.is_unlocked = probed.is_none();
-        let is_killed = probed.is_some_and(|found| found.is_killed);
-        witness.is_killed = is_killed && !poisoned.contains(&run);
+        witness.is_killed = probed.is_some_and(|found| found.is_killed) && !poisoned.contains(&run);
         witness.is_in_memory = is_in_memory;
         let mut found = RunSurvey::assemble(run, liveness, parts, witness.clone(), None);
         if probed.is_none() && matches!(scope, Scope::All) && found.is_open() {
