@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use crate::rollup::{HASH_LEN, SessionRollup};
 use crate::recovery::cache::Section;
+use crate::rollup::{HASH_LEN, SessionRollup};
 use crate::seq::SegmentNumber;
 use crate::storage::Storage;
 
