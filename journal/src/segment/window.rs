@@ -49,7 +49,7 @@ impl<'a> Window<'a> {
     /// Reads bytes anew, as far as the window holds them.
     pub(super) fn renew(&mut self, offset: u64, len: usize) {
         let skip = offset.checked_sub(self.start);
-        let skip = skip.map_or(usize::MAX, |skip| len_usize(skip));
+        let skip = skip.map_or(usize::MAX, len_usize);
         let mut bytes = std::mem::take(&mut self.bytes);
         let end = skip.saturating_add(len).min(bytes.len());
         if let Some(part) = bytes.get_mut(skip..end)

@@ -24,7 +24,6 @@ use super::files::SegmentFile;
 use super::part::Part;
 use super::places::{ListSpan, Places, RecordPlace, SessionRow};
 use crate::format::{FileName, RecordKind};
-use crate::rollup::HASH_LEN;
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::{Entry, Storage};
 

@@ -5,6 +5,7 @@ use crate::event::arbitrary::Rng;
 use crate::event::{Action, Event, Kind, SpanEnd, SpanFields, SpanStart, Tokens, codec};
 use crate::recovery::survey::{Depth, Scope, survey};
 use crate::recovery::testing::{MemoryStorage, SegmentBuilder, run, told_of};
+use crate::rollup::HASH_LEN;
 use crate::time::Timestamp;
 
 fn event(builder: &mut SegmentBuilder, session: u32, action: Action<'_>) {
