@@ -315,7 +315,7 @@ fn killed_inside(is_followed: bool) -> Vec<SimDisk> {
         }
         let found = Arc::new(Mutex::new(None));
         let (other, place) = (journal.clone(), Arc::clone(&found));
-        process.meanwhile(stores, move || {
+        process.mid_store(stores, move || {
             if is_followed {
                 other.append(kind, [8; 1000]).unwrap();
             }
@@ -323,7 +323,7 @@ fn killed_inside(is_followed: bool) -> Vec<SimDisk> {
         });
         process.forgive();
         journal.append(kind, [9; 1000]).unwrap();
-        let _ = process.was_meanwhile();
+        let _ = process.was_mid_store();
         killed.extend(found.lock().unwrap().take());
     }
     killed

@@ -111,8 +111,8 @@ pub(crate) struct RunRecovered {
     pub(crate) extras: Extras,
 }
 
-/// In the extras of a [`RunRecovered`], without bytes: the process of the run had ended, and nothing
-/// else had happened to what it wrote.
+/// In the extras of a [`RunRecovered`], without bytes: the process of the run had ended, and
+/// nothing else had happened to what it wrote.
 pub(crate) const KILLED_TAG: u16 = 1;
 
 /// Declares the id of a session index.

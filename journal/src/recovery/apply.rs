@@ -111,8 +111,8 @@ pub(crate) fn tidy(storage: &dyn Storage, plan: &Plan) {
     remove_temporaries(&Prober::new(storage), &plan.temporaries);
 }
 
-/// How many threads take on so many runs: each waits for the disk, which takes hardly longer for all
-/// of them.
+/// How many threads take on so many runs: each waits for the disk, which takes hardly longer for
+/// all of them.
 fn threads(runs: usize) -> usize {
     runs.div_ceil(TAKEN_BY_ONE)
 }

@@ -356,8 +356,8 @@ impl Drop for ForkGuard {
 /// Memory that counts for nothing until it is touched.
 const NOTHING: MapFlags = MapFlags::PRIVATE.union(MapFlags::NORESERVE);
 const WORD_LEN: u64 = 8;
-/// Bytes of a page, which the system maps, keeps cached and writes at once. A multiple of it is one of
-/// every smaller page size, too.
+/// Bytes of a page, which the system maps, keeps cached and writes at once. A multiple of it is one
+/// of every smaller page size, too.
 pub(crate) const PAGE_LEN: u64 = 4096;
 
 /// What the callers of one sync have written.
