@@ -38,7 +38,7 @@ fn own_threads() -> Vec<(String, u64)> {
         Some((name.trim().to_owned(), mask))
     });
     masks
-        .filter(|(name, _)| name.starts_with("trace-journal"))
+        .filter(|(name, _)| name.starts_with("trace-"))
         .collect()
 }
 
