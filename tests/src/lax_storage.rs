@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use trace_journal::format::Owner;
 use trace_journal::storage::{
-    ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, ProcessFacts,
-    ProcessState, Region, Storage, StorageFile,
+    ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, MappedRegion,
+    ProcessFacts, ProcessState, Storage, StorageFile,
 };
 
 /// What is left out.
@@ -143,7 +143,7 @@ impl StorageFile for LaxFile {
         }
     }
 
-    fn map(&self, len: u64) -> io::Result<Arc<dyn Region>> {
+    fn map(&self, len: u64) -> io::Result<Arc<dyn MappedRegion>> {
         let region = self.0.map(len)?;
         Ok(match self.1 {
             Lack::Sync => region,
@@ -166,16 +166,16 @@ impl StorageFile for LaxFile {
         self.0.set_len(len)
     }
 
-    fn data_behind(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
-        self.0.data_behind(offset)
+    fn next_data(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
+        self.0.next_data(offset)
     }
 
     fn drop_cache(&self, from: u64, to: u64) -> io::Result<()> {
         self.0.drop_cache(from, to)
     }
 
-    fn trim_cache(&self, from: u64, to: u64) -> io::Result<()> {
-        self.0.trim_cache(from, to)
+    fn drop_cache_exact(&self, from: u64, to: u64) -> io::Result<()> {
+        self.0.drop_cache_exact(from, to)
     }
 
     fn identity(&self) -> io::Result<FileIdentity> {
@@ -192,9 +192,9 @@ impl StorageFile for LaxFile {
 }
 
 #[derive(Debug)]
-struct Unreserved(Arc<dyn Region>);
+struct Unreserved(Arc<dyn MappedRegion>);
 
-impl Region for Unreserved {
+impl MappedRegion for Unreserved {
     fn copy(&self, offset: u64, bytes: &[u8]) {
         self.0.copy(offset, bytes);
     }

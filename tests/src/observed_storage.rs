@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use trace_journal::format::Owner;
 use trace_journal::storage::{
-    ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, ProcessFacts,
-    ProcessState, Region, Storage, StorageFile,
+    ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, MappedRegion,
+    ProcessFacts, ProcessState, Storage, StorageFile,
 };
 
 /// What is asked of the storage.
@@ -40,11 +40,11 @@ pub enum Operation {
     Allocate,
     /// [`StorageFile::map`].
     Map,
-    /// [`Region::copy`].
+    /// [`MappedRegion::copy`].
     Copy,
-    /// [`Region::commit`].
+    /// [`MappedRegion::commit`].
     Commit,
-    /// [`Region::make_writable`].
+    /// [`MappedRegion::make_writable`].
     MakeWritable,
     /// [`StorageFile::sync`].
     Sync,
@@ -52,7 +52,7 @@ pub enum Operation {
     ConfirmSync,
     /// [`StorageFile::set_len`].
     SetLen,
-    /// [`StorageFile::data_behind`].
+    /// [`StorageFile::next_data`].
     DataBehind,
     /// [`StorageFile::drop_cache`].
     DropCache,
@@ -295,7 +295,7 @@ impl StorageFile for WatchedFile {
         self.make(Operation::Allocate, (0, len), || self.inner.allocate(len))
     }
 
-    fn map(&self, len: u64) -> io::Result<Arc<dyn Region>> {
+    fn map(&self, len: u64) -> io::Result<Arc<dyn MappedRegion>> {
         let inner = self.make(Operation::Map, (0, len), || self.inner.map(len))?;
         Ok(Arc::new(WatchedRegion {
             name: self.name.clone(),
@@ -316,8 +316,8 @@ impl StorageFile for WatchedFile {
         self.make(Operation::SetLen, (len, len), || self.inner.set_len(len))
     }
 
-    fn data_behind(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
-        let found = || self.inner.data_behind(offset);
+    fn next_data(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
+        let found = || self.inner.next_data(offset);
         self.make(Operation::DataBehind, (offset, offset), found)
     }
 
@@ -327,10 +327,10 @@ impl StorageFile for WatchedFile {
         self.make(Operation::DropCache, range, call)
     }
 
-    fn trim_cache(&self, from: u64, to: u64) -> io::Result<()> {
+    fn drop_cache_exact(&self, from: u64, to: u64) -> io::Result<()> {
         let range = (from, to);
         self.make(Operation::DropCache, range, || {
-            self.inner.trim_cache(from, to)
+            self.inner.drop_cache_exact(from, to)
         })
     }
 
@@ -351,7 +351,7 @@ impl StorageFile for WatchedFile {
 #[derive(Debug)]
 struct WatchedRegion {
     name: String,
-    inner: Arc<dyn Region>,
+    inner: Arc<dyn MappedRegion>,
     watcher: Arc<dyn StorageObserver>,
 }
 
@@ -367,7 +367,7 @@ impl WatchedRegion {
     }
 }
 
-impl Region for WatchedRegion {
+impl MappedRegion for WatchedRegion {
     fn copy(&self, offset: u64, bytes: &[u8]) {
         let call = self.call(Operation::Copy, offset, offset + len_of(bytes));
         let len = match self.watcher.before(&call) {

@@ -12,7 +12,7 @@ use super::session_records::BranchPlaces;
 use crate::error::{DamageReason, Error, Result};
 use crate::format::{FrameHeader, seq_from};
 use crate::recovery::{Extent, RunSurvey, SegmentSurvey, Verdict};
-use crate::segment::{FrameReader, Island, ReadFailure};
+use crate::segment::{FrameReader, IntactRange, ReadFailure};
 use crate::seq::{SegmentNumber, Seq};
 
 /// Records of a session, or of a whole journal, in order of generation, run and sequence number.
@@ -70,7 +70,7 @@ enum Next {
     /// In these places.
     Extents(VecDeque<Extent>),
     /// One behind the other in these stretches of the file.
-    Islands(VecDeque<Island>),
+    Islands(VecDeque<IntactRange>),
 }
 
 impl Records {
@@ -338,9 +338,9 @@ impl Next {
 }
 
 /// What of these is at an offset or behind it.
-fn intact_from(islands: &[Island], from: u64) -> VecDeque<Island> {
+fn intact_from(islands: &[IntactRange], from: u64) -> VecDeque<IntactRange> {
     let behind = islands.iter().filter(|island| island.end > from);
-    let rest = behind.map(|island| Island {
+    let rest = behind.map(|island| IntactRange {
         offset: island.offset.max(from),
         ..*island
     });

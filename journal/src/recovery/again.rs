@@ -1,9 +1,9 @@
 //! A second look at what is being written while it is read.
 
-use super::ends::settle;
 use super::files::{FoundFile, SegmentFile, identify, list};
-use super::part::{Part, Trust};
 use super::run::RunSurvey;
+use super::segment_ends::settle;
+use super::segment_scan::{Part, Trust};
 use super::witness::Witness;
 use crate::format::FileName;
 use crate::storage::Storage;

@@ -3,21 +3,21 @@
 use super::cache;
 use super::claim::{Claim, remove_signs, remove_temporaries};
 use super::dead_run::DeadRun;
+use super::liveness::Prober;
 use super::plan::Plan;
-use super::probe::Prober;
 use super::tail::survey_tail;
 use crate::error::{Error, Result};
 use crate::event::system::RunRecovered;
 use crate::format::FRAMES_OFFSET;
 use crate::parallel::at_once;
 use crate::seeded::{self, Bug};
-use crate::segment::Scanned;
+use crate::segment::ScanResult;
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::Storage;
 
 /// Runs that were put on record.
 #[derive(Debug, Default)]
-pub(crate) struct Recovered {
+pub(crate) struct RecoveredRuns {
     pub(crate) runs: Vec<RunId>,
     /// Their segments that have no cache and are long.
     pub(crate) uncached: Vec<Uncached>,
@@ -62,9 +62,9 @@ pub(crate) fn recover(
     plan: &Plan,
     record: &mut dyn FnMut(&[RunRecovered]) -> Result<()>,
     report: &mut dyn FnMut(&Error),
-) -> Result<Recovered> {
+) -> Result<RecoveredRuns> {
     let prober = Prober::new(storage);
-    let mut recovered = Recovered::default();
+    let mut recovered = RecoveredRuns::default();
     let mut bytes_left = CACHED_AT_ONCE;
     for runs in plan.unrecovered.chunks(TAKEN_AT_ONCE) {
         let (mut taken, mut records) = (Vec::new(), Vec::new());
@@ -155,7 +155,7 @@ fn take_on(prober: &Prober<'_>, plan: &Plan, run: RunId) -> TakenRun {
         let unsealed = read
             .map(|read| &read.part.scanned)
             .filter(|scanned| !scanned.is_sealed);
-        let end = unsealed.map(Scanned::frames_end);
+        let end = unsealed.map(ScanResult::frames_end);
         let may_have_one = match unsealed {
             Some(scanned) => !scanned.has_content_behind(),
             None => !plan.cached.contains(&(run, *number)),

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use super::part::Part;
-use super::probe::Probed;
-use super::{cache, joint};
+use super::liveness::Probed;
+use super::segment_scan::Part;
+use super::{cache, merged_cache};
 use crate::format::{DurablePlace, FileName};
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
@@ -88,7 +88,7 @@ impl Beside {
             let lost = numbers.find(|number| !part_of(*number).is_some_and(is_whole))?;
             let seq = match first == last {
                 true => cache::open(storage, run, *first)?.0.covered.last_seq(),
-                false => joint::last_seq(storage, run, (*first, *last), lost),
+                false => merged_cache::last_seq(storage, run, (*first, *last), lost),
             };
             // What is there needs no proof.
             let there = part_of(lost).and_then(Part::told_last_seq);

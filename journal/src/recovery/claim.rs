@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use super::Liveness;
-use super::probe::{Probed, Prober};
+use super::liveness::{Probed, Prober};
 use crate::error::{Error, Result};
 use crate::format::FileName;
 use crate::seeded::{self, Bug};

@@ -5,12 +5,12 @@ use std::io;
 use std::sync::Arc;
 
 use super::files::{Naming, SegmentFile};
-use super::part::{Part, Trust};
 use super::patch::Patch;
+use super::segment_scan::{Part, Trust};
 use crate::error::DamageReason;
 use crate::len::{len_u64, len_usize};
 use crate::seeded::{self, Bug};
-use crate::segment::Scanned;
+use crate::segment::ScanResult;
 use crate::storage::{FileIdentity, Lock, LockOutcome, Storage, StorageFile};
 
 /// The file to read a segment from, and its other files. It has most intact frames, or the right
@@ -48,7 +48,7 @@ pub(super) fn join(
 }
 
 /// What is intact in another file where this one has nothing.
-fn patches(scanned: &Scanned, other: &Part) -> Vec<Patch> {
+fn patches(scanned: &ScanResult, other: &Part) -> Vec<Patch> {
     let end = scanned.frames_end();
     let gaps = scanned.stretches.iter().filter(|gap| gap.next.is_some());
     let gaps = gaps.map(|gap| (gap.offset, gap.end, gap.reason));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 
 use super::files::{FoundFile, SegmentFile, Stray, StrayState, Unsupported, identify};
-use super::probe::run_text;
+use super::liveness::run_text;
 use crate::format::{FileName, HEADER_PAGES_LEN, HeaderState};
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};

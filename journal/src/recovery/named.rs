@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::part::{Part, Trust};
+use super::segment_scan::{Part, Trust};
 use super::survey::Depth;
 use super::witness::Witness;
 use crate::seeded::{self, Bug};

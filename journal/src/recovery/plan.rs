@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Liveness;
 use super::heads::Heads;
-use super::neighbours::KnownRuns;
-use super::probe::{Prober, owner_of};
+use super::liveness::{Prober, owner_of};
+use super::other_runs::KnownRuns;
 use super::recovered::{Recovered, recovered};
 use crate::error::{Error, Result};
 use crate::event::system::{self, RunOpen, Seal};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::classes::ByteClasses;
+use super::byte_classes::ByteClasses;
 use super::files::{Stray, StrayState};
 use super::finding::Finding;
 use super::outcome::exit_code;

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use serde_bytes::ByteBuf;
 
 use super::Liveness;
-use super::classes::ByteClasses;
-use super::fates::Fates;
+use super::byte_classes::ByteClasses;
 use super::files::Unsupported;
 use super::finding::{Finding, MissingRange};
-use super::numbering::number;
-use super::part::{OpenFacts, Part};
+use super::range_edges::RangeEdges;
 use super::recovered::Recovered;
 use super::refusals::Refusals;
+use super::segment_scan::{OpenFacts, Part};
 use super::segment_state::SegmentState;
+use super::seq_assignment::number;
 use super::unused::used_to;
 use super::verdict::Verdict;
 use super::witness::Witness;
@@ -39,7 +39,7 @@ pub(crate) struct RunSurvey {
     /// What its notes say was refused.
     pub(crate) refused: Refusals,
     pub(crate) witness: Witness,
-    pub(super) fates: Fates,
+    pub(super) fates: RangeEdges,
     /// The highest sequence number of an intact record.
     pub(crate) last_seq: Option<Seq>,
     /// In order of their place.
@@ -100,7 +100,7 @@ impl RunSurvey {
             closed: None,
             crashes: Vec::new(),
             refused: Refusals::default(),
-            fates: Fates::of(&witness),
+            fates: RangeEdges::of(&witness),
             witness,
             last_seq: None,
             findings: Vec::new(),

@@ -10,14 +10,14 @@ use super::cache;
 use super::copies;
 use super::dead_run::DeadRun;
 pub(crate) use super::depth::Depth;
-use super::ends::settle;
 use super::files::{FoundFile, Naming, SegmentFile, Stray, StrayState, identify, list};
 use super::heads::set_unsupported_aside;
-use super::joint;
+use super::liveness::{Probed, Prober};
+use super::merged_cache;
 use super::named::read_unnamed;
-use super::part::{Part, Trust};
-use super::probe::{Probed, Prober};
 use super::run::RunSurvey;
+use super::segment_ends::settle;
+use super::segment_scan::{Part, Trust};
 use super::verdict::Verdict;
 use super::witness::witnesses;
 use super::{Liveness, Loss};
@@ -56,12 +56,12 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
     let mut finds = Finds::default();
     let mut poisoned = BTreeSet::new();
     let joint = match depth {
-        Depth::Joint => joint::JointCacheNames::of(&entries),
-        _ => joint::JointCacheNames::default(),
+        Depth::Joint => merged_cache::JointCacheNames::of(&entries),
+        _ => merged_cache::JointCacheNames::default(),
     };
     let beside = Beside::of(&entries, &known);
     for entry in entries {
-        if scope.has_entry(&entry) {
+        if scope.has_file_of(&entry) {
             finds.add(identify(storage, &entry));
         }
         if let Some(FileName::Poisoned(run)) = FileName::parse(&entry.name) {
@@ -168,7 +168,7 @@ impl Scope<'_> {
         }
     }
 
-    fn has_entry(self, entry: &Entry) -> bool {
+    fn has_file_of(self, entry: &Entry) -> bool {
         let named = FileName::parse(&entry.name).map(FileName::run);
         match named.or_else(|| FileName::stands_for(&entry.name).map(|(run, _)| run)) {
             Some(run) => self.has_run(run),

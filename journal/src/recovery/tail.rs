@@ -10,18 +10,18 @@
 
 use super::Liveness;
 use super::beside::noted;
-use super::content::content_end;
+use super::content_end::content_end;
 use super::dead_run::DeadRun;
-use super::ends::settle;
 use super::files::{FoundFile, Naming, SegmentFile, identify, list};
-use super::part::{Part, Trust};
 use super::run::RunSurvey;
+use super::segment_ends::settle;
+use super::segment_scan::{Part, Trust};
 use super::survey::{Depth, Scope, survey};
 use super::witness::Witness;
 use crate::error::{Error, Result};
 use crate::format::{DurablePlace, FRAMES_OFFSET, FileName};
 use crate::seeded::{self, Bug};
-use crate::segment::Portion;
+use crate::segment::ScanRange;
 use crate::seq::SegmentNumber;
 use crate::storage::{Entry, Storage};
 
@@ -96,7 +96,7 @@ fn read_end(storage: &dyn Storage, file: SegmentFile, place: Option<DurablePlace
     let found = opened.and_then(|opened| {
         let end = content_end(&*opened)?;
         // Readers are not to be shown there what a sync that failed left in the cache only.
-        opened.trim_cache(end, u64::MAX)?;
+        opened.drop_cache_exact(end, u64::MAX)?;
         Ok(end)
     });
     let Ok(content_end) = found else {
@@ -106,9 +106,9 @@ fn read_end(storage: &dyn Storage, file: SegmentFile, place: Option<DurablePlace
     };
     // Behind that, all that may wait to be written is zeros that a writer made ready.
     write_out(storage, &file.name, Some(content_end))?;
-    let whole = Portion {
+    let whole = ScanRange {
         content_end,
-        ..Portion::WHOLE
+        ..ScanRange::WHOLE
     };
     let behind = place.and_then(|place| read_behind(storage, &file, whole, place));
     Ok(behind.unwrap_or_else(|| {
@@ -121,18 +121,18 @@ fn read_end(storage: &dyn Storage, file: SegmentFile, place: Option<DurablePlace
 fn read_behind(
     storage: &dyn Storage,
     file: &SegmentFile,
-    whole: Portion,
+    whole: ScanRange,
     place: DurablePlace,
 ) -> Option<Part> {
-    let head = Portion {
+    let head = ScanRange {
         content_end: HEAD_END,
-        ..Portion::WHOLE
+        ..ScanRange::WHOLE
     };
     let head = Part::read_portion(storage, file.clone(), (Trust::Final, head), &mut |_| {});
     let first_seq = head.claims.start?;
     let relative = u32::try_from(place.seq.checked_sub(first_seq)?).ok()?;
     let relative = relative + u32::from(seeded::has(Bug::ProofNotReached));
-    let portion = Portion {
+    let portion = ScanRange {
         from: place.offset,
         relative: Some(relative),
         ..whole

@@ -170,7 +170,7 @@ impl StorageFile for MemoryFile {
     }
 
     /// Pages of zeros are holes.
-    fn data_behind(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
+    fn next_data(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
         let from = usize::try_from(offset).unwrap();
         let pages = self.bytes.chunks(4096).map(|p| p.iter().any(|b| *b != 0));
         let pages: Vec<bool> = pages.collect();
@@ -458,7 +458,7 @@ impl MemoryStorage {
             let due = of_len(2).chain(of_len(4)).chain([(1, newest.0)]);
             for (first, last) in due.filter(|(first, last)| first < last) {
                 let (first, last) = (SegmentNumber(first), SegmentNumber(last));
-                if let Some(pieces) = super::joint::make(self, run, (first, last), &[2, 4]) {
+                if let Some(pieces) = super::merged_cache::make(self, run, (first, last), &[2, 4]) {
                     let name = FileName::Joint(run, first, last).to_string();
                     self.files.insert(name, pieces.concat());
                 }

@@ -1,6 +1,6 @@
 //! Which segments at the end of a run were only made ahead: nothing can be missing from these.
 
-use super::part::Part;
+use super::segment_scan::Part;
 use super::witness::Witness;
 use crate::format::FRAMES_OFFSET;
 use crate::seeded::{self, Bug};

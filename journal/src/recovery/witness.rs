@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::part::Part;
 use super::recovered::Recovered;
+use super::segment_scan::Part;
 use crate::format::DurablePlace;
 use crate::seeded::{self, Bug};
 use crate::seq::RunId;

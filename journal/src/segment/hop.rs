@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::due::Due;
+use super::expected::Expected;
 use super::scanner::Scanner;
 use crate::format::{FRAME_HEADER_LEN, FrameHeader, HopHeader};
 use crate::seeded::{self, Bug};
@@ -10,10 +10,10 @@ use crate::seeded::{self, Bug};
 /// Where headers lead.
 pub(super) struct Hop {
     /// The valid frame at the end of them, with the place where it was due.
-    pub(super) found: Option<(Due, FrameHeader)>,
+    pub(super) found: Option<(Expected, FrameHeader)>,
     /// Where to search, if there is none: behind frames that were begun, for what is in them was
     /// never a record.
-    pub(super) search_from: Due,
+    pub(super) search_from: Expected,
 }
 
 /// Places from which headers are known to lead to nothing.
@@ -22,7 +22,7 @@ pub(super) struct DeadEnds(HashSet<u64>);
 
 impl Scanner<'_> {
     /// Follows headers with the numbers due from a place that holds no valid frame.
-    pub(super) fn hop(&mut self, from: Due, dead_ends: &mut DeadEnds) -> Hop {
+    pub(super) fn hop(&mut self, from: Expected, dead_ends: &mut DeadEnds) -> Hop {
         let mut due = from;
         let mut search_from = from;
         let mut hops = 0_u64;
@@ -70,7 +70,7 @@ impl Scanner<'_> {
     }
 
     /// The header at this place, if it has the number due.
-    fn hop_header(&mut self, due: Due) -> Option<HopHeader> {
+    fn hop_header(&mut self, due: Expected) -> Option<HopHeader> {
         let bytes = self.window.at(due.offset, FRAME_HEADER_LEN).ok()?;
         let header = HopHeader::decode(*bytes.first_chunk()?)?;
         let is_due = due.missing(header.seq_low) == Some(0);

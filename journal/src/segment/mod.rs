@@ -1,17 +1,18 @@
 //! One file of frames.
 
-mod ahead;
-#[cfg(test)]
-mod ahead_tests;
-mod candidate;
-mod due;
-mod held;
+mod expected;
+mod found_ranges;
+mod frame_walk;
 mod hop;
-mod islands;
-mod portion;
 mod read;
+mod read_ahead;
+#[cfg(test)]
+mod read_ahead_tests;
+mod read_buffer;
+mod resync;
 mod scan;
-mod scanned;
+mod scan_range;
+mod scan_result;
 mod scanner;
 mod search;
 #[cfg(test)]
@@ -21,11 +22,10 @@ mod source;
 mod sums;
 #[cfg(test)]
 mod tests;
-mod window;
 
-pub(crate) use portion::Portion;
 pub(crate) use read::{FrameReader, ReadFailure};
 pub(crate) use scan::scan;
-pub(crate) use scanned::{Island, Scanned, Stretch, Unread};
+pub(crate) use scan_range::ScanRange;
+pub(crate) use scan_result::{BrokenRange, IntactRange, ScanResult, UnreadableRange};
 pub(crate) use scanner::ScanInput;
 pub(crate) use seen::Seen;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::ahead::{Ahead, reusable};
+use super::read_ahead::{Ahead, reusable};
 use crate::error::DamageReason;
 use crate::format::{FRAME_HEADER_LEN, FrameChecksum, FrameHeader, FrameSeed};
 use crate::len::{len_u64, len_usize};

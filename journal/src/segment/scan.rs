@@ -1,13 +1,13 @@
 //! Walks the frames of a segment and accounts for every byte behind its header pages.
 
-use super::due::Due;
+use super::expected::Expected;
 use super::hop::DeadEnds;
-use super::portion::Portion;
-use super::scanned::Scanned;
+use super::read_buffer::ReadBuffer;
+use super::scan_range::ScanRange;
+use super::scan_result::ScanResult;
 use super::scanner::{ScanInput, Scanner};
 use super::seen::Seen;
 use super::sums::Sums;
-use super::window::Window;
 use crate::format::FRAMES_OFFSET;
 use crate::storage::StorageFile;
 
@@ -19,7 +19,7 @@ pub(crate) fn scan(
     file: &dyn StorageFile,
     input: ScanInput,
     visit: &mut dyn FnMut(&Seen<'_>),
-) -> Scanned {
+) -> ScanResult {
     scan_by(file, input, visit, |scanner, due| scanner.walk_held(due))
 }
 
@@ -29,8 +29,8 @@ pub(super) fn scan_by(
     file: &dyn StorageFile,
     input: ScanInput,
     visit: &mut dyn FnMut(&Seen<'_>),
-    walk_sound: impl Fn(&mut Scanner<'_>, Due) -> Due,
-) -> Scanned {
+    walk_sound: impl Fn(&mut Scanner<'_>, Expected) -> Expected,
+) -> ScanResult {
     let len = input.len.min(OFFSET_MAX);
     let input = ScanInput {
         len,
@@ -39,11 +39,11 @@ pub(super) fn scan_by(
     };
     let content_len = len.min(input.portion.content_end);
     let mut scanner = Scanner {
-        window: Window::new(file, content_len),
+        window: ReadBuffer::new(file, content_len),
         sums: Sums::new(file, content_len, input.is_moving),
         begun: input.seed.begin(),
         input,
-        scanned: Scanned::default(),
+        scanned: ScanResult::default(),
         found_end: None,
         visit,
     };
@@ -54,7 +54,7 @@ pub(super) fn scan_by(
 }
 
 impl Scanner<'_> {
-    fn walk(&mut self, walk_sound: &dyn Fn(&mut Self, Due) -> Due) {
+    fn walk(&mut self, walk_sound: &dyn Fn(&mut Self, Expected) -> Expected) {
         let mut due = self.begin();
         let end = self.input.len.min(self.input.frames_max);
         while due.offset < end && !self.scanned.is_sealed {
@@ -77,13 +77,13 @@ impl Scanner<'_> {
     }
 
     /// Where the walk begins: the place of the first frame, unless only a portion is wanted.
-    fn begin(&mut self) -> Due {
-        let due = Due {
+    fn begin(&mut self) -> Expected {
+        let due = Expected {
             offset: FRAMES_OFFSET,
             relative: 0,
             base: None,
         };
-        let Portion { from, relative, .. } = self.input.portion;
+        let ScanRange { from, relative, .. } = self.input.portion;
         let Some(relative) = relative.filter(|_| from > FRAMES_OFFSET) else {
             return due;
         };
@@ -92,7 +92,7 @@ impl Scanner<'_> {
             return due;
         };
         let due = self.accept(due, &header);
-        Due {
+        Expected {
             offset: from.max(due.offset),
             relative: u64::from(relative),
             ..due

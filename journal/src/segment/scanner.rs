@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::due::Due;
-use super::held::{is_bare, is_seal, walk_frames};
-use super::portion::Portion;
-use super::scanned::{Island, Scanned, Stretch, Unread};
+use super::expected::Expected;
+use super::frame_walk::{is_bare, is_seal, walk_frames};
+use super::read_buffer::{ReadBuffer, WINDOW_LEN};
+use super::scan_range::ScanRange;
+use super::scan_result::{BrokenRange, IntactRange, ScanResult, UnreadableRange};
 use super::seen::Seen;
 use super::sums::Sums;
-use super::window::{WINDOW_LEN, Window};
 use crate::error::DamageReason;
 use crate::format::{
     FRAME_ALIGNMENT, FRAME_HEADER_LEN, FRAME_LEN_MIN, FrameChecksum, FrameHeader, FrameSeed,
@@ -29,7 +29,7 @@ pub(crate) struct ScanInput {
     pub(crate) frames_max: u64,
     /// It may be being written: look twice at a place before believing that it is bad.
     pub(crate) is_moving: bool,
-    pub(crate) portion: Portion,
+    pub(crate) portion: ScanRange,
 }
 
 /// What a place begins with where a frame is due.
@@ -43,12 +43,12 @@ enum Beginning {
 }
 
 pub(super) struct Scanner<'a> {
-    pub(super) window: Window<'a>,
+    pub(super) window: ReadBuffer<'a>,
     pub(super) sums: Sums<'a>,
     pub(super) input: ScanInput,
     /// What the checksum of each frame goes on from.
     pub(super) begun: FrameChecksum,
-    pub(super) scanned: Scanned,
+    pub(super) scanned: ScanResult,
     /// Where the content of the file ends, once frames were only found by a search.
     pub(super) found_end: Option<u64>,
     pub(super) visit: &'a mut dyn FnMut(&Seen<'_>),
@@ -58,9 +58,9 @@ impl Scanner<'_> {
     /// Takes in some sound frames from this place on; gives why there is none.
     pub(super) fn step(
         &mut self,
-        due: Due,
-        walk_sound: &dyn Fn(&mut Self, Due) -> Due,
-    ) -> Result<Due, DamageReason> {
+        due: Expected,
+        walk_sound: &dyn Fn(&mut Self, Expected) -> Expected,
+    ) -> Result<Expected, DamageReason> {
         let walked = walk_sound(self, due);
         if walked.offset > due.offset {
             return Ok(walked);
@@ -70,7 +70,7 @@ impl Scanner<'_> {
     }
 
     /// Behind the end only zeros or a failed append may be: nothing there can be a frame.
-    pub(super) fn end_walk(&mut self, due: Due) {
+    pub(super) fn end_walk(&mut self, due: Expected) {
         if due.offset < self.input.len {
             let content_end = self.content_end(due.offset);
             self.push_stretch(due, DamageReason::BadCrc, None, content_end);
@@ -79,7 +79,7 @@ impl Scanner<'_> {
 
     /// Takes in sound frames that are whole in the window, one behind the other; whatever else
     /// is there is left to a closer look.
-    pub(super) fn walk_held(&mut self, due: Due) -> Due {
+    pub(super) fn walk_held(&mut self, due: Expected) -> Expected {
         let islands = &mut self.scanned.islands;
         let Some(island) = islands.last_mut().filter(|last| last.end == due.offset) else {
             return due;
@@ -122,7 +122,7 @@ impl Scanner<'_> {
     }
 
     /// The frame due at this place; in a file that is being written, a second look decides.
-    fn look_again(&mut self, due: Due) -> Result<FrameHeader, DamageReason> {
+    fn look_again(&mut self, due: Expected) -> Result<FrameHeader, DamageReason> {
         let first = self.look(due);
         if first.is_ok() || !self.input.is_moving {
             return first;
@@ -144,7 +144,7 @@ impl Scanner<'_> {
         told_len.min(self.input.frames_max)
     }
 
-    pub(super) fn look(&mut self, due: Due) -> Result<FrameHeader, DamageReason> {
+    pub(super) fn look(&mut self, due: Expected) -> Result<FrameHeader, DamageReason> {
         let bytes = self.window.at(due.offset, FRAME_HEADER_LEN);
         let bytes = bytes.map_err(|_| DamageReason::IoError)?;
         let header = decode(bytes).ok_or(DamageReason::ShortFrame)??;
@@ -191,7 +191,7 @@ impl Scanner<'_> {
     }
 
     /// Takes in the frame due at a place.
-    pub(super) fn accept(&mut self, due: Due, header: &FrameHeader) -> Due {
+    pub(super) fn accept(&mut self, due: Expected, header: &FrameHeader) -> Expected {
         let due = due.begun(header.seq_low);
         let offset = due.offset;
         let relative = due.relative_of(header.seq_low);
@@ -204,7 +204,7 @@ impl Scanner<'_> {
                 island.end = end;
                 island.last = relative;
             }
-            _ => self.scanned.islands.push(Island {
+            _ => self.scanned.islands.push(IntactRange {
                 offset,
                 end,
                 first: relative,
@@ -239,7 +239,7 @@ impl Scanner<'_> {
     }
 
     /// What a place without a valid frame begins with.
-    fn beginning(&mut self, due: Due, content_end: u64) -> Beginning {
+    fn beginning(&mut self, due: Expected, content_end: u64) -> Beginning {
         let mut header = [0; FRAME_HEADER_LEN];
         let len = len_u64(header.len());
         let is_empty = content_end <= due.offset + len;
@@ -281,9 +281,9 @@ impl Scanner<'_> {
     /// Notes what is between a place where a frame was due and the next valid one.
     pub(super) fn push_stretch(
         &mut self,
-        due: Due,
+        due: Expected,
         reason: DamageReason,
-        next: Option<&Due>,
+        next: Option<&Expected>,
         content_end: u64,
     ) {
         if seeded::has(Bug::GapNotTold) && next.is_some() {
@@ -292,13 +292,15 @@ impl Scanner<'_> {
         let end = next.map_or(self.input.len, |next| next.offset);
         let unread = self.window.source().unreadable_in(due.offset, end);
         let before = self.scanned.unread.len();
-        self.scanned.unread.extend(unread.map(|bad| Unread {
-            offset: bad.from.max(due.offset),
-            end: bad.to.min(end),
-            reason: DamageReason::IoError,
-        }));
+        self.scanned
+            .unread
+            .extend(unread.map(|bad| UnreadableRange {
+                offset: bad.from.max(due.offset),
+                end: bad.to.min(end),
+                reason: DamageReason::IoError,
+            }));
         let beginning = self.beginning(due, content_end.min(end));
-        self.scanned.stretches.push(Stretch {
+        self.scanned.stretches.push(BrokenRange {
             offset: due.offset,
             end,
             content_end: content_end.min(end),

@@ -1,11 +1,11 @@
 //! What is behind a place from which no header leads on: everything to the end of the file is
 //! searched for valid frames.
 
-use super::candidate::next_candidate;
-use super::due::Due;
+use super::expected::Expected;
+use super::found_ranges::{Findings, Found};
 use super::hop::DeadEnds;
-use super::islands::{Findings, Found};
-use super::scanned::Contested;
+use super::resync::next_candidate;
+use super::scan_result::Contested;
 use super::scanner::{Scanner, decode};
 use crate::error::DamageReason;
 use crate::format::{FRAME_ALIGNMENT, FRAME_HEADER_LEN, FrameHeader};
@@ -26,10 +26,10 @@ impl Scanner<'_> {
     /// this reason; what is in front of `from` need not be looked at.
     pub(super) fn search(
         &mut self,
-        bad: Due,
+        bad: Expected,
         reason: DamageReason,
-        from: Due,
-        walk_sound: &dyn Fn(&mut Self, Due) -> Due,
+        from: Expected,
+        walk_sound: &dyn Fn(&mut Self, Expected) -> Expected,
     ) {
         let mut search = self.search_all(from);
         self.found_end = Some(search.content_end);
@@ -50,7 +50,7 @@ impl Scanner<'_> {
                 continue;
             }
             let known = due.begun(island.first.wrapping_sub(1));
-            let next = Due {
+            let next = Expected {
                 offset: island.from,
                 relative: u64::from(known.relative_of(island.first)),
                 ..known
@@ -74,10 +74,10 @@ impl Scanner<'_> {
     /// behind it, and why that is not there.
     fn walk_island(
         &mut self,
-        mut due: Due,
+        mut due: Expected,
         island: &Found,
-        walk_sound: &dyn Fn(&mut Self, Due) -> Due,
-    ) -> (Due, DamageReason) {
+        walk_sound: &dyn Fn(&mut Self, Expected) -> Expected,
+    ) -> (Expected, DamageReason) {
         while due.offset < island.to {
             match self.step(due, walk_sound) {
                 Ok(next) => due = next,
@@ -94,7 +94,7 @@ impl Scanner<'_> {
     }
 
     /// All islands from a place on.
-    fn search_all(&mut self, due: Due) -> Search {
+    fn search_all(&mut self, due: Expected) -> Search {
         let mut search = Search {
             findings: Findings::default(),
             dead_ends: DeadEnds::default(),
@@ -144,7 +144,7 @@ impl Scanner<'_> {
     fn take_islands(&mut self, at: u64, header: &FrameHeader, search: &mut Search) -> u64 {
         let mut island = Search::begin(at, header, search.content_end > search.island_end);
         loop {
-            let behind = Due {
+            let behind = Expected {
                 offset: island.to,
                 relative: 0,
                 base: Some(island.last.wrapping_add(1)),
@@ -168,7 +168,7 @@ impl Scanner<'_> {
     }
 
     /// The frame due at this place, if it is there.
-    pub(super) fn due_at(&mut self, due: Due) -> Option<FrameHeader> {
+    pub(super) fn due_at(&mut self, due: Expected) -> Option<FrameHeader> {
         if due.offset >= self.search_end() {
             return None;
         }
@@ -180,7 +180,7 @@ impl Scanner<'_> {
 
     /// Behind the last bytes from `from` on that are not zero, to 8 bytes; `from` if all are.
     pub(super) fn content_end(&mut self, from: u64) -> u64 {
-        let nothing = Due {
+        let nothing = Expected {
             offset: from,
             relative: u64::MAX,
             base: Some(0),

@@ -4,9 +4,9 @@
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::portion::Portion;
 use super::scan::scan;
-use super::scanned::Scanned;
+use super::scan_range::ScanRange;
+use super::scan_result::ScanResult;
 use super::scanner::ScanInput;
 use super::tests::{File, Frames, Random, seed, whole};
 use crate::format::{FRAMES_OFFSET, FrameHeader, FramePlace, HopHeader, LENGTH_MASK};
@@ -16,11 +16,11 @@ use crate::storage::{FileIdentity, Lock, LockOutcome, StorageFile};
 /// Where a frame is, and its number.
 type At = (u64, u32);
 
-fn found(file: &dyn StorageFile, input: ScanInput) -> (Vec<At>, Scanned) {
+fn found(file: &dyn StorageFile, input: ScanInput) -> (Vec<At>, ScanResult) {
     let mut found = Vec::new();
-    let portion = Portion {
+    let portion = ScanRange {
         shows_all: true,
-        ..Portion::WHOLE
+        ..ScanRange::WHOLE
     };
     let scanned = scan(file, ScanInput { portion, ..input }, &mut |seen| {
         // Seals that do not end the segment are only half believed.

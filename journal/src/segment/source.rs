@@ -76,7 +76,7 @@ impl<'a> Source<'a> {
 
     /// Where anything but zeros may begin, from `offset` on, as the file system says.
     pub(super) fn data_from(&self, offset: u64) -> u64 {
-        match self.file.data_behind(offset) {
+        match self.file.next_data(offset) {
             Ok(Some((from, _))) => from.max(offset),
             Ok(None) => self.len,
             Err(_) => offset,

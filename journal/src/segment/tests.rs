@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::portion::Portion;
 use super::scan::{scan, scan_by};
+use super::scan_range::ScanRange;
 use super::scanner::ScanInput;
 use super::seen::Seen;
 use crate::format::{
@@ -157,7 +157,7 @@ pub(super) fn whole(file: &File) -> ScanInput {
         told_len: len,
         frames_max: u64::MAX,
         is_moving: false,
-        portion: Portion::WHOLE,
+        portion: ScanRange::WHOLE,
     }
 }
 

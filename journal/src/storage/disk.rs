@@ -17,7 +17,7 @@ use super::{
     ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, NameFacts,
     PAGE_LEN,
 };
-use super::{ProcessFacts, ProcessState, Region, Storage, StorageFile};
+use super::{MappedRegion, ProcessFacts, ProcessState, Storage, StorageFile};
 use super::{confirm, limit, process};
 use super::{read_whole, retry, write_whole};
 use crate::format::Owner;
@@ -283,7 +283,7 @@ impl StorageFile for DiskFile {
         }
     }
 
-    fn map(&self, len: u64) -> io::Result<Arc<dyn Region>> {
+    fn map(&self, len: u64) -> io::Result<Arc<dyn MappedRegion>> {
         let mapped = Arc::new(MappedFile::new(&self.file, len, &self.space)?);
         let _ = self.mapped.set(Arc::clone(&mapped));
         Ok(mapped)
@@ -315,7 +315,7 @@ impl StorageFile for DiskFile {
         self.file.set_len(len)
     }
 
-    fn data_behind(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
+    fn next_data(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
         let len = self.len()?;
         if offset >= len {
             return Ok(None);
@@ -334,7 +334,7 @@ impl StorageFile for DiskFile {
         }
     }
 
-    fn trim_cache(&self, from: u64, to: u64) -> io::Result<()> {
+    fn drop_cache_exact(&self, from: u64, to: u64) -> io::Result<()> {
         self.forget((from, to))
     }
 
@@ -464,13 +464,10 @@ mod tests {
         ] {
             assert_eq!(file.read_at(&mut [0; 4096], page).unwrap(), 4096);
             // On ext4, space that is only reserved shows as data while zeros of it are cached.
-            let is_shown = file
-                .data_behind(page)
-                .unwrap()
-                .is_some_and(|at| at.0 == page);
+            let is_shown = file.next_data(page).unwrap().is_some_and(|at| at.0 == page);
             if is_shown && storage.file_system == FileSystem::Ext4 {
                 file.drop_cache(from, to).unwrap();
-                let found = file.data_behind(page).unwrap();
+                let found = file.next_data(page).unwrap();
                 assert!(
                     found.is_none_or(|at| at.0 > page),
                     "{from}..{to}: {found:?}"

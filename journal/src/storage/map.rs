@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MsyncFlags, ProtFlags};
 use rustix::mm::{madvise, mmap, mmap_anonymous, msync, munmap};
 
-use super::Region;
+use super::MappedRegion;
 
 /// Address space that mappings have let go of, for those that come after them.
 #[derive(Clone, Debug, Default)]
@@ -196,7 +196,7 @@ fn fill(words: &[AtomicU64], bytes: &[u8]) {
     }
 }
 
-impl Region for MappedFile {
+impl MappedRegion for MappedFile {
     fn copy(&self, offset: u64, bytes: &[u8]) {
         let found = self.words_at(offset, bytes.len());
         debug_assert!(found.is_some(), "{} bytes at {offset}", bytes.len());

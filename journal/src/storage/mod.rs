@@ -144,7 +144,7 @@ pub trait StorageFile: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// `Unsupported` where that cannot be done safely.
-    fn map(&self, len: u64) -> io::Result<Arc<dyn Region>> {
+    fn map(&self, len: u64) -> io::Result<Arc<dyn MappedRegion>> {
         let _ = len;
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -167,7 +167,7 @@ pub trait StorageFile: fmt::Debug + Send + Sync {
     /// The first range at or behind `offset` that may hold anything but zeros, `None` if there is
     /// none: everything in front of it is zeros on the disk, whatever is cached. Changes that were
     /// not synced count as data.
-    fn data_behind(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
+    fn next_data(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
         let len = self.len()?;
         Ok((offset < len).then_some((offset, len)))
     }
@@ -178,7 +178,7 @@ pub trait StorageFile: fmt::Debug + Send + Sync {
 
     /// Forgets cached bytes of `from..to` that are on the disk, as far as none around them are
     /// forgotten with them. Only speed depends on it.
-    fn trim_cache(&self, from: u64, to: u64) -> io::Result<()> {
+    fn drop_cache_exact(&self, from: u64, to: u64) -> io::Result<()> {
         self.drop_cache(from, to)
     }
 
@@ -196,7 +196,7 @@ pub trait StorageFile: fmt::Debug + Send + Sync {
 ///
 /// Offsets are multiples of 8. Which thread stores where is agreed on elsewhere; stores of several
 /// threads to one place leave one of them there.
-pub trait Region: fmt::Debug + Send + Sync {
+pub trait MappedRegion: fmt::Debug + Send + Sync {
     /// Copies `bytes` to `offset`, with zeros up to the next multiple of 8.
     fn copy(&self, offset: u64, bytes: &[u8]);
 
@@ -217,7 +217,7 @@ pub trait Region: fmt::Debug + Send + Sync {
     fn word(&self, offset: u64) -> u64;
 
     /// The words at `offset` and behind it, each `step` bytes after the one before, as
-    /// [`word`](Region::word) gives them; reading several at once takes hardly longer than one.
+    /// [`word`](MappedRegion::word) gives them; reading several takes hardly longer than one.
     fn words(&self, offset: u64, step: u64, words: &mut [u64]) {
         let mut at = offset;
         for word in words {

@@ -348,7 +348,7 @@ mod tests {
             },
             errors: Arc::new(ErrorLog::new(None)),
             generation: Generation(generation),
-            known: crate::recovery::neighbours::KnownRuns::default(),
+            known: crate::recovery::other_runs::KnownRuns::default(),
             unverified: Vec::new(),
             recovers: false,
         };

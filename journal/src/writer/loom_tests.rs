@@ -21,7 +21,7 @@ use super::signals::Signals;
 use super::sync_primitives::Mutex;
 use crate::format::{FRAMES_OFFSET, FrameSeed, RecordKind};
 use crate::seq::{Generation, RunId, SegmentNumber, Seq};
-use crate::storage::Region;
+use crate::storage::MappedRegion;
 use crate::writer::sync::commit_queue::CommitQueue;
 
 const KIND: RecordKind = RecordKind(200);
@@ -58,7 +58,7 @@ impl Words {
     }
 }
 
-impl Region for Words {
+impl MappedRegion for Words {
     fn copy(&self, offset: u64, bytes: &[u8]) {
         let word = u64::from_le_bytes(*bytes.first_chunk().unwrap());
         self.at(offset).store(word, Ordering::Relaxed);

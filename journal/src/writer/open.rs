@@ -11,7 +11,7 @@ use super::threads;
 use crate::error::{Error, Result};
 use crate::event::system::{self, RunOpen};
 use crate::format::{FileName, RecordKind};
-use crate::recovery::neighbours::{KnownRuns, Neighbours};
+use crate::recovery::other_runs::{KnownRuns, OtherRuns};
 use crate::seeded::{self, Bug};
 use crate::seq::{Generation, RunId, SegmentNumber};
 use crate::settings::{SEGMENT_LEN_MIN, WriteMode, WriterSettings};
@@ -56,7 +56,7 @@ impl OpenRun {
         let mut generation = self.generation;
         for _ in 0..OVERTAKEN_MAX {
             let lock_file = LockFile::create(&self.storage, generation, &self.settings.program)?;
-            let found = Neighbours::of(storage, lock_file.run(), &self.known);
+            let found = OtherRuns::of(storage, lock_file.run(), &self.known);
             match found {
                 Ok(found) if found.generation_max <= generation => {
                     let none = seeded::has(Bug::LiveRunsNotListed);

@@ -92,7 +92,7 @@ pub(crate) fn open(dir: &Path, settings: WriterSettings) -> Arc<RunWriter> {
         settings,
         errors: Arc::new(ErrorLog::new(None)),
         generation: Generation(1),
-        known: crate::recovery::neighbours::KnownRuns::default(),
+        known: crate::recovery::other_runs::KnownRuns::default(),
         unverified: Vec::new(),
         recovers: false,
     };

@@ -213,7 +213,7 @@ fn the_error_hook_may_close_while_a_waiter_syncs() {
         settings: mapped(),
         errors: Arc::new(ErrorLog::new(Some(hook))),
         generation: Generation(1),
-        known: crate::recovery::neighbours::KnownRuns::default(),
+        known: crate::recovery::other_runs::KnownRuns::default(),
         unverified: Vec::new(),
         recovers: false,
     };

@@ -93,8 +93,8 @@ MissingSegmentPassedOver | damage         | damage        | segments_missing
 LastDurableForgotten     | damage         | damage        | every_flipped
 CacheNotBound            | damage         | trace_journal | recovery::cache
 UnnamedEndBelieved       | damage         | trace_journal | a_recovered_run_is_told
-CacheNotBound            | damage         | trace_journal | recovery::joint
-RetiredMissed            | damage         | trace_journal | recovery::fates
+CacheNotBound            | damage         | trace_journal | recovery::merged_cache
+RetiredMissed            | damage         | trace_journal | recovery::range_edges
 NewerRunClaimed          | hands-off      | versions      | runs_of_a_newer_version
 LostEndNotSeen           | damage         | lost_end      | a_closed_run_that_was
 UnreadableTakenForDamage | damage         | trace_journal | files_that_may_not_be_read

@@ -91,7 +91,7 @@ impl File {
 
     /// The first range at or behind `offset` of pages that are not all zeros on the disk or have
     /// changed; what is only cached does not count. Zeros were written to some of the others.
-    pub(super) fn data_behind(&self, offset: usize) -> Option<(usize, usize)> {
+    pub(super) fn next_data(&self, offset: usize) -> Option<(usize, usize)> {
         let len = self.cached.len();
         let page = usize::try_from(PAGE).unwrap_or(SECTOR);
         let is_data = |at: &usize| {

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
-use trace_journal::storage::Region;
+use trace_journal::storage::MappedRegion;
 
 use super::FileId;
 use super::calls::{index, size};
@@ -41,7 +41,7 @@ impl Mapping {
     }
 }
 
-impl Region for Mapping {
+impl MappedRegion for Mapping {
     fn copy(&self, offset: u64, bytes: &[u8]) {
         let whole = bytes.len().next_multiple_of(8);
         let mut padded = bytes.to_vec();

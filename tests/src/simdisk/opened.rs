@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use trace_journal::storage::{
-    FileIdentity, Lock, LockOutcome, Region, StorageFile, read_whole, retry, write_whole,
+    FileIdentity, Lock, LockOutcome, MappedRegion, StorageFile, read_whole, retry, write_whole,
 };
 
 use super::FileId;
@@ -96,9 +96,9 @@ impl StorageFile for Handle {
         })
     }
 
-    fn map(&self, _len: u64) -> io::Result<Arc<dyn Region>> {
+    fn map(&self, _len: u64) -> io::Result<Arc<dyn MappedRegion>> {
         self.process.look(Need::Nothing, |_| {
-            let mapping: Arc<dyn Region> = Arc::new(Mapping {
+            let mapping: Arc<dyn MappedRegion> = Arc::new(Mapping {
                 process: self.process.clone(),
                 file: self.file,
             });
@@ -127,9 +127,9 @@ impl StorageFile for Handle {
         })
     }
 
-    fn data_behind(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
+    fn next_data(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
         self.process.look(Need::Nothing, |state| {
-            let data = state.file(self.file)?.data_behind(index(offset));
+            let data = state.file(self.file)?.next_data(index(offset));
             Ok(data.map(|(from, to)| (size(from), size(to))))
         })
     }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Covered, OwnRecord, Section};
+use super::{CheckedSection, OwnRecord, SegmentSummary};
 use crate::event::system;
 use crate::event::system::Extras;
 use crate::format::{FRAME_ALIGNMENT, RecordKind, checksum};
 use crate::len::len_u64;
-use crate::recovery::part::Part;
-use crate::recovery::places::{ListSpan, RecordPlace, SessionRow};
+use crate::recovery::segment_scan::Part;
+use crate::recovery::session_index::{ListSpan, RecordPlace, SessionRow};
 use crate::seq::{Generation, RunId, SegmentNumber};
 use crate::storage::StorageFile;
 
@@ -19,30 +19,30 @@ use crate::storage::StorageFile;
 pub(in crate::recovery) struct CacheFile {
     pub(in crate::recovery) run: RunId,
     pub(in crate::recovery) segment: SegmentNumber,
-    pub(in crate::recovery) covered: Covered,
+    pub(in crate::recovery) covered: SegmentSummary,
     pub(in crate::recovery) declared: Vec<(u32, String)>,
     /// Their lists' offsets are those in the cache's file.
     pub(in crate::recovery) rows: Vec<SessionRow>,
     /// Where the digests are in the cache's file.
-    pub(in crate::recovery) digests: Section,
+    pub(in crate::recovery) digests: CheckedSection,
 }
 
 /// What is between the front and the lists; the digests are behind those.
 #[derive(Deserialize)]
-struct Body {
+struct CacheFields {
     records: u64,
     durable_seq: u64,
     padding: u64,
     own: Vec<OwnRecord>,
     declared: Vec<(u32, String)>,
-    rows: Vec<Row>,
+    rows: Vec<CacheRow>,
     digests_crc: u32,
     _extras: Extras,
 }
 
 /// The same as it is written.
 #[derive(Serialize)]
-struct BodyRef<'p> {
+struct CacheFieldsRef<'p> {
     records: u64,
     durable_seq: u64,
     padding: u64,
@@ -70,7 +70,7 @@ impl Serialize for RowsRef<'_> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Row {
+struct CacheRow {
     index: u32,
     count: u64,
     bytes: u64,
@@ -86,12 +86,12 @@ struct Row {
 pub(super) fn encode(
     run: RunId,
     segment: SegmentNumber,
-    covered: &Covered,
+    covered: &SegmentSummary,
     part: Part,
 ) -> Option<Vec<Vec<u8>>> {
     let lists = part.places.lists?;
     let digests = part.places.digests?;
-    let body = BodyRef {
+    let body = CacheFieldsRef {
         records: covered.records,
         durable_seq: covered.durable_seq,
         padding: covered.padding,
@@ -101,10 +101,10 @@ pub(super) fn encode(
         digests_crc: checksum(&digests),
         extras: Vec::new(),
     };
-    let mut front = vec![0; FRONT_LEN];
+    let mut front = vec![0; CACHE_FRONT_LEN];
     system::encode(&body, &mut front).ok()?;
-    let body_len = u32::try_from(front.len() - FRONT_LEN).ok();
-    let body_len = body_len.filter(|len| *len <= BODY_LEN_MAX)?;
+    let body_len = u32::try_from(front.len() - CACHE_FRONT_LEN).ok();
+    let body_len = body_len.filter(|len| *len <= FIELDS_LEN_MAX)?;
     let fields: [&[u8]; 8] = [
         &run.generation.0.to_le_bytes(),
         &segment.0.to_le_bytes(),
@@ -117,10 +117,10 @@ pub(super) fn encode(
     ];
     let fields = fields.concat();
     front
-        .get_mut(COVERED_FROM..FRONT_LEN)?
+        .get_mut(COVERED_FROM..CACHE_FRONT_LEN)?
         .copy_from_slice(&fields);
     let crc = checksum(front.get(COVERED_FROM..)?);
-    let begin = [&MAGIC[..], &VERSION.to_le_bytes(), &crc.to_le_bytes()].concat();
+    let begin = [&CACHE_MAGIC[..], &VERSION.to_le_bytes(), &crc.to_le_bytes()].concat();
     front.get_mut(..COVERED_FROM)?.copy_from_slice(&begin);
     Some(vec![front, lists, digests])
 }
@@ -128,11 +128,11 @@ pub(super) fn encode(
 impl CacheFile {
     /// Bytes of the body and of the digests, as far as the front of the file can be believed.
     pub(in crate::recovery) fn lens(file: &dyn StorageFile) -> Option<(u64, u64)> {
-        let mut front = [0; FRONT_LEN];
-        let is_whole = file.read_at(&mut front, 0).ok()? == FRONT_LEN;
+        let mut front = [0; CACHE_FRONT_LEN];
+        let is_whole = file.read_at(&mut front, 0).ok()? == CACHE_FRONT_LEN;
         let body_len = u64::from(u32::from_le_bytes(*front.get(52..)?.first_chunk()?));
         let lists_len = u64::from_le_bytes(*front.get(56..)?.first_chunk()?);
-        let before = u64::try_from(FRONT_LEN).ok()?.checked_add(body_len)?;
+        let before = u64::try_from(CACHE_FRONT_LEN).ok()?.checked_add(body_len)?;
         let digests_len = file
             .len()
             .ok()?
@@ -148,7 +148,7 @@ impl CacheFile {
         let count = file.read_at(&mut bytes, 0).ok()?;
         bytes.truncate(count);
         let mut front = FieldReader(&bytes);
-        let is_known = front.take::<8>()? == MAGIC && front.u32()? == VERSION;
+        let is_known = front.take::<8>()? == CACHE_MAGIC && front.u32()? == VERSION;
         let crc = front.u32()?;
         let generation = Generation(front.u32()?);
         let segment = SegmentNumber(front.u32()?);
@@ -158,9 +158,9 @@ impl CacheFile {
         };
         let (segment_len, seal_offset) = (front.u64()?, front.u64()?);
         let seal_crc = front.u32()?;
-        let body_len = front.u32().filter(|len| *len <= BODY_LEN_MAX)?;
+        let body_len = front.u32().filter(|len| *len <= FIELDS_LEN_MAX)?;
         let lists_len = front.u64()?;
-        let lists_at = u64::try_from(FRONT_LEN).ok()? + u64::from(body_len);
+        let lists_at = u64::try_from(CACHE_FRONT_LEN).ok()? + u64::from(body_len);
         let lists_end = lists_at.checked_add(lists_len)?;
         if !is_known || lists_end > len {
             return None;
@@ -177,8 +177,8 @@ impl CacheFile {
         if checksum(covered) != crc {
             return None;
         }
-        let body: Body = system::decode(bytes.get(FRONT_LEN..covered_end)?)?;
-        let digests = Section {
+        let body: CacheFields = system::decode(bytes.get(CACHE_FRONT_LEN..covered_end)?)?;
+        let digests = CheckedSection {
             offset: lists_end,
             len: len - lists_end,
             crc: body.digests_crc,
@@ -187,7 +187,7 @@ impl CacheFile {
         Some(CacheFile {
             run,
             segment,
-            covered: Covered {
+            covered: SegmentSummary {
                 segment_len,
                 seal_offset,
                 seal_crc,
@@ -203,9 +203,9 @@ impl CacheFile {
     }
 }
 
-fn to_row(row: &SessionRow) -> Row {
+fn to_row(row: &SessionRow) -> CacheRow {
     let place = |place: RecordPlace| (place.eighth, place.kind.0);
-    Row {
+    CacheRow {
         index: row.index,
         count: row.count,
         bytes: row.bytes,
@@ -221,7 +221,7 @@ fn to_row(row: &SessionRow) -> Row {
 /// The rows with the places of their lists and digests; `None` if they cannot be those of such a
 /// segment.
 fn rows(
-    rows: Vec<Row>,
+    rows: Vec<CacheRow>,
     (mut list_at, lists_end): (u64, u64),
     digests_len: u64,
     segment_len: u64,
@@ -291,18 +291,18 @@ impl FieldReader<'_> {
 }
 
 /// As a segment's, but for the letter behind its name.
-const MAGIC: [u8; 8] = [0x8a, b'T', b'R', b'I', b'\r', b'\n', 0x1a, b'\n'];
+const CACHE_MAGIC: [u8; 8] = [0x8a, b'T', b'R', b'I', b'\r', b'\n', 0x1a, b'\n'];
 
 /// Another version is ignored, and the cache made anew.
 const VERSION: u32 = 2;
 
 /// Bytes in front of the body.
-const FRONT_LEN: usize = 64;
+const CACHE_FRONT_LEN: usize = 64;
 
 /// The checksum covers everything behind itself up to the lists, which have their own.
-const COVERED_FROM: usize = 16;
+pub(in crate::recovery) const COVERED_FROM: usize = 16;
 
 const FIRST_READ: u64 = 64 << 10;
 
 /// A cache of more than this is not written, and not read.
-const BODY_LEN_MAX: u32 = 256 << 20;
+pub(in crate::recovery) const FIELDS_LEN_MAX: u32 = 256 << 20;

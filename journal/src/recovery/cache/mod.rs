@@ -4,27 +4,27 @@
 //! A cache can always be made again. One that does not fit its segment to the last bit is as good
 //! as none; it is never damage.
 
-mod covered;
+mod checked_section;
 mod file;
-mod section;
+mod segment_summary;
 #[cfg(test)]
 mod tests;
 
 use std::io;
 use std::sync::Arc;
 
-pub(super) use covered::{Covered, OwnRecord, may_have_cache};
-pub(super) use file::CacheFile;
-pub(super) use section::Section;
+pub(super) use checked_section::CheckedSection;
+pub(super) use file::{COVERED_FROM, CacheFile, FIELDS_LEN_MAX};
+pub(super) use segment_summary::{OwnRecord, SegmentSummary, may_have_cache};
 
 use super::extents::{Extent, decode_list};
 use super::files::{FoundFile, SegmentFile, identify};
-use super::part::{Part, Trust};
-use super::places::{ListSpan, Places, SessionRow};
+use super::segment_scan::{Part, Trust};
+use super::session_index::{ListSpan, Places, SessionRow};
 use super::survey::Depth;
 use crate::format::{FRAMES_OFFSET, FileName, RecordKind, checksum};
 use crate::len::len_u64;
-use crate::segment::{Portion, Seen};
+use crate::segment::{ScanRange, Seen};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::{Entry, Storage, StorageFile};
 
@@ -114,9 +114,9 @@ pub(super) fn make(
     };
     let mut own = Vec::<OwnRecord>::new();
     let mut last = (0, 0);
-    let portion = Portion {
+    let portion = ScanRange {
         content_end: end.unwrap_or(u64::MAX),
-        ..Portion::WHOLE
+        ..ScanRange::WHOLE
     };
     let how = (Trust::Final, portion);
     let part = Part::read_digests_of(storage, segment, how, &mut |seen| {
@@ -136,7 +136,7 @@ pub(super) fn make(
         return None;
     }
     let last = end.map_or(last, |end| (end, 0));
-    let covered = Covered {
+    let covered = SegmentSummary {
         segment_len: part.segment.len,
         seal_offset: last.0,
         seal_crc: last.1,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::event::{Action, Event, SessionEnd, SessionStart, SessionStatus, codec};
-use crate::recovery::places::ListSpan;
+use crate::recovery::session_index::ListSpan;
 use crate::recovery::survey::{Depth, Scope, Survey, survey};
 use crate::recovery::testing::{MemoryStorage, SegmentBuilder, run, told_of};
 use crate::storage::DiskStorage;

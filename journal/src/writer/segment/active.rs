@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::format::{FRAMES_OFFSET, FileName, FrameSeed, SegmentHeader};
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
-use crate::storage::{FileSystem, Region, Storage, StorageFile};
+use crate::storage::{FileSystem, MappedRegion, Storage, StorageFile};
 
 /// A segment that has space and a durable header and name.
 #[derive(Debug)]
@@ -182,7 +182,7 @@ fn map(
     file: &dyn StorageFile,
     len: u64,
     mapping: Mapping,
-) -> std::io::Result<Option<Arc<dyn Region>>> {
+) -> std::io::Result<Option<Arc<dyn MappedRegion>>> {
     if mapping == Mapping::No {
         return Ok(None);
     }

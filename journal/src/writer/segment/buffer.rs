@@ -10,7 +10,7 @@ use crate::format::{
 };
 use crate::seeded::{self, Bug};
 use crate::seq::SegmentNumber;
-use crate::storage::Region;
+use crate::storage::MappedRegion;
 
 /// The part of a segment that appenders use.
 ///
@@ -103,7 +103,7 @@ impl SegmentBuffer {
         self.window.is_some()
     }
 
-    fn region(&self) -> Option<&dyn Region> {
+    fn region(&self) -> Option<&dyn MappedRegion> {
         self.window.as_ref().map(PrefaultWindow::region)
     }
 

@@ -7,7 +7,7 @@ use super::buffer::SegmentBuffer;
 use super::prefault::PrefaultWindow;
 use crate::format::{FrameHeader, FrameSeed, HopHeader, RecordKind, padded};
 use crate::seq::{Generation, RunId, SegmentNumber};
-use crate::storage::Region;
+use crate::storage::MappedRegion;
 
 /// Words by their place, and how the first two of a frame were when its payload came.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ struct Looked {
     seen: Mutex<Vec<[u64; 2]>>,
 }
 
-impl Region for Looked {
+impl MappedRegion for Looked {
     fn copy(&self, offset: u64, _: &[u8]) {
         let words = [self.word(offset - 16), self.word(offset - 8)];
         self.seen.lock().expect("no test panics").push(words);

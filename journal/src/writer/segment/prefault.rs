@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::tail::AtomicTail;
 use crate::format::FRAMES_OFFSET;
 use crate::seeded::{self, Bug};
-use crate::storage::{Region, StorageFile};
+use crate::storage::{MappedRegion, StorageFile};
 
 /// A mapping and how far it is writable.
 ///
@@ -19,7 +19,7 @@ use crate::storage::{Region, StorageFile};
 /// put down no zeros are written: the room is [claimed](PrefaultWindow::protect_to) first.
 #[derive(Debug)]
 pub(crate) struct PrefaultWindow {
-    region: Arc<dyn Region>,
+    region: Arc<dyn MappedRegion>,
     /// What zeros are written to, if that makes pages; gone when every frame is durable.
     file: Option<Weak<dyn StorageFile>>,
     file_len: u64,
@@ -37,7 +37,7 @@ pub(crate) struct PrefaultWindow {
 impl PrefaultWindow {
     /// The window of a segment in which nothing is writable yet.
     pub(crate) fn new(
-        region: Arc<dyn Region>,
+        region: Arc<dyn MappedRegion>,
         file: Option<Weak<dyn StorageFile>>,
         file_len: u64,
     ) -> PrefaultWindow {
@@ -51,7 +51,7 @@ impl PrefaultWindow {
         }
     }
 
-    pub(crate) fn region(&self) -> &dyn Region {
+    pub(crate) fn region(&self) -> &dyn MappedRegion {
         &*self.region
     }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use super::prefault::{PIECE_LEN, PrefaultWindow};
 use super::tail::AtomicTail;
 use crate::format::FRAMES_OFFSET;
-use crate::storage::{DiskStorage, Region, Storage, StorageFile};
+use crate::storage::{DiskStorage, MappedRegion, Storage, StorageFile};
 use crate::writer::run::RunWriter;
 use crate::writer::testing::Meddled;
 use crate::writer::testing::{KIND, frames, open, stepped};
@@ -126,7 +126,7 @@ fn the_piece_in_which_a_sync_ended_is_made_anew_as_far_as_the_window_goes() {
 #[derive(Debug, Default)]
 struct Asked(Mutex<Vec<(u64, u64)>>);
 
-impl Region for Asked {
+impl MappedRegion for Asked {
     fn copy(&self, _offset: u64, _bytes: &[u8]) {}
 
     fn commit(&self, _offset: u64, _word: u64) {}

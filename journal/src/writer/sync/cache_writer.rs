@@ -5,7 +5,7 @@ use crate::writer::sync_primitives::thread::{Builder, JoinHandle};
 use std::sync::Arc;
 
 use crate::recovery::apply::Uncached;
-use crate::recovery::{cache, joint};
+use crate::recovery::{cache, merged_cache};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::Storage;
 
@@ -62,7 +62,7 @@ impl CacheWriter {
         }
         write(&**storage, run, std::mem::take(&mut self.waiting));
         if let Some(newest) = self.newest {
-            joint::write_whole(&**storage, run, newest);
+            merged_cache::write_whole(&**storage, run, newest);
         }
     }
 }
@@ -73,7 +73,7 @@ const WAITING_MAX: usize = 8;
 fn write(storage: &dyn Storage, run: RunId, segments: Vec<SegmentNumber>) {
     for number in segments {
         if cache::write(storage, run, number).is_ok() {
-            joint::write_due(storage, run, number);
+            merged_cache::write_due(storage, run, number);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::format::{FrameSeed, RecordKind};
 use crate::settings::WriterSettings;
-use crate::storage::{Region, StorageFile};
+use crate::storage::{MappedRegion, StorageFile};
 use crate::writer::append::write_group::WriteOutcome;
 use crate::writer::segment::buffer::SegmentBuffer;
 use crate::writer::segment::prefault::PrefaultWindow;
@@ -109,7 +109,7 @@ fn nothing_is_written_where_records_could_not_be_stored_together() {
 #[derive(Debug)]
 struct NoSpace;
 
-impl Region for NoSpace {
+impl MappedRegion for NoSpace {
     fn copy(&self, _offset: u64, _bytes: &[u8]) {}
 
     fn commit(&self, _offset: u64, _word: u64) {}

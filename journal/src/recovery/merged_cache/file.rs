@@ -4,26 +4,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::system::{self, Extras};
 use crate::format::checksum;
-use crate::recovery::cache::{Covered, Section};
+use crate::recovery::cache::{COVERED_FROM, CheckedSection, FIELDS_LEN_MAX, SegmentSummary};
 use crate::seq::{Generation, RunId, SegmentNumber};
 use crate::storage::StorageFile;
 
 /// A joint cache as it is read, without its digests and hashes.
-pub(super) struct JointFile {
+pub(super) struct MergedFile {
     pub(super) run: RunId,
     pub(super) first: SegmentNumber,
-    pub(super) body: Body,
-    pub(super) digests: Section,
-    pub(super) hashes: Section,
+    pub(super) body: MergedFields,
+    pub(super) digests: CheckedSection,
+    pub(super) hashes: CheckedSection,
 }
 
 /// What is between the front and the digests.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Body {
-    pub(super) segments: Vec<Covered>,
+pub(super) struct MergedFields {
+    pub(super) segments: Vec<SegmentSummary>,
     /// The first declaration of each session index.
     pub(super) declared: Vec<(u32, String)>,
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<MergedRow>,
     digests: (u64, u32),
     hashes_crc: u32,
     extras: Extras,
@@ -31,7 +31,7 @@ pub(super) struct Body {
 
 /// What the segments hold of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Row {
+pub(super) struct MergedRow {
     pub(super) index: u32,
     pub(super) count: u64,
     pub(super) bytes: u64,
@@ -46,13 +46,13 @@ pub(super) struct Row {
 /// the kind.
 pub(super) type JointPlace = (u32, u32, u8);
 
-impl Body {
+impl MergedFields {
     pub(super) fn new(
-        segments: Vec<Covered>,
+        segments: Vec<SegmentSummary>,
         declared: Vec<(u32, String)>,
-        rows: Vec<Row>,
-    ) -> Body {
-        Body {
+        rows: Vec<MergedRow>,
+    ) -> MergedFields {
+        MergedFields {
             segments,
             declared,
             rows,
@@ -67,17 +67,17 @@ impl Body {
 pub(super) fn encode(
     run: RunId,
     first: SegmentNumber,
-    mut body: Body,
+    mut body: MergedFields,
     digests: Vec<u8>,
     hashes: Vec<u8>,
 ) -> Option<Vec<Vec<u8>>> {
     body.digests = (u64::try_from(digests.len()).ok()?, checksum(&digests));
     body.hashes_crc = checksum(&hashes);
-    let mut front = vec![0; FRONT_LEN];
+    let mut front = vec![0; MERGED_FRONT_LEN];
     system::encode(&body, &mut front).ok()?;
     drop(body);
-    let body_len = u32::try_from(front.len() - FRONT_LEN).ok();
-    let body_len = body_len.filter(|len| *len <= BODY_LEN_MAX)?;
+    let body_len = u32::try_from(front.len() - MERGED_FRONT_LEN).ok();
+    let body_len = body_len.filter(|len| *len <= FIELDS_LEN_MAX)?;
     let fields: [&[u8]; 5] = [
         &run.generation.0.to_le_bytes(),
         &first.0.to_le_bytes(),
@@ -87,62 +87,71 @@ pub(super) fn encode(
     ];
     let fields = fields.concat();
     front
-        .get_mut(COVERED_FROM..FRONT_LEN)?
+        .get_mut(COVERED_FROM..MERGED_FRONT_LEN)?
         .copy_from_slice(&fields);
     let crc = checksum(front.get(COVERED_FROM..)?);
-    let begin = [&MAGIC[..], &VERSION.to_le_bytes(), &crc.to_le_bytes()].concat();
+    let begin = [
+        &MERGED_MAGIC[..],
+        &VERSION.to_le_bytes(),
+        &crc.to_le_bytes(),
+    ]
+    .concat();
     front.get_mut(..COVERED_FROM)?.copy_from_slice(&begin);
     Some(vec![front, digests, hashes])
 }
 
-impl JointFile {
+impl MergedFile {
     /// Bytes of the body and of what is behind it, as far as the front of the file can be believed.
     pub(super) fn lens(file: &dyn StorageFile) -> Option<(u64, u64)> {
-        let mut front = [0; FRONT_LEN];
-        let is_whole = file.read_at(&mut front, 0).ok()? == FRONT_LEN;
+        let mut front = [0; MERGED_FRONT_LEN];
+        let is_whole = file.read_at(&mut front, 0).ok()? == MERGED_FRONT_LEN;
         let body_len = u64::from(u32::from_le_bytes(field(&front, 32)?));
-        let before = u64::try_from(FRONT_LEN).ok()?.checked_add(body_len)?;
+        let before = u64::try_from(MERGED_FRONT_LEN)
+            .ok()?
+            .checked_add(body_len)?;
         let behind = file.len().ok()?.checked_sub(before)?;
         is_whole.then_some((body_len, behind))
     }
 
     /// Reads all but the digests and hashes; `None` unless everything fits.
-    pub(super) fn read(file: &dyn StorageFile) -> Option<JointFile> {
+    pub(super) fn read(file: &dyn StorageFile) -> Option<MergedFile> {
         let len = file.len().ok()?;
-        let mut front = [0; FRONT_LEN];
-        let is_whole = file.read_at(&mut front, 0).ok()? == FRONT_LEN;
+        let mut front = [0; MERGED_FRONT_LEN];
+        let is_whole = file.read_at(&mut front, 0).ok()? == MERGED_FRONT_LEN;
         let body_len = u32::from_le_bytes(field(&front, 32)?);
-        let body_end = u64::try_from(FRONT_LEN).ok()? + u64::from(body_len);
-        let is_known = field::<8>(&front, 0)? == MAGIC
+        let body_end = u64::try_from(MERGED_FRONT_LEN).ok()? + u64::from(body_len);
+        let is_known = field::<8>(&front, 0)? == MERGED_MAGIC
             && u32::from_le_bytes(field(&front, 8)?) == VERSION
             && field(&front, 36)? == [0; 4];
-        if !is_whole || !is_known || body_len > BODY_LEN_MAX || body_end > len {
+        if !is_whole || !is_known || body_len > FIELDS_LEN_MAX || body_end > len {
             return None;
         }
         let mut bytes = front.to_vec();
         bytes.resize(usize::try_from(body_end).ok()?, 0);
-        let body = bytes.get_mut(FRONT_LEN..)?;
-        let count = file.read_at(body, u64::try_from(FRONT_LEN).ok()?).ok()?;
+        let body = bytes.get_mut(MERGED_FRONT_LEN..)?;
+        let count = file
+            .read_at(body, u64::try_from(MERGED_FRONT_LEN).ok()?)
+            .ok()?;
         let is_read = count == body.len();
         let crc = u32::from_le_bytes(field(&front, 12)?);
         if !is_read || checksum(bytes.get(COVERED_FROM..)?) != crc {
             return None;
         }
-        let body: Body = system::decode(bytes.get(FRONT_LEN..)?)?;
+        let body: MergedFields = system::decode(bytes.get(MERGED_FRONT_LEN..)?)?;
         let (digests_len, digests_crc) = body.digests;
         let digests_end = body_end.checked_add(digests_len)?;
-        let joint = JointFile {
+        let joint = MergedFile {
             run: RunId {
                 generation: Generation(u32::from_le_bytes(field(&front, 16)?)),
                 random: u64::from_le_bytes(field(&front, 24)?),
             },
             first: SegmentNumber(u32::from_le_bytes(field(&front, 20)?)),
-            digests: Section {
+            digests: CheckedSection {
                 offset: body_end,
                 len: digests_len,
                 crc: digests_crc,
             },
-            hashes: Section {
+            hashes: CheckedSection {
                 offset: digests_end,
                 len: len.checked_sub(digests_end)?,
                 crc: body.hashes_crc,
@@ -171,21 +180,15 @@ impl JointFile {
 }
 
 /// Some of the bytes of the front.
-fn field<const N: usize>(front: &[u8; FRONT_LEN], at: usize) -> Option<[u8; N]> {
+fn field<const N: usize>(front: &[u8; MERGED_FRONT_LEN], at: usize) -> Option<[u8; N]> {
     front.get(at..)?.first_chunk().copied()
 }
 
 /// As a segment's, but for the letter behind its name.
-const MAGIC: [u8; 8] = [0x8a, b'T', b'R', b'J', b'\r', b'\n', 0x1a, b'\n'];
+const MERGED_MAGIC: [u8; 8] = [0x8a, b'T', b'R', b'J', b'\r', b'\n', 0x1a, b'\n'];
 
 /// Another version is ignored.
 const VERSION: u32 = 1;
 
 /// Bytes in front of the body.
-const FRONT_LEN: usize = 40;
-
-/// The checksum covers everything behind itself up to the digests, which have their own.
-const COVERED_FROM: usize = 16;
-
-/// A joint cache of more than this is not written, and not read.
-const BODY_LEN_MAX: u32 = 256 << 20;
+const MERGED_FRONT_LEN: usize = 40;

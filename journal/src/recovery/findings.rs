@@ -2,15 +2,15 @@
 
 use super::files::{HeaderFact, Naming, SegmentFile};
 use super::finding::{Finding, MissingRange};
-use super::part::Part;
 use super::run::{NextDue, RunSurvey};
+use super::segment_scan::Part;
 use super::verdict::{
     Between, Bytes, EndSight, GapSight, Missing, Verdict, end_verdict, gap_verdict,
 };
 use super::witness::Fate;
 use crate::error::DamageReason;
 use crate::format::{FRAMES_OFFSET, FileName};
-use crate::segment::Stretch;
+use crate::segment::BrokenRange;
 use crate::seq::SegmentNumber;
 
 impl RunSurvey {
@@ -132,7 +132,7 @@ impl RunSurvey {
     pub(super) fn judge_gap(
         &mut self,
         part: &Part,
-        stretch: &Stretch,
+        stretch: &BrokenRange,
         missing: (u64, u64),
     ) -> Verdict {
         let (due, next) = missing;
@@ -233,7 +233,7 @@ impl RunSurvey {
     /// In memory nothing but the end of its process leaves an append unfinished, and that takes
     /// nothing else away. Elsewhere that is so where nothing else happened, but zeros may be there
     /// for other reasons: what was not synced is no proof that they are.
-    fn is_half_done(&self, place: Option<&Stretch>) -> bool {
+    fn is_half_done(&self, place: Option<&BrokenRange>) -> bool {
         let is_blank = bytes_of(place) == Bytes::Zeros;
         let is_unfinished = is_blank || place.is_some_and(|s| s.is_unfinished);
         let is_begun = !is_blank && place.is_some_and(|s| s.is_begun);
@@ -352,7 +352,7 @@ struct MissingPlace {
     is_blank: bool,
 }
 
-fn bytes_of(stretch: Option<&Stretch>) -> Bytes {
+fn bytes_of(stretch: Option<&BrokenRange>) -> Bytes {
     match stretch {
         Some(stretch) if stretch.has_unread => Bytes::Unread,
         Some(stretch) if stretch.content_end > stretch.offset => Bytes::NotZeros,
@@ -361,7 +361,7 @@ fn bytes_of(stretch: Option<&Stretch>) -> Bytes {
 }
 
 /// Offset and length of what is behind the last frame, without the zeros behind its content.
-fn tail_extent(tail: &Stretch) -> (u64, u64) {
+fn tail_extent(tail: &BrokenRange) -> (u64, u64) {
     let is_blank = tail.content_end == tail.offset;
     let end = if is_blank { tail.end } else { tail.content_end };
     (tail.offset, end - tail.offset)

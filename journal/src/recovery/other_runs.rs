@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::Liveness;
 use super::heads::Heads;
-use super::probe::Prober;
+use super::liveness::Prober;
 use crate::error::{Error, Result};
 use crate::format::FileName;
 use crate::seeded::{self, Bug};
@@ -27,19 +27,19 @@ pub(crate) struct KnownRuns {
 
 /// The other runs of a journal.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Neighbours {
+pub(crate) struct OtherRuns {
     /// The largest generation among them, 0 if there are none.
     pub(crate) generation_max: Generation,
     /// Those whose process is there, or may be, in order.
     pub(crate) live: Vec<RunId>,
 }
 
-impl Neighbours {
+impl OtherRuns {
     /// Looks at all runs but this one, and only at names of those that are known.
     ///
     /// # Errors
     /// [`crate::Error::Io`] if the directory cannot be listed.
-    pub(crate) fn of(storage: &dyn Storage, own: RunId, known: &KnownRuns) -> Result<Neighbours> {
+    pub(crate) fn of(storage: &dyn Storage, own: RunId, known: &KnownRuns) -> Result<OtherRuns> {
         let names = storage.names();
         let names = names.map_err(|e| Error::io("list", storage.path(), e))?;
         let run_of = |name: &str| {
@@ -64,7 +64,7 @@ impl Neighbours {
             is_known_alive && !seeded::has(Bug::LiveRunLookedAtTwice)
                 || !known.dead.contains(run) && may_be_alive()
         };
-        Ok(Neighbours {
+        Ok(OtherRuns {
             generation_max: Generation(heads.generation_max(storage, &is_live)),
             live: locks.into_iter().filter(is_live).collect(),
         })

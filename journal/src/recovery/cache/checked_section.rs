@@ -5,13 +5,13 @@ use crate::storage::StorageFile;
 
 /// Where the part is, and what it has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::recovery) struct Section {
+pub(in crate::recovery) struct CheckedSection {
     pub(in crate::recovery) offset: u64,
     pub(in crate::recovery) len: u64,
     pub(in crate::recovery) crc: u32,
 }
 
-impl Section {
+impl CheckedSection {
     /// Reads it; `None` if it is not what was written.
     pub(in crate::recovery) fn read(self, file: &dyn StorageFile) -> Option<Vec<u8>> {
         let is_there = file.len().ok()? >= self.offset.checked_add(self.len)?;

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use super::apart::{Allowance, Apart};
 use super::extents::{Extent, ExtentList, decode_list};
-use super::joint::JointPlaces;
+use super::merged_cache::MergedPlaces;
 use crate::format::{FRAME_ALIGNMENT, RecordKind, checksum};
 use crate::len::len_u64;
 use crate::rollup::{RollupBuilder, SessionRollup};
@@ -27,7 +27,7 @@ pub(crate) struct Places {
     /// What the segment itself says, once the cache turned out to be wrong.
     pub(crate) read_again: OnceLock<Box<Places>>,
     /// The rows are those of several segments, of which this is the last one.
-    pub(crate) joint: Option<Box<JointPlaces>>,
+    pub(crate) joint: Option<Box<MergedPlaces>>,
     /// What the digests leave out, if they do.
     pub(crate) apart: Option<Box<Apart>>,
 }

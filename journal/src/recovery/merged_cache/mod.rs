@@ -13,16 +13,16 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use file::JointFile;
+use file::MergedFile;
 #[cfg(test)]
 pub(super) use merge::make;
 pub(crate) use merge::{write_due, write_whole};
-pub(super) use rows::JointPlaces;
+pub(super) use rows::MergedPlaces;
 
 use super::cache::may_have_cache;
 use super::files::SegmentFile;
-use super::part::Part;
-use super::places::{ListSpan, Places, RecordPlace, SessionRow};
+use super::segment_scan::Part;
+use super::session_index::{ListSpan, Places, RecordPlace, SessionRow};
 use crate::format::{FileName, RecordKind};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::{Entry, Storage};
@@ -99,7 +99,7 @@ fn load(
     *looks = looks.checked_sub(files.len())?;
     let name = FileName::Joint(first.run, first.number, last).to_string();
     let file = storage.open(&name).ok()?;
-    let joint = JointFile::read(&*file)?;
+    let joint = MergedFile::read(&*file)?;
     let is_its_own = (joint.run, joint.first) == (first.run, first.number);
     if !is_its_own || joint.body.segments.len() != files.len() {
         return None;
@@ -128,7 +128,7 @@ pub(super) fn last_seq(
     number: u32,
 ) -> Option<u64> {
     let name = FileName::Joint(run, first, last).to_string();
-    let joint = JointFile::read(&*storage.open(&name).ok()?)?;
+    let joint = MergedFile::read(&*storage.open(&name).ok()?)?;
     let count = u64::try_from(joint.body.segments.len()).ok()?;
     let is_its_own = (joint.run, joint.first) == (run, first);
     let is_due = is_its_own && u64::from(last.0 - first.0) + 1 == count;
@@ -138,7 +138,7 @@ pub(super) fn last_seq(
 }
 
 /// The rows of a joint cache; `None` if a session in it has no id there.
-fn places(joint: &JointFile, name: String, digests: Vec<u8>) -> Option<Places> {
+fn places(joint: &MergedFile, name: String, digests: Vec<u8>) -> Option<Places> {
     let mut rows = Vec::with_capacity(joint.body.rows.len());
     let mut ends = Vec::with_capacity(rows.capacity());
     let mut spans = Vec::with_capacity(rows.capacity());
@@ -171,7 +171,7 @@ fn places(joint: &JointFile, name: String, digests: Vec<u8>) -> Option<Places> {
     Some(Places {
         rows,
         digests: Some(digests),
-        joint: Some(Box::new(JointPlaces {
+        joint: Some(Box::new(MergedPlaces {
             name,
             first: joint.first,
             ends,

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 
-use super::file::{Body, JointFile, JointPlace, Row, encode};
+use super::file::{JointPlace, MergedFields, MergedFile, MergedRow, encode};
 use crate::format::FileName;
-use crate::recovery::cache::{self, CacheFile, Covered};
-use crate::recovery::places::SessionRow;
+use crate::recovery::cache::{self, CacheFile, SegmentSummary};
+use crate::recovery::session_index::SessionRow;
 use crate::rollup::{RollupBuilder, SessionRollup};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::Storage;
@@ -79,9 +79,9 @@ fn lens() -> impl Iterator<Item = u32> {
 
 /// A cache that becomes a part of a longer one.
 struct MergeSource {
-    segments: Vec<Covered>,
+    segments: Vec<SegmentSummary>,
     declared: Vec<(u32, String)>,
-    rows: Vec<Row>,
+    rows: Vec<MergedRow>,
     digests: Vec<u8>,
     /// Empty, with all `hashes_len` 0, where the digests hold them.
     hashes: Vec<u8>,
@@ -119,8 +119,8 @@ impl MergeSource {
         let first = SegmentNumber(first);
         let name = FileName::Joint(run, first, last).to_string();
         let file = storage.open(&name).ok()?;
-        take_memory(JointFile::lens(&*file)?, bytes_left)?;
-        let joint = JointFile::read(&*file)?;
+        take_memory(MergedFile::lens(&*file)?, bytes_left)?;
+        let joint = MergedFile::read(&*file)?;
         let is_it = (joint.run, joint.first) == (run, first);
         let is_whole = u32::try_from(joint.body.segments.len()) == Ok(len);
         (is_it && is_whole).then_some(MergeSource {
@@ -133,8 +133,8 @@ impl MergeSource {
     }
 }
 
-fn to_row(row: &SessionRow) -> Option<Row> {
-    Some(Row {
+fn to_row(row: &SessionRow) -> Option<MergedRow> {
+    Some(MergedRow {
         index: row.index,
         count: row.count,
         bytes: row.bytes,
@@ -147,7 +147,7 @@ fn to_row(row: &SessionRow) -> Option<Row> {
 
 /// A source of which a part was taken.
 struct TakenSource<'s> {
-    rows: Peekable<std::vec::IntoIter<Row>>,
+    rows: Peekable<std::vec::IntoIter<MergedRow>>,
     digests: &'s [u8],
     hashes: &'s [u8],
     /// The hashes are not in the digests.
@@ -183,7 +183,7 @@ fn merge(run: RunId, first: SegmentNumber, sources: Vec<MergeSource>) -> Option<
     let mut taken: Vec<TakenSource<'_>> = taken.collect();
     let (mut rows, mut digests, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
     while let Some(index) = taken.iter_mut().filter_map(TakenSource::next_index).min() {
-        let mut joined: Option<Row> = None;
+        let mut joined: Option<MergedRow> = None;
         let mut builder = RollupBuilder::default();
         for source in &mut taken {
             let Some((row, digest)) = source.take(index)? else {
@@ -192,7 +192,7 @@ fn merge(run: RunId, first: SegmentNumber, sources: Vec<MergeSource>) -> Option<
             builder.join(digest.as_ref());
             joined = Some(match joined {
                 None => row,
-                Some(before) => Row {
+                Some(before) => MergedRow {
                     count: before.count.checked_add(row.count)?,
                     bytes: before.bytes.checked_add(row.bytes)?,
                     last: row.last,
@@ -201,7 +201,7 @@ fn merge(run: RunId, first: SegmentNumber, sources: Vec<MergeSource>) -> Option<
             });
         }
         let (digest, its_hashes) = builder.finish_apart().unwrap_or_default();
-        rows.push(Row {
+        rows.push(MergedRow {
             digest_len: u64::try_from(digest.len()).ok()?,
             hashes_len: u64::try_from(its_hashes.len()).ok()?,
             ..joined?
@@ -215,7 +215,7 @@ fn merge(run: RunId, first: SegmentNumber, sources: Vec<MergeSource>) -> Option<
     encode(
         run,
         first,
-        Body::new(segments, declared, rows),
+        MergedFields::new(segments, declared, rows),
         digests,
         hashes,
     )
@@ -229,7 +229,7 @@ impl<'s> TakenSource<'s> {
     /// The next row, if it is that of this index, with its digest if there is one; `None` if it
     /// is not sound.
     #[expect(clippy::option_option, reason = "not to be there is not to be unsound")]
-    fn take(&mut self, index: u32) -> Option<Option<(Row, Option<SessionRollup<'s>>)>> {
+    fn take(&mut self, index: u32) -> Option<Option<(MergedRow, Option<SessionRollup<'s>>)>> {
         let Some(row) = self.rows.next_if(|row| row.index == index) else {
             return Some(None);
         };
@@ -244,7 +244,7 @@ impl<'s> TakenSource<'s> {
             Some((segment.checked_add(self.behind)?, eighth, kind))
         };
         let (first, last) = (moved(row.first)?, moved(row.last)?);
-        Some(Some((Row { first, last, ..row }, digest)))
+        Some(Some((MergedRow { first, last, ..row }, digest)))
     }
 }
 

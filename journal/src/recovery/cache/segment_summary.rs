@@ -9,10 +9,10 @@ use crate::error::DamageReason;
 use crate::event::system;
 use crate::format::{FRAME_HEADER_LEN, FRAMES_OFFSET, FrameHeader, FrameSeed, RecordKind, seq_low};
 use crate::recovery::files::{HeaderFact, Naming, SegmentFile};
-use crate::recovery::part::{Claims, Part, PartNotes, note};
-use crate::recovery::places::Places;
+use crate::recovery::segment_scan::{Claims, Part, PartNotes, note};
+use crate::recovery::session_index::Places;
 use crate::seeded::{self, Bug};
-use crate::segment::{Island, Scanned, Seen, Stretch};
+use crate::segment::{BrokenRange, IntactRange, ScanResult, Seen};
 use crate::storage::Storage;
 
 /// One of the segment's own records, as it is in the segment.
@@ -20,7 +20,7 @@ pub(in crate::recovery) type OwnRecord = (u32, u8, Vec<u8>);
 
 /// A segment that a cache was made of, and what ties the cache to its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::recovery) struct Covered {
+pub(in crate::recovery) struct SegmentSummary {
     pub(in crate::recovery) segment_len: u64,
     /// Of one without a seal, where its frames end.
     pub(in crate::recovery) seal_offset: u64,
@@ -31,7 +31,7 @@ pub(in crate::recovery) struct Covered {
     pub(in crate::recovery) own: Vec<OwnRecord>,
 }
 
-impl Covered {
+impl SegmentSummary {
     /// The segment as the cache tells it, if it still is the one that the cache was made of;
     /// `declared` are the ids of session indices.
     pub(in crate::recovery) fn part(
@@ -59,7 +59,7 @@ impl Covered {
         } else {
             self.seal_offset
         };
-        let island = |last| Island {
+        let island = |last| IntactRange {
             offset: FRAMES_OFFSET,
             end,
             first: 0,
@@ -67,7 +67,7 @@ impl Covered {
         };
         let last = self.records.checked_sub(1).map(u32::try_from);
         let last = last.transpose().ok()?;
-        let behind = (end < segment.len).then_some(Stretch {
+        let behind = (end < segment.len).then_some(BrokenRange {
             offset: end,
             end: segment.len,
             content_end: end,
@@ -80,13 +80,13 @@ impl Covered {
         });
         Some(Part {
             segment: segment.clone(),
-            scanned: Scanned {
+            scanned: ScanResult {
                 islands: last.map(island).into_iter().collect(),
                 base: last.map(|_| seq_low(first_seq)),
                 stretches: behind.into_iter().collect(),
                 is_sealed,
                 padding: self.padding,
-                ..Scanned::default()
+                ..ScanResult::default()
             },
             records: self.records,
             claims,

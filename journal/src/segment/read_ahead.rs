@@ -7,8 +7,8 @@ use std::thread::{Builder, JoinHandle};
 
 use bytes::{Bytes, BytesMut};
 
-use super::due::Due;
-use super::held::walk_frames;
+use super::expected::Expected;
+use super::frame_walk::walk_frames;
 use crate::format::{FrameChecksum, FrameHeader};
 use crate::len::{len_u64, len_usize};
 use crate::seeded::{self, Bug};
@@ -149,7 +149,7 @@ impl Reading {
 
     /// Where the intact frames at the start end; the first of them has this number.
     fn sound_to(&self, bytes: &[u8], at: u64, seq_low: u32) -> u64 {
-        let due = Due {
+        let due = Expected {
             offset: at,
             relative: 0,
             base: Some(seq_low),

@@ -3,26 +3,26 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use crate::recovery::cache::Section;
+use crate::recovery::cache::CheckedSection;
 use crate::rollup::{HASH_LEN, SessionRollup};
 use crate::seq::SegmentNumber;
 use crate::storage::Storage;
 
 /// What a joint cache says of its rows, beyond what a segment's own rows say.
 #[derive(Debug)]
-pub(crate) struct JointPlaces {
+pub(crate) struct MergedPlaces {
     pub(super) name: String,
     pub(super) first: SegmentNumber,
     /// How many segments behind the first the first and the last record of each row are.
     pub(super) ends: Vec<(u32, u32)>,
     /// Where the hashes of each row are among all of them.
     pub(super) spans: Vec<Range<usize>>,
-    pub(super) section: Section,
+    pub(super) section: CheckedSection,
     /// The hashes, once they were needed; `None` if they are not there any more.
     pub(super) hashes: OnceLock<Option<Vec<u8>>>,
 }
 
-impl JointPlaces {
+impl MergedPlaces {
     /// The segments of the first and the last record of a row.
     pub(crate) fn ends(&self, row: usize) -> Option<(SegmentNumber, SegmentNumber)> {
         let (first, last) = self.ends.get(row)?;

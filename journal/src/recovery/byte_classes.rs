@@ -1,10 +1,10 @@
 //! Every byte of a file in exactly one class.
 
 use super::files::HeaderFact;
-use super::part::Part;
+use super::segment_scan::Part;
 use super::verdict::Verdict;
 use crate::format::FRAMES_OFFSET;
-use crate::segment::Unread;
+use crate::segment::UnreadableRange;
 
 /// How many bytes of a file are of each class; together they are the whole file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -114,7 +114,7 @@ impl ByteClasses {
     }
 
     /// Counts the unread bytes of a range and says how many there are.
-    fn add_unread(&mut self, unread: &[Unread], (from, to): (u64, u64)) -> u64 {
+    fn add_unread(&mut self, unread: &[UnreadableRange], (from, to): (u64, u64)) -> u64 {
         let mut sum = 0;
         for unread in unread {
             let count = unread.end.min(to).saturating_sub(unread.offset.max(from));

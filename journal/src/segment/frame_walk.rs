@@ -1,13 +1,13 @@
 //! Sound frames that are whole in memory, one behind the other: nearly all there are.
 
-use super::due::Due;
+use super::expected::Expected;
 use super::seen::Seen;
 use crate::format::{FRAME_HEADER_LEN, FrameChecksum, FrameHeader, RecordKind};
 use crate::len::len_u64;
 
 /// How far sound frames go.
 pub(super) struct Walked {
-    pub(super) due: Due,
+    pub(super) due: Expected,
     pub(super) padding: u64,
     /// The last one is a `Seal`.
     pub(super) is_sealed: bool,
@@ -17,7 +17,7 @@ pub(super) struct Walked {
 /// first place that needs a closer look.
 pub(super) fn walk_frames(
     bytes: &[u8],
-    due: Due,
+    due: Expected,
     (begun, shows_all): (&FrameChecksum, bool),
     visit: &mut dyn FnMut(&Seen<'_>),
 ) -> Walked {

@@ -7,16 +7,16 @@ use crate::format::{FRAME_LEN_MIN, FRAMES_OFFSET};
 
 /// What the file turned out to hold.
 #[derive(Debug, Default)]
-pub(crate) struct Scanned {
-    pub(crate) islands: Vec<Island>,
+pub(crate) struct ScanResult {
+    pub(crate) islands: Vec<IntactRange>,
     /// The low bits of the sequence number whose relative one is 0; `None` without a frame. If
     /// the first frame is lost it is not known, and taken for the one before the first that is
     /// there.
     pub(crate) base: Option<u32>,
     /// Everything between the islands and behind the last one, in order.
-    pub(crate) stretches: Vec<Stretch>,
+    pub(crate) stretches: Vec<BrokenRange>,
     /// Parts of stretches that were not looked at.
-    pub(crate) unread: Vec<Unread>,
+    pub(crate) unread: Vec<UnreadableRange>,
     /// Parts of stretches that hold valid frames, which others behind them contradict.
     pub(crate) contested: Vec<Contested>,
     /// The last frame is a `Seal`.
@@ -33,7 +33,7 @@ pub(crate) struct Scanned {
 
 /// Intact frames that touch each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Island {
+pub(crate) struct IntactRange {
     pub(crate) offset: u64,
     pub(crate) end: u64,
     pub(crate) first: u32,
@@ -42,7 +42,7 @@ pub(crate) struct Island {
 
 /// Bytes that are no frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stretch {
+pub(crate) struct BrokenRange {
     pub(crate) offset: u64,
     pub(crate) end: u64,
     /// Behind its last byte that is not zero, to 8 bytes; `offset` if all are.
@@ -73,20 +73,20 @@ pub(crate) struct Contested {
 
 /// Bytes that were not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Unread {
+pub(crate) struct UnreadableRange {
     pub(crate) offset: u64,
     pub(crate) end: u64,
     /// Why not.
     pub(crate) reason: DamageReason,
 }
 
-impl Scanned {
+impl ScanResult {
     /// What is known of a file that cannot be opened: nothing.
-    pub(crate) fn unread(len: u64, error: io::Error) -> Scanned {
+    pub(crate) fn unread(len: u64, error: io::Error) -> ScanResult {
         let len = len.max(FRAMES_OFFSET);
         let reason = DamageReason::IoError;
-        Scanned {
-            stretches: vec![Stretch {
+        ScanResult {
+            stretches: vec![BrokenRange {
                 offset: FRAMES_OFFSET,
                 end: len,
                 content_end: len,
@@ -97,19 +97,19 @@ impl Scanned {
                 is_unfinished: false,
                 is_begun: false,
             }],
-            unread: vec![Unread {
+            unread: vec![UnreadableRange {
                 offset: FRAMES_OFFSET,
                 end: len,
                 reason,
             }],
             error: Some(error),
-            ..Scanned::default()
+            ..ScanResult::default()
         }
     }
 
     /// Whether there are only zeros, frames apart.
     pub(crate) fn is_blank(&self) -> bool {
-        let is_blank = |s: &Stretch| !s.has_unread && s.content_end <= s.offset;
+        let is_blank = |s: &BrokenRange| !s.has_unread && s.content_end <= s.offset;
         self.stretches.iter().all(is_blank)
     }
 
@@ -125,7 +125,7 @@ impl Scanned {
         ((first - FRAMES_OFFSET) / FRAME_LEN_MIN).saturating_sub(1)
     }
 
-    /// Moves the first number down, by no more than [`slack`](Scanned::slack) allows.
+    /// Moves the first number down, by no more than [`slack`](ScanResult::slack) allows.
     pub(crate) fn begin_earlier(&mut self, by: u32) {
         self.base = self.base.map(|base| base.wrapping_sub(by));
         for island in &mut self.islands {
@@ -141,7 +141,7 @@ impl Scanned {
 
     /// How many intact frames there are; in each island no number is left out.
     pub(crate) fn records(&self) -> u64 {
-        let count = |island: &Island| u64::from(island.last - island.first) + 1;
+        let count = |island: &IntactRange| u64::from(island.last - island.first) + 1;
         self.islands.iter().map(count).sum()
     }
 

@@ -16,7 +16,7 @@ use crate::storage::StorageFile;
 pub(super) fn content_end(file: &dyn StorageFile) -> io::Result<u64> {
     let mut end = file.len()?;
     if seeded::has(Bug::HoleTakenForEnd) {
-        end = file.data_behind(0)?.map_or(0, |(_, to)| to);
+        end = file.next_data(0)?.map_or(0, |(_, to)| to);
     }
     let mut buffer = vec![0; len_usize(BUFFER_LEN)];
     // What is dropped from the cache would be read from the disk once more, by thousands of small
@@ -47,7 +47,7 @@ pub(super) fn content_end(file: &dyn StorageFile) -> io::Result<u64> {
 fn trim(file: &dyn StorageFile, ranges: &mut Vec<(u64, u64)>) -> io::Result<bool> {
     while let Some((from, to)) = ranges.pop() {
         let begin = from.max((to - 1) / BUFFER_LEN * BUFFER_LEN);
-        file.trim_cache(begin, to)?;
+        file.drop_cache_exact(begin, to)?;
         let mut left = data(file, (begin, to))?;
         if let (Some(first), Some(last)) = (left.first(), left.last()) {
             file.drop_cache(first.0, last.1)?;
@@ -69,7 +69,7 @@ fn data(file: &dyn StorageFile, (begin, end): (u64, u64)) -> io::Result<Vec<(u64
     let mut ranges = Vec::new();
     let mut at = begin;
     while at < end
-        && let Some((from, to)) = file.data_behind(at)?
+        && let Some((from, to)) = file.next_data(at)?
         && from < end
     {
         ranges.push((from, to.min(end)));
@@ -159,7 +159,7 @@ mod tests {
             Ok(buffer.len())
         }
 
-        fn data_behind(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
+        fn next_data(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
             let end = self.written.max(self.cached.load(SeqCst));
             Ok((offset < end).then_some((offset, end)))
         }

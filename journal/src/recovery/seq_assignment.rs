@@ -5,7 +5,7 @@
 //! the number of a segment's first record tells, if its frame, a mark, or a sealed segment before
 //! it is left.
 
-use super::part::Part;
+use super::segment_scan::Part;
 use crate::format::{FRAMES_OFFSET, seq_from, seq_low};
 use crate::seq::SegmentNumber;
 

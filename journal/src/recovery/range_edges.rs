@@ -6,7 +6,7 @@ use crate::seeded::{self, Bug};
 /// Which numbers were durable, which retention removed; the work and memory of asking about any
 /// number of gaps is linear in what the witnesses say.
 #[derive(Debug, Default)]
-pub(super) struct Fates {
+pub(super) struct RangeEdges {
     /// Where each range begins and its fate, in order; the first one begins at 0.
     ranges: Vec<Range>,
     /// How often an answer may still be split. Gaps that share no number split it once for each
@@ -33,8 +33,8 @@ impl Range {
     }
 }
 
-impl Fates {
-    pub(super) fn of(witness: &Witness) -> Fates {
+impl RangeEdges {
+    pub(super) fn of(witness: &Witness) -> RangeEdges {
         let mut turns = Turns::default();
         turns.durable(0, witness.in_band.max(witness.beside), 1);
         for recovered in &witness.recovered {
@@ -52,7 +52,7 @@ impl Fates {
             }
         }
         let ranges = turns.ranges();
-        Fates {
+        RangeEdges {
             splits_left: ranges.len(),
             ranges,
             is_in_memory: witness.is_in_memory,
@@ -200,7 +200,7 @@ mod tests {
             (21, 30, Fate::Durable),
             (31, 40, Fate::Unwitnessed),
         ];
-        let mut fates = Fates::of(&witness());
+        let mut fates = RangeEdges::of(&witness());
         assert_eq!(fates.split(2, 40, true), expected);
         assert_eq!(fates.split(6, 6, true), vec![(6, 6, Fate::Durable)]);
         assert_eq!(
@@ -217,7 +217,7 @@ mod tests {
         };
         assert_eq!((witness.durable(), witness.highest()), (0, 30));
         let expected = vec![(4, 4, Fate::Retired), (5, 5, Fate::Written)];
-        assert_eq!(Fates::of(&witness).split(4, 5, true), expected);
+        assert_eq!(RangeEdges::of(&witness).split(4, 5, true), expected);
     }
 
     #[test]
@@ -248,14 +248,14 @@ mod tests {
             } else {
                 Fate::Unwitnessed
             };
-            let split = Fates::of(&witness).split(seq, seq, true);
+            let split = RangeEdges::of(&witness).split(seq, seq, true);
             assert_eq!(split, [(seq, seq, fate)], "{seq}");
         }
     }
 
     #[test]
     fn numbers_that_are_missed_again_and_again_are_told_in_few_ranges() {
-        let mut fates = Fates::of(&witness());
+        let mut fates = RangeEdges::of(&witness());
         let told = (0..100).map(|_| fates.split(1, 100, true).len());
         // One each, and six splits in all.
         assert_eq!(told.sum::<usize>(), 100 + 6);

@@ -4,7 +4,7 @@ use crate::format::FRAME_LEN_MIN;
 
 /// A place where a frame is due, and what may be there.
 #[derive(Clone, Copy)]
-pub(super) struct Due {
+pub(super) struct Expected {
     pub(super) offset: u64,
     /// The relative sequence number expected at `offset`.
     pub(super) relative: u64,
@@ -12,7 +12,7 @@ pub(super) struct Due {
     pub(super) base: Option<u32>,
 }
 
-impl Due {
+impl Expected {
     /// How many frames are missing before one with this number; `None` if it cannot follow.
     pub(super) fn missing(self, seq_low: u32) -> Option<u64> {
         match self.base {
@@ -36,24 +36,24 @@ impl Due {
 
     /// The same place in a segment whose relative numbers begin at this one, if that was not known
     /// before.
-    pub(super) fn begun(self, base: u32) -> Due {
-        Due {
+    pub(super) fn begun(self, base: u32) -> Expected {
+        Expected {
             base: Some(self.base.unwrap_or(base)),
             ..self
         }
     }
 
     /// The same place, with the numbers as a later one has them.
-    pub(super) fn begun_by(self, later: &Due) -> Due {
-        Due {
+    pub(super) fn begun_by(self, later: &Expected) -> Expected {
+        Expected {
             base: later.base,
             ..self
         }
     }
 
     /// The place behind so many bytes, of one frame.
-    pub(super) fn behind(self, len: u64) -> Due {
-        Due {
+    pub(super) fn behind(self, len: u64) -> Expected {
+        Expected {
             offset: self.offset + len,
             relative: self.relative + 1,
             ..self

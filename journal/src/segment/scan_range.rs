@@ -2,7 +2,7 @@
 
 /// The first frame and a part of what is behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Portion {
+pub(crate) struct ScanRange {
     /// Nothing between the first frame and this offset is looked at.
     pub(crate) from: u64,
     /// How much the number of the frame due there is above that of the first one; `None` to begin
@@ -14,9 +14,9 @@ pub(crate) struct Portion {
     pub(crate) shows_all: bool,
 }
 
-impl Portion {
+impl ScanRange {
     /// All of it.
-    pub(crate) const WHOLE: Portion = Portion {
+    pub(crate) const WHOLE: ScanRange = ScanRange {
         from: 0,
         relative: None,
         content_end: u64::MAX,

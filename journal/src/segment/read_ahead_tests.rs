@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::ahead::reusable;
 use super::read::FrameReader;
+use super::read_ahead::reusable;
 use super::tests::{File, Frames, Random, damage, seed};
 use crate::format::{FRAMES_OFFSET, RecordKind, checksum};
 use crate::storage::StorageFile;

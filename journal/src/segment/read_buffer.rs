@@ -9,7 +9,7 @@ use crate::len::{len_u64, len_usize};
 use crate::storage::StorageFile;
 
 /// A moving window over a file.
-pub(super) struct Window<'a> {
+pub(super) struct ReadBuffer<'a> {
     source: Source<'a>,
     start: u64,
     bytes: Vec<u8>,
@@ -20,9 +20,9 @@ pub(super) struct Window<'a> {
     scratch: Vec<u8>,
 }
 
-impl<'a> Window<'a> {
-    pub(super) fn new(file: &'a dyn StorageFile, len: u64) -> Window<'a> {
-        Window {
+impl<'a> ReadBuffer<'a> {
+    pub(super) fn new(file: &'a dyn StorageFile, len: u64) -> ReadBuffer<'a> {
+        ReadBuffer {
             source: Source::new(file, len),
             start: 0,
             bytes: Vec::new(),

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use super::apart::Allowance;
 use super::files::{HeaderFact, SegmentFile, barred};
-use super::places::{Keeps, Places, PlacesBuilder};
-use super::probe::owner_of;
+use super::liveness::owner_of;
 use super::recovered::{Recovered, recovered, run_id};
 use super::refusals::Refusals;
+use super::session_index::{Keeps, Places, PlacesBuilder};
 use crate::event::system::{self, RunOpen, Seal, SegmentStart, SessionRef, SyncMark};
 use crate::event::system::{Refused, Retired, RunClose};
 use crate::format::{FRAMES_OFFSET, FrameSeed, Owner, RecordKind, padded, seq_from, seq_low};
 use crate::seeded::{self, Bug};
-use crate::segment::{Portion, ScanInput, Scanned, Seen, scan};
+use crate::segment::{ScanInput, ScanRange, ScanResult, Seen, scan};
 use crate::seq::RunId;
 use crate::storage::Storage;
 use crate::time::Timestamp;
@@ -22,7 +22,7 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) segment: SegmentFile,
-    pub(crate) scanned: Scanned,
+    pub(crate) scanned: ScanResult,
     pub(crate) records: u64,
     pub(crate) claims: Claims,
     pub(crate) notes: PartNotes,
@@ -91,7 +91,7 @@ pub(crate) struct OpenFacts {
 impl Part {
     /// Reads the whole segment.
     pub(crate) fn read(storage: &dyn Storage, segment: SegmentFile, trust: Trust) -> Part {
-        Part::read_portion(storage, segment, (trust, Portion::WHOLE), &mut |_| {})
+        Part::read_portion(storage, segment, (trust, ScanRange::WHOLE), &mut |_| {})
     }
 
     /// As [`read`](Part::read), with digests of the sessions; shows the frames that [`scan`] shows.
@@ -101,14 +101,14 @@ impl Part {
         trust: Trust,
         visit: &mut dyn FnMut(&Seen<'_>),
     ) -> Part {
-        Part::read_digests_of(storage, segment, (trust, Portion::WHOLE), visit)
+        Part::read_digests_of(storage, segment, (trust, ScanRange::WHOLE), visit)
     }
 
     /// The same for a portion of the segment.
     pub(crate) fn read_digests_of(
         storage: &dyn Storage,
         segment: SegmentFile,
-        how: (Trust, Portion),
+        how: (Trust, ScanRange),
         visit: &mut dyn FnMut(&Seen<'_>),
     ) -> Part {
         let places = PlacesBuilder::new(Keeps::ListsAndDigests);
@@ -124,7 +124,7 @@ impl Part {
         hashes: &Allowance,
     ) -> Part {
         let places = PlacesBuilder::new(Keeps::Digests(hashes));
-        let how = (trust, Portion::WHOLE);
+        let how = (trust, ScanRange::WHOLE);
         Part::read_into(places, storage, segment, how, &mut |_| {})
     }
 
@@ -132,7 +132,7 @@ impl Part {
     pub(crate) fn read_portion(
         storage: &dyn Storage,
         segment: SegmentFile,
-        how: (Trust, Portion),
+        how: (Trust, ScanRange),
         visit: &mut dyn FnMut(&Seen<'_>),
     ) -> Part {
         Part::read_into(PlacesBuilder::default(), storage, segment, how, visit)
@@ -142,7 +142,7 @@ impl Part {
         mut places: PlacesBuilder<'_>,
         storage: &dyn Storage,
         mut segment: SegmentFile,
-        (trust, portion): (Trust, Portion),
+        (trust, portion): (Trust, ScanRange),
         visit: &mut dyn FnMut(&Seen<'_>),
     ) -> Part {
         let file = match segment.open(storage).and_then(|file| {
@@ -195,7 +195,7 @@ impl Part {
     /// A segment that cannot be opened.
     fn unread(segment: SegmentFile, error: std::io::Error) -> Part {
         let mut part = Part {
-            scanned: Scanned::unread(segment.len, error),
+            scanned: ScanResult::unread(segment.len, error),
             segment,
             records: 0,
             claims: Claims::default(),

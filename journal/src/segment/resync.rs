@@ -1,6 +1,6 @@
 //! Finds places that may hold a frame, by their header alone.
 
-use super::due::Due;
+use super::expected::Expected;
 use crate::format::{COMMIT_BIT, FRAME_ALIGNMENT, FRAME_HEADER_LEN, FrameHeader};
 
 /// How far a look through a slab of bytes went.
@@ -12,7 +12,7 @@ pub(super) struct Step {
 }
 
 /// The first place in the slab, which is at offset `at`, whose header could follow `due`.
-pub(super) fn next_candidate(slab: &[u8], at: u64, due: Due) -> Step {
+pub(super) fn next_candidate(slab: &[u8], at: u64, due: Expected) -> Step {
     let mut step = Step {
         skipped: 0,
         candidate: None,

@@ -1,6 +1,6 @@
 //! Where the records of a segment end, as the segment behind it says.
 
-use super::part::{Part, Trust};
+use super::segment_scan::{Part, Trust};
 use crate::seq::RunId;
 use crate::storage::Storage;
 
