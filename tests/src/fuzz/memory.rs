@@ -15,8 +15,8 @@ use std::sync::{Arc, Mutex};
 use trace_journal::Timestamp;
 use trace_journal::format::{FRAMES_OFFSET, released};
 use trace_journal::storage::{
-    ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, ProcessFacts,
-    Region, Storage, StorageFile,
+    ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, MappedRegion,
+    ProcessFacts, Storage, StorageFile,
 };
 
 use super::rig_defects::{Defect, has, has_now};
@@ -303,7 +303,7 @@ impl StorageFile for Handle {
         self.set_len(len.max(self.len()?))
     }
 
-    fn map(&self, len: u64) -> io::Result<Arc<dyn Region>> {
+    fn map(&self, len: u64) -> io::Result<Arc<dyn MappedRegion>> {
         Mapping::of(self, len)
     }
 

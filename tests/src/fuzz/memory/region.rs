@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use trace_journal::storage::Region;
+use trace_journal::storage::MappedRegion;
 
 use super::inode::{Handle, Inode, len_of, lock};
 use super::meter::Meter;
@@ -18,7 +18,7 @@ pub(super) struct Mapping {
 
 impl Mapping {
     /// Maps the first `len` bytes.
-    pub(super) fn of(handle: &Handle, len: u64) -> io::Result<Arc<dyn Region>> {
+    pub(super) fn of(handle: &Handle, len: u64) -> io::Result<Arc<dyn MappedRegion>> {
         let there = len_of(&lock(&handle.inode.state).bytes);
         if len > there || !len.is_multiple_of(PAGE) {
             return Err(io::ErrorKind::InvalidInput.into());
@@ -46,7 +46,7 @@ impl Mapping {
     }
 }
 
-impl Region for Mapping {
+impl MappedRegion for Mapping {
     fn copy(&self, offset: u64, bytes: &[u8]) {
         let mut padded = bytes.to_vec();
         padded.resize(bytes.len().next_multiple_of(8), 0);
