@@ -36,7 +36,7 @@ const NEVER: [&str; 29] = [
 ];
 
 /// Invented words, which no name has: the field has a word, or plain English says more.
-const INVENTED: [&str; 23] = [
+const INVENTED: [&str; 21] = [
     "awaited",
     "bell",
     "careless",
@@ -48,8 +48,6 @@ const INVENTED: [&str; 23] = [
     "gather",
     "gathering",
     "glance",
-    "island",
-    "islands",
     "meanwhile",
     "metered",
     "outgoing",
@@ -89,8 +87,8 @@ const OUT_OF_USE: [(&str, &str, &str); 12] = [
     ),
     (
         "segment",
-        "ahead candidate due held islands portion scanned window",
-        "Island Stretch Unread",
+        "ahead candidate due held portion scanned window",
+        "Stretch Unread",
     ),
     (
         "recovery",

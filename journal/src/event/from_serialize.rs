@@ -43,7 +43,7 @@ impl serde::ser::Error for Refusal {
     }
 }
 
-type Made = Result<Value<'static>, Refusal>;
+type Serialized = Result<Value<'static>, Refusal>;
 
 /// Makes values inside which `left` lists and maps may still open.
 #[derive(Clone, Copy)]
@@ -102,7 +102,7 @@ fn text(text: impl fmt::Display) -> Value<'static> {
 
 macro_rules! plain {
     ($($method:ident: $type:ty;)*) => {$(
-        fn $method(self, value: $type) -> Made {
+        fn $method(self, value: $type) -> Serialized {
             Ok(Value::from(value))
         }
     )*};
@@ -133,49 +133,53 @@ impl Serializer for ToOwnValue {
         serialize_f64: f64;
     }
 
-    fn serialize_i128(self, value: i128) -> Made {
+    fn serialize_i128(self, value: i128) -> Serialized {
         let smaller = i64::try_from(value).map(Value::from);
         let smaller = smaller.or_else(|_| u64::try_from(value).map(Value::from));
         Ok(smaller.unwrap_or_else(|_| Value::F64(nearest_f64(value))))
     }
 
-    fn serialize_u128(self, value: u128) -> Made {
+    fn serialize_u128(self, value: u128) -> Serialized {
         self.serialize_i128(i128::try_from(value).unwrap_or(i128::MAX))
     }
 
-    fn serialize_char(self, value: char) -> Made {
+    fn serialize_char(self, value: char) -> Serialized {
         Ok(text(value))
     }
 
-    fn serialize_str(self, value: &str) -> Made {
+    fn serialize_str(self, value: &str) -> Serialized {
         Ok(text(value))
     }
 
-    fn serialize_bytes(self, value: &[u8]) -> Made {
+    fn serialize_bytes(self, value: &[u8]) -> Serialized {
         Ok(Value::Bytes(Cow::Owned(value.to_vec())))
     }
 
-    fn serialize_none(self) -> Made {
+    fn serialize_none(self) -> Serialized {
         Ok(Value::Null)
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Made {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Serialized {
         value.serialize(self)
     }
 
-    fn serialize_unit(self) -> Made {
+    fn serialize_unit(self) -> Serialized {
         Ok(Value::Null)
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Made {
+    fn serialize_unit_struct(self, _: &'static str) -> Serialized {
         Ok(Value::Null)
     }
 
-    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Made {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Serialized {
         Ok(Value::String(Cow::Borrowed(variant)))
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Made {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Serialized {
         value.serialize(self)
     }
 
@@ -185,7 +189,7 @@ impl Serializer for ToOwnValue {
         _: u32,
         variant: &'static str,
         value: &T,
-    ) -> Made {
+    ) -> Serialized {
         Ok(named(Some(variant), value.serialize(self.inner()?)?))
     }
 
@@ -243,7 +247,7 @@ impl ListBuilder {
         Ok(())
     }
 
-    fn made(self) -> Made {
+    fn made(self) -> Serialized {
         Ok(named(self.variant, Value::List(self.values)))
     }
 }
@@ -258,7 +262,7 @@ macro_rules! list {
                 self.push(value)
             }
 
-            fn end(self) -> Made {
+            fn end(self) -> Serialized {
                 self.made()
             }
         }
@@ -290,7 +294,7 @@ impl MapBuilder {
         Ok(())
     }
 
-    fn made(self) -> Made {
+    fn made(self) -> Serialized {
         let map: Map<'static> = self.members.into_iter().collect();
         Ok(named(self.variant, Value::Map(map)))
     }
@@ -318,7 +322,7 @@ impl SerializeMap for MapBuilder {
         self.push(name, value)
     }
 
-    fn end(self) -> Made {
+    fn end(self) -> Serialized {
         self.made()
     }
 }
@@ -337,7 +341,7 @@ macro_rules! structure {
                 self.push(Cow::Borrowed(name), value)
             }
 
-            fn end(self) -> Made {
+            fn end(self) -> Serialized {
                 self.made()
             }
         }

@@ -95,7 +95,7 @@ pub(crate) fn remove_signs(storage: &dyn Storage, run: RunId) {
 /// Makes and locks the file of this name; `None` if another process has it locked, or locks do not
 /// work here.
 fn lock(storage: &dyn Storage, name: &str) -> io::Result<Option<Arc<dyn StorageFile>>> {
-    for _ in 0..ATTEMPTS {
+    for _ in 0..CLAIM_ATTEMPTS {
         let made = storage.create(name);
         let file = match made {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => storage.open_to_lock(name),
@@ -159,7 +159,7 @@ pub(crate) fn remove_temporaries(prober: &Prober<'_>, names: &[String]) {
     }
 }
 
-const ATTEMPTS: u32 = 8;
+const CLAIM_ATTEMPTS: u32 = 8;
 
 #[cfg(test)]
 mod tests {

@@ -23,7 +23,7 @@ pub(super) fn content_end(file: &dyn StorageFile) -> io::Result<u64> {
     // files: of those, all of it is looked at where it is.
     let mut may_be_hole = end > SMALL_LEN;
     while end > 0 {
-        let begin = (end - 1) / PIECE_LEN * PIECE_LEN;
+        let begin = (end - 1) / LOOK_LEN * LOOK_LEN;
         let mut ranges = data(file, (begin, end))?;
         if may_be_hole && !seeded::has(Bug::PoisonedCacheBelieved) {
             // Segments are filled with zeros from the front: no more holes.
@@ -102,9 +102,9 @@ fn content_end_in(
 fn content_len(bytes: &[u8]) -> Option<usize> {
     let mut end = bytes.len();
     // Compared piece by piece, which takes a small part of the time of a look at each byte.
-    while let Some(piece) = bytes.get(..end)?.rchunks(ZEROS.len()).next() {
+    while let Some(piece) = bytes.get(..end)?.rchunks(BLANK_PAGE.len()).next() {
         let before = end - piece.len();
-        if ZEROS.get(..piece.len()) != Some(piece) {
+        if BLANK_PAGE.get(..piece.len()) != Some(piece) {
             let last = piece.iter().rposition(|byte| *byte != 0)?;
             return Some(before + last + 1);
         }
@@ -117,11 +117,11 @@ fn content_len(bytes: &[u8]) -> Option<usize> {
 const SMALL_LEN: u64 = 512 << 10;
 
 /// What is asked for holes at once.
-const PIECE_LEN: u64 = 2 << 20;
+const LOOK_LEN: u64 = 2 << 20;
 
 /// What is read at once, or forgotten.
 const BUFFER_LEN: u64 = 256 << 10;
-const ZEROS: [u8; 4096] = [0; 4096];
+const BLANK_PAGE: [u8; 4096] = [0; 4096];
 
 #[cfg(test)]
 mod tests {

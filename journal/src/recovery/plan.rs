@@ -8,7 +8,7 @@ use super::liveness::{Prober, owner_of};
 use super::other_runs::KnownRuns;
 use super::recovered::{Recovered, recovered};
 use crate::error::{Error, Result};
-use crate::event::system::{self, RunOpen, Seal};
+use crate::event::system::{self, RunOpen, SEAL_LEN_MAX, Seal};
 use crate::format::{
     FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, Owner, RecordKind, padded,
 };
@@ -348,7 +348,7 @@ fn read_tail(storage: &dyn Storage, run: RunId, number: SegmentNumber) -> Option
     let file = storage.open(&FileName::Segment(run, number).to_string());
     let file = file.ok()?;
     let len = file.len().ok()?;
-    let from = len.saturating_sub(SEAL_LEN_MAX).max(FRAMES_OFFSET);
+    let from = len.saturating_sub(padded(SEAL_LEN_MAX)).max(FRAMES_OFFSET);
     let mut tail = vec![0; usize::try_from(len.saturating_sub(from)).ok()?];
     let count = file.read_at(&mut tail, from).ok()?;
     (count == tail.len()).then_some((from, tail))
@@ -369,9 +369,6 @@ fn read(
     bytes.truncate(count);
     Some(bytes)
 }
-
-/// A seal's three numbers take at most 26 bytes; the rest is for fields added later.
-const SEAL_LEN_MAX: u64 = padded(112);
 
 /// Fewer runs are looked at by one thread: starting another would take longer.
 const SHARED_MIN: usize = 128;

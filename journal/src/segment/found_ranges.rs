@@ -23,12 +23,12 @@ pub(super) struct Found {
 /// few.
 #[derive(Default)]
 pub(super) struct Findings {
-    chunks: Vec<Chunk>,
+    chunks: Vec<PackedRanges>,
     newest: Found,
 }
 
 #[derive(Default)]
-struct Chunk {
+struct PackedRanges {
     /// What the first one is told by.
     before: Found,
     bytes: Vec<u8>,
@@ -41,9 +41,9 @@ impl Findings {
     /// Adds the next island.
     pub(super) fn push(&mut self, island: Found) {
         if self.chunks.last().is_none_or(|c| c.count == CHUNK_COUNT) {
-            self.chunks.push(Chunk {
+            self.chunks.push(PackedRanges {
                 before: self.newest,
-                ..Chunk::default()
+                ..PackedRanges::default()
             });
         }
         if let Some(chunk) = self.chunks.last_mut() {
@@ -113,7 +113,7 @@ impl Found {
     }
 }
 
-impl Chunk {
+impl PackedRanges {
     fn islands(&self) -> impl Iterator<Item = Found> {
         let mut rest = &*self.bytes;
         let mut before = self.before;

@@ -134,7 +134,7 @@ impl FrameReader {
         }
         let in_file = len_usize(self.file_len.saturating_sub(offset));
         let ahead = ahead.min(in_file);
-        if len > in_file.saturating_add(PAST_END_MAX) {
+        if len > in_file.saturating_add(len_usize(PAST_END_MAX)) {
             return Err(ReadFailure::Damage(DamageReason::ShortFrame));
         }
         let mut bytes = reusable(std::mem::take(&mut self.held), len.max(ahead));
@@ -165,4 +165,4 @@ const READ_MIN: u64 = 1 << 10;
 const READ_MAX: u64 = 256 << 10;
 
 /// Zeros past the end of a file that are made for a frame; the survey saw no more of them.
-const PAST_END_MAX: usize = 64 << 20;
+pub(super) const PAST_END_MAX: u64 = 64 << 20;

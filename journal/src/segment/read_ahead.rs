@@ -120,7 +120,7 @@ impl Reading {
     /// Reads a place piece by piece; `None` if that came to an end before.
     fn read(&self, place: Range<u64>) -> Option<()> {
         let mut at = place.start;
-        let mut len = PIECE_LEN;
+        let mut len = READ_AHEAD_LEN;
         while at < place.end {
             let left = len_usize(place.end - at);
             let used = self.again.try_recv().unwrap_or_default();
@@ -142,7 +142,7 @@ impl Reading {
             };
             self.give.send(piece).ok()?;
             at = sound_to;
-            len = PIECE_LEN;
+            len = READ_AHEAD_LEN;
         }
         Some(())
     }
@@ -171,7 +171,7 @@ pub(super) fn reusable(used: Bytes, len: usize) -> BytesMut {
 }
 
 /// Bytes read at once, unless one frame is longer.
-const PIECE_LEN: usize = 256 << 10;
+const READ_AHEAD_LEN: usize = 256 << 10;
 
 /// Longer frames end the work: several of them would take much memory.
 const FRAME_LEN_MAX: usize = 4 << 20;

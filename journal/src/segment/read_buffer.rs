@@ -76,7 +76,7 @@ impl<'a> ReadBuffer<'a> {
 
     /// `len` bytes at `offset`; the caller has bounded `len`.
     pub(super) fn bytes(&mut self, offset: u64, len: usize) -> Result<Cow<'_, [u8]>, Unreadable> {
-        if len <= WINDOW_LEN {
+        if len <= READ_BUFFER_MAX {
             let held = self.at(offset, len)?;
             return Ok(Cow::Borrowed(held.get(..len).unwrap_or(&[])));
         }
@@ -126,7 +126,7 @@ impl<'a> ReadBuffer<'a> {
         let end = self.start + len_u64(self.bytes.len());
         let moves_on = !self.bytes.is_empty() && (self.start..=end).contains(&offset);
         self.read_len = match moves_on {
-            true => (self.read_len * 4).min(WINDOW_LEN),
+            true => (self.read_len * 4).min(READ_BUFFER_MAX),
             false => READ_LEN_MIN,
         };
         let left = self.source.len.saturating_sub(offset);
@@ -159,6 +159,6 @@ impl<'a> ReadBuffer<'a> {
 const READ_LEN_MIN: usize = 16 * 1024;
 
 /// Bytes of a file held at once at most, unless more is wanted.
-pub(super) const WINDOW_LEN: usize = 256 * 1024;
+pub(super) const READ_BUFFER_MAX: usize = 256 * 1024;
 
 const SCRATCH_LEN: usize = 64 * 1024;

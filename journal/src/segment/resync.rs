@@ -48,9 +48,9 @@ pub(super) fn next_candidate(slab: &[u8], at: u64, due: Expected) -> Step {
 
 /// What is behind a large run of zeros at the front, if a whole frame header is left there.
 fn skip_zeros(bytes: &[u8]) -> Option<&[u8]> {
-    let (front, behind) = bytes.split_at_checked(ZEROS.len())?;
-    (behind.len() >= FRAME_HEADER_LEN && *front == ZEROS).then_some(behind)
+    let (front, behind) = bytes.split_at_checked(BLANK.len())?;
+    (behind.len() >= FRAME_HEADER_LEN && *front == BLANK).then_some(behind)
 }
 
 const ZEROS_LEN: u64 = 512;
-const ZEROS: [u8; 512] = [0; 512];
+const BLANK: [u8; 512] = [0; 512];

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::expected::Expected;
 use super::frame_walk::{is_bare, is_seal, walk_frames};
-use super::read_buffer::{ReadBuffer, WINDOW_LEN};
+use super::read::PAST_END_MAX;
+use super::read_buffer::{READ_BUFFER_MAX, ReadBuffer};
 use super::scan_range::ScanRange;
 use super::scan_result::{BrokenRange, IntactRange, ScanResult, UnreadableRange};
 use super::seen::Seen;
@@ -93,7 +94,7 @@ impl Scanner<'_> {
         let frame_len = header.and_then(|header| usize::try_from(header.frame_len()).ok());
         // A length that cannot be right is no reason to read on.
         let want = frame_len.filter(|want| *want <= len);
-        let want = want.map_or(FRAME_HEADER_LEN, |want| want.min(WINDOW_LEN));
+        let want = want.map_or(FRAME_HEADER_LEN, |want| want.min(READ_BUFFER_MAX));
         let Ok(mut rest) = self.window.at(due.offset, want) else {
             return due;
         };
@@ -351,6 +352,3 @@ const SEEN_PAYLOAD_MAX: usize = 16 << 20;
 
 /// Payloads up to this are looked at whole at any place: that takes no longer than to add sums up.
 const LOOKED_AT_WHOLE: u32 = 4096;
-
-/// Zeros past the end of a file that a frame may have; readers make no more of them.
-const PAST_END_MAX: u64 = 64 << 20;

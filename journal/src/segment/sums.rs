@@ -42,7 +42,7 @@ impl<'a> Sums<'a> {
             ring: Vec::new(),
             chunk: Vec::new(),
             hole_end: 0,
-            pages: vec![Page::default(); 1 + PAGES],
+            pages: vec![Page::default(); 1 + len_usize(PAGES)],
             is_moving,
         }
     }
@@ -97,14 +97,14 @@ impl<'a> Sums<'a> {
     fn page(&mut self, number: u64, is_begin: bool) -> Result<&[u8], Unreadable> {
         let slot = match is_begin {
             true => 0,
-            false => len_usize(1 + number % PAGES_U64),
+            false => len_usize(1 + number % PAGES),
         };
         let Some(page) = self.pages.get_mut(slot) else {
             return Ok(&[]);
         };
         if page.number != number + 1 || self.is_moving {
             page.number = 0;
-            page.bytes.resize(PAGE_SIZE, 0);
+            page.bytes.resize(len_usize(PAGE_LEN), 0);
             self.source.fill(&mut page.bytes, number * PAGE_LEN)?;
             page.number = number + 1;
         }
@@ -156,8 +156,8 @@ impl<'a> Sums<'a> {
             chunk.get_mut(good..).unwrap_or(&mut []).fill(0);
         }
         let mut is_zero = true;
-        for block in chunk.chunks(BLOCK_SIZE) {
-            let is_blank = *block == ZEROS;
+        for block in chunk.chunks(len_usize(BLOCK_LEN)) {
+            let is_blank = *block == BLANK_BLOCK;
             is_zero &= is_blank;
             self.at_front = match is_blank {
                 true => self.at_front.shift(BLOCK_LEN),
@@ -191,13 +191,10 @@ impl<'a> Sums<'a> {
 }
 
 const BLOCK_LEN: u64 = 1 << 10;
-const BLOCK_SIZE: usize = 1 << 10;
-const ZEROS: [u8; BLOCK_SIZE] = [0; BLOCK_SIZE];
+const BLANK_BLOCK: [u8; 1 << 10] = [0; 1 << 10];
 const CHUNK_LEN: u64 = 256 << 10;
 
 /// Blocks of the longest payload, of what is read at once behind it, and the two at its ends.
 const RING_MAX: u64 = ((1 << 29) + CHUNK_LEN) / BLOCK_LEN + 2;
 
-const PAGE_SIZE: usize = 4096;
-const PAGES: usize = 64;
-const PAGES_U64: u64 = 64;
+const PAGES: u64 = 64;

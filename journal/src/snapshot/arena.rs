@@ -6,21 +6,21 @@ use std::sync::OnceLock;
 /// decoded of them can borrow from them.
 #[derive(Debug, Default)]
 pub(crate) struct Arena {
-    first: Link,
+    first: NextPiece,
 }
 
-type Link = OnceLock<Box<Piece>>;
+type NextPiece = OnceLock<Box<Piece>>;
 
 #[derive(Debug)]
 struct Piece {
     bytes: Vec<u8>,
-    next: Link,
+    next: NextPiece,
 }
 
 /// Where the next piece goes.
 #[derive(Debug)]
 pub(crate) struct Keeper<'p> {
-    end: &'p Link,
+    end: &'p NextPiece,
 }
 
 impl Arena {
@@ -35,7 +35,7 @@ impl<'p> Keeper<'p> {
         if bytes.is_empty() {
             return &[];
         }
-        let next = Link::new();
+        let next = NextPiece::new();
         let mut piece = Box::new(Piece { bytes, next });
         // Another keeper may have put pieces of its own here.
         while let Err(back) = self.end.set(piece) {

@@ -120,7 +120,12 @@ pub(super) fn encode(
         .get_mut(COVERED_FROM..CACHE_FRONT_LEN)?
         .copy_from_slice(&fields);
     let crc = checksum(front.get(COVERED_FROM..)?);
-    let begin = [&CACHE_MAGIC[..], &VERSION.to_le_bytes(), &crc.to_le_bytes()].concat();
+    let begin = [
+        &CACHE_MAGIC[..],
+        &CACHE_VERSION.to_le_bytes(),
+        &crc.to_le_bytes(),
+    ]
+    .concat();
     front.get_mut(..COVERED_FROM)?.copy_from_slice(&begin);
     Some(vec![front, lists, digests])
 }
@@ -148,7 +153,7 @@ impl CacheFile {
         let count = file.read_at(&mut bytes, 0).ok()?;
         bytes.truncate(count);
         let mut front = FieldReader(&bytes);
-        let is_known = front.take::<8>()? == CACHE_MAGIC && front.u32()? == VERSION;
+        let is_known = front.take::<8>()? == CACHE_MAGIC && front.u32()? == CACHE_VERSION;
         let crc = front.u32()?;
         let generation = Generation(front.u32()?);
         let segment = SegmentNumber(front.u32()?);
@@ -294,7 +299,7 @@ impl FieldReader<'_> {
 const CACHE_MAGIC: [u8; 8] = [0x8a, b'T', b'R', b'I', b'\r', b'\n', 0x1a, b'\n'];
 
 /// Another version is ignored, and the cache made anew.
-const VERSION: u32 = 2;
+const CACHE_VERSION: u32 = 2;
 
 /// Bytes in front of the body.
 const CACHE_FRONT_LEN: usize = 64;

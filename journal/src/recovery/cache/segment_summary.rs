@@ -152,7 +152,7 @@ impl SegmentSummary {
             file.read_at(&mut behind, self.seal_offset).ok()?;
             return Some(self.seal_offset >= FRAMES_OFFSET && behind == [0; FRAME_HEADER_LEN]);
         }
-        let mut frame = vec![0; usize::try_from(len).ok().filter(|l| *l <= SEAL_LEN_MAX)?];
+        let mut frame = vec![0; usize::try_from(len).ok().filter(|l| *l <= SEAL_READ_MAX)?];
         let file = storage.open(&segment.name).ok()?;
         let count = file.read_at(&mut frame, self.seal_offset).ok()?;
         let (fields, payload) = frame.split_first_chunk::<FRAME_HEADER_LEN>()?;
@@ -176,4 +176,4 @@ pub(in crate::recovery) fn may_have_cache(segment: &SegmentFile) -> bool {
 }
 
 /// A seal takes far less; the rest is for fields added later.
-const SEAL_LEN_MAX: usize = 4096;
+const SEAL_READ_MAX: usize = 4096;

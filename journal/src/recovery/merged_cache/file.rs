@@ -92,7 +92,7 @@ pub(super) fn encode(
     let crc = checksum(front.get(COVERED_FROM..)?);
     let begin = [
         &MERGED_MAGIC[..],
-        &VERSION.to_le_bytes(),
+        &MERGED_VERSION.to_le_bytes(),
         &crc.to_le_bytes(),
     ]
     .concat();
@@ -121,7 +121,7 @@ impl MergedFile {
         let body_len = u32::from_le_bytes(field(&front, 32)?);
         let body_end = u64::try_from(MERGED_FRONT_LEN).ok()? + u64::from(body_len);
         let is_known = field::<8>(&front, 0)? == MERGED_MAGIC
-            && u32::from_le_bytes(field(&front, 8)?) == VERSION
+            && u32::from_le_bytes(field(&front, 8)?) == MERGED_VERSION
             && field(&front, 36)? == [0; 4];
         if !is_whole || !is_known || body_len > FIELDS_LEN_MAX || body_end > len {
             return None;
@@ -188,7 +188,7 @@ fn field<const N: usize>(front: &[u8; MERGED_FRONT_LEN], at: usize) -> Option<[u
 const MERGED_MAGIC: [u8; 8] = [0x8a, b'T', b'R', b'J', b'\r', b'\n', 0x1a, b'\n'];
 
 /// Another version is ignored.
-const VERSION: u32 = 1;
+const MERGED_VERSION: u32 = 1;
 
 /// Bytes in front of the body.
 const MERGED_FRONT_LEN: usize = 40;

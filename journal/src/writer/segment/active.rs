@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::format::{FRAMES_OFFSET, FileName, FrameSeed, SegmentHeader};
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
+use crate::storage::PAGE_LEN;
 use crate::storage::{FileSystem, MappedRegion, Storage, StorageFile};
 
 /// A segment that has space and a durable header and name.
@@ -167,9 +168,9 @@ pub(crate) fn zero(file: &dyn StorageFile, from: u64, to: u64) -> std::io::Resul
     let mut at = from;
     while at < to {
         let len = to.min(at + PAGE_LEN) - at;
-        let page = ZEROS
-            .get(..usize::try_from(len).unwrap_or(ZEROS.len()))
-            .unwrap_or(&ZEROS);
+        let page = ZERO_PAGE
+            .get(..usize::try_from(len).unwrap_or(ZERO_PAGE.len()))
+            .unwrap_or(&ZERO_PAGE);
         file.write_at(page, at)?;
         at += len;
     }
@@ -204,5 +205,4 @@ pub(crate) fn is_full(error: &std::io::Error) -> bool {
     kinds.contains(&error.kind())
 }
 
-const PAGE_LEN: u64 = 4096;
-const ZEROS: [u8; 4096] = [0; 4096];
+const ZERO_PAGE: [u8; 4096] = [0; 4096];

@@ -1,5 +1,6 @@
 //! The window of a mapped segment: what of it can be stored into without asking for space.
 
+use crate::storage::PAGE_LEN;
 use crate::writer::sync_primitives::atomic::{AtomicU64, Ordering};
 use crate::writer::sync_primitives::{Mutex, MutexGuard, PoisonError};
 use std::io;
@@ -202,6 +203,5 @@ pub(crate) const WINDOW_IDLE: Duration = Duration::from_millis(50);
 /// Few pages are made one by one: later syncs of single records are to be short.
 const ZEROED_MIN: u64 = 8 * PAGE_LEN;
 
-const PAGE_LEN: u64 = 4096;
 const AHEAD_MIN: u64 = PAGE_LEN;
 const AHEAD_MAX: u64 = PIECE_LEN;

@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex};
 use super::prefault::{PIECE_LEN, PrefaultWindow};
 use super::tail::AtomicTail;
 use crate::format::FRAMES_OFFSET;
+use crate::storage::PAGE_LEN;
 use crate::storage::{DiskStorage, MappedRegion, Storage, StorageFile};
 use crate::writer::run::RunWriter;
 use crate::writer::testing::Meddled;
 use crate::writer::testing::{KIND, frames, open, stepped};
 
-const PAGE_LEN: u64 = 4096;
 const FILE_LEN: u64 = 8 * PIECE_LEN;
 
 /// A window of a new file, and what was written to make its pages.

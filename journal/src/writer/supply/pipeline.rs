@@ -8,6 +8,7 @@ use super::setbacks::Setbacks;
 use crate::error::Error;
 use crate::format::FRAMES_OFFSET;
 use crate::seq::{RunId, SegmentNumber};
+use crate::storage::PAGE_LEN;
 use crate::storage::Storage;
 use crate::writer::segment::active::{
     ActiveSegment, Making, Mapping, PrepareFailure, is_full, zero,
@@ -313,7 +314,6 @@ pub(crate) fn segment_len_for(room: u64) -> u64 {
         * PAGE_LEN
 }
 
-const PAGE_LEN: u64 = 4096;
 const ZEROED_AT_ONCE: u64 = 64 * PAGE_LEN;
 
 /// The length of a segment made when the planned one does not fit on the disk.

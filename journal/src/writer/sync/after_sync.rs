@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::storage::PAGE_LEN;
 use crate::writer::append::appender::GROUPED_LEN_MAX;
 use crate::writer::append::path::LOAD_BYTES;
 use crate::writer::segment::list::SegmentList;
@@ -88,5 +89,3 @@ fn is_better_positioned(records: u64, bytes: u64) -> bool {
 /// Measured with 16 and 64 threads: 64 records of 256 bytes were faster positioned, of 1 KiB
 /// stored.
 const POSITIONED_BYTES_MAX: u64 = 32 << 10;
-
-const PAGE_LEN: u64 = 4096;

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::format::FRAMES_OFFSET;
 use crate::seeded::{self, Bug};
 use crate::seq::SegmentNumber;
+use crate::storage::PAGE_LEN;
 use crate::writer::append::sync_queue::{SealedSegment, SyncQueue};
 use crate::writer::run_constants::RunConstants;
 use crate::writer::sync_primitives::{Mutex, lock};
@@ -113,5 +114,3 @@ impl FileSync {
         self.names.check(constants, &[])
     }
 }
-
-const PAGE_LEN: u64 = 4096;
