@@ -195,8 +195,8 @@ impl StorageFile for LaxFile {
 struct Unreserved(Arc<dyn MappedRegion>);
 
 impl MappedRegion for Unreserved {
-    fn copy(&self, offset: u64, bytes: &[u8]) {
-        self.0.copy(offset, bytes);
+    fn write(&self, offset: u64, bytes: &[u8]) {
+        self.0.write(offset, bytes);
     }
 
     fn commit(&self, offset: u64, word: u64) {

@@ -40,7 +40,7 @@ pub enum Operation {
     Allocate,
     /// [`StorageFile::map`].
     Map,
-    /// [`MappedRegion::copy`].
+    /// [`MappedRegion::write`].
     Copy,
     /// [`MappedRegion::commit`].
     Commit,
@@ -368,13 +368,13 @@ impl WatchedRegion {
 }
 
 impl MappedRegion for WatchedRegion {
-    fn copy(&self, offset: u64, bytes: &[u8]) {
+    fn write(&self, offset: u64, bytes: &[u8]) {
         let call = self.call(Operation::Copy, offset, offset + len_of(bytes));
         let len = match self.watcher.before(&call) {
             Verdict::FailAfter(len, _) => len / 8 * 8,
             _ => bytes.len(),
         };
-        self.inner.copy(offset, bytes.get(..len).unwrap_or(bytes));
+        self.inner.write(offset, bytes.get(..len).unwrap_or(bytes));
         self.watcher.after(&call, true);
     }
 

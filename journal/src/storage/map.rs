@@ -197,7 +197,7 @@ fn fill(words: &[AtomicU64], bytes: &[u8]) {
 }
 
 impl MappedRegion for MappedFile {
-    fn copy(&self, offset: u64, bytes: &[u8]) {
+    fn write(&self, offset: u64, bytes: &[u8]) {
         let found = self.words_at(offset, bytes.len());
         debug_assert!(found.is_some(), "{} bytes at {offset}", bytes.len());
         if let Some(words) = found {
@@ -205,7 +205,7 @@ impl MappedRegion for MappedFile {
         }
     }
 
-    fn put(&self, offset: u64, [begun, second, first]: [u64; 3], bytes: &[u8]) {
+    fn write_frame(&self, offset: u64, [begun, second, first]: [u64; 3], bytes: &[u8]) {
         let found = self.words_at(offset, bytes.len() + 16);
         debug_assert!(found.is_some(), "{} bytes at {offset}", bytes.len() + 16);
         if let Some([commit, other, rest @ ..]) = found {
@@ -232,7 +232,7 @@ impl MappedRegion for MappedFile {
             .map_or(0, |word| u64::from_le(word.load(Ordering::Acquire)))
     }
 
-    fn words(&self, offset: u64, step: u64, words: &mut [u64]) {
+    fn load_words(&self, offset: u64, step: u64, words: &mut [u64]) {
         let mut at = offset;
         for word in words {
             *word = self.word(at);
@@ -240,7 +240,7 @@ impl MappedRegion for MappedFile {
         }
     }
 
-    fn release(&self, from: u64, to: u64) {
+    fn unmap_before_sync(&self, from: u64, to: u64) {
         let from = from / PAGE_LEN * PAGE_LEN;
         let whole = to.min(self.len()) / PAGE_LEN * PAGE_LEN;
         // A thread may store into the last page: a long sync gets to it only after they have left.
@@ -265,7 +265,7 @@ impl MappedRegion for MappedFile {
         let _ = unsafe { madvise(start, len, Advice::LinuxDontNeed) };
     }
 
-    fn retire(&self) {
+    fn detach(&self) {
         let was = self.len.swap(0, Ordering::AcqRel);
         let Ok(size) = usize::try_from(self.range.len) else {
             return;
@@ -374,7 +374,7 @@ mod tests {
         file.set_len(8192).unwrap();
         let region = MappedFile::new(&file, 8192, &AddressSpace::default()).unwrap();
         region.make_writable(4000, 5000).unwrap();
-        region.copy(4104, b"eleven byte");
+        region.write(4104, b"eleven byte");
         region.commit(4096, 0x1122_3344_5566_7788);
         assert_eq!(region.word(4096), 0x1122_3344_5566_7788);
         let mut read = [9; 24];
@@ -408,7 +408,7 @@ mod tests {
         let first = MappedFile::new(&files[0], 8192, &space).unwrap();
         first.commit(4096, 1);
         let late = first.words_at(4096, 8).unwrap();
-        first.retire();
+        first.detach();
         assert_eq!(first.word(4096), 0);
         first.make_writable(0, 8192).unwrap();
         assert!(first.sync(0, 8192).is_none());
@@ -416,7 +416,7 @@ mod tests {
         late[0].store(7, Ordering::Relaxed);
         let second = MappedFile::new(&files[1], 4096, &space).unwrap();
         assert_eq!(second.range.base, first.range.base);
-        first.retire();
+        first.detach();
         second.commit(0, 2);
         let word = |file: &File, offset| {
             let mut read = [0; 8];

@@ -194,11 +194,11 @@ pub trait StorageFile: fmt::Debug + Send + Sync {
 
 /// Bytes of a file that are written through memory: what is stored survives the process at once.
 ///
-/// Offsets are multiples of 8. Which thread stores where is agreed on elsewhere; stores of several
-/// threads to one place leave one of them there.
+/// Offsets are multiples of 8. The caller gives each thread a range of its own to store into: two
+/// stores into one place leave one of them there. Loads may run beside stores.
 pub trait MappedRegion: fmt::Debug + Send + Sync {
     /// Copies `bytes` to `offset`, with zeros up to the next multiple of 8.
-    fn copy(&self, offset: u64, bytes: &[u8]);
+    fn write(&self, offset: u64, bytes: &[u8]);
 
     /// Stores a word, little-endian; a thread that sees it sees everything this thread copied
     /// before.
@@ -206,10 +206,10 @@ pub trait MappedRegion: fmt::Debug + Send + Sync {
 
     /// Copies `bytes` behind two words at `offset`, which are stored before them; then stores the
     /// third word instead of the first one: a thread that sees it sees the rest.
-    fn put(&self, offset: u64, [begun, second, first]: [u64; 3], bytes: &[u8]) {
+    fn write_frame(&self, offset: u64, [begun, second, first]: [u64; 3], bytes: &[u8]) {
         self.commit(offset + 8, second);
         self.commit(offset, begun);
-        self.copy(offset + 16, bytes);
+        self.write(offset + 16, bytes);
         self.commit(offset, first);
     }
 
@@ -218,7 +218,7 @@ pub trait MappedRegion: fmt::Debug + Send + Sync {
 
     /// The words at `offset` and behind it, each `step` bytes after the one before, as
     /// [`word`](MappedRegion::word) gives them; reading several takes hardly longer than one.
-    fn words(&self, offset: u64, step: u64, words: &mut [u64]) {
+    fn load_words(&self, offset: u64, step: u64, words: &mut [u64]) {
         let mut at = offset;
         for word in words {
             *word = self.word(at);
@@ -230,13 +230,13 @@ pub trait MappedRegion: fmt::Debug + Send + Sync {
     /// that the pages there need not be guarded one by one meanwhile. A thread that stores behind
     /// `to`, into the last of them, may take a little longer, as after a sync. Only speed depends
     /// on it.
-    fn release(&self, from: u64, to: u64) {
+    fn unmap_before_sync(&self, from: u64, to: u64) {
         let _ = (from, to);
     }
 
     /// Lets go of the file, which no thread stores into or reads through this region any more: what
     /// is stored nevertheless goes nowhere.
-    fn retire(&self) {}
+    fn detach(&self) {}
 
     /// Makes sure that storing into `from..to` cannot fail, which must be done anew after every
     /// sync: a page that was synced may need space again when it is next stored into.

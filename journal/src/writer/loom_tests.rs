@@ -59,7 +59,7 @@ impl Words {
 }
 
 impl MappedRegion for Words {
-    fn copy(&self, offset: u64, bytes: &[u8]) {
+    fn write(&self, offset: u64, bytes: &[u8]) {
         let word = u64::from_le_bytes(*bytes.first_chunk().unwrap());
         self.at(offset).store(word, Ordering::Relaxed);
     }

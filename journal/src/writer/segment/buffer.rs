@@ -179,7 +179,7 @@ impl SegmentBuffer {
         let words = self.words(frame, start);
         let HeaderWords { first, second, .. } = words;
         let begun = seeded::either(Bug::CommitBeforeCopy, first, words.begun);
-        region.put(start.offset, [begun, second, first], frame.payload);
+        region.write_frame(start.offset, [begun, second, first], frame.payload);
     }
 
     /// Committed frames from `offset` on, which lies before `to`: how many of some, and the length
@@ -190,7 +190,7 @@ impl SegmentBuffer {
         let before_end = (to - offset).div_ceil(guess.max(1));
         let count = usize::try_from(before_end).map_or(LOOKED_AT_ONCE, |n| n.min(LOOKED_AT_ONCE));
         let words = words.get_mut(..count)?;
-        region.words(offset, guess, words);
+        region.load_words(offset, guess, words);
         let mut lens = words
             .iter()
             .map_while(|word| FrameHeader::frame_len_of(*word));
@@ -205,14 +205,14 @@ impl SegmentBuffer {
     /// Lets go of the mapping, which no thread stores into any more.
     pub(crate) fn retire(&self) {
         if let Some(region) = self.region() {
-            region.retire();
+            region.detach();
         }
     }
 
     /// Says that no thread stores into `from..to` any more.
     pub(crate) fn release(&self, from: u64, to: u64) {
         if let Some(region) = self.region() {
-            region.release(from, to);
+            region.unmap_before_sync(from, to);
         }
     }
 

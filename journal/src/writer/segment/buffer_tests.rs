@@ -17,7 +17,7 @@ struct Looked {
 }
 
 impl MappedRegion for Looked {
-    fn copy(&self, offset: u64, _: &[u8]) {
+    fn write(&self, offset: u64, _: &[u8]) {
         let words = [self.word(offset - 16), self.word(offset - 8)];
         self.seen.lock().expect("no test panics").push(words);
     }

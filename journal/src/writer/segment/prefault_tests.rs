@@ -98,7 +98,9 @@ fn zeros_spare_what_was_writable_before() {
     *before.lock().unwrap() = Some(Box::new(move || {
         let (window, reserve) = late;
         let room = reserve.reserve(1, 3 * PAGE_LEN, limit).unwrap();
-        window.region().put(room.offset, [3, 2, 1], &[3; 11_000]);
+        window
+            .region()
+            .write_frame(room.offset, [3, 2, 1], &[3; 11_000]);
     }));
     assert!(window.extend(&reserve));
     assert!(before.lock().unwrap().is_none());
@@ -127,7 +129,7 @@ fn the_piece_in_which_a_sync_ended_is_made_anew_as_far_as_the_window_goes() {
 struct Asked(Mutex<Vec<(u64, u64)>>);
 
 impl MappedRegion for Asked {
-    fn copy(&self, _offset: u64, _bytes: &[u8]) {}
+    fn write(&self, _offset: u64, _bytes: &[u8]) {}
 
     fn commit(&self, _offset: u64, _word: u64) {}
 

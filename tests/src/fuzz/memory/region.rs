@@ -47,7 +47,7 @@ impl Mapping {
 }
 
 impl MappedRegion for Mapping {
-    fn copy(&self, offset: u64, bytes: &[u8]) {
+    fn write(&self, offset: u64, bytes: &[u8]) {
         let mut padded = bytes.to_vec();
         padded.resize(bytes.len().next_multiple_of(8), 0);
         if !padded.is_empty() {

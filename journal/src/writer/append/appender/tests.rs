@@ -110,7 +110,7 @@ fn nothing_is_written_where_records_could_not_be_stored_together() {
 struct NoSpace;
 
 impl MappedRegion for NoSpace {
-    fn copy(&self, _offset: u64, _bytes: &[u8]) {}
+    fn write(&self, _offset: u64, _bytes: &[u8]) {}
 
     fn commit(&self, _offset: u64, _word: u64) {}
 
