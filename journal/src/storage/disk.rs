@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use rustix::fs::{Advice, AtFlags, Mode, SeekFrom};
 use rustix::io::{Errno, ReadWriteFlags};
 
+use super::confirm::Doubt;
 use super::directory::{Directory, identity, is_any, look};
 use super::map::{AddressSpace, ForkGuard, MappedFile};
 use super::{
@@ -18,7 +19,7 @@ use super::{
     PAGE_LEN,
 };
 use super::{MappedRegion, ProcessFacts, ProcessState, Storage, StorageFile};
-use super::{confirm, limit, process};
+use super::{limit, process};
 use super::{read_whole, retry, write_whole};
 use crate::format::Owner;
 use crate::seeded::{self, Bug};
@@ -77,7 +78,7 @@ impl DiskStorage {
             file,
             mapped: OnceLock::new(),
             space: self.space.clone(),
-            is_doubtful: self.file_system == FileSystem::Ext4,
+            doubt: Doubt::of(self.file_system),
         }
     }
 
@@ -225,8 +226,7 @@ struct DiskFile {
     /// Its mapping, once it has one: through it, a part of the file can be synced by itself.
     mapped: OnceLock<Arc<MappedFile>>,
     space: AddressSpace,
-    /// Its file system may say that a sync was done which kept nothing.
-    is_doubtful: bool,
+    doubt: Doubt,
 }
 
 impl DiskFile {
@@ -302,10 +302,7 @@ impl StorageFile for DiskFile {
     }
 
     fn confirm_sync(&self) -> io::Result<()> {
-        match self.is_doubtful {
-            true => confirm::takes_changes(&self.file),
-            false => Ok(()),
-        }
+        self.doubt.confirm(&self.file)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
