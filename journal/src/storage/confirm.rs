@@ -46,8 +46,8 @@ impl Doubt {
 }
 
 /// Whether the ext4 that a file is in has a journal, or that cannot be found out. Without one it
-/// writes the changed inode with the next sync, of whatever file, which takes a third as long again,
-/// and has nothing to give up. Linux 6.18 says `<none>` there.
+/// writes the changed inode with the next sync, of whatever file, which takes a third as long
+/// again, and has nothing to give up. Linux 6.18 says `<none>` there.
 fn has_journal(file: &File) -> bool {
     let task = file.metadata().and_then(|facts| {
         let device = (major(facts.dev()), minor(facts.dev()));
