@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use trace_journal::storage::{Lock, LockOutcome};
 
+use super::disk::State;
 use super::fault::{Bug, Need};
-use super::{File, FileId, State};
+use super::file::{File, FileId};
 
 impl State {
     pub(super) fn file(&mut self, id: FileId) -> io::Result<&mut File> {

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use super::image::Image;
 use crate::random::Random;
 
+/// The number of a file.
+pub(super) type FileId = u64;
+
 /// What is written or lost as a whole, unless it is torn.
 pub const SECTOR: usize = 512;
 

@@ -5,11 +5,10 @@ use std::sync::atomic::Ordering;
 
 use trace_journal::storage::MappedRegion;
 
-use super::FileId;
 use super::calls::{index, size};
 use super::fault::Need;
-use super::file::PAGE;
-use super::handle::Process;
+use super::file::{FileId, PAGE};
+use super::process::Process;
 
 /// A file that a program writes through memory.
 #[derive(Debug)]

@@ -7,11 +7,11 @@ use trace_journal::storage::{
     FileIdentity, Lock, LockOutcome, MappedRegion, StorageFile, read_whole, retry, write_whole,
 };
 
-use super::FileId;
 use super::calls::{index, size};
 use super::fault::{Bug, Extent, Need};
-use super::handle::Process;
+use super::file::FileId;
 use super::mapping::Mapping;
+use super::process::Process;
 use super::programs::Locks;
 
 /// An open file of a program.

@@ -1,14 +1,11 @@
-//! The users of a simulated disk: programs, the processes they fork, and what locks tell of them.
+//! The programs of a simulated disk, and what its locks are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use trace_journal::format::Owner;
-use trace_journal::storage::{LockOutcome, ProcessFacts, ProcessState};
-
-use super::handle::Process;
-use super::{FileId, SimDisk, State};
+use trace_journal::storage::{ProcessFacts, ProcessState};
 
 /// What locks are on a disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,12 +34,12 @@ pub(super) struct Programs {
     /// Whether each was killed.
     dead: BTreeMap<u32, Arc<AtomicBool>>,
     /// Which program opened the file that is locked through a handle.
-    owners: BTreeMap<u64, u32>,
+    pub(super) owners: BTreeMap<u64, u32>,
     /// Handles that forked processes have, too, and those of them their program closed.
-    kept: BTreeMap<u64, Vec<u64>>,
-    closed: BTreeSet<u64>,
+    pub(super) kept: BTreeMap<u64, Vec<u64>>,
+    pub(super) closed: BTreeSet<u64>,
     /// Files that are open, and the most that ever were.
-    open: (u64, u64),
+    pub(super) open: (u64, u64),
 }
 
 impl Programs {
@@ -110,81 +107,7 @@ impl Programs {
         is_kept
     }
 
-    fn is_kept(&self, handle: u64) -> bool {
+    pub(super) fn is_kept(&self, handle: u64) -> bool {
         self.kept.values().flatten().any(|kept| *kept == handle)
-    }
-}
-
-/// A process that a program forked; it has the program's files open, and knows nothing of them.
-#[derive(Debug)]
-pub struct Forked {
-    disk: SimDisk,
-    id: u64,
-}
-
-impl Process {
-    /// Forks a process that lives until it is dropped.
-    #[must_use]
-    pub fn fork(&self) -> Forked {
-        let mut state = self.disk.lock();
-        state.next_id += 1;
-        let id = state.next_id;
-        let owners = state.programs.owners.iter();
-        let its = owners.filter(|(_, pid)| **pid == self.pid);
-        let handles = its.map(|(handle, _)| *handle).collect();
-        state.programs.kept.insert(id, handles);
-        Forked {
-            disk: self.disk.clone(),
-            id,
-        }
-    }
-}
-
-impl Drop for Forked {
-    fn drop(&mut self) {
-        let mut state = self.disk.lock();
-        let handles = state.programs.kept.remove(&self.id).unwrap_or_default();
-        for handle in handles {
-            if !state.programs.is_kept(handle) && state.programs.closed.remove(&handle) {
-                state.unlock(handle);
-            }
-        }
-    }
-}
-
-impl SimDisk {
-    /// Says what locks are from now on.
-    pub fn set_locks(&self, locks: Locks) {
-        self.lock().programs.locks = locks;
-    }
-
-    /// How many files programs had open at once, at most.
-    #[must_use]
-    pub fn files_open_max(&self) -> u64 {
-        self.lock().programs.open.1
-    }
-
-    /// Says what statfs(2) gives for the file system from now on.
-    pub fn set_file_system(&self, number: u64) {
-        self.lock().programs.file_system = number;
-    }
-}
-
-impl State {
-    pub(super) fn unlock(&mut self, handle: u64) {
-        self.locks.retain(|held| held.1 != handle);
-    }
-
-    /// Whether a process has the file locked alone, for a watcher.
-    pub(super) fn outcome(&self, file: FileId, handle: u64, is_alone: bool) -> LockOutcome {
-        let mut others = self.locks.iter();
-        let is_contended =
-            others.any(|held| held.0 == file && held.1 != handle && (held.2 || is_alone));
-        match self.programs.locks {
-            Locks::None => LockOutcome::Unsupported,
-            Locks::Blind => LockOutcome::Held,
-            Locks::Own | Locks::Nfs if is_contended => LockOutcome::Contended,
-            Locks::Own | Locks::Nfs => LockOutcome::Held,
-        }
     }
 }

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use trace_journal::format::FileName;
 use trace_journal::{Generation, RunId, SegmentNumber};
 
+use super::disk::SimDisk;
+use super::file::SECTOR;
 use super::image::Image;
-use super::{SECTOR, SimDisk};
 use crate::random::Random;
 
 type Files = BTreeMap<String, Image>;
