@@ -208,15 +208,31 @@ fn assert_memory(what: &str, found: [u64; 3], each_max: u64) {
 /// What a list takes for each run, with all that is read of it at the same time, and session.
 const LISTED_BYTES: [u64; 2] = [16 << 10, 1024];
 
-/// What opening takes for each run it takes on: its segment is read.
-const RECOVERED_BYTES: u64 = 16 << 10;
+/// What opening takes for each run it takes on: threads read their segments, the more of them the
+/// more runs there are, and how many do so at the same moment is another number each time.
+const RECOVERED_BYTES: u64 = 64 << 10;
+
+/// What it takes however few there are.
+const RECOVERING_BYTES: u64 = 2 << 20;
+
+/// No more than so many bytes for each, besides some for all together.
+fn assert_bounded(what: &str, found: [u64; 3], each_max: u64, besides: u64) {
+    let most = COUNTS.map(|count| count * each_max + besides);
+    rigs::done(
+        "costs",
+        &format!("{what}: {found:?} bytes, at most {most:?}"),
+    );
+    let is_bounded = found.iter().zip(most).all(|(found, most)| *found <= most);
+    assert!(is_bounded, "{what}: {found:?}, at most {most:?}");
+}
 
 #[test]
 fn memory_of_opening_and_listing_grows_with_the_runs() {
     let _alone = alone();
     let died = COUNTS.map(died_together);
     let opened = died.each_ref().map(|disk| peak(disk, open_and_close));
-    assert_memory("memory of recovering runs", opened, RECOVERED_BYTES);
+    let (each, besides) = (RECOVERED_BYTES, RECOVERING_BYTES);
+    assert_bounded("memory of recovering runs", opened, each, besides);
     let listed = died.each_ref().map(|disk| peak(disk, list));
     assert_memory("memory of listing runs", listed, LISTED_BYTES[0]);
 }
@@ -253,6 +269,10 @@ fn an_oracle_of_costs_notices_what_grows_faster() {
         peak(&disk, |_| drop(std::hint::black_box(vec![1u8; len])))
     });
     let noticed = std::panic::catch_unwind(|| assert_memory("squares", squares, u64::MAX));
+    noticed.unwrap_err();
+    let besides = RECOVERING_BYTES;
+    let noticed =
+        std::panic::catch_unwind(|| assert_bounded("more", [0, 0, 8 << 20], 32 << 10, besides));
     noticed.unwrap_err();
     let much = [0, 40 << 20, 120 << 20];
     let noticed = std::panic::catch_unwind(|| assert_memory("much", much, LISTED_BYTES[0]));
