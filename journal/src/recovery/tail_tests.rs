@@ -1,14 +1,11 @@
 //! Tests of what is read of a dead run, and of what goes on record about it.
 
-use super::dead_run::DeadRun;
 use super::run::RunSurvey;
 use super::survey::{Depth, Scope, survey};
 use super::tail::survey_tail;
-use super::testing::{MemoryStorage, SegmentBuilder, run, segment_name};
+use super::testing::{MemoryStorage, SegmentBuilder, dead_run, run, segment_name};
 use crate::event::system::{self, Clocks, RunRecovered, Seal, SegmentStart, SyncMark};
-use crate::format::{
-    DurablePlace, FileName, FrameHeader, FramePlace, FrameSeed, RecordKind, padded,
-};
+use crate::format::{DurablePlace, FrameHeader, FramePlace, FrameSeed, RecordKind, padded};
 use crate::hash::{GOLDEN, mixed};
 use crate::seq::SegmentNumber;
 
@@ -32,20 +29,7 @@ fn journal(durable: u64) -> (MemoryStorage, SegmentBuilder) {
 
 /// Surveys the end of run 1, whose `.run` file names this place; gives the segments that were read.
 fn read_from(storage: &MemoryStorage, place: Option<DurablePlace>) -> (Vec<u32>, RunSurvey) {
-    let names = storage
-        .files
-        .keys()
-        .filter_map(|name| FileName::parse(name));
-    let segments = names.filter_map(|name| match name {
-        FileName::Segment(_, number) => Some(number),
-        _ => None,
-    });
-    let dead = DeadRun {
-        run: run(1),
-        segments: segments.collect(),
-        place,
-        is_killed: false,
-    };
+    let dead = dead_run(storage, place);
     let found = survey_tail(storage, &dead).unwrap().unwrap();
     let numbers = found.segments.iter().map(|s| s.part.segment.number.0);
     (numbers.collect(), found)

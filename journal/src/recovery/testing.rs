@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::dead_run::DeadRun;
 use super::run::RunSurvey;
 use crate::event::system::{self, RunRecovered, Seal, SegmentStart, SessionRef, SyncMark};
 use crate::format::{
-    FRAMES_OFFSET, FileName, FrameHeader, FramePlace, FrameSeed, RecordKind, SegmentHeader,
+    DurablePlace, FRAMES_OFFSET, FileName, FrameHeader, FramePlace, FrameSeed, RecordKind,
+    SegmentHeader,
 };
 use crate::seq::{Generation, RunId, SegmentNumber};
 use crate::storage::{
@@ -445,8 +447,8 @@ impl MemoryStorage {
         }
     }
 
-    /// Puts joint caches beside caches: of each two segments, of each four, and of each run.
-    pub(crate) fn add_joint_caches(&mut self) {
+    /// Puts merged caches beside caches: of each two segments, of each four, and of each run.
+    pub(crate) fn add_merged_caches(&mut self) {
         let mut newest = BTreeMap::new();
         for name in self.files.keys() {
             if let Some(FileName::Segment(run, number)) = FileName::parse(name) {
@@ -459,7 +461,7 @@ impl MemoryStorage {
             for (first, last) in due.filter(|(first, last)| first < last) {
                 let (first, last) = (SegmentNumber(first), SegmentNumber(last));
                 if let Some(pieces) = super::merged_cache::make(self, run, (first, last), &[2, 4]) {
-                    let name = FileName::Joint(run, first, last).to_string();
+                    let name = FileName::Merged(run, first, last).to_string();
                     self.files.insert(name, pieces.concat());
                 }
             }
@@ -476,5 +478,23 @@ impl MemoryStorage {
         let name = FileName::Run(run(generation)).to_string();
         self.files.insert(name.clone(), Vec::new());
         self.locked.insert(name);
+    }
+}
+
+/// Run 1, dead, with the segments that are there; its `.run` file names this place.
+pub(crate) fn dead_run(storage: &MemoryStorage, place: Option<DurablePlace>) -> DeadRun {
+    let names = storage
+        .files
+        .keys()
+        .filter_map(|name| FileName::parse(name));
+    let segments = names.filter_map(|name| match name {
+        FileName::Segment(_, number) => Some(number),
+        _ => None,
+    });
+    DeadRun {
+        run: run(1),
+        segments: segments.collect(),
+        place,
+        is_killed: false,
     }
 }

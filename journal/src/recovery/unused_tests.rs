@@ -1,12 +1,11 @@
 //! Tests of what is missed of killed runs whose newest segment was made ahead and never used.
 
-use super::dead_run::DeadRun;
 use super::finding::MissingRange;
 use super::run::RunSurvey;
 use super::segment_state::SegmentState;
 use super::survey::{Depth, Scope, survey};
 use super::tail::survey_tail;
-use super::testing::{MemoryStorage, SegmentBuilder, run, segment_name};
+use super::testing::{MemoryStorage, SegmentBuilder, dead_run, run, segment_name};
 use super::verdict::Verdict;
 use super::witness::Fate;
 use crate::format::{DurablePlace, FileName, Owner, RunText};
@@ -104,20 +103,7 @@ fn what_is_missed_of_it_goes_on_record_as_durable() {
     for change in CHANGES {
         let (mut storage, _, place) = killed(true);
         change(&mut storage);
-        let names = storage
-            .files
-            .keys()
-            .filter_map(|name| FileName::parse(name));
-        let segments = names.filter_map(|name| match name {
-            FileName::Segment(_, number) => Some(number),
-            _ => None,
-        });
-        let dead = DeadRun {
-            run: run(1),
-            segments: segments.collect(),
-            place,
-            is_killed: false,
-        };
+        let dead = dead_run(&storage, place);
         let found = survey_tail(&storage, &dead).unwrap().unwrap();
         assert_eq!(found.to_record().last_seq, 5);
         let mut later = SegmentBuilder::new(2, 1, 1, 0);
