@@ -189,8 +189,8 @@ bugs! {
     BelievedNotSaid,
     /// A report does not say whose records may be lost.
     SessionHitNotNamed,
-    /// A joint cache counts a span twice that two of its segments finish.
-    JointSpansTwice,
+    /// A merged cache counts a span twice that two of its segments finish.
+    MergedSpansTwice,
     /// Runs are put in order by the clock.
     RunsByClock,
     /// Work after the end of a session takes it up again.

@@ -90,7 +90,7 @@ fn closing_leaves_segments_with_caches_and_a_later_open_finds_nothing_to_recover
 }
 
 #[test]
-fn a_long_run_is_listed_from_a_joint_cache_also_while_it_goes_on() {
+fn a_long_run_is_listed_from_a_merged_cache_also_while_it_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let patient = OnBacklog::Wait(Duration::from_secs(60));
     let options = Journal::options().on_backlog(patient);
@@ -101,11 +101,11 @@ fn a_long_run_is_listed_from_a_joint_cache_also_while_it_goes_on() {
     let sessions: Vec<_> = (0..10)
         .map(|n| journal.session(format!("session {n}")).start())
         .collect();
-    let is_joint = |name: &String| name.ends_with(".idx") && name.split('-').count() == 4;
-    let joint = || names(dir.path()).into_iter().filter(is_joint).count();
+    let is_merged = |name: &String| name.ends_with(".idx") && name.split('-').count() == 4;
+    let merged = || names(dir.path()).into_iter().filter(is_merged).count();
     let mut rounds = 0;
     let mut open = Vec::new();
-    while joint() < 2 {
+    while merged() < 2 {
         // One span ends at once, another one only when much has been written.
         let starts = sessions.iter().map(|session| session.span("late").start());
         for late in std::mem::replace(&mut open, starts.collect()) {
@@ -138,10 +138,10 @@ fn a_long_run_is_listed_from_a_joint_cache_also_while_it_goes_on() {
         let cents = u32::try_from(50 * rounds + 25 * late).unwrap();
         assert_eq!(row.cost.as_f64(), f64::from(cents) / 100.0);
     }
-    // Who has only the joint cache of all, the one of each segment, or none, lists the same.
-    let of_all = |name: &String| is_joint(name) && name.contains("-000001-");
+    // Who has only the merged cache of all, the one of each segment, or none, lists the same.
+    let of_all = |name: &String| is_merged(name) && name.contains("-000001-");
     let whole = names(dir.path()).into_iter().rfind(of_all).unwrap();
-    assert!(joint() > 2, "{:?}", names(dir.path()));
+    assert!(merged() > 2, "{:?}", names(dir.path()));
     let remove = |is_gone: &dyn Fn(&String) -> bool| {
         for name in names(dir.path()).iter().filter(|name| is_gone(name)) {
             std::fs::remove_file(dir.path().join(name)).unwrap();

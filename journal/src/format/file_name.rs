@@ -13,10 +13,10 @@ pub enum FileName {
     Index(RunId, SegmentNumber),
     /// `<run>-000001.idx.tmp`: such a cache in the making.
     IndexTemporary(RunId, SegmentNumber),
-    /// `<run>-000001-000008.idx`: the joint cache of the segments from the first to the last.
-    Joint(RunId, SegmentNumber, SegmentNumber),
+    /// `<run>-000001-000008.idx`: the merged cache of the segments from the first to the last.
+    Merged(RunId, SegmentNumber, SegmentNumber),
     /// `<run>-000001-000008.idx.tmp`: such a cache in the making.
-    JointTemporary(RunId, SegmentNumber, SegmentNumber),
+    MergedTemporary(RunId, SegmentNumber, SegmentNumber),
     /// `<run>.run`: locked while the run lives.
     Run(RunId),
     /// `<run>.run.tmp`: a `.run` file in the making.
@@ -38,12 +38,12 @@ impl FileName {
             "claim" => stem.parse().ok().map(FileName::Claim),
             "poisoned" => stem.parse().ok().map(FileName::Poisoned),
             "seg" => parse_segment(stem).map(|(run, number)| FileName::Segment(run, number)),
-            "idx" => match parse_joint(stem) {
-                Some((run, first, last)) => Some(FileName::Joint(run, first, last)),
+            "idx" => match parse_merged(stem) {
+                Some((run, first, last)) => Some(FileName::Merged(run, first, last)),
                 None => parse_segment(stem).map(|(run, number)| FileName::Index(run, number)),
             },
-            "idx.tmp" => match parse_joint(stem) {
-                Some((run, first, last)) => Some(FileName::JointTemporary(run, first, last)),
+            "idx.tmp" => match parse_merged(stem) {
+                Some((run, first, last)) => Some(FileName::MergedTemporary(run, first, last)),
                 None => {
                     parse_segment(stem).map(|(run, number)| FileName::IndexTemporary(run, number))
                 }
@@ -76,8 +76,8 @@ impl FileName {
             FileName::Segment(run, _)
             | FileName::Index(run, _)
             | FileName::IndexTemporary(run, _)
-            | FileName::Joint(run, ..)
-            | FileName::JointTemporary(run, ..) => run,
+            | FileName::Merged(run, ..)
+            | FileName::MergedTemporary(run, ..) => run,
             FileName::Run(run)
             | FileName::RunTemporary(run)
             | FileName::Claim(run)
@@ -92,8 +92,10 @@ impl fmt::Display for FileName {
             FileName::Segment(run, number) => write!(f, "{run}-{number}.seg"),
             FileName::Index(run, number) => write!(f, "{run}-{number}.idx"),
             FileName::IndexTemporary(run, number) => write!(f, "{run}-{number}.idx.tmp"),
-            FileName::Joint(run, first, last) => write!(f, "{run}-{first}-{last}.idx"),
-            FileName::JointTemporary(run, first, last) => write!(f, "{run}-{first}-{last}.idx.tmp"),
+            FileName::Merged(run, first, last) => write!(f, "{run}-{first}-{last}.idx"),
+            FileName::MergedTemporary(run, first, last) => {
+                write!(f, "{run}-{first}-{last}.idx.tmp")
+            }
             FileName::Run(run) => write!(f, "{run}.run"),
             FileName::RunTemporary(run) => write!(f, "{run}.run.tmp"),
             FileName::Claim(run) => write!(f, "{run}.claim"),
@@ -109,7 +111,7 @@ fn parse_segment(stem: &str) -> Option<(RunId, SegmentNumber)> {
 }
 
 /// `<run>-<first>-<last>`.
-fn parse_joint(stem: &str) -> Option<(RunId, SegmentNumber, SegmentNumber)> {
+fn parse_merged(stem: &str) -> Option<(RunId, SegmentNumber, SegmentNumber)> {
     let (segment, digits) = stem.rsplit_once('-')?;
     let (run, first) = parse_segment(segment)?;
     let last = parse_number(digits).filter(|last| first < *last)?;

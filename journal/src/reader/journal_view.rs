@@ -133,10 +133,10 @@ impl JournalView {
         segments.into_iter().all(|segment| segment.part.is_verified)
     }
 
-    /// Whether some of the segments have no places of their own, as a joint cache tells of them.
-    pub(super) fn is_joint(&self) -> bool {
+    /// Whether some of the segments have no places of their own, as a merged cache tells of them.
+    pub(super) fn is_merged(&self) -> bool {
         let segments = self.survey.runs.iter().flat_map(|run| &run.segments);
-        segments.into_iter().any(|s| s.part.places.joint.is_some())
+        segments.into_iter().any(|s| s.part.places.merged.is_some())
     }
 
     pub(super) fn session(&self, id: &str) -> Option<&SessionPlaces> {

@@ -22,7 +22,7 @@ use crate::storage::Storage;
 /// All sessions of a journal, each in a line, newest last activity first; and what is missing.
 ///
 /// Of finished segments the caches beside them are read, where they are there, and believed: what
-/// became of the segments since then shows when the records are read. Of long runs joint caches
+/// became of the segments since then shows when the records are read. Of long runs merged caches
 /// tell of many segments at once, so that a list takes as long as there are sessions. A session's
 /// records in a segment are read where no cache tells what they come to, as where they change what
 /// a span that ended in another segment has cost. Other segments are read once.
@@ -57,10 +57,10 @@ pub fn list(dir: impl AsRef<Path>) -> Result<(Vec<SessionSummary>, Report)> {
 #[doc(hidden)]
 pub fn list_storage(storage: Arc<dyn Storage>) -> Result<(Vec<SessionSummary>, Report)> {
     let look = |depth| JournalView::new(Arc::clone(&storage), Mode::Salvage, depth).map(Arc::new);
-    let mut view = look(Depth::Joint)?;
+    let mut view = look(Depth::Merged)?;
     let mut list = summaries(&view, PARALLEL_MIN);
     if let Ok(None) = list {
-        view = look(Depth::Digests)?;
+        view = look(Depth::Rollups)?;
         list = summaries(&view, 2);
     }
     let contradicted = view.known_verified().is_some();
@@ -78,9 +78,9 @@ pub fn list_storage(storage: Arc<dyn Storage>) -> Result<(Vec<SessionSummary>, R
 }
 
 /// Summaries of all sessions in any order, made by several threads if there are `many` or more;
-/// `None` if joint caches do not tell one of them.
+/// `None` if merged caches do not tell one of them.
 fn summaries(view: &Arc<JournalView>, many: usize) -> Result<Option<Vec<SessionSummary>>> {
-    let is_joint = view.is_joint();
+    let is_merged = view.is_merged();
     let next = AtomicUsize::new(0);
     let made = Mutex::new(SummaryRows {
         rows: Vec::with_capacity(view.sessions.len()),
@@ -93,8 +93,8 @@ fn summaries(view: &Arc<JournalView>, many: usize) -> Result<Option<Vec<SessionS
             let Some(session) = view.sessions.get(at) else {
                 return;
             };
-            let told = match of_digests(view, session, &mut fetcher) {
-                Ok(None) if is_joint => {
+            let told = match of_rollups(view, session, &mut fetcher) {
+                Ok(None) if is_merged => {
                     // The others need not be made.
                     next.store(view.sessions.len(), Ordering::Relaxed);
                     Ok(None)
@@ -168,9 +168,9 @@ pub(super) fn of_records(
     }
 }
 
-/// The summary by the digests of all segments but a few, whose records are read; `None` if all
+/// The summary by the rollups of all segments but a few, whose records are read; `None` if all
 /// of the session's records have to be.
-fn of_digests(
+fn of_rollups(
     view: &JournalView,
     session: &SessionPlaces,
     fetcher: &mut RecordFetcher,
@@ -186,8 +186,8 @@ fn of_digests(
     Ok(None)
 }
 
-/// The summary by digests alone; `None` if they do not tell.
-pub(super) fn of_digests_only(
+/// The summary by rollups alone; `None` if they do not tell.
+pub(super) fn of_rollups_only(
     view: &JournalView,
     session: &SessionPlaces,
     fetcher: &mut RecordFetcher,
@@ -215,14 +215,14 @@ fn attempt(
         for (at, part) in branch.segments.iter().zip(&mut parts) {
             let segment = run.segments.get(*at);
             if !to_read.contains(&part) {
-                let told = segment.and_then(|segment| digest(view, segment, branch, is_alone));
+                let told = segment.and_then(|segment| rollup(view, segment, branch, is_alone));
                 match told {
-                    Some((digest, spans)) => fold.digest(part, &digest, spans),
+                    Some((rollup, spans)) => fold.rollup(part, &rollup, spans),
                     None => fold.unclear(part),
                 }
                 continue;
             }
-            if segment.is_some_and(|segment| segment.part.places.joint.is_some()) {
+            if segment.is_some_and(|segment| segment.part.places.merged.is_some()) {
                 return Ok(Err(Unclear::default()));
             }
             let is_whole = fetcher.segment(view, branch, *at, &mut |found| {
@@ -241,8 +241,8 @@ fn attempt(
 }
 
 /// What a segment's records of the session come to, if that is known, and how many spans are
-/// finished there of which the hashes are left out, for there `is_only` this digest.
-fn digest<'s>(
+/// finished there of which the hashes are left out, for there `is_only` this rollup.
+fn rollup<'s>(
     view: &JournalView,
     segment: &'s SegmentSurvey,
     branch: &BranchPlaces,
@@ -253,25 +253,25 @@ fn digest<'s>(
     // Which of two indices' records come first is not known.
     rows.next().is_none().then_some(())?;
     let places = &segment.part.places;
-    let digest = places.digest(row)?;
+    let rollup = places.rollup(row)?;
     if let Some(apart) = &places.apart {
         let at = places.position(row.index)?;
         return match is_only {
-            true => Some((digest, apart.finished(at))),
-            false => Some((apart.with_finished(at, digest)?, 0)),
+            true => Some((rollup, apart.finished(at))),
+            false => Some((apart.with_finished(at, rollup)?, 0)),
         };
     }
-    let Some(joint) = &places.joint else {
-        return Some((digest, 0));
+    let Some(merged) = &places.merged else {
+        return Some((rollup, 0));
     };
     let at = places.position(row.index)?;
     match is_only {
-        true => Some((digest, joint.finished(at))),
-        false => Some((joint.with_finished(&*view.storage, at, digest)?, 0)),
+        true => Some((rollup, merged.finished(at))),
+        false => Some((merged.with_finished(&*view.storage, at, rollup)?, 0)),
     }
 }
 
-/// What has to be read is known after two attempts: of the digests the first one tells, of the
+/// What has to be read is known after two attempts: of the rollups the first one tells, of the
 /// records that are read instead of missing ones the second.
 const ATTEMPTS_MAX: usize = 3;
 

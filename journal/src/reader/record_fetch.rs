@@ -43,7 +43,7 @@ impl RecordFetcher {
     /// all that the survey told of were there.
     ///
     /// # Errors
-    /// [`Error::Io`] if the system would not let us read.
+    /// [`Error::Io`](crate::Error::Io) if the system would not let us read.
     pub(super) fn branch(
         &mut self,
         view: &JournalView,

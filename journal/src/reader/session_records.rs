@@ -178,8 +178,8 @@ impl BranchPlaces {
 fn ends(segment: &SegmentSurvey, row: &SessionRow) -> (LastRecord, LastRecord) {
     let places = &segment.part.places;
     let number = segment.part.segment.number;
-    let joint = places.joint.as_ref();
-    let numbers = joint.and_then(|joint| joint.ends(places.position(row.index)?));
+    let merged = places.merged.as_ref();
+    let numbers = merged.and_then(|merged| merged.ends(places.position(row.index)?));
     let numbers = numbers.unwrap_or((number, number));
     let end = |number, place: RecordPlace| ((number, place.offset()), place.kind);
     (end(numbers.0, row.first), end(numbers.1, row.last))

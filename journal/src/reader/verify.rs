@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Reader;
 use super::group::Group;
 use super::journal_view::{JournalView, on_disk};
-use super::list::{PARALLEL_MIN, of_digests_only};
+use super::list::{PARALLEL_MIN, of_rollups_only};
 use super::mode::Mode;
 use super::record_fetch::RecordFetcher;
 use crate::error::Result;
@@ -89,7 +89,7 @@ impl From<SessionSummary> for SessionReport {
     }
 }
 
-/// The summary of every session of a view that has digests of everything, in any order.
+/// The summary of every session of a view that has rollups of everything, in any order.
 pub(super) fn tell(
     view: &JournalView,
     give: &mut (dyn FnMut(usize, Result<SessionSummary>) + Send),
@@ -104,7 +104,7 @@ pub(super) fn tell(
             let Some(session) = view.sessions.get(at) else {
                 return;
             };
-            match of_digests_only(view, session, &mut fetcher) {
+            match of_rollups_only(view, session, &mut fetcher) {
                 Ok(Some(told)) => {
                     let mut give = give.lock().unwrap_or_else(PoisonError::into_inner);
                     (*give)(at, Ok(told));

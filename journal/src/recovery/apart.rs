@@ -1,11 +1,11 @@
-//! The hashes of finished spans, kept apart from the digests, and not all of them.
+//! The hashes of finished spans, kept apart from the rollups, and not all of them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::len::{len_u64, len_usize};
 use crate::rollup::{HASH_LEN, SessionRollup};
 
-/// The hashes of finished spans, kept apart from digests.
+/// The hashes of finished spans, kept apart from rollups.
 #[derive(Debug, Default)]
 pub(crate) struct Apart {
     /// For each row, how many there are, and where they begin, if they are here.
@@ -20,32 +20,32 @@ impl Apart {
         len_usize(count)
     }
 
-    /// A digest of a row with the hashes of its finished spans; `None` if they are not here.
+    /// A rollup of a row with the hashes of its finished spans; `None` if they are not here.
     pub(crate) fn with_finished<'a>(
         &'a self,
         row: usize,
-        digest: SessionRollup<'a>,
+        rollup: SessionRollup<'a>,
     ) -> Option<SessionRollup<'a>> {
         let (_, from) = self.rows.get(row)?;
         let len = self.finished(row) * HASH_LEN;
         let hashes = self.hashes.get(usize::try_from((*from)?).ok()?..)?;
-        digest.with_finished(hashes.get(..len)?)
+        rollup.with_finished(hashes.get(..len)?)
     }
 
-    /// Adds a row, whose digest goes to `digests` without the hashes. Those of a session that
+    /// Adds a row, whose rollup goes to `rollups` without the hashes. Those of a session that
     /// `is_whole` here are not kept: only those of others are ever compared.
     pub(super) fn add(
         &mut self,
-        digest: Vec<u8>,
-        digests: &mut Vec<u8>,
+        rollup: Vec<u8>,
+        rollups: &mut Vec<u8>,
         is_whole: bool,
         allowance: &Allowance,
     ) {
-        let Some((digest, hashes)) = SessionRollup::decode(&digest).and_then(|d| d.apart()) else {
+        let Some((rollup, hashes)) = SessionRollup::decode(&rollup).and_then(|d| d.apart()) else {
             self.rows.push((0, None));
             return;
         };
-        digests.extend_from_slice(&digest);
+        rollups.extend_from_slice(&rollup);
         let len = len_u64(hashes.len());
         let count = u32::try_from(hashes.len() / HASH_LEN).unwrap_or(u32::MAX);
         let from = u32::try_from(self.hashes.len()).ok();

@@ -35,7 +35,7 @@ impl Beside {
         for entry in entries {
             let (run, range) = match FileName::parse(&entry.name) {
                 Some(FileName::Index(run, number)) => (run, (number, number)),
-                Some(FileName::Joint(run, first, last)) => (run, (first, last)),
+                Some(FileName::Merged(run, first, last)) => (run, (first, last)),
                 _ => continue,
             };
             beside.caches.entry(run).or_default().push(range);

@@ -137,7 +137,7 @@ pub(crate) fn remove_temporaries(prober: &Prober<'_>, names: &[String]) {
     };
     for name in names {
         match FileName::parse(name) {
-            Some(FileName::IndexTemporary(run, _) | FileName::JointTemporary(run, ..))
+            Some(FileName::IndexTemporary(run, _) | FileName::MergedTemporary(run, ..))
                 if is_over(run) =>
             {
                 let _ = storage.remove(name);
@@ -214,8 +214,8 @@ mod tests {
         assert_eq!(owner.try_lock(Lock::Exclusive).unwrap(), LockOutcome::Held);
         let (first, last) = (SegmentNumber(1), SegmentNumber(8));
         let cache = FileName::IndexTemporary(RUN, last).to_string();
-        let joint = FileName::JointTemporary(RUN, first, last).to_string();
-        let names = [cache, joint];
+        let merged = FileName::MergedTemporary(RUN, first, last).to_string();
+        let names = [cache, merged];
         for name in &names {
             Storage::create(&storage, name).unwrap();
         }

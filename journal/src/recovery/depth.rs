@@ -5,21 +5,21 @@
 pub(crate) enum Depth {
     /// Read every byte of every segment.
     Everything,
-    /// As `Everything`, but keep digests of the sessions, not where their records are.
+    /// As `Everything`, but keep rollups of the sessions, not where their records are.
     Counts,
     /// Take finished segments as the caches beside them tell them.
     Caches,
-    /// As `Caches`, and make or read the digests of all sessions.
-    Digests,
-    /// As `Digests`, but segments that a joint cache tells of have no places of their own: the
+    /// As `Caches`, and make or read the rollups of all sessions.
+    Rollups,
+    /// As `Rollups`, but segments that a merged cache tells of have no places of their own: the
     /// last of them has those of all.
-    Joint,
+    Merged,
 }
 
 impl Depth {
     /// Whether sessions are only counted.
     pub(crate) fn is_brief(self) -> bool {
-        matches!(self, Depth::Counts | Depth::Digests | Depth::Joint)
+        matches!(self, Depth::Counts | Depth::Rollups | Depth::Merged)
     }
 
     /// Whether no cache is believed.

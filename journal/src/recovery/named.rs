@@ -29,8 +29,8 @@ pub(super) fn read_unnamed(
             }
             let file = part.segment.clone();
             *part = match depth {
-                Depth::Digests | Depth::Joint => {
-                    Part::read_digests(storage, file, trust(*run), &mut |_| {})
+                Depth::Rollups | Depth::Merged => {
+                    Part::read_rollups(storage, file, trust(*run), &mut |_| {})
                 }
                 _ => Part::read(storage, file, trust(*run)),
             };
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_recovered_run_is_told_by_its_caches_and_no_other_is() {
         let (mut storage, first) = crashed();
-        for depth in [Depth::Caches, Depth::Digests] {
+        for depth in [Depth::Caches, Depth::Rollups] {
             // Nothing says that it is over.
             assert_eq!(read(&storage, depth).1, [true, true]);
         }

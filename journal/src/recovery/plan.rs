@@ -166,7 +166,7 @@ impl Listing {
                     listing.poisoned.insert(run);
                 }
                 FileName::IndexTemporary(..)
-                | FileName::JointTemporary(..)
+                | FileName::MergedTemporary(..)
                 | FileName::RunTemporary(_)
                 | FileName::Claim(_) => {
                     listing.temporaries.push(name);

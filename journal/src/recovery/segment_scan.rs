@@ -94,24 +94,24 @@ impl Part {
         Part::read_portion(storage, segment, (trust, ScanRange::WHOLE), &mut |_| {})
     }
 
-    /// As [`read`](Part::read), with digests of the sessions; shows the frames that [`scan`] shows.
-    pub(crate) fn read_digests(
+    /// As [`read`](Part::read), with rollups of the sessions; shows the frames that [`scan`] shows.
+    pub(crate) fn read_rollups(
         storage: &dyn Storage,
         segment: SegmentFile,
         trust: Trust,
         visit: &mut dyn FnMut(&Seen<'_>),
     ) -> Part {
-        Part::read_digests_of(storage, segment, (trust, ScanRange::WHOLE), visit)
+        Part::read_rollups_of(storage, segment, (trust, ScanRange::WHOLE), visit)
     }
 
     /// The same for a portion of the segment.
-    pub(crate) fn read_digests_of(
+    pub(crate) fn read_rollups_of(
         storage: &dyn Storage,
         segment: SegmentFile,
         how: (Trust, ScanRange),
         visit: &mut dyn FnMut(&Seen<'_>),
     ) -> Part {
-        let places = PlacesBuilder::new(Keeps::ListsAndDigests);
+        let places = PlacesBuilder::new(Keeps::ListsAndRollups);
         Part::read_into(places, storage, segment, how, visit)
     }
 
@@ -123,7 +123,7 @@ impl Part {
         trust: Trust,
         hashes: &Allowance,
     ) -> Part {
-        let places = PlacesBuilder::new(Keeps::Digests(hashes));
+        let places = PlacesBuilder::new(Keeps::Rollups(hashes));
         let how = (trust, ScanRange::WHOLE);
         Part::read_into(places, storage, segment, how, &mut |_| {})
     }

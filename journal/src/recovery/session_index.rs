@@ -22,13 +22,13 @@ pub(crate) struct Places {
     /// The lists as they were read from the cache, for a caller that needs all of them; empty if
     /// they could not be.
     pub(crate) kept: OnceLock<Vec<u8>>,
-    /// The digests of all rows, one behind the other; `None` if they were not asked for.
-    pub(crate) digests: Option<Vec<u8>>,
+    /// The rollups of all rows, one behind the other; `None` if they were not asked for.
+    pub(crate) rollups: Option<Vec<u8>>,
     /// What the segment itself says, once the cache turned out to be wrong.
     pub(crate) read_again: OnceLock<Box<Places>>,
     /// The rows are those of several segments, of which this is the last one.
-    pub(crate) joint: Option<Box<MergedPlaces>>,
-    /// What the digests leave out, if they do.
+    pub(crate) merged: Option<Box<MergedPlaces>>,
+    /// What the rollups leave out, if they do.
     pub(crate) apart: Option<Box<Apart>>,
 }
 
@@ -38,10 +38,10 @@ pub(crate) enum Keeps<'k> {
     /// Where each is.
     #[default]
     Lists,
-    /// That, and digests, for which every event is decoded.
-    ListsAndDigests,
-    /// Digests, and hashes of finished spans while there is an allowance for them.
-    Digests(&'k Allowance),
+    /// That, and rollups, for which every event is decoded.
+    ListsAndRollups,
+    /// Rollups, and hashes of finished spans while there is an allowance for them.
+    Rollups(&'k Allowance),
 }
 
 /// What a segment holds of one session.
@@ -58,8 +58,8 @@ pub(crate) struct SessionRow {
     pub(crate) turns: Vec<RecordPlace>,
     /// Where the list of its frames is among the lists.
     pub(crate) list: ListSpan,
-    /// Where its digest is among the digests; nowhere if it has none.
-    pub(crate) digest: Range<usize>,
+    /// Where its rollup is among the rollups; nowhere if it has none.
+    pub(crate) rollup: Range<usize>,
 }
 
 /// A part of the bytes of all lists: those in memory, or those in the cache's file.
@@ -111,10 +111,10 @@ impl Places {
         decode_list(list, row.count)
     }
 
-    /// What a row's records come to; `None` if not asked for, or if they have no digest.
-    pub(crate) fn digest(&self, row: &SessionRow) -> Option<SessionRollup<'_>> {
-        let digests = self.digests.as_ref()?;
-        SessionRollup::decode(digests.get(row.digest.clone())?)
+    /// What a row's records come to; `None` if not asked for, or if they have no rollup.
+    pub(crate) fn rollup(&self, row: &SessionRow) -> Option<SessionRollup<'_>> {
+        let rollups = self.rollups.as_ref()?;
+        SessionRollup::decode(rollups.get(row.rollup.clone())?)
     }
 }
 
@@ -134,15 +134,15 @@ pub(crate) struct PlacesBuilder<'k> {
 struct PlacesDraft {
     row: SessionRow,
     list: ExtentList,
-    digest: DraftDigest,
-    /// The digest was made once before.
+    rollup: DraftRollup,
+    /// The rollup was made once before.
     was_made: bool,
 }
 
-/// A digest, made as soon as its session is over: as long as it is in the making it takes several
+/// A rollup, made as soon as its session is over: as long as it is in the making it takes several
 /// times as much memory.
 #[derive(Debug)]
-enum DraftDigest {
+enum DraftRollup {
     None,
     Making(Box<RollupBuilder>),
     Made(Box<[u8]>),
@@ -175,7 +175,7 @@ impl<'k> PlacesBuilder<'k> {
         row.count += 1;
         row.bytes += seen.header.frame_len();
         row.last = place;
-        if !matches!(self.keeps, Keeps::Digests(_)) {
+        if !matches!(self.keeps, Keeps::Rollups(_)) {
             draft.list.push(eighth, seen.header.frame_len());
             if kind.is_of_session() {
                 if row.turns.len() < 2 {
@@ -192,7 +192,7 @@ impl<'k> PlacesBuilder<'k> {
             row.turns.push(place);
         }
         if !matches!(self.keeps, Keeps::Lists) {
-            draft.digest(seen);
+            draft.rollup(seen);
         }
     }
 
@@ -203,24 +203,24 @@ impl<'k> PlacesBuilder<'k> {
         drafts.sort_unstable_by_key(|draft| draft.row.index);
         let len = drafts.iter().map(|draft| draft.list.bytes.len()).sum();
         let mut lists = Vec::with_capacity(len);
-        let mut digests = Vec::new();
+        let mut rollups = Vec::new();
         let mut apart = Apart::default();
         let rows = drafts.into_iter().map(|draft| {
-            let from = digests.len();
+            let from = rollups.len();
             let PlacesDraft {
                 mut row,
                 list,
-                digest,
+                rollup,
                 ..
             } = draft;
             match self.keeps {
                 Keeps::Lists => {}
-                Keeps::ListsAndDigests => digests.extend(digest.finish()),
-                Keeps::Digests(allowance) => {
-                    apart.add(digest.finish(), &mut digests, is_whole(&row), allowance);
+                Keeps::ListsAndRollups => rollups.extend(rollup.finish()),
+                Keeps::Rollups(allowance) => {
+                    apart.add(rollup.finish(), &mut rollups, is_whole(&row), allowance);
                 }
             }
-            row.digest = from..digests.len();
+            row.rollup = from..rollups.len();
             let list = list.bytes;
             row.list = ListSpan {
                 offset: len_u64(lists.len()),
@@ -233,12 +233,12 @@ impl<'k> PlacesBuilder<'k> {
         // In the memory of the drafts.
         let mut rows: Vec<SessionRow> = rows.collect();
         rows.shrink_to_fit();
-        digests.shrink_to_fit();
-        let has_lists = !matches!(self.keeps, Keeps::Digests(_));
+        rollups.shrink_to_fit();
+        let has_lists = !matches!(self.keeps, Keeps::Rollups(_));
         Places {
             rows,
             lists: has_lists.then_some(lists),
-            digests: (!matches!(self.keeps, Keeps::Lists)).then_some(digests),
+            rollups: (!matches!(self.keeps, Keeps::Lists)).then_some(rollups),
             apart: (!has_lists).then(|| Box::new(apart)),
             ..Places::default()
         }
@@ -276,10 +276,10 @@ impl<'k> PlacesBuilder<'k> {
                     last: first,
                     turns: Vec::new(),
                     list: ListSpan::default(),
-                    digest: 0..0,
+                    rollup: 0..0,
                 },
                 list: ExtentList::default(),
-                digest: DraftDigest::None,
+                rollup: DraftRollup::None,
                 was_made: false,
             });
         }
@@ -289,36 +289,36 @@ impl<'k> PlacesBuilder<'k> {
 }
 
 impl PlacesDraft {
-    /// Takes a record into the digest.
-    fn digest(&mut self, seen: &Seen<'_>) {
-        let builder = match &mut self.digest {
-            DraftDigest::Making(builder) => builder,
+    /// Takes a record into the rollup.
+    fn rollup(&mut self, seen: &Seen<'_>) {
+        let builder = match &mut self.rollup {
+            DraftRollup::Making(builder) => builder,
             other => {
                 let mut builder = RollupBuilder::default();
-                if let DraftDigest::Made(before) = other {
+                if let DraftRollup::Made(before) = other {
                     builder.join(SessionRollup::decode(before).as_ref());
                 }
-                *other = DraftDigest::Making(Box::new(builder));
-                return self.digest(seen);
+                *other = DraftRollup::Making(Box::new(builder));
+                return self.rollup(seen);
             }
         };
         builder.add(seen);
         // Once: a session may end and begin as often as it likes.
         if is_end(seen.header.kind) && !self.was_made {
             self.was_made = true;
-            let made = std::mem::replace(&mut self.digest, DraftDigest::None);
-            self.digest = DraftDigest::Made(made.finish().into());
+            let made = std::mem::replace(&mut self.rollup, DraftRollup::None);
+            self.rollup = DraftRollup::Made(made.finish().into());
         }
     }
 }
 
-impl DraftDigest {
-    /// The bytes; none if there is no digest.
+impl DraftRollup {
+    /// The bytes; none if there is no rollup.
     fn finish(self) -> Vec<u8> {
         match self {
-            DraftDigest::None => Vec::new(),
-            DraftDigest::Making(builder) => builder.finish().unwrap_or_default(),
-            DraftDigest::Made(bytes) => bytes.into(),
+            DraftRollup::None => Vec::new(),
+            DraftRollup::Making(builder) => builder.finish().unwrap_or_default(),
+            DraftRollup::Made(bytes) => bytes.into(),
         }
     }
 }

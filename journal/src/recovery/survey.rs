@@ -55,9 +55,9 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
     let (known, entries) = probe_and_list(&prober, scope)?;
     let mut finds = Finds::default();
     let mut poisoned = BTreeSet::new();
-    let joint = match depth {
-        Depth::Joint => merged_cache::JointCacheNames::of(&entries),
-        _ => merged_cache::JointCacheNames::default(),
+    let merged = match depth {
+        Depth::Merged => merged_cache::MergedCacheNames::of(&entries),
+        _ => merged_cache::MergedCacheNames::default(),
     };
     let beside = Beside::of(&entries, &known);
     for entry in entries {
@@ -76,7 +76,7 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
         _ if poisoned.contains(&run) => Trust::DiskOnly,
         _ => Trust::Final,
     };
-    let told = joint.take(storage, &mut chosen, &|run| may_use_caches(trust(run)));
+    let told = merged.take(storage, &mut chosen, &|run| may_use_caches(trust(run)));
     let mut read = read_all(storage, chosen, &trust, depth);
     read.extend(told);
     read.sort_by_key(|part| (part.segment.run, part.segment.number));
@@ -291,7 +291,7 @@ fn read_all(
         }
         let file = file.clone();
         match depth {
-            Depth::Digests | Depth::Joint => Part::read_digests(storage, file, trust, &mut |_| {}),
+            Depth::Rollups | Depth::Merged => Part::read_rollups(storage, file, trust, &mut |_| {}),
             Depth::Counts => Part::read_counts(storage, file, trust, &hashes),
             Depth::Everything | Depth::Caches => Part::read(storage, file, trust),
         }

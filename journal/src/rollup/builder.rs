@@ -1,4 +1,4 @@
-//! A digest, made record by record, or of others.
+//! A rollup, made record by record, or of others.
 
 use serde_bytes::Bytes;
 use std::borrow::Cow;
@@ -30,9 +30,9 @@ pub(crate) struct RollupBuilder {
     title: Option<Value<'static>>,
     kept: Retained,
     spans: SpanTracker,
-    /// Digests are among what was taken in.
-    is_joint: bool,
-    /// There is no digest of these records.
+    /// Rollups are among what was taken in.
+    is_merged: bool,
+    /// There is no rollup of these records.
     is_given_up: bool,
 }
 
@@ -70,31 +70,31 @@ impl RollupBuilder {
     }
 
     /// Takes in what the next records come to, but for those spans that are finished there; there
-    /// is no digest if that is not known.
-    pub(crate) fn join(&mut self, digest: Option<&SessionRollup<'_>>) {
-        self.is_joint = true;
+    /// is no rollup if that is not known.
+    pub(crate) fn join(&mut self, rollup: Option<&SessionRollup<'_>>) {
+        self.is_merged = true;
         if self.is_given_up {
             return;
         }
-        let is_taken = digest.and_then(|digest| self.take(digest));
+        let is_taken = rollup.and_then(|rollup| self.take(rollup));
         if is_taken.is_none() || self.kept.len() + self.spans.open_count() > KEPT_MAX {
             self.give_up();
         }
     }
 
-    /// `None` if there is no digest that holds this.
-    fn take(&mut self, digest: &SessionRollup<'_>) -> Option<()> {
+    /// `None` if there is no rollup that holds this.
+    fn take(&mut self, rollup: &SessionRollup<'_>) -> Option<()> {
         // Its own events tell of fewer times than the records did.
-        self.first_at = self.first_at.or(digest.first_at());
-        for event in digest.events() {
+        self.first_at = self.first_at.or(rollup.first_at());
+        for event in rollup.events() {
             self.event(&event?)?;
         }
-        self.last_at = self.last_at.max(digest.last_at());
-        self.has_work |= digest.has_work();
-        self.spans.join(digest.finished(), digest.sums()?)
+        self.last_at = self.last_at.max(rollup.last_at());
+        self.has_work |= rollup.has_work();
+        self.spans.join(rollup.finished(), rollup.sums()?)
     }
 
-    /// The bytes of the digest; `None` if there is none, or not a short one.
+    /// The bytes of the rollup; `None` if there is none, or not a short one.
     pub(crate) fn finish(self) -> Option<Vec<u8>> {
         let made = self.make()?;
         made.encode(&made.hashes)
@@ -118,10 +118,10 @@ impl RollupBuilder {
             self.kept.push(&Event::new(update));
         }
         let (finished, sums) = self.spans.finish(&mut self.kept);
-        if self.is_joint {
+        if self.is_merged {
             // Of spans with the same hash, only their records tell whether they are one.
             let is_recurring = finished.windows(2).any(|pair| pair[0] == pair[1]);
-            (!is_recurring || seeded::has(Bug::JointSpansTwice)).then_some(())?;
+            (!is_recurring || seeded::has(Bug::MergedSpansTwice)).then_some(())?;
             self.kept.leave_out(&finished)?;
         }
         let records = self.kept.finish()?;
@@ -140,13 +140,13 @@ impl RollupBuilder {
 
     fn give_up(&mut self) {
         *self = RollupBuilder {
-            is_joint: self.is_joint,
+            is_merged: self.is_merged,
             is_given_up: true,
             ..RollupBuilder::default()
         };
     }
 
-    /// `None` if there is no digest that holds this.
+    /// `None` if there is no rollup that holds this.
     fn event(&mut self, event: &Event<'_>) -> Option<()> {
         if let Some(facts) = event.span_facts() {
             return self.work(facts);
@@ -246,7 +246,7 @@ impl RollupBuilder {
     }
 }
 
-/// What a digest is encoded from.
+/// What a rollup is encoded from.
 struct RollupParts {
     first_at: Option<Timestamp>,
     last_at: Option<Timestamp>,
@@ -259,7 +259,7 @@ struct RollupParts {
 impl RollupParts {
     fn encode(&self, hashes: &[u8]) -> Option<Vec<u8>> {
         let records = self.records.iter();
-        let digest = SessionRollup {
+        let rollup = SessionRollup {
             first_at: self.first_at.map(to_parts),
             last_at: self.last_at.map(to_parts),
             has_work: self.has_work,
@@ -270,7 +270,7 @@ impl RollupParts {
                 .collect(),
         };
         let mut encoded = Vec::new();
-        system::encode(&digest, &mut encoded).ok()?;
+        system::encode(&rollup, &mut encoded).ok()?;
         Some(encoded)
     }
 }
@@ -280,7 +280,7 @@ fn is_shown(seen: &Seen<'_>) -> bool {
     usize::try_from(seen.header.payload_len).is_ok_and(|len| len == seen.payload.len())
 }
 
-/// Records kept at most; a session that needs more of them in a segment has no digest there.
+/// Records kept at most; a session that needs more of them in a segment has no rollup there.
 const KEPT_MAX: usize = 1024;
 
 /// Bytes of their payloads, all together.

@@ -1,8 +1,8 @@
 //! What a list needs of a session's records in one segment, in a few bytes.
 //!
-//! A digest holds other, fewer records: folded in the place of the segment's own, they make the
+//! A rollup holds other, fewer records: folded in the place of the segment's own, they make the
 //! session stand as it does. Spans that begin and end in the segment are not among them: they are
-//! counted, and their numbers added up. So a digest tells the truth as long as no other segment
+//! counted, and their numbers added up. So a rollup tells the truth as long as no other segment
 //! has a span of the same id, which their hashes tell; of segments that have, the records tell.
 
 mod builder;
@@ -41,11 +41,11 @@ pub(crate) struct SessionRollup<'a> {
 }
 
 impl<'a> SessionRollup<'a> {
-    /// `None` unless the bytes are a digest, to the last one.
+    /// `None` unless the bytes are a rollup, to the last one.
     pub(crate) fn decode(bytes: &'a [u8]) -> Option<SessionRollup<'a>> {
-        let digest: SessionRollup<'a> = system::decode(bytes)?;
-        let is_whole = digest.finished.len().is_multiple_of(HASH_LEN);
-        is_whole.then_some(digest)
+        let rollup: SessionRollup<'a> = system::decode(bytes)?;
+        let is_whole = rollup.finished.len().is_multiple_of(HASH_LEN);
+        is_whole.then_some(rollup)
     }
 
     /// The first time that any of the records tells.
@@ -79,7 +79,7 @@ impl<'a> SessionRollup<'a> {
         })
     }
 
-    /// The bytes of the digest without the hashes of its finished spans, and those.
+    /// The bytes of the rollup without the hashes of its finished spans, and those.
     pub(crate) fn apart(mut self) -> Option<(Vec<u8>, &'a [u8])> {
         let hashes: &'a Bytes = std::mem::replace(&mut self.finished, Bytes::new(&[]));
         let mut bytes = Vec::new();
@@ -87,7 +87,7 @@ impl<'a> SessionRollup<'a> {
         Some((bytes, hashes))
     }
 
-    /// The digest with the hashes of its finished spans, which were kept apart from it; `None`
+    /// The rollup with the hashes of its finished spans, which were kept apart from it; `None`
     /// unless they are hashes.
     pub(crate) fn with_finished(mut self, hashes: &'a [u8]) -> Option<SessionRollup<'a>> {
         self.finished = Bytes::new(hashes);

@@ -1,4 +1,4 @@
-//! The records that a digest holds.
+//! The records that a rollup holds.
 
 use super::{span_hash, told_of};
 use crate::event::{Action, Event, Numbers, codec};
@@ -7,7 +7,7 @@ use crate::format::RecordKind;
 /// Records by the order in which they came; some find their place only later.
 #[derive(Debug, Default)]
 pub(super) struct Retained {
-    /// In order, as a digest has them: decoded ones take twenty times the memory.
+    /// In order, as a rollup has them: decoded ones take twenty times the memory.
     records: Vec<RetainedRecord>,
     next: u64,
     /// One of them has no encoding.

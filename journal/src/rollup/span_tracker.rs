@@ -1,4 +1,4 @@
-//! The spans of a digest in the making.
+//! The spans of a rollup in the making.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::event::{
 /// Spans by their ids, and what those that are finished add up to.
 ///
 /// Finished ones take a few dozen bytes each, whatever their ids; of others there are only so many
-/// before there is no digest.
+/// before there is no rollup.
 #[derive(Debug, Default)]
 pub(super) struct SpanTracker {
     states: SpanTable<SpanState>,
@@ -87,7 +87,7 @@ impl SpanTracker {
         }
     }
 
-    /// Takes in that a span was heard of; `None` if that has no place in a digest.
+    /// Takes in that a span was heard of; `None` if that has no place in a rollup.
     pub(super) fn mention(
         &mut self,
         id: SpanKey<'_>,
@@ -148,7 +148,7 @@ impl SpanTracker {
         Some(())
     }
 
-    /// Takes in a span's start and end at once; as [`end`](Spans::end).
+    /// Takes in a span's start and end at once; as [`end`](SpanTracker::end).
     pub(super) fn whole(
         &mut self,
         id: SpanKey<'_>,

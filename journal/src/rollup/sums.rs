@@ -30,7 +30,7 @@ impl SpanSums {
         Some(())
     }
 
-    /// Adds what other spans add up to; as [`add`](Sums::add).
+    /// Adds what other spans add up to; as [`add`](SpanSums::add).
     pub(crate) fn merge(&mut self, other: SpanSums) -> Option<()> {
         let mut sums = self.0.iter_mut().zip(other.0);
         sums.try_for_each(|(sum, other)| sum.add(other))

@@ -1,4 +1,4 @@
-//! What digests hold, and what has none.
+//! What rollups hold, and what has none.
 
 use std::collections::HashSet;
 
@@ -7,8 +7,8 @@ use crate::event::{Action, JsonLine};
 use crate::format::{FRAMES_OFFSET, FrameHeader};
 use crate::segment::Seen;
 
-/// The digest of these records, in their JSON form.
-fn digest(lines: &[&str]) -> Option<Vec<u8>> {
+/// The rollup of these records, in their JSON form.
+fn rollup(lines: &[&str]) -> Option<Vec<u8>> {
     let mut builder = RollupBuilder::default();
     for line in lines {
         let parsed = JsonLine::parse(line.as_bytes(), Some("s")).unwrap();
@@ -43,13 +43,13 @@ const END: &str = r#"{"type":"span.end","span":"g1","at_ms":2500,"cost":0.005,
 
 #[test]
 fn a_finished_span_takes_its_hash_and_what_it_adds_up_to() {
-    let bytes = digest(&[BEGIN, END]).unwrap();
-    let digest = SessionRollup::decode(&bytes).unwrap();
-    assert_eq!(digest.finished().collect::<Vec<_>>(), [span_hash("g1")]);
-    assert_eq!(digest.sums, [(5, 3), (1500, 0), (300, 0)]);
-    assert_eq!(digest.first_at(), Some(Timestamp::new(1, 0)));
-    assert_eq!(digest.last_at(), Some(Timestamp::new(2, 500_000_000)));
-    assert!(digest.has_work() && digest.events().next().is_none());
+    let bytes = rollup(&[BEGIN, END]).unwrap();
+    let rollup = SessionRollup::decode(&bytes).unwrap();
+    assert_eq!(rollup.finished().collect::<Vec<_>>(), [span_hash("g1")]);
+    assert_eq!(rollup.sums, [(5, 3), (1500, 0), (300, 0)]);
+    assert_eq!(rollup.first_at(), Some(Timestamp::new(1, 0)));
+    assert_eq!(rollup.last_at(), Some(Timestamp::new(2, 500_000_000)));
+    assert!(rollup.has_work() && rollup.events().next().is_none());
     assert!(bytes.len() < 40, "{} bytes", bytes.len());
 }
 
@@ -58,7 +58,7 @@ fn hashes_of_finished_spans_are_in_ascending_order() {
     let ids = ["g1", "g2", "g3", "g4", "g5"];
     let lines = ids.map(|id| [BEGIN, END].map(|line| line.replace("g1", id)));
     let lines: Vec<&str> = lines.as_flattened().iter().map(String::as_str).collect();
-    let bytes = digest(&lines).unwrap();
+    let bytes = rollup(&lines).unwrap();
     let found: Vec<u64> = SessionRollup::decode(&bytes).unwrap().finished().collect();
     let mut hashes = ids.map(span_hash);
     assert!(!hashes.is_sorted());
@@ -69,11 +69,11 @@ fn hashes_of_finished_spans_are_in_ascending_order() {
 #[test]
 fn an_open_span_keeps_its_start_and_one_from_elsewhere_its_end() {
     for (line, kind) in [(BEGIN, RecordKind::SPAN_START), (END, RecordKind::SPAN_END)] {
-        let bytes = digest(&[line]).unwrap();
-        let digest = SessionRollup::decode(&bytes).unwrap();
-        assert_eq!((digest.finished().len(), digest.records.len()), (0, 1));
-        assert_eq!(digest.records[0].0, kind.0);
-        let event = digest.events().next().unwrap().unwrap();
+        let bytes = rollup(&[line]).unwrap();
+        let rollup = SessionRollup::decode(&bytes).unwrap();
+        assert_eq!((rollup.finished().len(), rollup.records.len()), (0, 1));
+        assert_eq!(rollup.records[0].0, kind.0);
+        let event = rollup.events().next().unwrap().unwrap();
         if let Action::SpanStart(start) = event.action {
             assert_eq!(start.fields.input, None);
         }
@@ -81,7 +81,7 @@ fn an_open_span_keeps_its_start_and_one_from_elsewhere_its_end() {
 }
 
 #[test]
-fn what_cannot_be_added_up_has_no_digest() {
+fn what_cannot_be_added_up_has_no_rollup() {
     let negative = END.replace("0.005", "-0.005");
     let tiny = END.replace("0.005", "1e-31");
     let late = r#"{"type":"span.update","span":"g1","cost":1}"#;
@@ -90,13 +90,13 @@ fn what_cannot_be_added_up_has_no_digest() {
         vec![BEGIN, &tiny],
         vec![BEGIN, END, late],
     ] {
-        assert_eq!(digest(&lines), None, "{lines:?}");
+        assert_eq!(rollup(&lines), None, "{lines:?}");
     }
-    assert!(digest(&[BEGIN, late, END]).is_some());
+    assert!(rollup(&[BEGIN, late, END]).is_some());
 }
 
 #[test]
-fn what_is_not_seen_or_too_much_has_no_digest() {
+fn what_is_not_seen_or_too_much_has_no_rollup() {
     let mut builder = RollupBuilder::default();
     add(&mut builder, RecordKind::TEXT, 17 << 20, &[]);
     assert_eq!(builder.finish(), None);
@@ -104,16 +104,16 @@ fn what_is_not_seen_or_too_much_has_no_digest() {
         .map(|n| BEGIN.replace("g1", &format!("g{n}")))
         .collect();
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-    assert!(digest(&lines[1..]).is_some());
-    assert_eq!(digest(&lines), None);
+    assert!(rollup(&lines[1..]).is_some());
+    assert_eq!(rollup(&lines), None);
     let reason = "x".repeat(64 << 10);
     let crash = format!(r#"{{"type":"crash","reason":"{reason}"}}"#);
-    assert_eq!(digest(&[&crash]), None);
+    assert_eq!(rollup(&[&crash]), None);
 }
 
 #[test]
-fn other_bytes_are_no_digest() {
-    let bytes = digest(&[BEGIN, END]).unwrap();
+fn other_bytes_are_no_rollup() {
+    let bytes = rollup(&[BEGIN, END]).unwrap();
     for len in 0..bytes.len() {
         assert!(
             SessionRollup::decode(&bytes[..len]).is_none(),

@@ -1,4 +1,4 @@
-//! A session in a line, from its snapshot or from digests of its records.
+//! A session in a line, from its snapshot or from rollups of its records.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -105,7 +105,7 @@ impl From<&Snapshot> for SessionSummary {
 }
 
 /// A summary in the making, from parts of a session's records, one after the other: of each part
-/// its digest, or where that does not tell, the records.
+/// its rollup, or where that does not tell, the records.
 ///
 /// It is the one that folding all the records gives, or there is none; but for spans of the same
 /// hash, one finished and one only mentioned in another part, which count as one.
@@ -148,9 +148,9 @@ impl SummaryFold {
 
     /// Takes in what the records of the run's next part come to. So many more spans are finished
     /// there, of which no other part has a word.
-    pub(crate) fn digest(&mut self, part: usize, digest: &SessionRollup<'_>, more: usize) {
+    pub(crate) fn rollup(&mut self, part: usize, rollup: &SessionRollup<'_>, more: usize) {
         self.more += more;
-        if self.add(part, digest).is_none() {
+        if self.add(part, rollup).is_none() {
             self.unclear(part);
         }
     }
@@ -160,14 +160,14 @@ impl SummaryFold {
         self.unclear.insert(part);
     }
 
-    /// `None` if it is no digest, or cannot be added up without an error.
-    fn add(&mut self, part: usize, digest: &SessionRollup<'_>) -> Option<()> {
+    /// `None` if it is no rollup, or cannot be added up without an error.
+    fn add(&mut self, part: usize, rollup: &SessionRollup<'_>) -> Option<()> {
         let others = &mut self.others;
         let mut see = |hash| others.push((hash, part));
-        self.tally.digest(digest, &mut see)?;
-        self.finished.extend(digest.finished());
+        self.tally.rollup(rollup, &mut see)?;
+        self.finished.extend(rollup.finished());
         self.ends.push((part, self.finished.len()));
-        self.sums.merge(digest.sums()?)
+        self.sums.merge(rollup.sums()?)
     }
 
     /// Takes in the next record of the run, which is one of this part.
@@ -176,7 +176,7 @@ impl SummaryFold {
         self.others.extend(told.map(|hash| (hash, part)));
     }
 
-    /// As [`record`](SummaryFold::record), where no digest is taken in.
+    /// As [`record`](SummaryFold::record), where no rollup is taken in.
     pub(crate) fn only_record(&mut self, seq: Seq, kind: RecordKind, payload: &[u8]) {
         self.tally.record(seq, kind, payload);
     }

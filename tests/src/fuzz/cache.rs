@@ -18,7 +18,7 @@ pub(super) fn cache(
     input: &mut Cursor<'_>,
 ) -> Vec<u8> {
     let found = Found::of(file);
-    let (lists, digests, rows) = found.rows(input);
+    let (lists, rollups, rows) = found.rows(input);
     let mut body = Vec::new();
     for number in [
         found.records,
@@ -36,7 +36,7 @@ pub(super) fn cache(
     }
     body.extend(odd(count(&found.sessions), input));
     body.extend(rows);
-    body.extend(varint(u64::from(crc(&digests))));
+    body.extend(varint(u64::from(crc(&rollups))));
     body.push(0);
     let covered = [
         &run.generation.0.to_le_bytes()[..],
@@ -52,7 +52,7 @@ pub(super) fn cache(
         &body,
     ]
     .concat();
-    framed((b'I', VERSION), &covered, &[lists, digests].concat())
+    framed((b'I', VERSION), &covered, &[lists, rollups].concat())
 }
 
 /// The file of a cache, with the letter and the version that tell which it is.
@@ -118,16 +118,16 @@ impl Found {
                 let places = self.sessions.entry(session).or_default();
                 places.push((offset / 8, header.frame_len() / 8, kind));
                 let payloads = self.payloads.entry(session).or_default();
-                if payloads.len() < DIGEST_RECORDS_MAX {
+                if payloads.len() < ROLLUP_RECORDS_MAX {
                     payloads.push((kind, payload.to_vec()));
                 }
             }
         }
     }
 
-    /// The offset lists, the digests, and the rows that say what is in them.
+    /// The offset lists, the rollups, and the rows that say what is in them.
     fn rows(&self, input: &mut Cursor<'_>) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
-        let (mut lists, mut digests, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut lists, mut rollups, mut rows) = (Vec::new(), Vec::new(), Vec::new());
         for (index, places) in &self.sessions {
             let mut list = Vec::new();
             let mut before = 0;
@@ -144,7 +144,7 @@ impl Found {
             let ends = [place(places.first()), place(places.last())].concat();
             let turns = places.iter().filter(|(_, _, kind)| TURNS.contains(kind));
             let turns: Vec<Vec<u8>> = turns.map(|turn| place(Some(turn))).collect();
-            let digest = self.digest(*index, input);
+            let rollup = self.rollup(*index, input);
             let row = [
                 odd(u64::from(*index), input),
                 odd(len(places), input),
@@ -154,44 +154,44 @@ impl Found {
                 turns.concat(),
                 odd(len(&list), input),
                 varint(u64::from(crc(&list))),
-                odd(len(&digest), input),
+                odd(len(&rollup), input),
             ];
             rows.extend(row.concat());
             lists.extend(list);
-            digests.extend(digest);
+            rollups.extend(rollup);
         }
-        (lists, digests, rows)
+        (lists, rollups, rows)
     }
 
-    /// A digest that says what comes to mind: sums up to the largest, spans that were never
+    /// A rollup that says what comes to mind: sums up to the largest, spans that were never
     /// written, and some of the session's own records, which are not always whole.
-    pub(super) fn digest(&self, session: u32, input: &mut Cursor<'_>) -> Vec<u8> {
+    pub(super) fn rollup(&self, session: u32, input: &mut Cursor<'_>) -> Vec<u8> {
         // No times; whether there is work.
-        let mut digest = vec![0, 0, input.byte() % 2];
+        let mut rollup = vec![0, 0, input.byte() % 2];
         let sums = input.byte() % 8;
-        digest.extend(odd(u64::from(sums), input));
+        rollup.extend(odd(u64::from(sums), input));
         for _ in 0..sums {
-            digest.extend(match input.byte() {
+            rollup.extend(match input.byte() {
                 0xFF => [vec![0xFF; 18], vec![3]].concat(),
                 _ => odd(1, input),
             });
-            digest.push(input.byte() % 34);
+            rollup.push(input.byte() % 34);
         }
         let spans = usize::from(input.byte() % 4);
-        digest.extend(odd(
+        rollup.extend(odd(
             u64::try_from(6 * spans).expect("a small number"),
             input,
         ));
-        digest.extend(std::iter::repeat_with(|| input.byte() % 2).take(6 * spans));
+        rollup.extend(std::iter::repeat_with(|| input.byte() % 2).take(6 * spans));
         let payloads = self.payloads.get(&session).map_or(&[][..], Vec::as_slice);
-        digest.extend(odd(len(payloads), input));
+        rollup.extend(odd(len(payloads), input));
         for (kind, payload) in payloads {
             let cut = usize::from(input.byte() & 1).min(payload.len());
             let payload = &payload[cut..];
-            digest.push(*kind);
-            digest.extend([odd(len(payload), input), payload.to_vec()].concat());
+            rollup.push(*kind);
+            rollup.extend([odd(len(payload), input), payload.to_vec()].concat());
         }
-        digest
+        rollup
     }
 }
 
@@ -230,7 +230,7 @@ pub fn crc(bytes: &[u8]) -> u32 {
 }
 
 const VERSION: u8 = 2;
-const DIGEST_RECORDS_MAX: usize = 4;
+const ROLLUP_RECORDS_MAX: usize = 4;
 const SEAL: u8 = 2;
 const SESSION_REF: u8 = 7;
 const OWN: [u8; 7] = [1, SEAL, 4, 5, 6, 9, 10];

@@ -9,8 +9,8 @@ use trace_journal::{Generation, RunId, SegmentNumber};
 
 use super::cache::cache;
 use super::cursor::Cursor;
-use super::joint::joint;
 use super::memory::Memory;
+use super::merged_cache::merged;
 use super::pool::SAMPLES;
 use super::varint::varint;
 
@@ -35,7 +35,7 @@ fn put_file(memory: &Memory, input: &mut Cursor<'_>) {
     let name = match choice {
         0..=9 => FileName::Segment(run, number),
         10 => match input.below(3) {
-            0 => FileName::Joint(run, number, SegmentNumber(number.0 + 1 + number.0 % 2)),
+            0 => FileName::Merged(run, number, SegmentNumber(number.0 + 1 + number.0 % 2)),
             _ => FileName::Index(run, number),
         },
         11 | 12 => FileName::Run(run),
@@ -54,12 +54,12 @@ fn put_file(memory: &Memory, input: &mut Cursor<'_>) {
             let file = memory.files().remove(&segment).unwrap_or_default();
             cache(run, number, &file, input)
         }
-        FileName::Joint(run, first, last) if input.below(4) != 3 => {
+        FileName::Merged(run, first, last) if input.below(4) != 3 => {
             let files = memory.files();
             let numbers = first.0..=last.0;
             let names = numbers.map(|n| FileName::Segment(run, SegmentNumber(n)).to_string());
             let files = names.map(|name| files.get(&name).cloned().unwrap_or_default());
-            joint(run, first, &Vec::from_iter(files), input)
+            merged(run, first, &Vec::from_iter(files), input)
         }
         _ => input.piece().to_vec(),
     };

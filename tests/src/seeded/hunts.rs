@@ -61,7 +61,7 @@ InterruptionNotTold      | killed         | scenarios     | s3_crashed
 EverySessionFolded       | hostile        | memory        | spans_are_counted
 BelievedNotSaid          | damage         | agreement     | a_command_that_believed
 SessionHitNotNamed       | damage         | agreement     | a_report_names
-JointSpansTwice          | killed         | trace_journal | what_two_segments_say_of
+MergedSpansTwice          | killed         | trace_journal | what_two_segments_say_of
 GenerationReused         | many-processes | mid_call      | a_dead_run_is_put
 LiveRunsNotListed        | many-processes | mid_call      | of_two_runs_at_once
 LiveRunTakenForDead      | many-processes | scenarios     | s35_two_processes

@@ -357,26 +357,26 @@ fn journal(seed: u64) -> MemoryStorage {
     storage
 }
 
-/// The list, and how many of its rows digests told.
+/// The list, and how many of its rows rollups told.
 fn listed(storage: &MemoryStorage) -> (Vec<SessionSummary>, usize) {
     let shared: Arc<dyn Storage> = Arc::new(storage.clone());
-    let view = JournalView::new(Arc::clone(&shared), Mode::Salvage, Depth::Digests).unwrap();
+    let view = JournalView::new(Arc::clone(&shared), Mode::Salvage, Depth::Rollups).unwrap();
     let mut fetcher = RecordFetcher::default();
     let told = view
         .sessions
         .iter()
-        .filter_map(|one| of_digests(&view, one, &mut fetcher).unwrap());
+        .filter_map(|one| of_rollups(&view, one, &mut fetcher).unwrap());
     let mut rows = list_storage(shared).unwrap().0;
     // What a cache told is not to be told apart.
     rows.iter_mut().for_each(|row| row.verified = true);
     (rows, told.count())
 }
 
-/// Whether joint caches alone tell the list.
+/// Whether merged caches alone tell the list.
 fn is_told_jointly(storage: &MemoryStorage) -> bool {
-    let view = JournalView::new(Arc::new(storage.clone()), Mode::Salvage, Depth::Joint);
+    let view = JournalView::new(Arc::new(storage.clone()), Mode::Salvage, Depth::Merged);
     let view = Arc::new(view.unwrap());
-    view.is_joint() && summaries(&view, PARALLEL_MIN).unwrap().is_some()
+    view.is_merged() && summaries(&view, PARALLEL_MIN).unwrap().is_some()
 }
 
 /// The list as snapshots tell it that were made by reading everything.
@@ -392,7 +392,7 @@ fn snapshots_of(storage: &MemoryStorage) -> Vec<SessionSummary> {
 
 #[test]
 fn a_list_tells_what_snapshots_tell() {
-    let (mut rows, mut told, mut lossy, mut joint) = (0, 0, 0, 0);
+    let (mut rows, mut told, mut lossy, mut merged) = (0, 0, 0, 0);
     for seed in 0..1_500 {
         let plain = journal(seed);
         let expected = snapshots_of(&plain);
@@ -403,9 +403,9 @@ fn a_list_tells_what_snapshots_tell() {
         let (cached, cached_count) = listed(&storage);
         assert_eq!(cached, expected, "with caches, seed {seed}");
         assert_eq!(count, cached_count, "seed {seed}");
-        storage.add_joint_caches();
-        assert_eq!(listed(&storage).0, expected, "joint caches, seed {seed}");
-        joint += u32::from(is_told_jointly(&storage));
+        storage.add_merged_caches();
+        assert_eq!(listed(&storage).0, expected, "merged caches, seed {seed}");
+        merged += u32::from(is_told_jointly(&storage));
         rows += expected.len();
         told += count;
         lossy += expected
@@ -416,9 +416,9 @@ fn a_list_tells_what_snapshots_tell() {
     // Else nothing would be compared but snapshots with themselves.
     assert!(
         told * 2 > rows && told < rows,
-        "{told} of {rows} rows from digests"
+        "{told} of {rows} rows from rollups"
     );
-    assert!(joint > 300, "{joint} of 1,500 lists from joint caches");
+    assert!(merged > 300, "{merged} of 1,500 lists from merged caches");
     assert!(
         lossy * 8 > rows,
         "{lossy} of {rows} sessions lost something"
@@ -534,7 +534,7 @@ fn read_for_list(segments: &[&[Action<'static>]]) -> Vec<bool> {
 }
 
 #[test]
-fn of_a_session_only_segments_are_read_whose_digests_do_not_tell() {
+fn of_a_session_only_segments_are_read_whose_rollups_do_not_tell() {
     let cost = SpanUpdate {
         span: "one".into(),
         fields: SpanFields {
@@ -558,10 +558,10 @@ fn a_word_about_a_span_that_ended_in_another_segment_makes_none_be_read() {
     assert_eq!(read_for_list(&segments), [false; 3]);
 }
 
-/// Whether the joint cache of these segments tells the list, which is right in any case.
-fn joint_tells(segments: &[&[Action<'static>]]) -> bool {
+/// Whether the merged cache of these segments tells the list, which is right in any case.
+fn merged_tells(segments: &[&[Action<'static>]]) -> bool {
     let (mut storage, _) = all_finished(segments);
-    storage.add_joint_caches();
+    storage.add_merged_caches();
     assert_eq!(listed(&storage).0, snapshots_of(&storage));
     is_told_jointly(&storage)
 }
@@ -584,15 +584,18 @@ fn what_two_segments_say_of_one_span_is_told_jointly_if_it_adds_up() {
     };
     let (start, end) = (Action::SpanStart(start), Action::SpanEnd(*end));
     // It begins in one and ends in the other, or the other only mentions it.
-    assert!(joint_tells(&[
+    assert!(merged_tells(&[
         &[start.clone(), update(0.5)],
         &[update(0.25), end]
     ]));
-    assert!(joint_tells(&[&[span("one")], &[log("one"), span("two")]]));
-    assert!(joint_tells(&[&[log("one")], &[span("one"), span("two")]]));
+    assert!(merged_tells(&[&[span("one")], &[log("one"), span("two")]]));
+    assert!(merged_tells(&[&[log("one")], &[span("one"), span("two")]]));
     // It is there twice, or changes behind its end or before its beginning.
-    assert!(!joint_tells(&[&[span("one")], &[span("one"), span("two")]]));
-    assert!(!joint_tells(&[&[span("one")], &[update(0.5)]]));
-    assert!(!joint_tells(&[&[update(0.5)], &[span("one")]]));
-    assert!(!joint_tells(&[&[start], &[span("one")]]));
+    assert!(!merged_tells(&[
+        &[span("one")],
+        &[span("one"), span("two")]
+    ]));
+    assert!(!merged_tells(&[&[span("one")], &[update(0.5)]]));
+    assert!(!merged_tells(&[&[update(0.5)], &[span("one")]]));
+    assert!(!merged_tells(&[&[start], &[span("one")]]));
 }

@@ -15,7 +15,7 @@ use crate::recovery::session_index::{ListSpan, RecordPlace, SessionRow};
 use crate::seq::{Generation, RunId, SegmentNumber};
 use crate::storage::StorageFile;
 
-/// A cache as it is read, without its lists and digests.
+/// A cache as it is read, without its lists and rollups.
 pub(in crate::recovery) struct CacheFile {
     pub(in crate::recovery) run: RunId,
     pub(in crate::recovery) segment: SegmentNumber,
@@ -23,11 +23,11 @@ pub(in crate::recovery) struct CacheFile {
     pub(in crate::recovery) declared: Vec<(u32, String)>,
     /// Their lists' offsets are those in the cache's file.
     pub(in crate::recovery) rows: Vec<SessionRow>,
-    /// Where the digests are in the cache's file.
-    pub(in crate::recovery) digests: CheckedSection,
+    /// Where the rollups are in the cache's file.
+    pub(in crate::recovery) rollups: CheckedSection,
 }
 
-/// What is between the front and the lists; the digests are behind those.
+/// What is between the front and the lists; the rollups are behind those.
 #[derive(Deserialize)]
 struct CacheFields {
     records: u64,
@@ -36,7 +36,7 @@ struct CacheFields {
     own: Vec<OwnRecord>,
     declared: Vec<(u32, String)>,
     rows: Vec<CacheRow>,
-    digests_crc: u32,
+    rollups_crc: u32,
     _extras: Extras,
 }
 
@@ -49,7 +49,7 @@ struct CacheFieldsRef<'p> {
     own: &'p [OwnRecord],
     declared: DeclaredRef<'p>,
     rows: RowsRef<'p>,
-    digests_crc: u32,
+    rollups_crc: u32,
     extras: Extras,
 }
 
@@ -79,7 +79,7 @@ struct CacheRow {
     turns: Vec<(u32, u8)>,
     list_len: u64,
     list_crc: u32,
-    digest_len: u64,
+    rollup_len: u64,
 }
 
 /// The bytes of the cache of a flawless segment, in pieces; `None` if they would be too many.
@@ -90,7 +90,7 @@ pub(super) fn encode(
     part: Part,
 ) -> Option<Vec<Vec<u8>>> {
     let lists = part.places.lists?;
-    let digests = part.places.digests?;
+    let rollups = part.places.rollups?;
     let body = CacheFieldsRef {
         records: covered.records,
         durable_seq: covered.durable_seq,
@@ -98,7 +98,7 @@ pub(super) fn encode(
         own: &covered.own,
         declared: DeclaredRef(&part.notes.sessions),
         rows: RowsRef(&part.places.rows),
-        digests_crc: checksum(&digests),
+        rollups_crc: checksum(&rollups),
         extras: Vec::new(),
     };
     let mut front = vec![0; CACHE_FRONT_LEN];
@@ -127,26 +127,26 @@ pub(super) fn encode(
     ]
     .concat();
     front.get_mut(..COVERED_FROM)?.copy_from_slice(&begin);
-    Some(vec![front, lists, digests])
+    Some(vec![front, lists, rollups])
 }
 
 impl CacheFile {
-    /// Bytes of the body and of the digests, as far as the front of the file can be believed.
+    /// Bytes of the body and of the rollups, as far as the front of the file can be believed.
     pub(in crate::recovery) fn lens(file: &dyn StorageFile) -> Option<(u64, u64)> {
         let mut front = [0; CACHE_FRONT_LEN];
         let is_whole = file.read_at(&mut front, 0).ok()? == CACHE_FRONT_LEN;
         let body_len = u64::from(u32::from_le_bytes(*front.get(52..)?.first_chunk()?));
         let lists_len = u64::from_le_bytes(*front.get(56..)?.first_chunk()?);
         let before = u64::try_from(CACHE_FRONT_LEN).ok()?.checked_add(body_len)?;
-        let digests_len = file
+        let rollups_len = file
             .len()
             .ok()?
             .checked_sub(before)?
             .checked_sub(lists_len)?;
-        is_whole.then_some((body_len, digests_len))
+        is_whole.then_some((body_len, rollups_len))
     }
 
-    /// Reads all but the lists and digests; `None` unless everything fits.
+    /// Reads all but the lists and rollups; `None` unless everything fits.
     pub(super) fn read(file: &dyn StorageFile) -> Option<CacheFile> {
         let len = file.len().ok()?;
         let mut bytes = vec![0; usize::try_from(len.min(FIRST_READ)).ok()?];
@@ -183,12 +183,12 @@ impl CacheFile {
             return None;
         }
         let body: CacheFields = system::decode(bytes.get(CACHE_FRONT_LEN..covered_end)?)?;
-        let digests = CheckedSection {
+        let rollups = CheckedSection {
             offset: lists_end,
             len: len - lists_end,
-            crc: body.digests_crc,
+            crc: body.rollups_crc,
         };
-        let rows = rows(body.rows, (lists_at, lists_end), digests.len, segment_len)?;
+        let rows = rows(body.rows, (lists_at, lists_end), rollups.len, segment_len)?;
         Some(CacheFile {
             run,
             segment,
@@ -203,7 +203,7 @@ impl CacheFile {
             },
             declared: body.declared,
             rows,
-            digests,
+            rollups,
         })
     }
 }
@@ -219,24 +219,24 @@ fn to_row(row: &SessionRow) -> CacheRow {
         turns: row.turns.iter().copied().map(place).collect(),
         list_len: row.list.len,
         list_crc: row.list.crc,
-        digest_len: len_u64(row.digest.len()),
+        rollup_len: len_u64(row.rollup.len()),
     }
 }
 
-/// The rows with the places of their lists and digests; `None` if they cannot be those of such a
+/// The rows with the places of their lists and rollups; `None` if they cannot be those of such a
 /// segment.
 fn rows(
     rows: Vec<CacheRow>,
     (mut list_at, lists_end): (u64, u64),
-    digests_len: u64,
+    rollups_len: u64,
     segment_len: u64,
 ) -> Option<Vec<SessionRow>> {
     let place = |(eighth, kind): (u32, u8)| RecordPlace {
         eighth,
         kind: RecordKind(kind),
     };
-    let digests_len = usize::try_from(digests_len).ok()?;
-    let mut digest_at = 0usize;
+    let rollups_len = usize::try_from(rollups_len).ok()?;
+    let mut rollup_at = 0usize;
     let mut before = 0;
     let mut bytes_left = segment_len;
     let mut found = Vec::with_capacity(rows.len());
@@ -259,9 +259,9 @@ fn rows(
         list_at = list_at
             .checked_add(row.list_len)
             .filter(|at| *at <= lists_end)?;
-        let digest_end = digest_at.checked_add(usize::try_from(row.digest_len).ok()?)?;
-        let digest = digest_at..digest_end;
-        digest_at = digest_end;
+        let rollup_end = rollup_at.checked_add(usize::try_from(row.rollup_len).ok()?)?;
+        let rollup = rollup_at..rollup_end;
+        rollup_at = rollup_end;
         found.push(SessionRow {
             index: row.index,
             count: row.count,
@@ -270,10 +270,10 @@ fn rows(
             last: place(row.last),
             turns: row.turns.into_iter().map(place).collect(),
             list,
-            digest,
+            rollup,
         });
     }
-    (list_at == lists_end && digest_at == digests_len).then_some(found)
+    (list_at == lists_end && rollup_at == rollups_len).then_some(found)
 }
 
 /// Reads numbers one behind the other.

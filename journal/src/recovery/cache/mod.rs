@@ -41,7 +41,7 @@ pub(crate) fn write(storage: &dyn Storage, run: RunId, number: SegmentNumber) ->
 /// record, and in which only zeros are behind that; nothing is written if it is not flawless.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub(crate) fn write_recovered(
     storage: &dyn Storage,
     run: RunId,
@@ -119,7 +119,7 @@ pub(super) fn make(
         ..ScanRange::WHOLE
     };
     let how = (Trust::Final, portion);
-    let part = Part::read_digests_of(storage, segment, how, &mut |seen| {
+    let part = Part::read_rollups_of(storage, segment, how, &mut |seen| {
         last = (seen.offset, seen.header.crc);
         if is_kept(seen) {
             let header = seen.header;
@@ -154,15 +154,15 @@ pub(crate) fn load(storage: &dyn Storage, segment: &SegmentFile, depth: Depth) -
         return None;
     }
     let (cache, file) = open(storage, segment.run, segment.number)?;
-    let digests = match depth {
-        Depth::Digests | Depth::Joint => Some(cache.digests.read(&*file)?),
+    let rollups = match depth {
+        Depth::Rollups | Depth::Merged => Some(cache.rollups.read(&*file)?),
         Depth::Everything | Depth::Counts | Depth::Caches => None,
     };
     let declared = cache.declared.into_iter();
     let declared = declared.map(|(index, id)| (index, id.into())).collect();
     let places = Places {
         rows: cache.rows,
-        digests,
+        rollups,
         ..Places::default()
     };
     cache.covered.part(storage, segment, declared, places)

@@ -63,7 +63,7 @@ fn with_caches(storage: &MemoryStorage) -> MemoryStorage {
 
 /// Everything a survey tells, the places of all records included, and which segments it read.
 fn told(storage: &MemoryStorage) -> (String, Vec<bool>) {
-    let survey: Survey = survey(storage, Scope::All, Depth::Digests).unwrap();
+    let survey: Survey = survey(storage, Scope::All, Depth::Rollups).unwrap();
     let mut told = String::new();
     let mut verified = Vec::new();
     for found in &survey.runs {
@@ -72,8 +72,8 @@ fn told(storage: &MemoryStorage) -> (String, Vec<bool>) {
             let part = &segment.part;
             verified.push(part.is_verified);
             for row in &part.places.rows {
-                let digests = part.places.digests.as_ref().unwrap();
-                told += &format!("{:?}", &digests[row.digest.clone()]);
+                let rollups = part.places.rollups.as_ref().unwrap();
+                told += &format!("{:?}", &rollups[row.rollup.clone()]);
                 let list = ListSpan::default();
                 told += &format!("{:?}", extents(storage, part, row));
                 told += &format!(

@@ -1,4 +1,4 @@
-//! The bytes of a joint cache.
+//! The bytes of a merged cache.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,23 +8,23 @@ use crate::recovery::cache::{COVERED_FROM, CheckedSection, FIELDS_LEN_MAX, Segme
 use crate::seq::{Generation, RunId, SegmentNumber};
 use crate::storage::StorageFile;
 
-/// A joint cache as it is read, without its digests and hashes.
+/// A merged cache as it is read, without its rollups and hashes.
 pub(super) struct MergedFile {
     pub(super) run: RunId,
     pub(super) first: SegmentNumber,
     pub(super) body: MergedFields,
-    pub(super) digests: CheckedSection,
+    pub(super) rollups: CheckedSection,
     pub(super) hashes: CheckedSection,
 }
 
-/// What is between the front and the digests.
+/// What is between the front and the rollups.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct MergedFields {
     pub(super) segments: Vec<SegmentSummary>,
     /// The first declaration of each session index.
     pub(super) declared: Vec<(u32, String)>,
     pub(super) rows: Vec<MergedRow>,
-    digests: (u64, u32),
+    rollups: (u64, u32),
     hashes_crc: u32,
     extras: Extras,
 }
@@ -35,16 +35,16 @@ pub(super) struct MergedRow {
     pub(super) index: u32,
     pub(super) count: u64,
     pub(super) bytes: u64,
-    pub(super) first: JointPlace,
-    pub(super) last: JointPlace,
-    pub(super) digest_len: u64,
+    pub(super) first: MergedPlace,
+    pub(super) last: MergedPlace,
+    pub(super) rollup_len: u64,
     /// Bytes of the hashes of its finished spans.
     pub(super) hashes_len: u64,
 }
 
 /// Where a record is: how many segments behind the first one, the offset in units of 8 bytes, and
 /// the kind.
-pub(super) type JointPlace = (u32, u32, u8);
+pub(super) type MergedPlace = (u32, u32, u8);
 
 impl MergedFields {
     pub(super) fn new(
@@ -56,22 +56,22 @@ impl MergedFields {
             segments,
             declared,
             rows,
-            digests: (0, 0),
+            rollups: (0, 0),
             hashes_crc: 0,
             extras: Vec::new(),
         }
     }
 }
 
-/// The bytes of a joint cache, in pieces; `None` if they would be too many.
+/// The bytes of a merged cache, in pieces; `None` if they would be too many.
 pub(super) fn encode(
     run: RunId,
     first: SegmentNumber,
     mut body: MergedFields,
-    digests: Vec<u8>,
+    rollups: Vec<u8>,
     hashes: Vec<u8>,
 ) -> Option<Vec<Vec<u8>>> {
-    body.digests = (u64::try_from(digests.len()).ok()?, checksum(&digests));
+    body.rollups = (u64::try_from(rollups.len()).ok()?, checksum(&rollups));
     body.hashes_crc = checksum(&hashes);
     let mut front = vec![0; MERGED_FRONT_LEN];
     system::encode(&body, &mut front).ok()?;
@@ -97,7 +97,7 @@ pub(super) fn encode(
     ]
     .concat();
     front.get_mut(..COVERED_FROM)?.copy_from_slice(&begin);
-    Some(vec![front, digests, hashes])
+    Some(vec![front, rollups, hashes])
 }
 
 impl MergedFile {
@@ -113,7 +113,7 @@ impl MergedFile {
         is_whole.then_some((body_len, behind))
     }
 
-    /// Reads all but the digests and hashes; `None` unless everything fits.
+    /// Reads all but the rollups and hashes; `None` unless everything fits.
     pub(super) fn read(file: &dyn StorageFile) -> Option<MergedFile> {
         let len = file.len().ok()?;
         let mut front = [0; MERGED_FRONT_LEN];
@@ -138,27 +138,27 @@ impl MergedFile {
             return None;
         }
         let body: MergedFields = system::decode(bytes.get(MERGED_FRONT_LEN..)?)?;
-        let (digests_len, digests_crc) = body.digests;
-        let digests_end = body_end.checked_add(digests_len)?;
-        let joint = MergedFile {
+        let (rollups_len, rollups_crc) = body.rollups;
+        let rollups_end = body_end.checked_add(rollups_len)?;
+        let merged = MergedFile {
             run: RunId {
                 generation: Generation(u32::from_le_bytes(field(&front, 16)?)),
                 random: u64::from_le_bytes(field(&front, 24)?),
             },
             first: SegmentNumber(u32::from_le_bytes(field(&front, 20)?)),
-            digests: CheckedSection {
+            rollups: CheckedSection {
                 offset: body_end,
-                len: digests_len,
-                crc: digests_crc,
+                len: rollups_len,
+                crc: rollups_crc,
             },
             hashes: CheckedSection {
-                offset: digests_end,
-                len: len.checked_sub(digests_end)?,
+                offset: rollups_end,
+                len: len.checked_sub(rollups_end)?,
                 crc: body.hashes_crc,
             },
             body,
         };
-        joint.is_sound().then_some(joint)
+        merged.is_sound().then_some(merged)
     }
 
     /// Whether the rows can be those of the segments, and what is behind the body theirs.
@@ -169,13 +169,13 @@ impl MergedFile {
         let mut are_sound = self.body.rows.iter().map(|row| {
             let in_order = row.index > before && row.first <= row.last;
             before = row.index;
-            lens.0 = lens.0.checked_add(row.digest_len)?;
+            lens.0 = lens.0.checked_add(row.rollup_len)?;
             lens.1 = lens.1.checked_add(row.hashes_len)?;
             let last = segments.get(usize::try_from(row.last.0).ok()?)?;
             let is_inside = u64::from(row.last.1) * 8 < last.segment_len;
             (in_order && is_inside && row.count > 0).then_some(())
         });
-        are_sound.all(|row| row.is_some()) && lens == (self.digests.len, self.hashes.len)
+        are_sound.all(|row| row.is_some()) && lens == (self.rollups.len, self.hashes.len)
     }
 }
 

@@ -1,9 +1,9 @@
-//! Makes joint caches, of segments' caches or of shorter joint ones.
+//! Makes merged caches, of segments' caches or of shorter merged ones.
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 
-use super::file::{JointPlace, MergedFields, MergedFile, MergedRow, encode};
+use super::file::{MergedFields, MergedFile, MergedPlace, MergedRow, encode};
 use crate::format::FileName;
 use crate::recovery::cache::{self, CacheFile, SegmentSummary};
 use crate::recovery::session_index::SessionRow;
@@ -11,7 +11,7 @@ use crate::rollup::{RollupBuilder, SessionRollup};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::Storage;
 
-/// Writes the joint caches that are due once this segment has a cache: of the last eight segments,
+/// Writes the merged caches that are due once this segment has a cache: of the last eight segments,
 /// of the last 64, and so on, wherever so many are full.
 ///
 /// That one cannot be written, for want of what it is made of, too, costs a reader time, and
@@ -25,7 +25,7 @@ pub(crate) fn write_due(storage: &dyn Storage, run: RunId, number: SegmentNumber
     }
 }
 
-/// Writes the joint cache of a whole run, whose last segment this is; as
+/// Writes the merged cache of a whole run, whose last segment this is; as
 /// [`write_due`], and only if the run is long enough to have others.
 pub(crate) fn write_whole(storage: &dyn Storage, run: RunId, last: SegmentNumber) {
     if last.0 > FAN_OUT && lens().all(|len| len != last.0) {
@@ -37,12 +37,12 @@ fn write(storage: &dyn Storage, run: RunId, first: u32, last: u32) -> Option<()>
     let (first, last) = (SegmentNumber(first), SegmentNumber(last));
     let lens: Vec<u32> = lens().collect();
     let pieces = make(storage, run, (first, last), &lens)?;
-    let name = FileName::Joint(run, first, last).to_string();
-    let temporary = FileName::JointTemporary(run, first, last).to_string();
+    let name = FileName::Merged(run, first, last).to_string();
+    let temporary = FileName::MergedTemporary(run, first, last).to_string();
     cache::replace(storage, &pieces, &temporary, &name).ok()
 }
 
-/// The bytes of a joint cache, in pieces, made of shorter ones of these lengths where there are
+/// The bytes of a merged cache, in pieces, made of shorter ones of these lengths where there are
 /// any, and of segments' own caches.
 pub(in crate::recovery) fn make(
     storage: &dyn Storage,
@@ -59,10 +59,10 @@ pub(in crate::recovery) fn make(
         let is_begun = |len: &&u32| (next - 1).is_multiple_of(**len);
         let fitting = lens.iter().rev().filter(is_shorter).filter(is_begun);
         let left = &mut bytes_left;
-        let mut joint =
-            fitting.filter_map(|len| MergeSource::of_joint(storage, run, next, *len, left));
-        let joint = joint.next();
-        let source = match joint {
+        let mut merged =
+            fitting.filter_map(|len| MergeSource::of_merged(storage, run, next, *len, left));
+        let merged = merged.next();
+        let source = match merged {
             Some(source) => source,
             None => MergeSource::of_segment(storage, run, next, &mut bytes_left)?,
         };
@@ -72,7 +72,7 @@ pub(in crate::recovery) fn make(
     merge(run, first, sources)
 }
 
-/// How many segments joint caches are of, in ascending order.
+/// How many segments merged caches are of, in ascending order.
 fn lens() -> impl Iterator<Item = u32> {
     std::iter::successors(Some(FAN_OUT), |len| len.checked_mul(FAN_OUT))
 }
@@ -82,8 +82,8 @@ struct MergeSource {
     segments: Vec<SegmentSummary>,
     declared: Vec<(u32, String)>,
     rows: Vec<MergedRow>,
-    digests: Vec<u8>,
-    /// Empty, with all `hashes_len` 0, where the digests hold them.
+    rollups: Vec<u8>,
+    /// Empty, with all `hashes_len` 0, where the rollups hold them.
     hashes: Vec<u8>,
 }
 
@@ -99,7 +99,7 @@ impl MergeSource {
         take_memory(lens, bytes_left)?;
         let (cache, file) = cache::open(storage, run, SegmentNumber(number))?;
         Some(MergeSource {
-            digests: cache.digests.read(&*file)?,
+            rollups: cache.rollups.read(&*file)?,
             segments: vec![cache.covered],
             declared: cache.declared,
             rows: cache.rows.iter().map(to_row).collect::<Option<_>>()?,
@@ -107,8 +107,8 @@ impl MergeSource {
         })
     }
 
-    /// A joint cache of `len` segments from `first` on.
-    fn of_joint(
+    /// A merged cache of `len` segments from `first` on.
+    fn of_merged(
         storage: &dyn Storage,
         run: RunId,
         first: u32,
@@ -117,18 +117,18 @@ impl MergeSource {
     ) -> Option<MergeSource> {
         let last = SegmentNumber(first.checked_add(len - 1)?);
         let first = SegmentNumber(first);
-        let name = FileName::Joint(run, first, last).to_string();
+        let name = FileName::Merged(run, first, last).to_string();
         let file = storage.open(&name).ok()?;
         take_memory(MergedFile::lens(&*file)?, bytes_left)?;
-        let joint = MergedFile::read(&*file)?;
-        let is_it = (joint.run, joint.first) == (run, first);
-        let is_whole = u32::try_from(joint.body.segments.len()) == Ok(len);
+        let merged = MergedFile::read(&*file)?;
+        let is_it = (merged.run, merged.first) == (run, first);
+        let is_whole = u32::try_from(merged.body.segments.len()) == Ok(len);
         (is_it && is_whole).then_some(MergeSource {
-            digests: joint.digests.read(&*file)?,
-            hashes: joint.hashes.read(&*file)?,
-            segments: joint.body.segments,
-            declared: joint.body.declared,
-            rows: joint.body.rows,
+            rollups: merged.rollups.read(&*file)?,
+            hashes: merged.hashes.read(&*file)?,
+            segments: merged.body.segments,
+            declared: merged.body.declared,
+            rows: merged.body.rows,
         })
     }
 }
@@ -140,7 +140,7 @@ fn to_row(row: &SessionRow) -> Option<MergedRow> {
         bytes: row.bytes,
         first: (0, row.first.eighth, row.first.kind.0),
         last: (0, row.last.eighth, row.last.kind.0),
-        digest_len: u64::try_from(row.digest.len()).ok()?,
+        rollup_len: u64::try_from(row.rollup.len()).ok()?,
         hashes_len: 0,
     })
 }
@@ -148,15 +148,15 @@ fn to_row(row: &SessionRow) -> Option<MergedRow> {
 /// A source of which a part was taken.
 struct TakenSource<'s> {
     rows: Peekable<std::vec::IntoIter<MergedRow>>,
-    digests: &'s [u8],
+    rollups: &'s [u8],
     hashes: &'s [u8],
-    /// The hashes are not in the digests.
+    /// The hashes are not in the rollups.
     is_apart: bool,
     /// How many segments are before its first one.
     behind: u32,
 }
 
-/// Puts sources together, session by session, so that only one digest at a time is in the making;
+/// Puts sources together, session by session, so that only one rollup at a time is in the making;
 /// `None` if one of them is not sound.
 fn merge(run: RunId, first: SegmentNumber, sources: Vec<MergeSource>) -> Option<Vec<Vec<u8>>> {
     let mut segments = Vec::new();
@@ -169,27 +169,27 @@ fn merge(run: RunId, first: SegmentNumber, sources: Vec<MergeSource>) -> Option<
         for (index, id) in source.declared {
             declared.entry(index).or_insert(id);
         }
-        bytes.push((source.digests, source.hashes));
+        bytes.push((source.rollups, source.hashes));
         taken.push((source.rows, behind));
     }
     let taken = taken.into_iter().zip(&bytes);
-    let taken = taken.map(|((rows, behind), (digests, hashes))| TakenSource {
+    let taken = taken.map(|((rows, behind), (rollups, hashes))| TakenSource {
         rows: rows.into_iter().peekable(),
-        digests,
+        rollups,
         hashes,
         is_apart: !hashes.is_empty(),
         behind,
     });
     let mut taken: Vec<TakenSource<'_>> = taken.collect();
-    let (mut rows, mut digests, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut rows, mut rollups, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
     while let Some(index) = taken.iter_mut().filter_map(TakenSource::next_index).min() {
         let mut joined: Option<MergedRow> = None;
         let mut builder = RollupBuilder::default();
         for source in &mut taken {
-            let Some((row, digest)) = source.take(index)? else {
+            let Some((row, rollup)) = source.take(index)? else {
                 continue;
             };
-            builder.join(digest.as_ref());
+            builder.join(rollup.as_ref());
             joined = Some(match joined {
                 None => row,
                 Some(before) => MergedRow {
@@ -200,13 +200,13 @@ fn merge(run: RunId, first: SegmentNumber, sources: Vec<MergeSource>) -> Option<
                 },
             });
         }
-        let (digest, its_hashes) = builder.finish_apart().unwrap_or_default();
+        let (rollup, its_hashes) = builder.finish_apart().unwrap_or_default();
         rows.push(MergedRow {
-            digest_len: u64::try_from(digest.len()).ok()?,
+            rollup_len: u64::try_from(rollup.len()).ok()?,
             hashes_len: u64::try_from(its_hashes.len()).ok()?,
             ..joined?
         });
-        digests.extend(digest);
+        rollups.extend(rollup);
         hashes.extend(its_hashes);
     }
     drop(taken);
@@ -216,7 +216,7 @@ fn merge(run: RunId, first: SegmentNumber, sources: Vec<MergeSource>) -> Option<
         run,
         first,
         MergedFields::new(segments, declared, rows),
-        digests,
+        rollups,
         hashes,
     )
 }
@@ -226,25 +226,25 @@ impl<'s> TakenSource<'s> {
         self.rows.peek().map(|row| row.index)
     }
 
-    /// The next row, if it is that of this index, with its digest if there is one; `None` if it
+    /// The next row, if it is that of this index, with its rollup if there is one; `None` if it
     /// is not sound.
     #[expect(clippy::option_option, reason = "not to be there is not to be unsound")]
     fn take(&mut self, index: u32) -> Option<Option<(MergedRow, Option<SessionRollup<'s>>)>> {
         let Some(row) = self.rows.next_if(|row| row.index == index) else {
             return Some(None);
         };
-        let digest = take(&mut self.digests, row.digest_len)?;
+        let rollup = take(&mut self.rollups, row.rollup_len)?;
         let its_hashes = take(&mut self.hashes, row.hashes_len)?;
-        let digest = SessionRollup::decode(digest);
-        let digest = match self.is_apart {
-            true => digest.and_then(|digest| digest.with_finished(its_hashes)),
-            false => digest,
+        let rollup = SessionRollup::decode(rollup);
+        let rollup = match self.is_apart {
+            true => rollup.and_then(|rollup| rollup.with_finished(its_hashes)),
+            false => rollup,
         };
-        let moved = |(segment, eighth, kind): JointPlace| -> Option<JointPlace> {
+        let moved = |(segment, eighth, kind): MergedPlace| -> Option<MergedPlace> {
             Some((segment.checked_add(self.behind)?, eighth, kind))
         };
         let (first, last) = (moved(row.first)?, moved(row.last)?);
-        Some(Some((MergedRow { first, last, ..row }, digest)))
+        Some(Some((MergedRow { first, last, ..row }, rollup)))
     }
 }
 
@@ -263,7 +263,7 @@ fn take<'a>(bytes: &mut &'a [u8], len: u64) -> Option<&'a [u8]> {
     Some(taken)
 }
 
-/// How many caches make a joint one. With more of them a list has more to read of a run that goes
+/// How many caches make a merged one. With more of them a list has more to read of a run that goes
 /// on, with fewer the same is written more often: 6 bytes a span for each power of it.
 const FAN_OUT: u32 = 8;
 

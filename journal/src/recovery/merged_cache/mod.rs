@@ -1,8 +1,8 @@
-//! Joint caches: what finished segments of a run, one behind the other, come to together.
+//! Merged caches: what finished segments of a run, one behind the other, come to together.
 //!
-//! A list of sessions reads one joint cache in the place of the caches of all its segments, so that
-//! it takes as long as there are sessions, however long the journal is. As any cache, it can be
-//! made again and is never damage.
+//! A list of sessions reads one merged cache in the place of the caches of all its segments, so
+//! that it takes as long as there are sessions, however long the journal is. As any cache, it can
+//! be made again and is never damage.
 
 mod file;
 mod merge;
@@ -27,15 +27,15 @@ use crate::format::{FileName, RecordKind};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::{Entry, Storage};
 
-/// The joint caches in a directory, by run and first segment, the longest first.
+/// The merged caches in a directory, by run and first segment, the longest first.
 #[derive(Debug, Default)]
-pub(super) struct JointCacheNames(BTreeMap<(RunId, SegmentNumber), Vec<SegmentNumber>>);
+pub(super) struct MergedCacheNames(BTreeMap<(RunId, SegmentNumber), Vec<SegmentNumber>>);
 
-impl JointCacheNames {
-    pub(super) fn of(entries: &[Entry]) -> JointCacheNames {
-        let mut names = JointCacheNames::default();
+impl MergedCacheNames {
+    pub(super) fn of(entries: &[Entry]) -> MergedCacheNames {
+        let mut names = MergedCacheNames::default();
         for entry in entries {
-            if let Some(FileName::Joint(run, first, last)) = FileName::parse(&entry.name) {
+            if let Some(FileName::Merged(run, first, last)) = FileName::parse(&entry.name) {
                 names.0.entry((run, first)).or_default().push(last);
             }
         }
@@ -45,9 +45,9 @@ impl JointCacheNames {
         names
     }
 
-    /// Takes out of the files, which are in order, those that joint caches tell of, as parts.
+    /// Takes out of the files, which are in order, those that merged caches tell of, as parts.
     ///
-    /// Only the last segment of a joint cache has places: those of all.
+    /// Only the last segment of a merged cache has places: those of all.
     pub(super) fn take(
         &self,
         storage: &dyn Storage,
@@ -78,7 +78,7 @@ impl JointCacheNames {
     }
 }
 
-/// The segments at the beginning of `files` up to this one as their joint cache tells them; `None`
+/// The segments at the beginning of `files` up to this one as their merged cache tells them; `None`
 /// if there is none that fits, or if that takes more looks at segments than there are left.
 fn load(
     storage: &dyn Storage,
@@ -97,19 +97,19 @@ fn load(
         return None;
     }
     *looks = looks.checked_sub(files.len())?;
-    let name = FileName::Joint(first.run, first.number, last).to_string();
+    let name = FileName::Merged(first.run, first.number, last).to_string();
     let file = storage.open(&name).ok()?;
-    let joint = MergedFile::read(&*file)?;
-    let is_its_own = (joint.run, joint.first) == (first.run, first.number);
-    if !is_its_own || joint.body.segments.len() != files.len() {
+    let merged = MergedFile::read(&*file)?;
+    let is_its_own = (merged.run, merged.first) == (first.run, first.number);
+    if !is_its_own || merged.body.segments.len() != files.len() {
         return None;
     }
-    let mut places = Some(places(&joint, name, joint.digests.read(&*file)?)?);
+    let mut places = Some(places(&merged, name, merged.rollups.read(&*file)?)?);
     // A session's first declaration counts, wherever that is.
-    let declared = joint.body.declared.into_iter();
+    let declared = merged.body.declared.into_iter();
     let mut declared: BTreeMap<_, _> = declared.map(|(index, id)| (index, id.into())).collect();
     let mut parts = Vec::with_capacity(files.len());
-    for (file, covered) in files.iter().zip(&joint.body.segments) {
+    for (file, covered) in files.iter().zip(&merged.body.segments) {
         let places = match file.number == last {
             true => places.take().unwrap_or_default(),
             false => Places::default(),
@@ -120,35 +120,35 @@ fn load(
     Some(parts)
 }
 
-/// The number of the last record of one of the segments that a joint cache tells of.
+/// The number of the last record of one of the segments that a merged cache tells of.
 pub(super) fn last_seq(
     storage: &dyn Storage,
     run: RunId,
     (first, last): (SegmentNumber, SegmentNumber),
     number: u32,
 ) -> Option<u64> {
-    let name = FileName::Joint(run, first, last).to_string();
-    let joint = MergedFile::read(&*storage.open(&name).ok()?)?;
-    let count = u64::try_from(joint.body.segments.len()).ok()?;
-    let is_its_own = (joint.run, joint.first) == (run, first);
+    let name = FileName::Merged(run, first, last).to_string();
+    let merged = MergedFile::read(&*storage.open(&name).ok()?)?;
+    let count = u64::try_from(merged.body.segments.len()).ok()?;
+    let is_its_own = (merged.run, merged.first) == (run, first);
     let is_due = is_its_own && u64::from(last.0 - first.0) + 1 == count;
     let at = usize::try_from(number.checked_sub(first.0)?).ok()?;
-    let segment = joint.body.segments.get(at).filter(|_| is_due);
+    let segment = merged.body.segments.get(at).filter(|_| is_due);
     segment?.last_seq()
 }
 
-/// The rows of a joint cache; `None` if a session in it has no id there.
-fn places(joint: &MergedFile, name: String, digests: Vec<u8>) -> Option<Places> {
-    let mut rows = Vec::with_capacity(joint.body.rows.len());
+/// The rows of a merged cache; `None` if a session in it has no id there.
+fn places(merged: &MergedFile, name: String, rollups: Vec<u8>) -> Option<Places> {
+    let mut rows = Vec::with_capacity(merged.body.rows.len());
     let mut ends = Vec::with_capacity(rows.capacity());
     let mut spans = Vec::with_capacity(rows.capacity());
-    let (mut digest_at, mut span_at) = (0usize, 0usize);
-    let mut declared = joint.body.declared.iter().map(|(index, _)| *index);
-    for row in &joint.body.rows {
+    let (mut rollup_at, mut span_at) = (0usize, 0usize);
+    let mut declared = merged.body.declared.iter().map(|(index, _)| *index);
+    for row in &merged.body.rows {
         // Both are in order.
         let mut its = declared.by_ref().skip_while(|index| *index < row.index);
         its.next().filter(|index| *index == row.index)?;
-        let digest_end = digest_at.checked_add(usize::try_from(row.digest_len).ok()?)?;
+        let rollup_end = rollup_at.checked_add(usize::try_from(row.rollup_len).ok()?)?;
         let span_end = span_at.checked_add(usize::try_from(row.hashes_len).ok()?)?;
         let place = |eighth: u32, kind: u8| RecordPlace {
             eighth,
@@ -162,28 +162,28 @@ fn places(joint: &MergedFile, name: String, digests: Vec<u8>) -> Option<Places> 
             last: place(row.last.1, row.last.2),
             turns: Vec::new(),
             list: ListSpan::default(),
-            digest: digest_at..digest_end,
+            rollup: rollup_at..rollup_end,
         });
         ends.push((row.first.0, row.last.0));
         spans.push(span_at..span_end);
-        (digest_at, span_at) = (digest_end, span_end);
+        (rollup_at, span_at) = (rollup_end, span_end);
     }
     Some(Places {
         rows,
-        digests: Some(digests),
-        joint: Some(Box::new(MergedPlaces {
+        rollups: Some(rollups),
+        merged: Some(Box::new(MergedPlaces {
             name,
-            first: joint.first,
+            first: merged.first,
             ends,
             spans,
-            section: joint.hashes,
+            section: merged.hashes,
             hashes: OnceLock::new(),
         })),
         ..Places::default()
     })
 }
 
-/// How often each segment is looked at on average at most, whether it is the one that a joint
+/// How often each segment is looked at on average at most, whether it is the one that a merged
 /// cache was made of. Where all is well, that is once; in a directory full of forged caches it
 /// must not be once for each of them.
 const LOOKS_MAX: usize = 8;

@@ -1,4 +1,4 @@
-//! What a joint cache says of its rows, beyond what a segment's own rows say.
+//! What a merged cache says of its rows, beyond what a segment's own rows say.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use crate::rollup::{HASH_LEN, SessionRollup};
 use crate::seq::SegmentNumber;
 use crate::storage::Storage;
 
-/// What a joint cache says of its rows, beyond what a segment's own rows say.
+/// What a merged cache says of its rows, beyond what a segment's own rows say.
 #[derive(Debug)]
 pub(crate) struct MergedPlaces {
     pub(super) name: String,
@@ -35,19 +35,19 @@ impl MergedPlaces {
         self.spans.get(row).map_or(0, |span| span.len() / HASH_LEN)
     }
 
-    /// A digest of a row with the hashes of its finished spans, which are read.
+    /// A rollup of a row with the hashes of its finished spans, which are read.
     pub(crate) fn with_finished<'a>(
         &'a self,
         storage: &dyn Storage,
         row: usize,
-        digest: SessionRollup<'a>,
+        rollup: SessionRollup<'a>,
     ) -> Option<SessionRollup<'a>> {
         let span = self.spans.get(row)?;
         if span.is_empty() {
-            return Some(digest);
+            return Some(rollup);
         }
         let read = || self.section.read(&*storage.open(&self.name).ok()?);
         let hashes = self.hashes.get_or_init(read).as_ref()?;
-        digest.with_finished(hashes.get(span.clone())?)
+        rollup.with_finished(hashes.get(span.clone())?)
     }
 }

@@ -1,4 +1,4 @@
-//! A joint cache tells what its segments' caches tell, or nothing.
+//! A merged cache tells what its segments' caches tell, or nothing.
 
 use super::*;
 use crate::event::arbitrary::Rng;
@@ -71,10 +71,10 @@ fn journal() -> MemoryStorage {
 }
 
 fn name(first: u32, last: u32) -> String {
-    FileName::Joint(run(2), SegmentNumber(first), SegmentNumber(last)).to_string()
+    FileName::Merged(run(2), SegmentNumber(first), SegmentNumber(last)).to_string()
 }
 
-fn joint(storage: &MemoryStorage, first: u32, last: u32) -> Vec<u8> {
+fn merged(storage: &MemoryStorage, first: u32, last: u32) -> Vec<u8> {
     let ends = (SegmentNumber(first), SegmentNumber(last));
     make(storage, run(2), ends, &[2, 4]).unwrap().concat()
 }
@@ -82,7 +82,7 @@ fn joint(storage: &MemoryStorage, first: u32, last: u32) -> Vec<u8> {
 /// All that a survey tells of the run but where records are, how many records each session has,
 /// and the segments whose places are in another one.
 fn told(storage: &MemoryStorage) -> (String, Vec<u32>) {
-    let survey = survey(storage, Scope::All, Depth::Joint).unwrap();
+    let survey = survey(storage, Scope::All, Depth::Merged).unwrap();
     let mut told = String::new();
     let mut counts = BTreeMap::new();
     let mut without = Vec::new();
@@ -103,7 +103,7 @@ fn told(storage: &MemoryStorage) -> (String, Vec<u32>) {
 }
 
 #[test]
-fn a_joint_cache_tells_what_the_caches_tell() {
+fn a_merged_cache_tells_what_the_caches_tell() {
     let mut storage = journal();
     let (expected, without) = told(&storage);
     assert!(without.is_empty());
@@ -114,40 +114,40 @@ fn a_joint_cache_tells_what_the_caches_tell() {
         (1, 4, vec![1, 2, 3]),
         (1, 5, vec![1, 2, 3, 4]),
     ] {
-        let bytes = joint(&storage, first, last);
+        let bytes = merged(&storage, first, last);
         storage.files.insert(name(first, last), bytes);
         assert_eq!(told(&storage), (expected.clone(), without));
     }
     // Made of others or of caches, it is the same.
-    let whole = joint(&storage, 1, 5);
-    assert_eq!(joint(&journal(), 1, 5), whole);
+    let whole = merged(&storage, 1, 5);
+    assert_eq!(merged(&journal(), 1, 5), whole);
     storage.files.remove(&name(1, 5));
     for number in 1..=4 {
         let cache = FileName::Index(run(2), SegmentNumber(number)).to_string();
         storage.files.remove(&cache).unwrap();
     }
-    assert_eq!(joint(&storage, 1, 5), whole);
+    assert_eq!(merged(&storage, 1, 5), whole);
 }
 
 #[test]
-fn what_ends_in_another_segment_is_finished_in_a_joint_cache() {
+fn what_ends_in_another_segment_is_finished_in_a_merged_cache() {
     let storage = journal();
-    let bytes = joint(&storage, 1, 5);
+    let bytes = merged(&storage, 1, 5);
     let mut storage = storage;
     storage.files.insert(name(1, 5), bytes);
-    let survey = survey(&storage, Scope::All, Depth::Joint).unwrap();
+    let survey = survey(&storage, Scope::All, Depth::Merged).unwrap();
     let places = &survey.runs[0].segments[4].part.places;
-    let joint = places.joint.as_ref().unwrap();
+    let merged = places.merged.as_ref().unwrap();
     let told = places.rows.iter().enumerate().map(|(at, row)| {
-        let digest = places.digest(row).unwrap();
-        let digest = joint.with_finished(&storage, at, digest).unwrap();
-        let (finished, events) = (digest.finished().len(), digest.events().count());
+        let rollup = places.rollup(row).unwrap();
+        let rollup = merged.with_finished(&storage, at, rollup).unwrap();
+        let (finished, events) = (rollup.finished().len(), rollup.events().count());
         (
             row.index,
-            joint.finished(at),
+            merged.finished(at),
             finished,
             events,
-            joint.ends(at).unwrap(),
+            merged.ends(at).unwrap(),
         )
     });
     let of = |first, last| (SegmentNumber(first), SegmentNumber(last));
@@ -163,12 +163,12 @@ fn what_ends_in_another_segment_is_finished_in_a_joint_cache() {
 }
 
 #[test]
-fn a_joint_cache_with_any_byte_changed_or_of_another_length_tells_nothing_else() {
+fn a_merged_cache_with_any_byte_changed_or_of_another_length_tells_nothing_else() {
     let seed = 0x5eed;
     let mut random = Rng::new(seed);
     let plain = journal();
     let expected = told(&plain).0;
-    let bytes = joint(&plain, 1, 5);
+    let bytes = merged(&plain, 1, 5);
     let with = |bytes: Vec<u8>| {
         let mut storage = plain.clone();
         storage.files.insert(name(1, 5), bytes);
@@ -183,12 +183,12 @@ fn a_joint_cache_with_any_byte_changed_or_of_another_length_tells_nothing_else()
         assert_eq!(told, expected, "byte {at}, seed {seed}");
         if !without.is_empty() {
             // Of the hashes, their reader is told.
-            let survey = survey(&storage, Scope::All, Depth::Joint).unwrap();
+            let survey = survey(&storage, Scope::All, Depth::Merged).unwrap();
             let places = &survey.runs[0].segments[4].part.places;
-            let digest = places.digest(&places.rows[1]).unwrap();
-            let joint = places.joint.as_ref().unwrap();
+            let rollup = places.rollup(&places.rows[1]).unwrap();
+            let merged = places.merged.as_ref().unwrap();
             assert!(
-                joint.with_finished(&storage, 1, digest).is_none(),
+                merged.with_finished(&storage, 1, rollup).is_none(),
                 "byte {at}"
             );
             taken += 1;
@@ -202,17 +202,19 @@ fn a_joint_cache_with_any_byte_changed_or_of_another_length_tells_nothing_else()
 }
 
 #[test]
-fn a_joint_cache_of_other_segments_or_of_other_bytes_is_ignored() {
+fn a_merged_cache_of_other_segments_or_of_other_bytes_is_ignored() {
     let plain = journal();
     let expected = (told(&plain).0, vec![]);
     for (first, last) in [(1, 2), (2, 4), (1, 5)] {
         let mut foreign = plain.clone();
-        foreign.files.insert(name(first, last), joint(&plain, 1, 4));
+        foreign
+            .files
+            .insert(name(first, last), merged(&plain, 1, 4));
         assert_eq!(told(&foreign), expected, "{first} to {last}");
     }
     // With a segment missing in the middle, each of another run, or one that ends otherwise.
     let mut storage = plain.clone();
-    storage.files.insert(name(1, 4), joint(&plain, 1, 4));
+    storage.files.insert(name(1, 4), merged(&plain, 1, 4));
     for (number, is_there) in [(3, false), (4, true), (1, true)] {
         let segment = FileName::Segment(run(2), SegmentNumber(number)).to_string();
         let mut changed = storage.clone();
@@ -232,7 +234,7 @@ fn a_joint_cache_of_other_segments_or_of_other_bytes_is_ignored() {
 }
 
 #[test]
-fn who_has_an_undeclared_session_has_no_joint_cache_that_is_taken() {
+fn who_has_an_undeclared_session_has_no_merged_cache_that_is_taken() {
     let journal = |declared: &[u32]| {
         let mut storage = MemoryStorage::default();
         let mut next_seq = 1;
@@ -246,7 +248,7 @@ fn who_has_an_undeclared_session_has_no_joint_cache_that_is_taken() {
             storage.put(&segment, segment.sealed((number < 2).then_some(2)));
         }
         storage.add_caches();
-        let bytes = joint(&storage, 1, 2);
+        let bytes = merged(&storage, 1, 2);
         storage.files.insert(name(1, 2), bytes);
         told(&storage).1
     };
@@ -258,9 +260,9 @@ fn who_has_an_undeclared_session_has_no_joint_cache_that_is_taken() {
 }
 
 #[test]
-fn a_joint_cache_of_a_run_whose_sync_failed_is_not_believed() {
+fn a_merged_cache_of_a_run_whose_sync_failed_is_not_believed() {
     let mut storage = journal();
-    let bytes = joint(&storage, 1, 5);
+    let bytes = merged(&storage, 1, 5);
     storage.files.insert(name(1, 5), bytes);
     let expected = told(&storage);
     assert_eq!(expected.1, [1, 2, 3, 4]);
@@ -268,16 +270,16 @@ fn a_joint_cache_of_a_run_whose_sync_failed_is_not_believed() {
     storage.files.insert(poisoned, Vec::new());
     // A reader of the segments finds the same in them.
     assert_eq!(told(&storage), (expected.0, vec![]));
-    let survey = survey(&storage, Scope::All, Depth::Joint).unwrap();
+    let survey = survey(&storage, Scope::All, Depth::Merged).unwrap();
     let mut segments = survey.runs[0].segments.iter();
     assert!(segments.all(|segment| segment.part.is_verified));
 }
 
 #[test]
-fn forged_joint_caches_do_not_multiply_the_looks_at_segments() {
+fn forged_merged_caches_do_not_multiply_the_looks_at_segments() {
     let plain = journal();
     let names = |lasts: std::ops::RangeInclusive<u32>| {
-        let mut names = JointCacheNames::default();
+        let mut names = MergedCacheNames::default();
         let lasts = lasts.rev().map(SegmentNumber).collect();
         names.0.insert((run(2), SegmentNumber::FIRST), lasts);
         names
@@ -286,7 +288,7 @@ fn forged_joint_caches_do_not_multiply_the_looks_at_segments() {
     let segments = survey.runs[0].segments.iter();
     let files: Vec<SegmentFile> = segments.map(|s| s.part.segment.clone()).collect();
     let mut storage = plain.clone();
-    storage.files.insert(name(1, 5), joint(&plain, 1, 5));
+    storage.files.insert(name(1, 5), merged(&plain, 1, 5));
     let mut looks = files.len();
     let last = SegmentNumber(5);
     assert!(load(&storage, &files, last, &mut looks).is_some());
@@ -297,7 +299,7 @@ fn forged_joint_caches_do_not_multiply_the_looks_at_segments() {
 }
 
 #[test]
-fn a_run_gets_joint_caches_of_eight_of_sixty_four_and_of_all_its_segments() {
+fn a_run_gets_merged_caches_of_eight_of_sixty_four_and_of_all_its_segments() {
     let mut storage = MemoryStorage::default();
     let last = 67;
     for number in 1..=last {
@@ -318,7 +320,7 @@ fn a_run_gets_joint_caches_of_eight_of_sixty_four_and_of_all_its_segments() {
     let disk = crate::storage::DiskStorage::open(dir.path()).unwrap();
     let due = || {
         let entries = Storage::list(&disk).unwrap();
-        let names = JointCacheNames::of(&entries).0;
+        let names = MergedCacheNames::of(&entries).0;
         let all = names
             .iter()
             .flat_map(|((_, first), lasts)| lasts.iter().map(|last| (first.0, last.0)));
@@ -333,7 +335,7 @@ fn a_run_gets_joint_caches_of_eight_of_sixty_four_and_of_all_its_segments() {
     write_whole(&disk, run(2), SegmentNumber(last));
     expected.insert(0, (1, 67));
     assert_eq!(due(), expected);
-    let survey = survey(&disk, Scope::All, Depth::Joint).unwrap();
+    let survey = survey(&disk, Scope::All, Depth::Merged).unwrap();
     let segments = &survey.runs[0].segments;
     let rows = segments
         .iter()

@@ -1,4 +1,4 @@
-//! Joint caches as a run's owner would write them, but for what an input changes: their checksums
+//! Merged caches as a run's owner would write them, but for what an input changes: their checksums
 //! fit all the same.
 
 use std::collections::BTreeSet;
@@ -9,9 +9,9 @@ use super::cache::{Found, crc, framed, len, odd};
 use super::cursor::Cursor;
 use super::varint::varint;
 
-/// A joint cache of segments from `first` on, whose files are these.
+/// A merged cache of segments from `first` on, whose files are these.
 #[must_use]
-pub(super) fn joint(
+pub(super) fn merged(
     run: RunId,
     first: SegmentNumber,
     files: &[Vec<u8>],
@@ -33,16 +33,16 @@ pub(super) fn joint(
         ];
         body.extend([odd(u64::from(*index), input), id.concat()].concat());
     }
-    let (mut digests, mut hashes) = (Vec::new(), Vec::new());
+    let (mut rollups, mut hashes) = (Vec::new(), Vec::new());
     body.extend(odd(len(&Vec::from_iter(&sessions)), input));
     for index in &sessions {
-        let (row, digest, its_hashes) = row(*index, &segments, input);
+        let (row, rollup, its_hashes) = row(*index, &segments, input);
         body.extend(row);
-        digests.extend(digest);
+        rollups.extend(rollup);
         hashes.extend(its_hashes);
     }
-    body.extend(odd(len(&digests), input));
-    body.extend(varint(u64::from(crc(&digests))));
+    body.extend(odd(len(&rollups), input));
+    body.extend(varint(u64::from(crc(&rollups))));
     body.extend(varint(u64::from(crc(&hashes))));
     body.push(0);
     let covered = [
@@ -56,7 +56,7 @@ pub(super) fn joint(
         &body,
     ]
     .concat();
-    framed((b'J', VERSION), &covered, &[digests, hashes].concat())
+    framed((b'J', VERSION), &covered, &[rollups, hashes].concat())
 }
 
 /// What is said of a segment as a whole.
@@ -74,7 +74,7 @@ fn covered(file_len: u64, found: &Found, input: &mut Cursor<'_>) -> Vec<u8> {
     [numbers.concat(), found.own.concat()].concat()
 }
 
-/// The row of a session, its digest, and hashes of spans that were never written.
+/// The row of a session, its rollup, and hashes of spans that were never written.
 fn row(index: u32, segments: &[Found], input: &mut Cursor<'_>) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
     let places = (0u64..).zip(segments).flat_map(|(behind, found)| {
         let places = found.sessions.get(&index).into_iter().flatten();
@@ -88,8 +88,8 @@ fn row(index: u32, segments: &[Found], input: &mut Cursor<'_>) -> (Vec<u8>, Vec<
     };
     let ends = [end(places.first()), end(places.last())].concat();
     let holds = |found: &&Found| found.sessions.contains_key(&index);
-    let digest = segments.iter().find(holds);
-    let digest = digest.map_or_else(Vec::new, |found| found.digest(index, input));
+    let rollup = segments.iter().find(holds);
+    let rollup = rollup.map_or_else(Vec::new, |found| found.rollup(index, input));
     let spans = usize::from(input.byte() % 4);
     let hashes: Vec<u8> = std::iter::repeat_with(|| input.byte() % 2)
         .take(6 * spans)
@@ -99,10 +99,10 @@ fn row(index: u32, segments: &[Found], input: &mut Cursor<'_>) -> (Vec<u8>, Vec<
         odd(len(&places), input),
         odd(bytes, input),
         ends,
-        odd(len(&digest), input),
+        odd(len(&rollup), input),
         odd(len(&hashes), input),
     ];
-    (row.concat(), digest, hashes)
+    (row.concat(), rollup, hashes)
 }
 
 const VERSION: u8 = 1;
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_joint_cache_nothing_is_changed_in_is_taken() {
+    fn a_merged_cache_nothing_is_changed_in_is_taken() {
         let whole = Memory::new(1);
         let journal = open(&whole);
         for line in LINES.iter().cycle().take(30 * LINES.len()) {
@@ -137,8 +137,8 @@ mod tests {
         assert!(segments.len() > 2);
         let files: Vec<Vec<u8>> = segments.into_iter().map(|(.., file)| file).collect();
         let expected = list_storage(memory.storage()).unwrap().0;
-        let cache = joint(run, first, &files, &mut Cursor::new(&[]));
-        memory.put(&FileName::Joint(run, first, last).to_string(), cache);
+        let cache = merged(run, first, &files, &mut Cursor::new(&[]));
+        memory.put(&FileName::Merged(run, first, last).to_string(), cache);
         let (rows, report) = list_storage(memory.storage()).unwrap();
         assert_eq!(rows.len(), expected.len());
         // A reader of a segment verifies it.
