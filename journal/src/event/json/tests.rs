@@ -323,6 +323,17 @@ fn bytes_and_unknown_records_read_back() {
     reads_back(&unknown);
 }
 
+/// Each is looked for among all of them, which must not take longer the more there are.
+#[test]
+fn a_line_full_of_words_for_floats_reads_each_in_its_place() {
+    let words = "1,NaN,".repeat(100_000);
+    let line = format!(r#"{{"type":"x","session":"s","a":[{words}2]}}"#);
+    let read = JsonLine::parse(line.as_bytes(), None).unwrap();
+    let written = serde_json::to_string(&read.event).unwrap();
+    let nulls = "1,null,".repeat(100_000);
+    assert!(written.ends_with(&format!(r#""data":{{"a":[{nulls}2]}}}}"#)));
+}
+
 #[test]
 fn floats_that_json_has_no_words_for_are_taken_in_and_written_as_null() {
     let line = r#"{"type":"x","session":"s","a":-Infinity,"b":NaN,"c":[Infinity]}"#;

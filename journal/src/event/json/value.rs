@@ -64,7 +64,7 @@ fn too_deep() -> String {
 /// What is known while a text is read.
 #[derive(Default)]
 struct Progress {
-    /// The floats that stand as words in the text, and how many numbers are before each.
+    /// The floats that stand as words in the text, in order, and how many numbers are before each.
     words: Vec<(usize, f64)>,
     /// Numbers read so far.
     numbers: usize,
@@ -115,7 +115,11 @@ impl Progress {
     fn number<'de>(&mut self, value: Value<'de>) -> Value<'de> {
         let before = self.numbers;
         self.numbers += 1;
-        let word = self.words.iter().find(|(place, _)| *place == before);
+        // They are in order, and a line may have very many of them.
+        let found = self
+            .words
+            .binary_search_by_key(&before, |(place, _)| *place);
+        let word = found.ok().and_then(|at| self.words.get(at));
         word.map_or(value, |(_, float)| Value::F64(*float))
     }
 }
