@@ -88,8 +88,10 @@ impl Scene {
         self.limits.iter().find_map(Limit::lacks)
     }
 
+    /// What is in use is looked up before the first limit: the look itself needs a descriptor.
     fn impose(&self) {
-        self.limits.iter().for_each(Limit::impose);
+        let used = Used::now();
+        self.limits.iter().for_each(|limit| limit.impose(&used));
     }
 
     fn lift(&self) {
@@ -226,6 +228,22 @@ impl Scene {
     }
 }
 
+/// What the process uses of what is limited.
+struct Used {
+    files: u64,
+    /// Bytes of address space.
+    space: u64,
+}
+
+impl Used {
+    fn now() -> Used {
+        Used {
+            files: count("/proc/self/fd"),
+            space: mapped(),
+        }
+    }
+}
+
 enum Limit {
     Files,
     Space,
@@ -262,13 +280,13 @@ impl Limit {
         }
     }
 
-    fn impose(&self) {
+    fn impose(&self, used: &Used) {
         match self {
-            Limit::Files => set(Resource::Nofile, Some(count("/proc/self/fd"))),
-            Limit::Space => set(Resource::As, Some(mapped() + SPARE)),
+            Limit::Files => set(Resource::Nofile, Some(used.files)),
+            Limit::Space => set(Resource::As, Some(used.space + SPARE)),
             Limit::FileSize(len) => set(Resource::Fsize, Some(*len)),
             Limit::Locked => {
-                set(Resource::Memlock, Some(mapped() + SPARE));
+                set(Resource::Memlock, Some(used.space + SPARE));
                 mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE).expect("memory to lock");
             }
             Limit::Threads => set(Resource::Nproc, Some(1)),
