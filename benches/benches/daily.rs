@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use journal_benches::{PAYLOAD_LEN, filled, fresh, kind, options};
-use trace_journal::{Kind, Reader, Status, WriteMode};
+use trace_journal::{Reader, SpanKind, SpanStatus, WriteMode};
 
 fn append_raw(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("append");
@@ -23,7 +23,7 @@ fn append_raw(criterion: &mut Criterion) {
         let journal = journal.expect("a fresh directory opens");
         let payload = [b'x'; PAYLOAD_LEN];
         group.bench_function(name, |bench| {
-            bench.iter(|| journal.append(kind(), black_box(&payload)));
+            bench.iter(|| journal.append_raw(kind(), black_box(&payload)));
         });
         journal.close().expect("the disk works");
     }
@@ -39,7 +39,7 @@ fn append_span_event(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(2));
     group.bench_function("span_event/5 attributes", |bench| {
         bench.iter(|| {
-            let span = session.span("bash").kind(Kind::TOOL);
+            let span = session.span("bash").kind(SpanKind::TOOL);
             let span = span
                 .set("command", "cargo test")
                 .set("directory", "/home/user/project")
@@ -47,7 +47,7 @@ fn append_span_event(criterion: &mut Criterion) {
                 .set("line", 42)
                 .set("is_cached", false)
                 .start();
-            span.end(Status::Ok, None)
+            span.end(SpanStatus::Ok, None)
         });
     });
     group.finish();
@@ -61,7 +61,7 @@ fn durable(criterion: &mut Criterion) {
     let payload = [b'x'; PAYLOAD_LEN];
     criterion.bench_function("durable/1 thread/256", |bench| {
         bench.iter(|| {
-            let seq = journal.append(kind(), black_box(&payload))?;
+            let seq = journal.append_raw(kind(), black_box(&payload))?;
             journal.wait_durable(seq)
         });
     });
@@ -88,8 +88,8 @@ fn list(criterion: &mut Criterion) {
     let journal = options().open(&dir).expect("a fresh directory opens");
     for number in 0..20_000_u32 {
         let session = journal.session(format!("s{}", number % 100)).start();
-        let span = session.span("bash").kind(Kind::TOOL).start();
-        span.end(Status::Ok, None);
+        let span = session.span("bash").kind(SpanKind::TOOL).start();
+        span.end(SpanStatus::Ok, None);
     }
     journal.close().expect("the disk works");
     criterion.bench_function("list/cached/100 sessions", |bench| {

@@ -14,7 +14,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use trace_journal::{Event, Journal, Mode, Reader, UserKind, Value};
+use trace_journal::{Event, Journal, ReadMode, Reader, UserKind, Value};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -45,7 +45,7 @@ fn survey(dir: &Path, bytes: u64, out: &mut dyn Write) -> Outcome<()> {
     let kind = UserKind::new(200)?;
     let payload: Vec<u8> = (0..=u8::MAX).collect();
     for _ in 0..bytes / 272 {
-        journal.append(kind, &payload)?;
+        journal.append_raw(kind, &payload)?;
     }
     journal.close()?;
     let files = segments(dir)?;
@@ -129,7 +129,7 @@ fn runs(dir: &Path, count: u64, out: &mut dyn Write) -> Outcome<()> {
 }
 
 fn verify(dir: &Path) -> Outcome<()> {
-    let report = Reader::open_verified(dir, Mode::Salvage)?.report();
+    let report = Reader::open_verified(dir, ReadMode::Salvage)?.report();
     assert!(report.exit_code == 0, "{:?}", report.ranges);
     Ok(())
 }
@@ -156,7 +156,7 @@ fn fill(dir: &Path, bytes: u64, sessions: u64) -> Outcome<Vec<String>> {
         if lines.len() < PARSED {
             lines.push(serde_json::to_string(&event)?);
         }
-        handle.append(&event)?;
+        handle.append(event)?;
     }
     for handle in handles {
         handle.end();

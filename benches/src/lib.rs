@@ -5,13 +5,13 @@
 //! machine's limits and other journals is measured by `compare` in `benches/peers`.
 
 use tempfile::TempDir;
-use trace_journal::{Journal, OnBacklog, Options, UserKind};
+use trace_journal::{Journal, JournalOptions, OnBacklog, UserKind};
 
 /// The length of a record where nothing else is said.
 pub const PAYLOAD_LEN: usize = 256;
 
 /// The options all benches use: the defaults, but appends may wait long for the device.
-pub fn options() -> Options {
+pub fn options() -> JournalOptions {
     Journal::options().on_backlog(OnBacklog::Wait(std::time::Duration::from_secs(60)))
 }
 
@@ -42,7 +42,7 @@ pub fn filled(count: u32) -> TempDir {
     let dir = fresh();
     let journal = options().open(&dir).expect("a fresh directory opens");
     for _ in 0..count {
-        let appended = journal.append(kind(), [b'x'; PAYLOAD_LEN]);
+        let appended = journal.append_raw(kind(), [b'x'; PAYLOAD_LEN]);
         appended.expect("the disk has space");
     }
     journal.close().expect("the disk works");

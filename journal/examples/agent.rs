@@ -4,7 +4,7 @@
 //! cargo run -p trace-journal --example agent -- traces
 //! ```
 
-use trace_journal::{Journal, Kind, Level, Status, Tokens};
+use trace_journal::{Journal, Level, SpanKind, SpanStatus, Tokens};
 
 fn main() -> trace_journal::Result<()> {
     let dir = std::env::args()
@@ -16,11 +16,11 @@ fn main() -> trace_journal::Result<()> {
 
     let session = journal
         .session("ses_1")
-        .meta("title", "Fix the failing test")
+        .set("title", "Fix the failing test")
         .start();
     let generation = session
         .span("chat")
-        .kind(Kind::GENERATION)
+        .kind(SpanKind::GENERATION)
         .model("anthropic", "model-1")
         .start();
     generation.text("The test fails since the last commit. ");
@@ -28,12 +28,12 @@ fn main() -> trace_journal::Result<()> {
 
     let tool = generation
         .child("bash")
-        .kind(Kind::TOOL)
+        .kind(SpanKind::TOOL)
         .input("cargo test")
         .start();
-    tool.log(Level::Info, "41 tests");
+    tool.log(Level::INFO, "41 tests");
     tool.set("exit_code", 0);
-    tool.end(Status::Ok, Some(&"41 passed"));
+    tool.end(SpanStatus::Ok, Some(&"41 passed"));
 
     generation
         .finish()
@@ -44,7 +44,7 @@ fn main() -> trace_journal::Result<()> {
         })
         .cost(0.0042)
         .reason("stop")
-        .end(Status::Ok);
+        .end(SpanStatus::Ok);
     session.end();
     journal.close()
 }

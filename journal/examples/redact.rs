@@ -6,7 +6,7 @@
 #![expect(clippy::print_stdout, reason = "an example prints what it found")]
 
 use trace_journal::event::Action;
-use trace_journal::{Event, Journal, Kind, Reader, Status, Value};
+use trace_journal::{Event, Journal, Reader, SpanKind, SpanStatus, Value};
 
 fn main() -> trace_journal::Result<()> {
     let dir = std::env::args()
@@ -17,10 +17,10 @@ fn main() -> trace_journal::Result<()> {
     let tool = session
         .span("bash")
         .id("call_1")
-        .kind(Kind::TOOL)
+        .kind(SpanKind::TOOL)
         .input("curl -H 'Authorization: tok_4242' localhost")
         .start();
-    tool.end(Status::Ok, None);
+    tool.end(SpanStatus::Ok, None);
     session.end();
     journal.close()?;
 

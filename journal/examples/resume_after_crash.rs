@@ -6,7 +6,7 @@
 //! ```
 #![expect(clippy::print_stdout, reason = "an example prints what it found")]
 
-use trace_journal::{Journal, Kind, Status};
+use trace_journal::{Journal, SpanKind, SpanStatus};
 
 fn main() -> trace_journal::Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -30,13 +30,13 @@ fn main() -> trace_journal::Result<()> {
     let session = journal.session("ses_2").start();
     let tool = session
         .span("bash")
-        .kind(Kind::TOOL)
+        .kind(SpanKind::TOOL)
         .input("cargo test")
         .start();
     if arguments.next().is_some() {
         std::process::abort();
     }
-    tool.end(Status::Ok, Some(&"41 passed"));
+    tool.end(SpanStatus::Ok, Some(&"41 passed"));
     session.end();
     journal.close()
 }

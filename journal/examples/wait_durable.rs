@@ -21,16 +21,16 @@ fn main() -> trace_journal::Result<()> {
 
     // Written at once: a kill takes nothing of it. Durable within the interval.
     for step in 0..1000_u32 {
-        journal.append(kind, step.to_le_bytes())?;
+        journal.append_raw(kind, step.to_le_bytes())?;
     }
 
     // Durable when this returns; all who wait at the same time share one sync.
-    let payment = journal.append(kind, "paid 3.50")?;
+    let payment = journal.append_raw(kind, "paid 3.50")?;
     journal.wait_durable(payment)?;
     assert!(journal.durable() >= Some(payment));
 
     // No more than so long, and the record stays whatever the answer is.
-    let note = journal.append(kind, "a note")?;
+    let note = journal.append_raw(kind, "a note")?;
     match journal.wait_durable_timeout(note, Duration::from_secs(1)) {
         Ok(()) => println!("{} records are durable", note.get()),
         Err(error) => println!("not known to be durable yet: {error}"),

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::event::{Event, JsonLine};
 use crate::format::UserKind;
 use crate::info::Info;
-use crate::options::Options;
+use crate::options::JournalOptions;
 use crate::recovered::Recovery;
 use crate::seq::{RunId, Seq};
 use crate::session::{Recorder, Redact, SessionBuilder, Sink, Written};
@@ -36,16 +36,16 @@ struct JournalInner {
 
 impl Journal {
     /// The options a journal is opened with, at their defaults.
-    pub fn options() -> Options {
-        Options::default()
+    pub fn options() -> JournalOptions {
+        JournalOptions::default()
     }
 
     /// Opens the journal in `dir` with default options.
     ///
     /// # Errors
-    /// As [`Options::open`].
+    /// As [`JournalOptions::open`].
     pub fn open(dir: impl AsRef<Path>) -> Result<Journal> {
-        Options::default().open(dir)
+        JournalOptions::default().open(dir)
     }
 
     /// Appends a record of the caller's own kind; the payload is kept byte for byte.
@@ -60,7 +60,7 @@ impl Journal {
     /// [`Error::Io`](crate::Error::Io), [`Error::Poisoned`](crate::Error::Poisoned),
     /// [`Error::Closed`](crate::Error::Closed), [`Error::Forked`](crate::Error::Forked); the record
     /// is then not part of the journal, and no number was given out for it.
-    pub fn append(&self, kind: UserKind, payload: impl AsRef<[u8]>) -> Result<Seq> {
+    pub fn append_raw(&self, kind: UserKind, payload: impl AsRef<[u8]>) -> Result<Seq> {
         self.inner.writer.append(kind.into(), payload.as_ref())
     }
 
@@ -72,12 +72,12 @@ impl Journal {
     /// Records an event, in the session it names.
     ///
     /// # Durability
-    /// As [`append`](Journal::append).
+    /// As [`append_raw`](Journal::append_raw).
     ///
     /// # Errors
     /// [`Error::InvalidEvent`](crate::Error::InvalidEvent) if it names no session and needs one,
-    /// has no encoding, or the redaction hook panics; else as [`append`](Journal::append).
-    pub fn append_event(&self, event: &Event<'_>) -> Result<Seq> {
+    /// has no encoding, or the redaction hook panics; else as [`append_raw`](Journal::append_raw).
+    pub fn append(&self, event: Event<'_>) -> Result<Seq> {
         self.inner.recorder.append(event)
     }
 
@@ -88,7 +88,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::InvalidEvent`](crate::Error::InvalidEvent), saying which member is wrong; else as
-    /// [`append_event`](Journal::append_event).
+    /// [`append`](Journal::append).
     pub fn append_json(&self, line: &str) -> Result<Seq> {
         self.inner.recorder.append_json(line)
     }
@@ -96,14 +96,14 @@ impl Journal {
     /// Records an event that was read from its JSON form.
     ///
     /// # Errors
-    /// As [`append_event`](Journal::append_event).
-    pub fn append_line(&self, line: JsonLine<'_>) -> Result<Seq> {
-        self.inner.recorder.append_line(line)
+    /// As [`append`](Journal::append).
+    pub fn append_parsed(&self, line: JsonLine<'_>) -> Result<Seq> {
+        self.inner.recorder.append_parsed(line)
     }
 
     /// Notes why the whole process is about to die; it counts only if the process does.
-    pub fn crash_note(&self, reason: &str) -> Written {
-        self.inner.recorder.crash_note(reason, None)
+    pub fn note_crash(&self, reason: &str) -> Written {
+        self.inner.recorder.note_crash(reason, None)
     }
 
     /// What this opening found left behind by runs that died.
@@ -207,10 +207,10 @@ impl Journal {
         WeakJournal(Arc::downgrade(&self.inner))
     }
 
-    /// As [`crash_note`](Journal::crash_note), with the place in the program.
-    pub(crate) fn note_crash(&self, reason: &str, location: Option<&str>) {
+    /// As [`note_crash`](Journal::note_crash), with the place in the program.
+    pub(crate) fn note_crash_at(&self, reason: &str, location: Option<&str>) {
         // The hook that reports errors has heard of any.
-        let _ = self.inner.recorder.crash_note(reason, location);
+        let _ = self.inner.recorder.note_crash(reason, location);
     }
 }
 

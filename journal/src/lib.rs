@@ -16,7 +16,7 @@
 //!         let snapshot = snapshot?; // a session whose process died
 //!         println!("{} was cut off: {:?}", snapshot.id(), snapshot.error());
 //!     }
-//!     let session = journal.session("ses_1").meta("title", "Fix the bug").start();
+//!     let session = journal.session("ses_1").set("title", "Fix the bug").start();
 //!     let tool = session.span("bash").kind(Kind::TOOL).input("cargo test").start();
 //!     tool.text("running 41 tests\n");
 //!     let written = tool.end(Status::Ok, Some(&"41 passed"));
@@ -33,7 +33,7 @@
 //! - After a crash: [`Journal::recovery`] gives the sessions that were cut off, each as a
 //!   [`Snapshot`].
 //! - To read at any time: [`Reader`] gives snapshots and records, and disturbs no writer.
-//! - Records that are no events: [`Journal::append`] takes bytes.
+//! - Records that are no events: [`Journal::append_raw`] takes bytes.
 //!
 //! # What survives what
 //!
@@ -46,9 +46,9 @@
 //!
 //! # Limits
 //!
-//! A record holds up to 64 MiB unless [`Options::record_bytes_max`] says otherwise; values nest up
-//! to 64 deep. Any number of processes may write one directory. On a file system in memory nothing
-//! survives power loss, and [`Info`] says so.
+//! A record holds up to 64 MiB unless [`JournalOptions::record_bytes_max`] says otherwise; values
+//! nest up to 64 deep. Any number of processes may write one directory. On a file system in memory
+//! nothing survives power loss, and [`Info`] says so.
 //!
 //! # Features
 //!
@@ -87,16 +87,16 @@ mod writer;
 
 pub use error::{DamageReason, Error, Result};
 pub use event::{
-    Channel, Event, JsonLine, Kind, Level, Link, Map, Model, Number, OtlpKind, SessionStatus,
-    SpanFields, Status, ToValue, Tokens, Value,
+    Channel, Event, JsonLine, Level, Map, Model, Number, OtlpKind, SessionStatus, SpanFields,
+    SpanKind, SpanLink, SpanStatus, ToValue, Tokens, Value,
 };
 pub use format::{RecordKind, UserKind, VERSION as FORMAT_VERSION};
 pub use info::{Info, RunInfo};
 pub use journal::Journal;
-pub use options::Options;
+pub use options::JournalOptions;
 pub use panic_hook::install_panic_hook;
 pub use reader::{
-    Gap, Item, Mode, Reader, Record, Records, SessionReader, Sessions, list, recover, verify,
+    Gap, Item, ReadMode, Reader, Record, Records, SessionReader, Sessions, list, recover, verify,
 };
 #[doc(hidden)]
 pub use reader::{list_storage, verify_storage};

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::event::system::{self, RunRecovered};
 use crate::format::RecordKind;
 use crate::journal::Journal;
-use crate::options::Options;
+use crate::options::JournalOptions;
 use crate::recovery::apply::{recover, tidy};
 use crate::recovery::plan::plan;
 use crate::seq::RunId;
@@ -15,7 +15,7 @@ use crate::settings::WriterSettings;
 use crate::storage::{DiskStorage, Storage};
 use crate::writer::{ErrorLog, FailoverWriter, OpenRun, Reopen, RunWriter, next_generation};
 
-impl Options {
+impl JournalOptions {
     /// Opens the journal in `dir`, which is made if it is missing, and recovers what runs that
     /// died left there. Any number of processes may have it open at once.
     ///
@@ -38,7 +38,7 @@ impl Options {
     }
 }
 
-fn open(options: &mut Options, dir: &Path) -> Result<Journal> {
+fn open(options: &mut JournalOptions, dir: &Path) -> Result<Journal> {
     let errors = Arc::new(ErrorLog::new(options.on_error.take()));
     let storage = match &options.storage {
         Some(storage) => Arc::clone(storage),
@@ -49,7 +49,7 @@ fn open(options: &mut Options, dir: &Path) -> Result<Journal> {
     Ok(Journal::new(writer, options.redact.take(), recovered))
 }
 
-fn open_best_effort(options: &mut Options, dir: &Path) -> Journal {
+fn open_best_effort(options: &mut JournalOptions, dir: &Path) -> Journal {
     let errors = Arc::new(ErrorLog::new(options.on_error.take()));
     let is_valid = options.validate();
     let reopen = reopener(options, dir, &errors);
@@ -70,7 +70,7 @@ fn open_best_effort(options: &mut Options, dir: &Path) -> Journal {
 
 /// Opens a run of the same journal, as often as it is called.
 fn reopener(
-    options: &Options,
+    options: &JournalOptions,
     dir: &Path,
     errors: &Arc<ErrorLog>,
 ) -> impl Fn() -> Result<(Arc<RunWriter>, Vec<RunId>)> + Send + Sync + 'static {

@@ -14,24 +14,24 @@ use crate::writer::ErrorHook;
 /// [`Journal::options`](crate::Journal::options).
 #[must_use = "options do nothing until the journal is opened with them"]
 #[derive(Default)]
-pub struct Options {
+pub struct JournalOptions {
     pub(crate) settings: WriterSettings,
     pub(crate) redact: Option<Redact>,
     pub(crate) on_error: Option<ErrorHook>,
     pub(crate) storage: Option<Arc<dyn Storage>>,
 }
 
-impl Options {
+impl JournalOptions {
     /// How long a record without a waiter stays un-synced at most, besides the time of one
     /// sync. Default 50 ms; 0 syncs as often as the device allows, and with [`Duration::MAX`] only
     /// those are synced that have a waiter, or that many bytes wait with.
-    pub fn sync_interval(mut self, interval: Duration) -> Options {
+    pub fn sync_interval(mut self, interval: Duration) -> JournalOptions {
         self.settings.sync_interval = interval;
         self
     }
 
     /// Un-synced bytes that start a sync before the interval is over. Default 1 MiB, at least 1.
-    pub fn sync_bytes(mut self, bytes: u64) -> Options {
+    pub fn sync_bytes(mut self, bytes: u64) -> JournalOptions {
         self.settings.sync_bytes = bytes;
         self
     }
@@ -39,69 +39,76 @@ impl Options {
     /// Size of the largest segments; the first has 256 KiB and the second 1 MiB, or this if it is
     /// less, and each next one twice as much. Default 64 MiB, 16 KiB to 16 GiB. A larger record
     /// gets a segment of its own.
-    pub fn segment_bytes_max(mut self, bytes: u64) -> Options {
+    pub fn segment_bytes_max(mut self, bytes: u64) -> JournalOptions {
         self.settings.segment_bytes_max = bytes;
         self
     }
 
     /// Largest payload that is accepted, in bytes. Default 64 MiB, at most 1 GiB; but no record can
     /// be longer than 512 MiB - 64 bytes, whatever is asked for.
-    pub fn record_bytes_max(mut self, bytes: u64) -> Options {
+    pub fn record_bytes_max(mut self, bytes: u64) -> JournalOptions {
         self.settings.record_bytes_max = bytes;
         self
     }
 
     /// Bytes that may be written and not yet durable before [`on_backlog`](Options::on_backlog)
     /// applies. Default 64 MiB, at least 1. One record is always accepted when nothing waits.
-    pub fn backlog_bytes_max(mut self, bytes: u64) -> Options {
+    pub fn backlog_bytes_max(mut self, bytes: u64) -> JournalOptions {
         self.settings.backlog_bytes_max = bytes;
         self
     }
 
     /// What an append does at the backlog limit. Default: wait at most one second.
-    pub fn on_backlog(mut self, on_backlog: OnBacklog) -> Options {
+    pub fn on_backlog(mut self, on_backlog: OnBacklog) -> JournalOptions {
         self.settings.on_backlog = on_backlog;
         self
     }
 
     /// How records get into the file. Default: [`WriteMode::Auto`]. Promises are the same in every
     /// mode; [`Journal::info`](crate::Journal::info) tells which one it is.
-    pub fn write_mode(mut self, mode: WriteMode) -> Options {
+    pub fn write_mode(mut self, mode: WriteMode) -> JournalOptions {
         self.settings.write_mode = mode;
         self
     }
 
     /// Name and version of the program, kept with the run. Default: empty; at most 1,024 bytes
     /// each.
-    pub fn program(mut self, name: impl Into<String>, version: impl Into<String>) -> Options {
+    pub fn program(
+        mut self,
+        name: impl Into<String>,
+        version: impl Into<String>,
+    ) -> JournalOptions {
         self.settings.program = (name.into(), version.into());
         self
     }
 
     /// A function that sees every typed event before a byte of it is encoded, and may change it.
     /// If it panics, that event is refused. Raw appends bypass it.
-    pub fn redact(mut self, redact: impl Fn(&mut Event<'_>) + Send + Sync + 'static) -> Options {
+    pub fn redact(
+        mut self,
+        redact: impl Fn(&mut Event<'_>) + Send + Sync + 'static,
+    ) -> JournalOptions {
         self.redact = Some(Arc::new(redact));
         self
     }
 
     /// A function that hears of the first error of each code; all are counted in
     /// [`Journal::info`](crate::Journal::info). Default: none.
-    pub fn on_error(mut self, on_error: impl Fn(&Error) + Send + Sync + 'static) -> Options {
+    pub fn on_error(mut self, on_error: impl Fn(&Error) + Send + Sync + 'static) -> JournalOptions {
         self.on_error = Some(Box::new(on_error));
         self
     }
 
     /// Another disk than the operating system's, for simulations.
     #[doc(hidden)]
-    pub fn storage(mut self, storage: Arc<dyn Storage>) -> Options {
+    pub fn storage(mut self, storage: Arc<dyn Storage>) -> JournalOptions {
         self.storage = Some(storage);
         self
     }
 
     /// No threads: a caller that waits for a sync runs it, for simulations.
     #[doc(hidden)]
-    pub fn stepped(mut self) -> Options {
+    pub fn stepped(mut self) -> JournalOptions {
         self.settings.is_stepped = true;
         self
     }
@@ -128,7 +135,7 @@ impl Options {
     }
 }
 
-impl std::fmt::Debug for Options {
+impl std::fmt::Debug for JournalOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
             .field("settings", &self.settings)

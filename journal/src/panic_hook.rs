@@ -15,7 +15,7 @@ pub fn install_panic_hook(journal: &Journal) {
     panic::set_hook(Box::new(move |info| {
         if let Some(journal) = journal.upgrade() {
             let location = info.location().map(ToString::to_string);
-            journal.note_crash(message(info), location.as_deref());
+            journal.note_crash_at(message(info), location.as_deref());
         }
         previous(info);
     }));

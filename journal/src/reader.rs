@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use list::{list, list_storage};
-pub use mode::Mode;
+pub use mode::ReadMode;
 pub use record::{Gap, Item, Record};
 pub use records::Records;
 pub use recover::recover;
@@ -46,7 +46,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Looks at what the journal in `dir` holds, in [`Mode::Salvage`]; an empty directory is a
+    /// Looks at what the journal in `dir` holds, in [`ReadMode::Salvage`]; an empty directory is a
     /// journal without sessions.
     ///
     /// Finished segments that have a cache beside them are not read, only the records that are
@@ -57,15 +57,15 @@ impl Reader {
     /// [`Error::NotAJournal`] if it has only foreign files, and [`Error::Unsupported`] if the
     /// only segments it has are of a newer version.
     pub fn open(dir: impl AsRef<Path>) -> Result<Reader> {
-        Reader::open_mode(dir, Mode::default())
+        Reader::open_mode(dir, ReadMode::default())
     }
 
-    /// As [`open`](Reader::open), in the mode given. Other modes than [`Mode::Salvage`] depend on
-    /// what is missing and read everything.
+    /// As [`open`](Reader::open), in the mode given. Other modes than [`ReadMode::Salvage`] depend
+    /// on what is missing and read everything.
     ///
     /// # Errors
-    /// As [`open`](Reader::open), and [`Error::Damage`] in [`Mode::Strict`] if there is any.
-    pub fn open_mode(dir: impl AsRef<Path>, mode: Mode) -> Result<Reader> {
+    /// As [`open`](Reader::open), and [`Error::Damage`] in [`ReadMode::Strict`] if there is any.
+    pub fn open_mode(dir: impl AsRef<Path>, mode: ReadMode) -> Result<Reader> {
         Reader::with_caches(on_disk(dir.as_ref())?, mode)
     }
 
@@ -73,7 +73,7 @@ impl Reader {
     ///
     /// # Errors
     /// As [`open_mode`](Reader::open_mode).
-    pub fn open_verified(dir: impl AsRef<Path>, mode: Mode) -> Result<Reader> {
+    pub fn open_verified(dir: impl AsRef<Path>, mode: ReadMode) -> Result<Reader> {
         Reader::of_storage(on_disk(dir.as_ref())?, mode)
     }
 
@@ -82,16 +82,16 @@ impl Reader {
     /// # Errors
     /// As [`open_mode`](Reader::open_mode).
     #[doc(hidden)]
-    pub fn of_storage(storage: Arc<dyn Storage>, mode: Mode) -> Result<Reader> {
+    pub fn of_storage(storage: Arc<dyn Storage>, mode: ReadMode) -> Result<Reader> {
         let view = Arc::new(JournalView::new(storage, mode, Depth::Everything)?);
         Ok(Reader { view })
     }
 
     /// Looks at a journal in the storage given, in the caches where that is enough.
-    pub(crate) fn with_caches(storage: Arc<dyn Storage>, mode: Mode) -> Result<Reader> {
+    pub(crate) fn with_caches(storage: Arc<dyn Storage>, mode: ReadMode) -> Result<Reader> {
         let depth = match mode {
-            Mode::Salvage => Depth::Caches,
-            Mode::Prefix | Mode::Strict => Depth::Everything,
+            ReadMode::Salvage => Depth::Caches,
+            ReadMode::Prefix | ReadMode::Strict => Depth::Everything,
         };
         let view = Arc::new(JournalView::new(storage, mode, depth)?);
         Ok(Reader { view })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::reader::{Mode, Reader};
+use crate::reader::{ReadMode, Reader};
 use crate::recovery::Report;
 use crate::seq::RunId;
 use crate::snapshot::Snapshot;
@@ -64,7 +64,7 @@ impl Recovery {
     fn reader(&self) -> Result<Option<Reader>> {
         let storage = self.storage.as_ref().filter(|_| !self.runs.is_empty());
         storage
-            .map(|storage| Reader::with_caches(Arc::clone(storage), Mode::Salvage))
+            .map(|storage| Reader::with_caches(Arc::clone(storage), ReadMode::Salvage))
             .transpose()
     }
 }

@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 use trace_journal::snapshot::SpanSnapshot;
-use trace_journal::{Level, Liveness, SessionStatus, Status, Value};
+use trace_journal::{Level, Liveness, SessionStatus, SpanStatus, Value};
 
 use crate::error::Result;
 use crate::escape::one_line;
@@ -106,9 +106,9 @@ fn state(span: &SpanSnapshot) -> (Style, &'static str) {
         return (INTERRUPTED, "interrupted");
     }
     match (span.status(), span.ended_at()) {
-        (Status::Error, _) => (BAD, "error"),
+        (SpanStatus::Error, _) => (BAD, "error"),
         (_, None) => (BUSY, "open"),
-        (Status::Ok, _) => (GOOD, "ok"),
+        (SpanStatus::Ok, _) => (GOOD, "ok"),
         (_, Some(_)) if span.ended_by_drop() => (QUIET, "dropped"),
         (_, Some(_)) => (QUIET, "ended"),
     }
@@ -117,7 +117,7 @@ fn state(span: &SpanSnapshot) -> (Style, &'static str) {
 /// What else is known of the span, below its line.
 pub(crate) fn span_details(span: &SpanSnapshot, below: &str, output: &mut Output) -> Result<()> {
     let is_at_work = span.ended_at().is_none() || span.is_interrupted();
-    let has_failed = span.status() == Status::Error;
+    let has_failed = span.status() == SpanStatus::Error;
     let mut details = Details { below, output };
     if let Some(words) = span.status_message() {
         details.end_of("says", words, LINES_OF_FAILED)?;
@@ -235,10 +235,10 @@ impl Details<'_> {
         let logs = span.logs();
         let mut left_out = logs.len().saturating_sub(LOGS_MAX);
         let (before, last) = logs.split_at(left_out);
-        let has_error = last.iter().any(|log| log.level >= Level::Error);
+        let has_error = last.iter().any(|log| log.level >= Level::ERROR);
         let error = before
             .iter()
-            .rfind(|log| !has_error && log.level >= Level::Error);
+            .rfind(|log| !has_error && log.level >= Level::ERROR);
         left_out -= usize::from(error.is_some());
         if left_out > 0 {
             self.fact("log", &format!("… {} before", line_count(left_out)))?;

@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use serde_json::Value as Json;
 use trace_journal::event::{Action, SpanStart};
 use trace_journal::{
-    Error, Event, Journal, Kind, Map, Number, Result, Session, Span, SpanFields, Status, Timestamp,
-    Tokens, Value,
+    Error, Event, Journal, Map, Number, Result, Session, Span, SpanFields, SpanKind, SpanStatus,
+    Timestamp, Tokens, Value,
 };
 
 /// The adapter: it knows which sessions, steps and messages are under way.
@@ -82,7 +82,7 @@ impl Agent {
         let id = text(event, "session").unwrap_or_default();
         let mut builder = self.journal.session(id.to_owned());
         if let Some(metadata) = event.get("metadata") {
-            builder = builder.meta_from(metadata)?;
+            builder = builder.set_from(metadata)?;
         }
         let talk = Talk {
             session: builder.start(),
@@ -125,10 +125,14 @@ impl Agent {
         }
         let id = format!("user-{message}-{}", text(event, "part").unwrap_or("1"));
         let at = time(event, "at").unwrap_or_else(Timestamp::now);
-        let span = talk.session.span("user").id(id).kind(Kind::USER_MESSAGE);
+        let span = talk
+            .session
+            .span("user")
+            .id(id)
+            .kind(SpanKind::USER_MESSAGE);
         span.input(words.as_str())
             .at(at)
-            .complete(at, Status::Ok)
+            .complete(at, SpanStatus::Ok)
             .result()?;
         talk.session
             .set("prompt", words.as_str())
@@ -145,7 +149,7 @@ impl Agent {
                 let given = names
                     .iter()
                     .filter_map(|name| Some((*name, text(event, name)?)));
-                talk.session.update(given.collect::<Map<'_>>()).result()?;
+                talk.session.set_all(given.collect::<Map<'_>>()).result()?;
             }
             "title" => {
                 let title = text(event, "title").unwrap_or_default();
@@ -156,7 +160,7 @@ impl Agent {
                 let start = SpanStart {
                     span: id.as_str().into(),
                     parent: None,
-                    kind: Kind::GENERATION,
+                    kind: SpanKind::GENERATION,
                     name: id.as_str().into(),
                     started_at: None,
                     trace_id: None,
@@ -165,7 +169,7 @@ impl Agent {
                 };
                 let mut begun = Event::new(Action::SpanStart(start));
                 begun.at = time(event, "at");
-                talk.session.append(&begun)?;
+                talk.session.append(begun)?;
                 // A handle that was not started by its builder does not end its span when dropped.
                 talk.step = Some(talk.session.span_by_id(id.as_str()));
             }
@@ -200,7 +204,10 @@ impl Talk {
             Some(step) => step.child(name.unwrap_or("unknown")),
             None => self.session.span(name.unwrap_or("unknown")),
         };
-        let mut builder = builder.id(id.as_str()).kind(Kind::TOOL).call_id(call_id);
+        let mut builder = builder
+            .id(id.as_str())
+            .kind(SpanKind::TOOL)
+            .call_id(call_id);
         if let Some(input) = event.get("input") {
             builder = builder.input(input);
         }
@@ -212,9 +219,9 @@ impl Talk {
         }
         let end = time(event, "end").unwrap_or_else(Timestamp::now);
         let status = if error.is_some() {
-            Status::Error
+            SpanStatus::Error
         } else {
-            Status::Ok
+            SpanStatus::Ok
         };
         let start = time(event, "start").unwrap_or(end);
         builder.at(start).complete(end, status).result()?;
@@ -245,7 +252,7 @@ impl Talk {
                 cache_write,
             });
         }
-        finish.end(Status::Ok).result().map(|_| ())
+        finish.end(SpanStatus::Ok).result().map(|_| ())
     }
 
     /// Attributes of the last tool, the open step, or the session as a whole.
@@ -268,7 +275,7 @@ impl Talk {
         };
         self.session
             .span_by_id(target)
-            .update(fields)
+            .set_fields(fields)
             .result()
             .map(|_| ())
     }

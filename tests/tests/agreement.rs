@@ -15,7 +15,7 @@ use journal_tests::random::Random;
 use journal_tests::rigs::Budget;
 use tempfile::TempDir;
 use trace_journal::{
-    Journal, Loss, Mode, Reader, SessionStatus, Snapshot, Status, list, recover, verify,
+    Journal, Loss, ReadMode, Reader, SessionStatus, Snapshot, SpanStatus, list, recover, verify,
 };
 
 /// What is compared of a session.
@@ -54,7 +54,7 @@ fn journal(random: &mut Random) -> TempDir {
             let span = session.span("work").start();
             span.text(format!("step {step} of run {run}").as_str());
             if random.below(8) > 0 {
-                span.end(Status::Ok, None);
+                span.end(SpanStatus::Ok, None);
             } else {
                 std::mem::forget(span);
             }
@@ -85,13 +85,16 @@ fn damage(dir: &Path, random: &mut Random) {
 
 /// What those tell who read everything; panics unless it is the same.
 fn verified(dir: &Path) -> (Sessions, Loss) {
-    let reader = Reader::open_verified(dir, Mode::Salvage).unwrap();
+    let reader = Reader::open_verified(dir, ReadMode::Salvage).unwrap();
     let snapshots = reader.sessions().map(|snapshot| snapshot.unwrap());
     let shown: Sessions = snapshots
         .map(|snapshot| (snapshot.id().to_owned(), of_snapshot(&snapshot)))
         .collect();
     let loss = reader.report().loss;
-    for report in [verify(dir).unwrap(), recover(dir, Mode::Salvage).unwrap().1] {
+    for report in [
+        verify(dir).unwrap(),
+        recover(dir, ReadMode::Salvage).unwrap().1,
+    ] {
         assert_eq!((report.loss, report.believed), (loss, 0));
         assert_eq!(report.exit_code, reader.report().exit_code);
         let sessions = report.sessions.into_iter().map(|one| {
@@ -170,7 +173,7 @@ fn a_report_names_the_sessions_that_were_hit_once() {
     let marks = ["first mark", "second mark", "third mark"];
     for mark in marks {
         let span = hit.span(mark).start();
-        span.end(Status::Ok, None);
+        span.end(SpanStatus::Ok, None);
     }
     hit.end();
     journal.session("began behind").start().end();

@@ -15,7 +15,7 @@ use journal_tests::rigs;
 use journal_tests::simdisk::{Process, SimDisk};
 use journal_tests::workload::kind;
 use trace_journal::storage::Storage;
-use trace_journal::{Journal, Status, list_storage};
+use trace_journal::{Journal, SpanStatus, list_storage};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -159,7 +159,7 @@ fn closed(sessions: u64, spans: u64) -> SimDisk {
     for number in 0..sessions {
         let session = journal.session(format!("session {number}")).start();
         for _ in 0..spans {
-            session.span("work").start().finish().end(Status::Ok);
+            session.span("work").start().finish().end(SpanStatus::Ok);
         }
         drop(session);
     }

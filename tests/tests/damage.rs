@@ -15,7 +15,7 @@ use journal_tests::rigs;
 use journal_tests::workload::kind;
 use tempfile::TempDir;
 use trace_journal::format::{FRAMES_OFFSET, FileName};
-use trace_journal::{Fate, Item, Journal, Loss, Mode, Reader, RunId, UserKind};
+use trace_journal::{Fate, Item, Journal, Loss, ReadMode, Reader, RunId, UserKind};
 
 /// The segments of a journal, by file name.
 type Files = BTreeMap<String, Vec<u8>>;
@@ -46,7 +46,7 @@ impl Sound {
             for number in 0..records {
                 let byte = u8::try_from((run * 7 + number) % 251).unwrap();
                 let payload = vec![byte; payload_len + number % 5];
-                journal.append(kind(), payload).unwrap();
+                journal.append_raw(kind(), payload).unwrap();
             }
             journal.close().unwrap();
         }
@@ -110,7 +110,7 @@ impl Sound {
     /// Reads a damaged journal and holds it against the sound one; gives the loss it reports.
     fn check(&self, damaged: &Files, what: &str) -> Loss {
         let dir = laid_out(damaged);
-        let reader = Reader::open_verified(dir.path(), Mode::Salvage).unwrap();
+        let reader = Reader::open_verified(dir.path(), ReadMode::Salvage).unwrap();
         let (mut found, mut missing) = (BTreeSet::new(), Vec::new());
         for item in reader.records() {
             match item.unwrap() {
@@ -241,7 +241,7 @@ fn a_segment_cut_anywhere_gives_everything_before_the_cut() {
             sound.check(&damaged, &format!("cut at {at}"))
         } else {
             let dir = laid_out(&damaged);
-            let reader = Reader::open_verified(dir.path(), Mode::Salvage).unwrap();
+            let reader = Reader::open_verified(dir.path(), ReadMode::Salvage).unwrap();
             assert_eq!(reader.records().filter(is_record).count(), 0);
             reader.report().loss
         };
@@ -394,7 +394,7 @@ fn a_session_is_known_by_every_segment_of_its_run() {
     assert!(files.len() > 2);
     for kept in files {
         let dir = laid_out(&Files::from([kept]));
-        let reader = Reader::open_verified(dir.path(), Mode::Salvage).unwrap();
+        let reader = Reader::open_verified(dir.path(), ReadMode::Salvage).unwrap();
         assert_eq!(reader.ids().collect::<Vec<_>>(), ["s"]);
     }
 }
@@ -411,7 +411,7 @@ fn renamed_copied_and_foreign_files_invent_nothing() {
     let mut overwritten = sound.files.clone();
     overwritten.insert(name.clone(), other.files[&only(&other)].clone());
     let dir = laid_out(&overwritten);
-    let reader = Reader::open_verified(dir.path(), Mode::Salvage).unwrap();
+    let reader = Reader::open_verified(dir.path(), ReadMode::Salvage).unwrap();
     let invented = reader
         .records()
         .filter_map(Result::ok)
@@ -436,12 +436,12 @@ fn a_damaged_journal_is_written_on_and_the_old_bytes_stay() {
         let dir = laid_out(&damaged);
         let journal = Journal::options().stepped().open(dir.path()).unwrap();
         let seq = journal
-            .append(UserKind::new(201).unwrap(), b"after")
+            .append_raw(UserKind::new(201).unwrap(), b"after")
             .unwrap();
         journal.wait_durable(seq).unwrap();
         journal.close().unwrap();
         assert!(segments(dir.path())[&name] == damaged[&name], "cut at {at}");
-        let reader = Reader::open_verified(dir.path(), Mode::Salvage).unwrap();
+        let reader = Reader::open_verified(dir.path(), ReadMode::Salvage).unwrap();
         let items: Vec<Item> = reader.records().map(Result::unwrap).collect();
         let is_after = |item: &Item| matches!(item, Item::Record(r) if r.kind.0 == 201);
         assert_eq!(
@@ -464,7 +464,7 @@ fn with_caches() -> Files {
             let kind = kind();
             match number % 3 {
                 0 => session.append_raw(kind, &payload).unwrap(),
-                _ => journal.append(kind, &payload).unwrap(),
+                _ => journal.append_raw(kind, &payload).unwrap(),
             };
         }
         journal.close().unwrap();
@@ -492,7 +492,7 @@ fn damage_that_caches_do_not_know_of_is_told_as_if_all_had_been_verified() {
         let dir = laid_out(damaged);
         let quick = Reader::open(dir.path()).unwrap();
         let is_quick = !quick.report().is_verified();
-        let verified = Reader::open_verified(dir.path(), Mode::Salvage).unwrap();
+        let verified = Reader::open_verified(dir.path(), ReadMode::Salvage).unwrap();
         assert_eq!(told(&quick), told(&verified), "{what}");
         is_quick && quick.report().is_verified()
     };

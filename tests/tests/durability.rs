@@ -4,23 +4,23 @@ use journal_tests::listing::names;
 use journal_tests::workload::kind;
 use std::time::Duration;
 
-use trace_journal::{Error, Journal, OnBacklog, Status, list};
+use trace_journal::{Error, Journal, OnBacklog, SpanStatus, list};
 
 #[test]
 fn an_acknowledged_record_is_below_the_watermark() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(dir.path()).unwrap();
-    let seq = journal.append(kind(), b"one").unwrap();
+    let seq = journal.append_raw(kind(), b"one").unwrap();
     journal.wait_durable(seq).unwrap();
     assert!(journal.durable().unwrap() >= seq);
-    let later = journal.append(kind(), b"two").unwrap();
+    let later = journal.append_raw(kind(), b"two").unwrap();
     assert_eq!(journal.sync().unwrap(), journal.durable().unwrap());
     journal
         .wait_durable_timeout(later, Duration::from_secs(60))
         .unwrap();
     journal.close().unwrap();
     assert!(matches!(
-        journal.append(kind(), b"three"),
+        journal.append_raw(kind(), b"three"),
         Err(Error::Closed)
     ));
     journal.wait_durable(later).unwrap();
@@ -30,7 +30,7 @@ fn an_acknowledged_record_is_below_the_watermark() {
 fn waiting_for_a_number_that_was_never_given_out_fails() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(dir.path()).unwrap();
-    let seq = journal.append(kind(), b"one").unwrap();
+    let seq = journal.append_raw(kind(), b"one").unwrap();
     let never = (0..1000).fold(seq, |seq, _| seq.next());
     assert!(matches!(
         journal.wait_durable(never),
@@ -42,7 +42,7 @@ fn waiting_for_a_number_that_was_never_given_out_fails() {
 fn a_future_resolves_when_the_record_is_durable() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(dir.path()).unwrap();
-    let seq = journal.append(kind(), b"one").unwrap();
+    let seq = journal.append_raw(kind(), b"one").unwrap();
     journal_tests::block_on(journal.when_durable(seq)).unwrap();
     assert!(journal.durable().unwrap() >= seq);
 }
@@ -60,7 +60,7 @@ fn a_full_backlog_is_an_error_or_a_wait_as_the_option_says() {
         .open(dir.path().join("a"))
         .unwrap();
     failing.sync().unwrap();
-    let refused = (0..100).find_map(|_| failing.append(kind(), [0; 512]).err());
+    let refused = (0..100).find_map(|_| failing.append_raw(kind(), [0; 512]).err());
     assert!(matches!(refused, Some(Error::Backlog { .. })));
     let patient = OnBacklog::Wait(Duration::from_secs(60));
     let waiting = options()
@@ -68,7 +68,7 @@ fn a_full_backlog_is_an_error_or_a_wait_as_the_option_says() {
         .open(dir.path().join("b"))
         .unwrap();
     for _ in 0..100 {
-        waiting.append(kind(), [0; 512]).unwrap();
+        waiting.append_raw(kind(), [0; 512]).unwrap();
     }
 }
 
@@ -77,7 +77,7 @@ fn closing_leaves_segments_with_caches_and_a_later_open_finds_nothing_to_recover
     let dir = tempfile::tempdir().unwrap();
     for _ in 0..3 {
         let journal = Journal::open(dir.path()).unwrap();
-        journal.append(kind(), b"one").unwrap();
+        journal.append_raw(kind(), b"one").unwrap();
         journal.close().unwrap();
     }
     let names = names(dir.path());
@@ -109,11 +109,11 @@ fn a_long_run_is_listed_from_a_merged_cache_also_while_it_goes_on() {
         // One span ends at once, another one only when much has been written.
         let starts = sessions.iter().map(|session| session.span("late").start());
         for late in std::mem::replace(&mut open, starts.collect()) {
-            late.finish().cost(0.25).end(Status::Ok);
+            late.finish().cost(0.25).end(SpanStatus::Ok);
         }
         for session in &sessions {
             let span = session.span("work").input("x".repeat(500)).start();
-            span.finish().cost(0.5).end(Status::Ok);
+            span.finish().cost(0.5).end(SpanStatus::Ok);
         }
         journal.sync().unwrap();
         rounds += 1;
@@ -124,7 +124,7 @@ fn a_long_run_is_listed_from_a_merged_cache_also_while_it_goes_on() {
             .all(|row| row.spans == 1 + 2 * rounds && row.interrupted == 0)
     );
     for late in open {
-        late.end(Status::Ok, None);
+        late.end(SpanStatus::Ok, None);
     }
     for session in sessions {
         session.end();
@@ -160,7 +160,7 @@ fn dropping_the_last_clone_closes() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(dir.path()).unwrap();
     drop(journal.clone());
-    journal.append(kind(), b"one").unwrap();
+    journal.append_raw(kind(), b"one").unwrap();
     drop(journal);
     let names = names(dir.path());
     assert!(

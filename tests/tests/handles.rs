@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 use trace_journal::{
-    Channel, Event, Item, Journal, Kind, Level, Reader, SessionStatus, Status, Timestamp, Tokens,
-    UserKind, Value,
+    Channel, Event, Item, Journal, Level, Reader, SessionStatus, SpanKind, SpanStatus, Timestamp,
+    Tokens, UserKind, Value,
 };
 
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -19,10 +19,10 @@ fn work(journal: &Journal) -> trace_journal::Result<()> {
         .session("ses_1")
         .name("fix the bug")
         .trace_id(traceparent)
-        .meta("prompt", "Fix it")
-        .meta_from(&config)?
+        .set("prompt", "Fix it")
+        .set_from(&config)?
         .start();
-    let generation = session.span("chat").id("g1").kind(Kind::GENERATION);
+    let generation = session.span("chat").id("g1").kind(SpanKind::GENERATION);
     let generation = generation.model("anthropic", "m").start();
     generation.text("I'll ");
     generation.text("look");
@@ -30,14 +30,14 @@ fn work(journal: &Journal) -> trace_journal::Result<()> {
     let input = json!({"cmd": "ls"});
     let tool = generation
         .child("bash")
-        .kind(Kind::TOOL)
+        .kind(SpanKind::TOOL)
         .call_id("c1")
         .input(&input)
         .start();
-    tool.log(Level::Info, "started");
+    tool.log(Level::INFO, "started");
     tool.set("exit_code", 0);
     let output = json!(["a.rs", 1.5, null]);
-    let written = tool.end(Status::Ok, Some(&output));
+    let written = tool.end(SpanStatus::Ok, Some(&output));
     journal.wait_durable(written.result()?)?;
     let tokens = Tokens {
         input: 3.into(),
@@ -48,11 +48,11 @@ fn work(journal: &Journal) -> trace_journal::Result<()> {
         .tokens(tokens)
         .cost(0.005)
         .reason("stop")
-        .end(Status::Ok);
-    session.span_by_id("g2").end(Status::Ok, None);
+        .end(SpanStatus::Ok);
+    session.span_by_id("g2").end(SpanStatus::Ok, None);
     let (start, end) = (Timestamp::new(1, 0), Timestamp::new(2, 1));
-    session.span("read").at(start).complete(end, Status::Ok);
-    session.append(&Event::custom("x", Value::from(1)))?;
+    session.span("read").at(start).complete(end, SpanStatus::Ok);
+    session.append(Event::custom("x", Value::from(1)))?;
     session.append_raw(UserKind::new(200)?, b"raw")?;
     session.counter("retries", 2);
     session.link(&generation);

@@ -21,7 +21,7 @@ use journal_tests::sample::completed;
 use journal_tests::simdisk::{Image, Process, SimDisk, TMPFS};
 use journal_tests::workload::kind;
 use serde_json::Value;
-use trace_journal::{Durability, Fate, Item, Journal, Loss, Mode, Reader};
+use trace_journal::{Durability, Fate, Item, Journal, Loss, ReadMode, Reader};
 
 #[test]
 fn every_kill_in_memory_loses_nothing_and_nothing_is_durable() {
@@ -55,10 +55,10 @@ fn changed(file_system: Option<u64>) -> SimDisk {
     let journal = journal.open("journal").unwrap();
     let kind = kind();
     for number in 0..10 {
-        journal.append(kind, [b'a' + number; 100]).unwrap();
+        journal.append_raw(kind, [b'a' + number; 100]).unwrap();
     }
     journal.sync().unwrap();
-    journal.append(kind, [0; 8]).unwrap();
+    journal.append_raw(kind, [0; 8]).unwrap();
     journal.sync().unwrap();
     assert_eq!(journal.durable().is_some(), file_system.is_none());
     let run = journal.info().run.unwrap();
@@ -85,7 +85,7 @@ fn a_record_that_had_been_written_in_memory_is_lost_to_damage_but_never_was_dura
         let disk = changed(file_system);
         for _ in ["before", "after an opening"] {
             let storage = Arc::new(Process::start(&disk));
-            let reader = Reader::of_storage(storage, Mode::Salvage).unwrap();
+            let reader = Reader::of_storage(storage, ReadMode::Salvage).unwrap();
             let report = reader.report();
             assert_eq!((report.loss, report.exit_code), (Loss::Damage, 3));
             let is_disk = fate == Fate::Durable;

@@ -13,7 +13,7 @@ use journal_tests::random::{Random, seed};
 use trace_journal::format::{
     FRAMES_OFFSET, FrameHeader, FramePlace, FrameSeed, RecordKind, SegmentHeader,
 };
-use trace_journal::{DamageReason, Generation, Item, Mode, Reader, RunId, SegmentNumber};
+use trace_journal::{DamageReason, Generation, Item, ReadMode, Reader, RunId, SegmentNumber};
 
 const RUN: RunId = RunId {
     generation: Generation(1),
@@ -86,7 +86,7 @@ impl Sparse {
 
 /// What is in a journal: the numbers, and what is said to be wrong.
 fn read(dir: &Path) -> (Vec<u64>, Vec<DamageReason>) {
-    let reader = Reader::open_verified(dir, Mode::Salvage).unwrap();
+    let reader = Reader::open_verified(dir, ReadMode::Salvage).unwrap();
     let items = reader.records().map(Result::unwrap);
     let numbers = items.filter_map(|item| match item {
         Item::Record(record) => Some(record.seq.get()),

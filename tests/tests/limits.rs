@@ -20,7 +20,7 @@ use journal_tests::reference_reader::ReferenceJournal;
 use journal_tests::rigs::{self, Budget};
 use journal_tests::workload::kind;
 use tempfile::TempDir;
-use trace_journal::{Error, Journal, Kind, Reader, SessionStatus, Status, WriteMode};
+use trace_journal::{Error, Journal, Reader, SessionStatus, SpanKind, SpanStatus, WriteMode};
 
 const CHILD: &str = env!("CARGO_BIN_EXE_journal-child");
 const LIMITS: &str = env!("CARGO_BIN_EXE_journal-limits");
@@ -146,15 +146,15 @@ fn a_directory_removed_underneath_poisons_and_nothing_worse() {
         let dir = root.path().join("journal");
         let options = Journal::options().write_mode(mode);
         let journal = options.segment_bytes_max(64 << 10).open(&dir).unwrap();
-        let durable = journal.append(kind(), b"durable").unwrap();
+        let durable = journal.append_raw(kind(), b"durable").unwrap();
         journal.wait_durable(durable).unwrap();
         fs::remove_dir_all(&dir).unwrap();
-        let lost = journal.append(kind(), b"lost").unwrap();
+        let lost = journal.append_raw(kind(), b"lost").unwrap();
         let failed = journal.wait_durable(lost).unwrap_err();
         assert!(matches!(failed, Error::Poisoned { .. }), "{failed}");
         journal.wait_durable(durable).unwrap();
         for _ in 0..100 {
-            assert!(journal.append(kind(), [7; 4000]).is_err());
+            assert!(journal.append_raw(kind(), [7; 4000]).is_err());
         }
         assert!(matches!(journal.close(), Err(Error::Poisoned { .. })));
         assert!(!dir.exists());
@@ -171,8 +171,8 @@ fn a_thousand_sessions_at_once_all_come_back() {
         for part in sessions.chunks(250) {
             scope.spawn(move || {
                 for session in part {
-                    let span = session.span("work").kind(Kind::TOOL).start();
-                    span.end(Status::Ok, None).result().unwrap();
+                    let span = session.span("work").kind(SpanKind::TOOL).start();
+                    span.end(SpanStatus::Ok, None).result().unwrap();
                 }
             });
         }
@@ -198,7 +198,7 @@ fn a_session_of_a_hundred_thousand_spans_comes_back_whole() {
     let journal = Journal::open(dir.path()).unwrap();
     let session = journal.session("large").start();
     for _ in 0..100_000 {
-        let ended = session.span("step").start().end(Status::Ok, None);
+        let ended = session.span("step").start().end(SpanStatus::Ok, None);
         assert!(ended.seq().is_some());
     }
     session.end();
@@ -219,12 +219,12 @@ fn records_of_64_mib_are_kept_and_larger_ones_refused() {
         let mut large = vec![0; 64 << 20];
         Random::new(seed()).fill(&mut large);
         let seqs = [
-            journal.append(kind(), b"before").unwrap(),
-            journal.append(kind(), &large).unwrap(),
-            journal.append(kind(), b"after").unwrap(),
+            journal.append_raw(kind(), b"before").unwrap(),
+            journal.append_raw(kind(), &large).unwrap(),
+            journal.append_raw(kind(), b"after").unwrap(),
         ];
         large.push(0);
-        let refused = journal.append(kind(), &large).unwrap_err();
+        let refused = journal.append_raw(kind(), &large).unwrap_err();
         assert_eq!(refused.code(), "limit");
         large.pop();
         journal.wait_durable(seqs[2]).unwrap();
@@ -248,7 +248,7 @@ fn eight_threads_rotating_under_load_keep_every_record() {
             .unwrap();
         let append = |thread: u8, round: usize| {
             let payload = vec![thread; round * 3];
-            journal.append(kind(), payload).unwrap().get()
+            journal.append_raw(kind(), payload).unwrap().get()
         };
         let seqs: BTreeSet<u64> = thread::scope(|scope| {
             let append = &append;

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use journal_tests::command::{run, run_with};
 use journal_tests::ingest_child::IngestChild;
-use trace_journal::{Mode, Reader, Snapshot, list};
+use trace_journal::{ReadMode, Reader, Snapshot, list};
 
 fn ingest(dir: &Path, session: &str, input: &[u8]) {
     let dir = dir.to_str().unwrap();
@@ -21,7 +21,7 @@ fn ingest(dir: &Path, session: &str, input: &[u8]) {
 }
 
 fn snapshot(dir: &Path, session: &str) -> Snapshot {
-    let verified = Reader::open_verified(dir, Mode::Salvage).unwrap();
+    let verified = Reader::open_verified(dir, ReadMode::Salvage).unwrap();
     let snapshot = verified.snapshot(session).unwrap();
     let summaries = list(dir).unwrap().0;
     let summary = summaries.into_iter().find(|one| one.id == session).unwrap();

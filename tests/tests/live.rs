@@ -13,7 +13,7 @@ use journal_tests::observed_storage::{Call, ObservedStorage, Operation};
 use journal_tests::workload::kind;
 use trace_journal::format::{FRAMES_OFFSET, FileName};
 use trace_journal::storage::DiskStorage;
-use trace_journal::{Journal, Loss, Mode, Reader, Report};
+use trace_journal::{Journal, Loss, ReadMode, Reader, Report};
 
 /// Reads the journal; after every call to the system `meanwhile` happens.
 fn read(dir: &Path, meanwhile: impl Fn(&Call) + Send + Sync + 'static) -> Report {
@@ -24,7 +24,7 @@ fn read(dir: &Path, meanwhile: impl Fn(&Call) + Send + Sync + 'static) -> Report
         }
     };
     let watched = ObservedStorage::new(disk, Arc::new(MidCall(after)));
-    let reader = Reader::of_storage(Arc::new(watched), Mode::Salvage).unwrap();
+    let reader = Reader::of_storage(Arc::new(watched), ReadMode::Salvage).unwrap();
     reader.report()
 }
 
@@ -41,7 +41,7 @@ fn append_until(journal: &Journal, segment: u32) {
             return;
         }
         let kind = kind();
-        journal.append(kind, [7; 500]).unwrap();
+        journal.append_raw(kind, [7; 500]).unwrap();
     }
     panic!("the journal never comes to segment {segment}");
 }

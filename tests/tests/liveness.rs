@@ -16,7 +16,7 @@ use journal_tests::simdisk::{Locks, Process, SimDisk, Style};
 use journal_tests::workload::kind;
 use trace_journal::format::FileName;
 use trace_journal::storage::Storage;
-use trace_journal::{Journal, Liveness, Mode, Reader, RunId, RunState};
+use trace_journal::{Journal, Liveness, ReadMode, Reader, RunId, RunState};
 
 const SESSION: &str = "session";
 
@@ -46,7 +46,7 @@ fn working(disk: &SimDisk) -> (Process, Journal, RunId) {
 
 /// How the session and its run look to somebody else.
 fn look(disk: &SimDisk, run: RunId) -> (Liveness, RunState) {
-    let reader = Reader::of_storage(Arc::new(Process::start(disk)), Mode::Salvage).unwrap();
+    let reader = Reader::of_storage(Arc::new(Process::start(disk)), ReadMode::Salvage).unwrap();
     let liveness = reader.snapshot(SESSION).unwrap().liveness();
     let report = reader.report();
     let found = report.runs.iter().find(|found| found.run == run).unwrap();
@@ -110,7 +110,7 @@ fn where_locks_do_not_tell_no_run_is_put_on_record_that_may_be_alive() {
         assert_eq!(recover(&disk), [], "{locks:?}");
         // It goes on, unharmed.
         let kind = kind();
-        journal.append(kind, b"more").unwrap();
+        journal.append_raw(kind, b"more").unwrap();
         journal.sync().unwrap();
         program.kill();
         drop(journal);
@@ -145,7 +145,7 @@ fn a_run_whose_run_file_was_removed_is_left_alone_while_its_process_lives() {
     other.close().unwrap();
     // The next sync notices.
     let kind = kind();
-    journal.append(kind, b"more").unwrap();
+    journal.append_raw(kind, b"more").unwrap();
     journal.sync().unwrap();
     assert!(disk.names().contains(&name), "{:?}", disk.names());
     assert_eq!(look(&disk, run), (Liveness::Live, RunState::Live));

@@ -15,7 +15,7 @@ use journal_tests::simdisk::{Image, Process, SimDisk};
 use journal_tests::workload::kind;
 use trace_journal::format::FileName;
 use trace_journal::storage::Storage;
-use trace_journal::{Item, Journal, Loss, Mode, Reader, RunId, WriteMode};
+use trace_journal::{Item, Journal, Loss, ReadMode, Reader, RunId, WriteMode};
 
 type Files = BTreeMap<String, Image>;
 
@@ -34,7 +34,7 @@ fn disk_of(records: usize, is_closed: bool) -> SimDisk {
         .unwrap();
     let kind = kind();
     for _ in 0..records {
-        journal.append(kind, [7; 1000]).unwrap();
+        journal.append_raw(kind, [7; 1000]).unwrap();
     }
     journal.sync().unwrap();
     match is_closed {
@@ -60,7 +60,7 @@ struct Told {
 }
 
 fn told(disk: &SimDisk, run: RunId) -> Told {
-    let reader = Reader::of_storage(Arc::new(Process::start(disk)), Mode::Salvage).unwrap();
+    let reader = Reader::of_storage(Arc::new(Process::start(disk)), ReadMode::Salvage).unwrap();
     let report = reader.report();
     let mut told = Told {
         loss: report.loss,
@@ -293,7 +293,7 @@ fn random_losses_of_a_closed_run_are_all_told() {
 
 fn loss(disk: &SimDisk) -> Loss {
     let storage = Arc::new(Process::start(disk));
-    Reader::of_storage(storage, Mode::Salvage)
+    Reader::of_storage(storage, ReadMode::Salvage)
         .unwrap()
         .report()
         .loss
@@ -311,18 +311,18 @@ fn killed_inside(is_followed: bool) -> Vec<SimDisk> {
         let journal = journal.unwrap();
         let kind = kind();
         for _ in 0..3 {
-            journal.append(kind, [7; 1000]).unwrap();
+            journal.append_raw(kind, [7; 1000]).unwrap();
         }
         let found = Arc::new(Mutex::new(None));
         let (other, place) = (journal.clone(), Arc::clone(&found));
         process.mid_store(stores, move || {
             if is_followed {
-                other.append(kind, [8; 1000]).unwrap();
+                other.append_raw(kind, [8; 1000]).unwrap();
             }
             *place.lock().unwrap() = Some(disk.after_kill(Random::new(5)));
         });
         process.forgive();
-        journal.append(kind, [9; 1000]).unwrap();
+        journal.append_raw(kind, [9; 1000]).unwrap();
         let _ = process.was_mid_store();
         killed.extend(found.lock().unwrap().take());
     }

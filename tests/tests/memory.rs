@@ -111,7 +111,7 @@ fn sessions_are_counted_in_some_hundred_bytes() {
         journal(|journal| {
             for number in 0..count {
                 let session = journal.session(format!("session {number}"));
-                session.meta("title", "a title").start().end();
+                session.set("title", "a title").start().end();
             }
         })
     });
@@ -138,7 +138,7 @@ fn records_and_values_are_counted_in_none() {
     check("values", 1 << 18, (3, 4), |count| {
         journal(|journal| {
             let session = journal.session("s").start();
-            session.append(&Event::custom("x", nulls(count))).unwrap();
+            session.append(Event::custom("x", nulls(count))).unwrap();
         })
     });
     check("metadata", 1 << 18, (3, 4), |count| {
@@ -153,7 +153,7 @@ fn records_and_values_are_counted_in_none() {
             let members: trace_journal::Map<'_> = (0..count).map(member).collect();
             let session = journal.session("s").start();
             let event = Event::custom("x", Value::Map(members));
-            session.append(&event).unwrap();
+            session.append(event).unwrap();
         })
     });
 }
@@ -170,7 +170,7 @@ fn closing_takes_some_hundred_bytes_a_session() {
             session
                 .span("x")
                 .start()
-                .end(trace_journal::Status::Ok, None);
+                .end(trace_journal::SpanStatus::Ok, None);
             session.end();
         }
         peak_of_all(|| journal.close().unwrap()).1

@@ -21,7 +21,7 @@ use journal_tests::workload::kind;
 use tempfile::TempDir;
 use trace_journal::event::SessionStatus;
 use trace_journal::storage::DiskStorage;
-use trace_journal::{Journal, Mode, Reader, WriteMode};
+use trace_journal::{Journal, ReadMode, Reader, WriteMode};
 
 const SYNC_MARK: u8 = 3;
 const RUN_RECOVERED: u8 = 6;
@@ -91,13 +91,13 @@ fn what_is_appended_during_a_sync_waits_for_the_next_one() {
 
 fn append_during_sync(mode: WriteMode) {
     let scene = Scene::new(mode);
-    let early = scene.journal.append(kind(), b"early").unwrap();
+    let early = scene.journal.append_raw(kind(), b"early").unwrap();
     let late = Arc::new(Mutex::new(None));
     let appended = Arc::clone(&late);
     scene.during(Operation::Sync, move |journal| {
         assert!(journal.durable() < Some(early), "{mode:?}: not yet");
         let journal = journal.clone();
-        let seq = elsewhere(move || journal.append(kind(), b"late"));
+        let seq = elsewhere(move || journal.append_raw(kind(), b"late"));
         *appended.lock().unwrap() = Some(seq.unwrap());
     });
     scene.journal.wait_durable(early).unwrap();
@@ -125,13 +125,13 @@ fn what_is_still_being_copied_is_not_durable() {
         return;
     }
     let scene = Scene::new(WriteMode::Mapped);
-    let early = scene.journal.append(kind(), b"early").unwrap();
+    let early = scene.journal.append_raw(kind(), b"early").unwrap();
     scene.during(Operation::Copy, move |journal| {
         let other = journal.clone();
         elsewhere(move || other.wait_durable(early)).unwrap();
         assert_eq!(journal.durable(), Some(early));
     });
-    let late = scene.journal.append(kind(), b"late").unwrap();
+    let late = scene.journal.append_raw(kind(), b"late").unwrap();
     assert!(scene.has_happened() && late == early.next());
     scene.journal.wait_durable(late).unwrap();
     scene.journal.close().unwrap();
@@ -141,7 +141,7 @@ fn what_is_still_being_copied_is_not_durable() {
 fn a_dead_run_is_put_on_record_once() {
     let left = tempfile::tempdir().unwrap();
     let journal = Journal::open(left.path()).unwrap();
-    let seq = journal.append(kind(), b"one").unwrap();
+    let seq = journal.append_raw(kind(), b"one").unwrap();
     journal.wait_durable(seq).unwrap();
     let dir = left_behind::copy(left.path()).unwrap();
     let name = format!("{}.claim", journal.info().run.unwrap().run);
@@ -224,7 +224,7 @@ fn of_two_runs_at_once_the_one_that_died_counts() {
     second.close().unwrap();
     killed.kill();
     let found = Process::start(&disk.after_kill(Random::new(2)));
-    let reader = Reader::of_storage(Arc::new(found), Mode::Salvage).unwrap();
+    let reader = Reader::of_storage(Arc::new(found), ReadMode::Salvage).unwrap();
     let snapshot = reader.snapshot("s").unwrap();
     assert_eq!(snapshot.status(), SessionStatus::Crashed);
 }
@@ -242,7 +242,7 @@ fn every_file_is_private_from_the_moment_it_is_made() {
             *count.lock().unwrap() += 1;
         }
     });
-    journal.append(kind(), b"one").unwrap();
+    journal.append_raw(kind(), b"one").unwrap();
     journal.close().unwrap();
     assert!(*seen.lock().unwrap() >= 3, "a lock, a segment, a cache");
 }

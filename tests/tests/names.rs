@@ -22,7 +22,7 @@ fn open(dir: &Path, mode: WriteMode) -> Journal {
 
 /// Appends so much that segments are left behind, and waits for it.
 fn rotate(journal: &Journal) -> Vec<Seq> {
-    let append = |_| journal.append(kind(), [7; 4000]).unwrap();
+    let append = |_| journal.append_raw(kind(), [7; 4000]).unwrap();
     let appended: Vec<Seq> = (0..60).map(append).collect();
     journal.sync().unwrap();
     appended
@@ -114,7 +114,7 @@ const DEEDS: [(&str, Deed); 5] = [
 fn check_poisoned(journal: &Journal, what: &str) {
     // If the syncer was faster, the append is refused already.
     let outcome = journal
-        .append(kind(), b"lost")
+        .append_raw(kind(), b"lost")
         .and_then(|seq| journal.wait_durable(seq));
     let Err(Error::Poisoned { cause }) = outcome else {
         panic!("{what}: {outcome:?}");
@@ -141,7 +141,7 @@ fn a_segment_that_is_gone_poisons_before_anything_is_called_durable() {
             let root = tempfile::tempdir().unwrap();
             let dir = root.path().join("journal");
             let journal = open(&dir, mode);
-            let before = journal.append(kind(), b"before").unwrap();
+            let before = journal.append_raw(kind(), b"before").unwrap();
             journal.wait_durable(before).unwrap();
             deed(&paths_with(&dir, "seg")[0], &root.path().join("elsewhere"));
             check_poisoned(&journal, what);
@@ -209,7 +209,7 @@ fn a_segment_that_is_gone_before_its_turn_is_made_anew() {
             let journal = options.open(&dir).unwrap();
             let mut appended = Vec::new();
             while paths_with(&dir, "seg").len() < 2 {
-                appended.push(journal.append(kind(), [7; 1000]).unwrap());
+                appended.push(journal.append_raw(kind(), [7; 1000]).unwrap());
             }
             if journal.info().run.unwrap().segment.0 > 1 {
                 continue;
@@ -217,7 +217,7 @@ fn a_segment_that_is_gone_before_its_turn_is_made_anew() {
             let waiting = paths_with(&dir, "seg").remove(1);
             deed(&waiting, &root.path().join("elsewhere"));
             appended.extend(rotate(&journal));
-            appended.extend((0..200).map(|_| journal.append(kind(), [7; 4000]).unwrap()));
+            appended.extend((0..200).map(|_| journal.append_raw(kind(), [7; 4000]).unwrap()));
             journal.sync().unwrap();
             journal.close().unwrap();
             let report = Reader::open(&dir).unwrap().report();

@@ -73,7 +73,7 @@ fn build(dir: &Path) -> Result<PathBuf, String> {
 fn killed(version: u32, features: u32) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(dir.path()).unwrap();
-    let seq = journal.append(kind(), [7; 100]).unwrap();
+    let seq = journal.append_raw(kind(), [7; 100]).unwrap();
     journal.wait_durable(seq).unwrap();
     let left = left_behind::copy(dir.path()).unwrap();
     for name in contents(left.path())

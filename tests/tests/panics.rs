@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use trace_journal::{Journal, Reader, SessionStatus, Status, install_panic_hook};
+use trace_journal::{Journal, Reader, SessionStatus, SpanStatus, install_panic_hook};
 
 // One test: the panic hook is the whole process's.
 #[test]
@@ -14,7 +14,7 @@ fn an_unwinding_program_leaves_its_reason_and_a_caught_panic_crashes_nothing() {
     let session = journal.session("s").start();
     let span = session.span("tool").start();
     assert!(catch_unwind(AssertUnwindSafe(|| panic!("caught"))).is_err());
-    assert!(span.end(Status::Ok, None).seq().is_some());
+    assert!(span.end(SpanStatus::Ok, None).seq().is_some());
     session.end();
     journal.close().unwrap();
     let caught = Reader::open(dir.path().join("caught"))

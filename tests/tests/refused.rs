@@ -17,7 +17,7 @@ use journal_tests::workload::kind;
 use serde_json::Value;
 use tempfile::TempDir;
 use trace_journal::storage::DiskStorage;
-use trace_journal::{Journal, Loss, Mode, Reader, Report, WriteMode, list};
+use trace_journal::{Journal, Loss, ReadMode, Reader, Report, WriteMode, list};
 
 /// A journal without threads, whose disk is full when it is told to be.
 struct Scene {
@@ -52,7 +52,7 @@ impl Scene {
     }
 
     fn append(&self, len: usize) -> Result<(), &'static str> {
-        let appended = self.journal.append(kind(), vec![7; len]);
+        let appended = self.journal.append_raw(kind(), vec![7; len]);
         appended.map(|_| ()).map_err(|error| error.code())
     }
 
@@ -76,7 +76,9 @@ fn in_each_mode(test: fn(WriteMode)) {
 
 /// What everybody who reads says was refused, and the codes.
 fn told(dir: &Path) -> (u64, Vec<String>) {
-    let verified = Reader::open_verified(dir, Mode::Salvage).unwrap().report();
+    let verified = Reader::open_verified(dir, ReadMode::Salvage)
+        .unwrap()
+        .report();
     let listed = list(dir).unwrap().1;
     let counts = |report: &Report| {
         let runs = report.runs.iter();
@@ -139,7 +141,7 @@ fn each_reason_is_told_and_so_is_what_handles_were_refused() {
     let written = no_session
         .span("x")
         .start()
-        .end(trace_journal::Status::Ok, None);
+        .end(trace_journal::SpanStatus::Ok, None);
     assert!(written.result().is_err());
     session.end();
     scene.journal.close().unwrap();
@@ -166,12 +168,12 @@ fn a_poisoned_run_tells_what_it_refused_to_the_end() {
             session
                 .span("x")
                 .start()
-                .end(trace_journal::Status::Ok, None)
+                .end(trace_journal::SpanStatus::Ok, None)
                 .seq()
                 .is_none()
         );
         assert!(scene.journal.close().is_err());
-        let report = Reader::open_verified(scene.dir.path(), Mode::Salvage)
+        let report = Reader::open_verified(scene.dir.path(), ReadMode::Salvage)
             .unwrap()
             .report();
         assert_eq!(report.counts.refused, 7, "{report:?}");
@@ -218,7 +220,7 @@ fn a_session_says_what_was_refused_while_it_was_open() {
         assert_eq!(told(dir.path()).0, refused);
         let (summaries, _) = list(dir.path()).unwrap();
         let reader = Reader::open(dir.path()).unwrap();
-        let verified = Reader::open_verified(dir.path(), Mode::Salvage).unwrap();
+        let verified = Reader::open_verified(dir.path(), ReadMode::Salvage).unwrap();
         for summary in &summaries {
             let snapshots = [&reader, &verified].map(|reader| reader.snapshot(&summary.id));
             for snapshot in snapshots {

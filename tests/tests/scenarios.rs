@@ -770,7 +770,7 @@ fn a_session_left_open_has_the_reason_for_its_crash() {
     );
     let journal = Journal::open(scene.path()).unwrap();
     drop(journal.session("other").start());
-    journal.crash_note("panicked");
+    journal.note_crash("panicked");
     assert_eq!(scene.snapshot("other").status(), SessionStatus::Running);
 }
 

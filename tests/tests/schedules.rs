@@ -22,7 +22,7 @@ use journal_tests::workload::Sent;
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, MaxSteps, Runner, future, thread};
-use trace_journal::{Error, Journal, OnBacklog, Options, RunId, Seq, WriteMode};
+use trace_journal::{Error, Journal, JournalOptions, OnBacklog, RunId, Seq, WriteMode};
 
 /// What one scene of threads is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,7 +223,7 @@ fn plain_of(disk: &SimDisk) -> ReferenceJournal {
     Scans::default().plain(disk.segments())
 }
 
-fn options(about: About, mode: WriteMode) -> Options {
+fn options(about: About, mode: WriteMode) -> JournalOptions {
     let options = Journal::options().write_mode(mode);
     let options = options.segment_bytes_max(16 << 10);
     match about {

@@ -16,7 +16,7 @@ use journal_tests::observed_storage::Operation;
 use journal_tests::workload::kind;
 use tempfile::TempDir;
 use trace_journal::storage::DiskStorage;
-use trace_journal::{Error, Journal, Loss, Options, Reader, Seq, WriteMode};
+use trace_journal::{Error, Journal, JournalOptions, Loss, Reader, Seq, WriteMode};
 
 const ENOLCK: i32 = 37;
 const ENOMEM: i32 = 12;
@@ -37,7 +37,7 @@ impl Scene {
         }
     }
 
-    fn options(&self, mode: WriteMode) -> Options {
+    fn options(&self, mode: WriteMode) -> JournalOptions {
         let disk = Arc::new(DiskStorage::open(self.dir.path()).unwrap());
         let never = Duration::from_secs(3600);
         let options = Journal::options().sync_interval(never).write_mode(mode);
@@ -72,7 +72,7 @@ impl Scene {
 }
 
 fn append(journal: &Journal) -> Result<Seq, Error> {
-    journal.append(kind(), [7; 4000])
+    journal.append_raw(kind(), [7; 4000])
 }
 
 fn segment(journal: &Journal) -> u32 {

@@ -118,7 +118,7 @@ fn what_a_recovery_reports_is_durable_in_sealed_segments_too() {
         let is_third = || journal.info().run.unwrap().segment.0 >= 3;
         let seqs: Vec<u64> = (0..100)
             .take_while(|_| !is_third())
-            .map(|_| journal.append(kind, [7; 1000]).unwrap().get())
+            .map(|_| journal.append_raw(kind, [7; 1000]).unwrap().get())
             .collect();
         let run = journal.info().run.unwrap().run;
         first.kill();
@@ -160,14 +160,14 @@ fn a_recovery_reports_what_the_disk_has_and_not_the_cache() {
             let run = journal.info().run.unwrap().run;
             // With marks that prove these durable, only what is behind has to be looked at.
             for _ in 0..filled {
-                journal.append(kind, [5; 64 << 10]).unwrap();
+                journal.append_raw(kind, [5; 64 << 10]).unwrap();
             }
             for _ in 0..number {
-                journal.append(kind, [6; 300]).unwrap();
+                journal.append_raw(kind, [6; 300]).unwrap();
                 journal.sync().unwrap();
             }
             let seqs: Vec<u64> = (0..20)
-                .map(|_| journal.append(kind, [7; 1000]).unwrap().get())
+                .map(|_| journal.append_raw(kind, [7; 1000]).unwrap().get())
                 .collect();
             disk.set_faults(Faults {
                 fault: Some(Fault::Sync),
@@ -208,11 +208,11 @@ fn a_page_where_a_large_sync_ended_is_made_writable_again() {
     for len in [300, 1000, 4000] {
         for _ in 0..4 {
             for _ in 0..(256 << 10) / len {
-                journal.append(kind, vec![1; len]).unwrap();
+                journal.append_raw(kind, vec![1; len]).unwrap();
             }
             journal.sync().unwrap();
             journal
-                .append(kind, b"into the page where it ended")
+                .append_raw(kind, b"into the page where it ended")
                 .unwrap();
         }
     }

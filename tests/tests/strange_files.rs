@@ -14,7 +14,7 @@ use std::process::Command;
 use journal_tests::command::{Ran, run};
 use journal_tests::rigs::skip;
 use journal_tests::workload::kind;
-use trace_journal::{Journal, Loss, Mode, Reader, Report, SegmentReport, SegmentState};
+use trace_journal::{Journal, Loss, ReadMode, Reader, Report, SegmentReport, SegmentState};
 
 /// A journal of one closed run of several segments; gives the second one.
 fn journal() -> (tempfile::TempDir, PathBuf) {
@@ -27,7 +27,7 @@ fn journal() -> (tempfile::TempDir, PathBuf) {
         .unwrap();
     let kind = kind();
     for _ in 0..30 {
-        journal.append(kind, [7; 1000]).unwrap();
+        journal.append_raw(kind, [7; 1000]).unwrap();
     }
     journal.close().unwrap();
     let names = fs::read_dir(&dir).unwrap();
@@ -40,13 +40,17 @@ fn journal() -> (tempfile::TempDir, PathBuf) {
 
 fn report(segment: &Path) -> Report {
     let dir = segment.parent().unwrap();
-    let report = Reader::open_verified(dir, Mode::Salvage).unwrap().report();
+    let report = Reader::open_verified(dir, ReadMode::Salvage)
+        .unwrap()
+        .report();
     // Opening the journal neither waits for it nor touches it.
     let kind = fs::symlink_metadata(segment).unwrap().file_type();
     let next = Journal::options().stepped().open(dir).unwrap();
     next.close().unwrap();
     assert_eq!(fs::symlink_metadata(segment).unwrap().file_type(), kind);
-    let after = Reader::open_verified(dir, Mode::Salvage).unwrap().report();
+    let after = Reader::open_verified(dir, ReadMode::Salvage)
+        .unwrap()
+        .report();
     assert_eq!(after.loss, report.loss);
     assert_eq!(after.counts.lost_durable, report.counts.lost_durable);
     report

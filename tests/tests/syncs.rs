@@ -22,7 +22,9 @@ use journal_tests::workload::kind;
 use tempfile::TempDir;
 use trace_journal::format::FileName;
 use trace_journal::storage::DiskStorage;
-use trace_journal::{Error, Item, Journal, Loss, Mode, Options, Reader, RunId, Seq, WriteMode};
+use trace_journal::{
+    Error, Item, Journal, JournalOptions, Loss, ReadMode, Reader, RunId, Seq, WriteMode,
+};
 
 const REFUSED: u8 = 8;
 
@@ -41,7 +43,7 @@ impl Scene {
         Scene::with(Journal::options().sync_interval(never).write_mode(mode))
     }
 
-    fn with(options: Options) -> Scene {
+    fn with(options: JournalOptions) -> Scene {
         let dir = tempfile::tempdir().unwrap();
         let ledger = Arc::new(Ledger::default());
         let disk = Arc::new(DiskStorage::open(dir.path()).unwrap());
@@ -58,7 +60,7 @@ impl Scene {
     }
 
     fn append(&self, len: usize) -> Result<Seq, Error> {
-        self.journal.append(kind(), vec![7; len])
+        self.journal.append_raw(kind(), vec![7; len])
     }
 
     /// Appends and waits, after others like it: the next record is written, not stored, in a
@@ -265,9 +267,9 @@ fn what_a_failed_sync_left_in_the_page_cache_is_not_believed() {
         let options = Journal::options().stepped().write_mode(mode);
         let options = options.storage(Arc::new(process.clone()));
         let journal = options.open("/simulated").unwrap();
-        let kept = journal.append(kind(), [1; 3000]).unwrap();
+        let kept = journal.append_raw(kind(), [1; 3000]).unwrap();
         journal.wait_durable(kept).unwrap();
-        let lost = journal.append(kind(), [2; 3000]).unwrap();
+        let lost = journal.append_raw(kind(), [2; 3000]).unwrap();
         disk.set_faults(Faults {
             fault: Some(Fault::Sync),
             skip: 0,
@@ -277,7 +279,7 @@ fn what_a_failed_sync_left_in_the_page_cache_is_not_believed() {
         assert!(matches!(failed, Error::Poisoned { .. }), "{failed}");
         process.kill();
         let found = Process::start(&disk.after_kill(Random::new(2)));
-        let reader = Reader::of_storage(Arc::new(found), Mode::Salvage).unwrap();
+        let reader = Reader::of_storage(Arc::new(found), ReadMode::Salvage).unwrap();
         let items = reader.records().map(Result::unwrap);
         let own = items.filter_map(|item| match item {
             Item::Record(record) if record.kind.is_user() => Some(record.seq),
@@ -339,7 +341,7 @@ fn waiters_of_a_sync_that_panics_are_woken() {
         let options = Journal::options().sync_interval(never).write_mode(mode);
         let journal = options.storage(storage).open(dir.path()).unwrap();
         is_told.store(true, Ordering::SeqCst);
-        let seq = journal.append(kind(), "lost").unwrap();
+        let seq = journal.append_raw(kind(), "lost").unwrap();
         // Who waits for a limited time leaves the sync to the syncer.
         let waited = journal.wait_durable_timeout(seq, Duration::from_secs(20));
         assert!(matches!(waited, Err(Error::Poisoned { .. })), "{waited:?}");
@@ -485,7 +487,7 @@ fn a_session_whose_first_record_was_refused_keeps_its_name() {
         ..Failure::next(Operation::MakeWritable, ".seg", ENOSPC)
     });
     let big = "x".repeat(9000);
-    let session = scene.journal.session("s").meta("big", big).start();
+    let session = scene.journal.session("s").set("big", big).start();
     assert_eq!(session.started().seq(), None);
     scene.ledger.heal();
     session.span("x").start();

@@ -22,7 +22,7 @@ use journal_tests::workload::kind;
 use tempfile::TempDir;
 use trace_journal::storage::DiskStorage;
 use trace_journal::{
-    Error, Event, Journal, Loss, OnBacklog, Options, Reader, Seq, Session, Status, Value,
+    Error, Event, Journal, JournalOptions, Loss, OnBacklog, Reader, Seq, Session, SpanStatus, Value,
 };
 
 /// The journal's threads of this process, by name, and the signals that each blocks.
@@ -48,9 +48,9 @@ fn no_thread_of_the_journal_takes_a_signal_that_is_meant_for_the_program() {
     let journal = Journal::open(dir.path()).unwrap();
     for number in 0..64 {
         let session = journal.session(format!("session {number}")).start();
-        session.span("step").start().end(Status::Ok, None);
+        session.span("step").start().end(SpanStatus::Ok, None);
     }
-    let last = journal.append(kind(), b"record").unwrap();
+    let last = journal.append_raw(kind(), b"record").unwrap();
     journal.wait_durable(last).unwrap();
     let reader = Reader::open(dir.path()).unwrap();
     let mut sessions = reader.sessions();
@@ -112,7 +112,7 @@ fn a_waker_that_panics_stops_neither_the_journal_nor_other_waiters() {
     let panics = waker(|| panic!("a waker's own"));
     for is_helped in [false, true, false] {
         // Held up while both register, or one of them would come too late.
-        let seq = journal.append(kind(), b"record").unwrap();
+        let seq = journal.append_raw(kind(), b"record").unwrap();
         let held = [&panics, &wakes].map(|waker| {
             let mut future = Box::pin(journal.when_durable(seq));
             let polled = future.as_mut().poll(&mut Context::from_waker(waker));
@@ -141,7 +141,7 @@ fn a_waker_that_never_comes_back_holds_up_no_other_and_not_the_journal() {
     let waits = waker(move || {
         let _ = waiting.lock().unwrap().recv();
     });
-    let seq = journal.append(kind(), b"record").unwrap();
+    let seq = journal.append_raw(kind(), b"record").unwrap();
     for waker in [&waits, &wakes] {
         let mut future = Box::pin(journal.when_durable(seq));
         let polled = future.as_mut().poll(&mut Context::from_waker(waker));
@@ -151,7 +151,7 @@ fn a_waker_that_never_comes_back_holds_up_no_other_and_not_the_journal() {
         }
     }
     from.recv().unwrap();
-    let seq = journal.append(kind(), b"more").unwrap();
+    let seq = journal.append_raw(kind(), b"more").unwrap();
     journal.wait_durable(seq).unwrap();
     drop(go_on);
     journal.close().unwrap();
@@ -162,13 +162,13 @@ fn a_waker_may_use_the_journal() {
     type Use = fn(&Journal) -> Result<(), Error>;
     let uses: [Use; 5] = [
         |journal| journal.sync().map(drop),
-        |journal| journal.wait_durable(journal.append(kind(), b"more")?),
+        |journal| journal.wait_durable(journal.append_raw(kind(), b"more")?),
         |journal| {
-            let seq = journal.append(kind(), b"more")?;
+            let seq = journal.append_raw(kind(), b"more")?;
             journal.wait_durable_timeout(seq, Duration::from_secs(60))
         },
         |journal| {
-            let seq = journal.append(kind(), b"more")?;
+            let seq = journal.append_raw(kind(), b"more")?;
             journal_tests::block_on(journal.when_durable(seq))
         },
         Journal::close,
@@ -178,7 +178,7 @@ fn a_waker_may_use_the_journal() {
         let journal = calm(&dir);
         let (to, from) = channel();
         let own = journal.clone();
-        let first = journal.append(kind(), b"record").unwrap();
+        let first = journal.append_raw(kind(), b"record").unwrap();
         register(
             &journal,
             first,
@@ -195,7 +195,7 @@ fn wait_elsewhere(journal: &Journal) -> Receiver<Option<&'static str>> {
     let journal = journal.clone();
     thread::spawn(move || {
         let waited = journal
-            .append(kind(), b"lost")
+            .append_raw(kind(), b"lost")
             .and_then(|seq| journal.wait_durable_timeout(seq, Duration::from_secs(60)));
         to.send(waited.err().map(|error| error.code())).unwrap();
     });
@@ -214,7 +214,7 @@ fn an_error_hook_may_wait_for_waiters_and_use_the_journal() {
         let hook = move |_: &Error| {
             let (journal, waiting) = own.wait();
             let told = waiting.lock().unwrap().recv().unwrap();
-            let appended = journal.append(kind(), b"refused");
+            let appended = journal.append_raw(kind(), b"refused");
             let closed = journal.close().err().map(|error| error.code());
             to.send([told, appended.err().map(|error| error.code()), closed])
                 .unwrap();
@@ -243,13 +243,13 @@ fn a_redaction_hook_that_panics_or_records_refuses_that_record_and_no_other() {
         if said.contains("to panic") {
             panic!("of the hook's own");
         } else if said.contains("to record") {
-            let again = inner.wait().append(&Event::custom("again", Value::Null));
+            let again = inner.wait().append(Event::custom("again", Value::Null));
             to.send(again.unwrap_err().code()).unwrap();
         }
     });
     let journal = options.open(dir.path()).unwrap();
     assert!(own.set(journal.session("s").start()).is_ok());
-    let append = |name: &'static str| own.wait().append(&Event::custom(name, Value::Null));
+    let append = |name: &'static str| own.wait().append(Event::custom(name, Value::Null));
     assert_eq!(append("to panic").unwrap_err().code(), "invalid-event");
     append("to record").unwrap();
     assert_eq!(from.recv().unwrap(), "invalid-event");
@@ -257,7 +257,7 @@ fn a_redaction_hook_that_panics_or_records_refuses_that_record_and_no_other() {
     journal.close().unwrap();
 }
 
-type Set = fn(Options) -> Options;
+type Set = fn(JournalOptions) -> JournalOptions;
 
 /// Options that cannot work: they are refused when the journal is opened.
 const REFUSED: [(&str, Set); 9] = [
@@ -324,7 +324,7 @@ fn options_at_their_extremes_are_refused_typed_or_work() {
         assert!(is_it, "{option}: {refused}");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
         let disabled = set(Journal::options()).open_best_effort(dir.path());
-        let refused = disabled.append(kind(), b"x").unwrap_err();
+        let refused = disabled.append_raw(kind(), b"x").unwrap_err();
         assert_eq!(refused.code(), "disabled", "{option}");
     }
     for (number, set) in TAKEN.into_iter().enumerate() {
@@ -332,12 +332,12 @@ fn options_at_their_extremes_are_refused_typed_or_work() {
             let dir = tempfile::tempdir().unwrap();
             let options = set(Journal::options()).write_mode(mode);
             let journal = options.open(dir.path()).unwrap();
-            let append = |_| journal.append(kind(), [1; 1000]);
+            let append = |_| journal.append_raw(kind(), [1; 1000]);
             let seqs: Result<Vec<Seq>, Error> = (0..100).map(append).collect();
             let last = *seqs.unwrap().last().unwrap();
             let waited = journal.wait_durable_timeout(last, Duration::MAX);
             assert!(waited.is_ok(), "{number}: {waited:?}");
-            let too_soon = journal.append(kind(), b"last").unwrap();
+            let too_soon = journal.append_raw(kind(), b"last").unwrap();
             let waited = journal.wait_durable_timeout(too_soon, Duration::ZERO);
             assert!(!waited.is_err_and(|error| error.code() != "timeout"));
             journal.close().unwrap();
@@ -352,8 +352,11 @@ fn a_limit_of_no_bytes_takes_records_of_no_bytes() {
     let dir = tempfile::tempdir().unwrap();
     let options = Journal::options().record_bytes_max(0);
     let journal = options.open(dir.path()).unwrap();
-    journal.append(kind(), b"").unwrap();
-    assert_eq!(journal.append(kind(), b"x").unwrap_err().code(), "limit");
+    journal.append_raw(kind(), b"").unwrap();
+    assert_eq!(
+        journal.append_raw(kind(), b"x").unwrap_err().code(),
+        "limit"
+    );
     journal.close().unwrap();
 }
 
@@ -366,7 +369,7 @@ fn deep() -> Value<'static> {
 fn a_value_without_end_is_refused_and_ends_no_stack() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(dir.path()).unwrap();
-    let session = journal.session("s").meta("deep", deep()).start();
+    let session = journal.session("s").set("deep", deep()).start();
     let session = match session.started().result() {
         Err(refused) => {
             assert_eq!(refused.code(), "invalid-event");
@@ -375,11 +378,11 @@ fn a_value_without_end_is_refused_and_ends_no_stack() {
         Ok(_) => panic!("recorded"),
     };
     let event = Event::custom("deep", deep());
-    let refused = session.append(&event).unwrap_err();
+    let refused = session.append(event).unwrap_err();
     assert_eq!(refused.code(), "invalid-event");
     assert!(session.set("deep", deep()).seq().is_none());
     let span = session.span("step").set("deep", deep()).start();
-    span.end(Status::Ok, Some(&deep()));
+    span.end(SpanStatus::Ok, Some(&deep()));
     for open in ["[", "{\"a\":", "[{\"a\":"] {
         let (open, close) = (open.repeat(200_000), "]".repeat(200_000));
         let start = "{\"type\":\"custom\",\"session\":\"s\",\"name\":\"x\",\"data\":";
@@ -389,7 +392,7 @@ fn a_value_without_end_is_refused_and_ends_no_stack() {
         }
     }
     session
-        .append(&Event::custom("flat", Value::from(1)))
+        .append(Event::custom("flat", Value::from(1)))
         .unwrap();
     journal.close().unwrap();
 }

@@ -14,7 +14,7 @@ use journal_tests::rigs;
 use journal_tests::simdisk::{Image, Process, SimDisk};
 use journal_tests::workload::kind;
 use trace_journal::format::{FileName, HEADER_PAGE_LEN, SegmentHeader};
-use trace_journal::{Item, Journal, Loss, Mode, Reader, Report, RunId, RunState, SegmentState};
+use trace_journal::{Item, Journal, Loss, ReadMode, Reader, Report, RunId, RunState, SegmentState};
 
 type Files = BTreeMap<String, Image>;
 
@@ -57,7 +57,7 @@ fn add_run(disk: &SimDisk, end: End) {
         .unwrap();
     let kind = kind();
     for _ in 0..30 {
-        journal.append(kind, [7; 1000]).unwrap();
+        journal.append_raw(kind, [7; 1000]).unwrap();
     }
     journal.sync().unwrap();
     match end {
@@ -122,7 +122,7 @@ fn make_newer(files: &mut Files, run: RunId, version: u32, how: Newer) {
 }
 
 fn read(disk: &SimDisk) -> (Report, BTreeMap<RunId, u64>) {
-    let reader = Reader::of_storage(Arc::new(Process::start(disk)), Mode::Salvage).unwrap();
+    let reader = Reader::of_storage(Arc::new(Process::start(disk)), ReadMode::Salvage).unwrap();
     let mut counts = BTreeMap::new();
     for item in reader.records() {
         match item.unwrap() {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use trace_journal::{Item, Journal, OnBacklog, Options, Reader, UserKind, WriteMode};
+use trace_journal::{Item, Journal, JournalOptions, OnBacklog, Reader, UserKind, WriteMode};
 
 use crate::engine::{EVERYTHING, Engine, KILL, Log, Mode, Outcome, Setting, Work};
 
@@ -13,7 +13,7 @@ pub struct Ours {
 }
 
 impl Ours {
-    fn options(&self, work: Work) -> Options {
+    fn options(&self, work: Work) -> JournalOptions {
         let write_mode = if self.is_mapped {
             WriteMode::Mapped
         } else {
@@ -30,7 +30,7 @@ impl Ours {
 }
 
 /// Default options, except that an append may wait longer for the device than a second.
-pub fn options() -> Options {
+pub fn options() -> JournalOptions {
     Journal::options().on_backlog(OnBacklog::Wait(Duration::from_secs(60)))
 }
 
@@ -89,7 +89,7 @@ struct Open {
 
 impl Log for Open {
     fn append(&self, _thread: usize, payload: &[u8]) -> Outcome<()> {
-        let seq = self.journal.append(kind(), payload)?;
+        let seq = self.journal.append_raw(kind(), payload)?;
         if self.waits {
             self.journal.wait_durable(seq)?;
         }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::{Channel, Kind, Level, Map, Number, OtlpKind, SessionStatus, Status, Value};
+use super::{Channel, Level, Map, Number, OtlpKind, SessionStatus, SpanKind, SpanStatus, Value};
 use crate::seq::Address;
 use crate::time::Timestamp;
 
@@ -31,7 +31,7 @@ pub enum Action<'a> {
     /// A line of a log.
     Log(Log<'a>),
     /// A link from a span to another one.
-    Link(Link<'a>),
+    Link(SpanLink<'a>),
     /// The value of a counter.
     Counter(Counter<'a>),
     /// The session (or, without a session, the run) is about to die.
@@ -141,7 +141,7 @@ pub struct SpanStart<'a> {
     /// The span it is part of; the session's root span when absent.
     pub parent: Option<Cow<'a, str>>,
     /// What kind of work it is.
-    pub kind: Kind<'a>,
+    pub kind: SpanKind<'a>,
     /// Its name.
     pub name: Cow<'a, str>,
     /// When it began; the event's own time when absent.
@@ -162,7 +162,7 @@ pub struct SpanUpdate<'a> {
     /// Its new name.
     pub name: Option<Cow<'a, str>>,
     /// Its new status.
-    pub status: Option<Status>,
+    pub status: Option<SpanStatus>,
     /// Words for its status.
     pub status_message: Option<Cow<'a, str>>,
     /// Everything else that changed.
@@ -175,7 +175,7 @@ pub struct SpanEnd<'a> {
     /// The span's id.
     pub span: Cow<'a, str>,
     /// How it ended.
-    pub status: Status,
+    pub status: SpanStatus,
     /// Words for its status.
     pub status_message: Option<Cow<'a, str>>,
     /// When it ended; the event's own time when absent.
@@ -216,7 +216,7 @@ pub struct Log<'a> {
 
 /// A link from a span to another one.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Link<'a> {
+pub struct SpanLink<'a> {
     /// The span it starts from; the session's root span when absent.
     pub span: Option<Cow<'a, str>>,
     /// The trace it leads to.

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::{
-    Action, Channel, Counter, Crash, Custom, Event, Kind, Level, Line, Link, Log, Map, Model,
-    Number, OtlpKind, SessionEnd, SessionStart, SessionStatus, SessionUpdate, SpanEnd, SpanFields,
-    SpanStart, SpanUpdate, Status, Text, Tokens, Value,
+    Action, Channel, Counter, Crash, Custom, Event, Level, Line, Log, Map, Model, Number, OtlpKind,
+    SessionEnd, SessionStart, SessionStatus, SessionUpdate, SpanEnd, SpanFields, SpanKind,
+    SpanLink, SpanStart, SpanStatus, SpanUpdate, Text, Tokens, Value,
 };
 use crate::seq::{Address, Generation, RunId, Seq};
 use crate::time::Timestamp;
@@ -24,7 +24,7 @@ pub(crate) fn bare() -> Vec<Event<'static>> {
     let span_start = || SpanStart {
         span: "s".into(),
         parent: None,
-        kind: Kind::SPAN,
+        kind: SpanKind::SPAN,
         name: "n".into(),
         started_at: None,
         trace_id: None,
@@ -58,11 +58,11 @@ pub(crate) fn bare() -> Vec<Event<'static>> {
         Action::Log(Log {
             span: None,
             event_name: None,
-            level: Level::Info,
+            level: Level::INFO,
             message: Value::Null,
             attributes: Map::new(),
         }),
-        Action::Link(Link::default()),
+        Action::Link(SpanLink::default()),
         Action::Counter(Counter {
             name: "c".into(),
             value: Number::ZERO,
@@ -154,7 +154,7 @@ impl Rng {
                 message: self.value(2),
                 attributes: self.map(2),
             }),
-            9 => Action::Link(Link {
+            9 => Action::Link(SpanLink {
                 span: self.option(Rng::id),
                 to_trace_id: self.option(Rng::id),
                 to_session: self.option(Rng::id),
@@ -205,7 +205,7 @@ impl Rng {
         SpanStart {
             span: self.id(),
             parent: self.option(Rng::id),
-            kind: Kind(self.text()),
+            kind: SpanKind(self.text()),
             name: self.text(),
             started_at: self.option(Rng::time),
             trace_id: self.option(Rng::id),
@@ -282,8 +282,8 @@ impl Rng {
         }
     }
 
-    fn status(&mut self) -> Status {
-        [Status::Unset, Status::Ok, Status::Error][self.below_len(3)]
+    fn status(&mut self) -> SpanStatus {
+        [SpanStatus::Unset, SpanStatus::Ok, SpanStatus::Error][self.below_len(3)]
     }
 
     fn option<T>(&mut self, make: impl FnOnce(&mut Rng) -> T) -> Option<T> {

@@ -4,28 +4,28 @@ use std::borrow::Cow;
 
 /// What kind of work a span is: an open set of names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Kind<'a>(pub Cow<'a, str>);
+pub struct SpanKind<'a>(pub Cow<'a, str>);
 
-impl Kind<'static> {
+impl SpanKind<'static> {
     /// A whole session; the kind of a root span.
-    pub const SESSION: Kind<'static> = Kind(Cow::Borrowed("session"));
+    pub const SESSION: SpanKind<'static> = SpanKind(Cow::Borrowed("session"));
     /// One call of a model.
-    pub const GENERATION: Kind<'static> = Kind(Cow::Borrowed("generation"));
+    pub const GENERATION: SpanKind<'static> = SpanKind(Cow::Borrowed("generation"));
     /// One call of a tool.
-    pub const TOOL: Kind<'static> = Kind(Cow::Borrowed("tool"));
+    pub const TOOL: SpanKind<'static> = SpanKind(Cow::Borrowed("tool"));
     /// A piece of text.
-    pub const TEXT: Kind<'static> = Kind(Cow::Borrowed("text"));
+    pub const TEXT: SpanKind<'static> = SpanKind(Cow::Borrowed("text"));
     /// Any other work.
-    pub const SPAN: Kind<'static> = Kind(Cow::Borrowed("span"));
+    pub const SPAN: SpanKind<'static> = SpanKind(Cow::Borrowed("span"));
     /// What the user wrote.
-    pub const USER_MESSAGE: Kind<'static> = Kind(Cow::Borrowed("user-message"));
+    pub const USER_MESSAGE: SpanKind<'static> = SpanKind(Cow::Borrowed("user-message"));
 }
 
-impl<'a> Kind<'a> {
+impl<'a> SpanKind<'a> {
     /// The kind of this name.
     #[must_use]
-    pub fn new(name: impl Into<Cow<'a, str>>) -> Kind<'a> {
-        Kind(name.into())
+    pub fn new(name: impl Into<Cow<'a, str>>) -> SpanKind<'a> {
+        SpanKind(name.into())
     }
 
     /// The kind's name.
@@ -35,19 +35,22 @@ impl<'a> Kind<'a> {
     }
 
     /// The same kind, borrowing nothing; those that have a name here take no memory.
-    pub(crate) fn into_owned(self) -> Kind<'static> {
+    pub(crate) fn into_owned(self) -> SpanKind<'static> {
         let named = KINDS.iter().find(|kind| kind.0 == self.0);
-        named.map_or_else(|| Kind(Cow::Owned(self.0.into_owned())), Kind::clone)
+        named.map_or_else(
+            || SpanKind(Cow::Owned(self.0.into_owned())),
+            SpanKind::clone,
+        )
     }
 }
 
-const KINDS: [Kind<'static>; 6] = [
-    Kind::GENERATION,
-    Kind::TOOL,
-    Kind::SPAN,
-    Kind::TEXT,
-    Kind::SESSION,
-    Kind::USER_MESSAGE,
+const KINDS: [SpanKind<'static>; 6] = [
+    SpanKind::GENERATION,
+    SpanKind::TOOL,
+    SpanKind::SPAN,
+    SpanKind::TEXT,
+    SpanKind::SESSION,
+    SpanKind::USER_MESSAGE,
 ];
 
 /// Which of a span's texts a piece continues: an open set of names.
@@ -84,7 +87,7 @@ impl<'a> Channel<'a> {
 /// How a span ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Status {
+pub enum SpanStatus {
     /// It was not said.
     #[default]
     Unset,
@@ -94,14 +97,14 @@ pub enum Status {
     Error,
 }
 
-impl Status {
+impl SpanStatus {
     /// The status's name in every output.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Status::Unset => "unset",
-            Status::Ok => "ok",
-            Status::Error => "error",
+            SpanStatus::Unset => "unset",
+            SpanStatus::Ok => "ok",
+            SpanStatus::Error => "error",
         }
     }
 }
@@ -137,23 +140,19 @@ impl SessionStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Level(pub u8);
 
-#[expect(
-    non_upper_case_globals,
-    reason = "spelled like the variants of an enum for callers"
-)]
 impl Level {
     /// Severity number 1.
-    pub const Trace: Level = Level(1);
+    pub const TRACE: Level = Level(1);
     /// Severity number 5.
-    pub const Debug: Level = Level(5);
+    pub const DEBUG: Level = Level(5);
     /// Severity number 9.
-    pub const Info: Level = Level(9);
+    pub const INFO: Level = Level(9);
     /// Severity number 13.
-    pub const Warn: Level = Level(13);
+    pub const WARN: Level = Level(13);
     /// Severity number 17.
-    pub const Error: Level = Level(17);
+    pub const ERROR: Level = Level(17);
     /// Severity number 21.
-    pub const Fatal: Level = Level(21);
+    pub const FATAL: Level = Level(21);
 
     /// The level's name, if its number has one of its own.
     #[must_use]
@@ -165,19 +164,19 @@ impl Level {
     /// The level of that name, in any case.
     #[must_use]
     pub fn named(name: &str) -> Option<Level> {
-        let mut names = LEVEL_NAMES.iter().chain(&[("warning", Level::Warn)]);
+        let mut names = LEVEL_NAMES.iter().chain(&[("warning", Level::WARN)]);
         let named = names.find(|(known, _)| known.eq_ignore_ascii_case(name));
         named.map(|(_, level)| *level)
     }
 }
 
 const LEVEL_NAMES: [(&str, Level); 6] = [
-    ("trace", Level::Trace),
-    ("debug", Level::Debug),
-    ("info", Level::Info),
-    ("warn", Level::Warn),
-    ("error", Level::Error),
-    ("fatal", Level::Fatal),
+    ("trace", Level::TRACE),
+    ("debug", Level::DEBUG),
+    ("info", Level::INFO),
+    ("warn", Level::WARN),
+    ("error", Level::ERROR),
+    ("fatal", Level::FATAL),
 ];
 
 /// The OpenTelemetry span kind, by its number there.

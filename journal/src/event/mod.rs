@@ -24,14 +24,14 @@ pub(crate) mod system;
 mod value;
 
 pub use action::{
-    Action, Counter, Crash, Custom, Line, Link, Log, Model, SessionEnd, SessionStart,
-    SessionUpdate, SpanEnd, SpanFields, SpanStart, SpanUpdate, Text, Tokens,
+    Action, Counter, Crash, Custom, Line, Log, Model, SessionEnd, SessionStart, SessionUpdate,
+    SpanEnd, SpanFields, SpanLink, SpanStart, SpanUpdate, Text, Tokens,
 };
 pub use convert::ToValue;
 pub(crate) use decimal::{Decimal, DecimalSum};
 pub use json::JsonLine;
 pub(crate) use key::Key;
-pub use kinds::{Channel, Kind, Level, OtlpKind, SessionStatus, Status};
+pub use kinds::{Channel, Level, OtlpKind, SessionStatus, SpanKind, SpanStatus};
 pub use map::Map;
 pub use number::Number;
 pub(crate) use span_facts::{Numbers, SpanFacts, SpanMention};

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::{
-    Action, Channel, Counter, Crash, Custom, Event, Line, Link, Log, Model, SessionEnd,
-    SessionStart, SessionUpdate, SpanEnd, SpanFields, SpanStart, SpanUpdate, Text, Value,
+    Action, Channel, Counter, Crash, Custom, Event, Line, Log, Model, SessionEnd, SessionStart,
+    SessionUpdate, SpanEnd, SpanFields, SpanLink, SpanStart, SpanUpdate, Text, Value,
 };
 
 impl Event<'_> {
@@ -152,8 +152,8 @@ fn log(log: Log<'_>) -> Log<'static> {
     }
 }
 
-fn link(link: Link<'_>) -> Link<'static> {
-    Link {
+fn link(link: SpanLink<'_>) -> SpanLink<'static> {
+    SpanLink {
         span: owned_option(link.span),
         to_trace_id: owned_option(link.to_trace_id),
         to_session: owned_option(link.to_session),

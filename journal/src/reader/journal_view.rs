@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use super::losses::Losses;
-use super::mode::Mode;
+use super::mode::ReadMode;
 use super::session_records::{BranchPlaces, Few, SessionPlaces, join, places};
 use crate::error::{Error, Result};
 use crate::event::{Action, codec};
@@ -31,7 +31,7 @@ pub(super) fn on_disk(dir: &Path) -> Result<Arc<dyn Storage>> {
 pub(super) struct JournalView {
     pub(super) storage: Arc<dyn Storage>,
     pub(super) survey: Survey,
-    pub(super) mode: Mode,
+    pub(super) mode: ReadMode,
     /// In order of their first record.
     pub(super) sessions: Vec<SessionPlaces>,
     /// Which of them they are, in order of their ids.
@@ -55,7 +55,11 @@ struct RunView {
 }
 
 impl JournalView {
-    pub(super) fn new(storage: Arc<dyn Storage>, mode: Mode, depth: Depth) -> Result<JournalView> {
+    pub(super) fn new(
+        storage: Arc<dyn Storage>,
+        mode: ReadMode,
+        depth: Depth,
+    ) -> Result<JournalView> {
         let survey = survey(&*storage, Scope::All, depth)?;
         let mut view = JournalView {
             storage,
@@ -247,7 +251,7 @@ impl JournalView {
         let survey = &self.survey;
         if survey.runs.iter().all(|run| run.segments.is_empty()) {
             let mut has_foreign = false;
-            let is_reported = self.depth.is_everything() && self.mode == Mode::Salvage;
+            let is_reported = self.depth.is_everything() && self.mode == ReadMode::Salvage;
             for stray in &survey.strays {
                 match &stray.state {
                     // With everything read there is a report that says so.
@@ -272,7 +276,7 @@ impl JournalView {
         let findings = survey.runs.iter().flat_map(|run| &run.findings);
         let damage = findings.into_iter().find(|f| f.verdict == Verdict::Damage);
         match damage {
-            Some(finding) if self.mode == Mode::Strict => Err(Error::Damage {
+            Some(finding) if self.mode == ReadMode::Strict => Err(Error::Damage {
                 file: finding.file.clone(),
                 offset: finding.offset,
                 reason: finding.reason,
@@ -286,7 +290,7 @@ impl JournalView {
             return;
         };
         let mut undeclared = BTreeMap::new();
-        let end = prefix_end(run).filter(|_| self.mode == Mode::Prefix);
+        let end = prefix_end(run).filter(|_| self.mode == ReadMode::Prefix);
         let (facts, losses) = (Arc::new(facts(run, end)), Losses::of(run));
         let (count, places) = places(run);
         self.sessions.reserve(count);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::journal_view::{JournalView, on_disk};
-use super::mode::Mode;
+use super::mode::ReadMode;
 use super::prefetch::PROCESSORS_MAX;
 use super::record_fetch::RecordFetcher;
 use super::session_fold::snapshot;
@@ -56,7 +56,8 @@ pub fn list(dir: impl AsRef<Path>) -> Result<(Vec<SessionSummary>, Report)> {
 /// As [`list`].
 #[doc(hidden)]
 pub fn list_storage(storage: Arc<dyn Storage>) -> Result<(Vec<SessionSummary>, Report)> {
-    let look = |depth| JournalView::new(Arc::clone(&storage), Mode::Salvage, depth).map(Arc::new);
+    let look =
+        |depth| JournalView::new(Arc::clone(&storage), ReadMode::Salvage, depth).map(Arc::new);
     let mut view = look(Depth::Merged)?;
     let mut list = summaries(&view, PARALLEL_MIN);
     if let Ok(None) = list {

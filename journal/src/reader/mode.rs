@@ -2,7 +2,7 @@
 
 /// What to do about damage and gaps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Mode {
+pub enum ReadMode {
     /// Give everything that is intact, and report what is not.
     #[default]
     Salvage,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::list::of_records;
 use super::record_fetch::RecordFetcher;
-use super::{Mode, Reader, Sessions};
+use super::{ReadMode, Reader, Sessions};
 use crate::error::Result;
 use crate::recovery::Report;
 
@@ -31,7 +31,7 @@ use crate::recovery::Report;
 /// # Ok(())
 /// # }
 /// ```
-pub fn recover(dir: impl AsRef<Path>, mode: Mode) -> Result<(Sessions, Report)> {
+pub fn recover(dir: impl AsRef<Path>, mode: ReadMode) -> Result<(Sessions, Report)> {
     let reader = Reader::open_verified(dir, mode)?;
     let mut report = reader.report();
     let mut fetcher = RecordFetcher::of_all();

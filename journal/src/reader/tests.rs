@@ -5,7 +5,7 @@ use crate::Seq;
 use crate::error::DamageReason;
 use crate::recovery::{Fate, MemoryStorage, SegmentBuilder, segment_name};
 
-fn reader(storage: &MemoryStorage, mode: Mode) -> Result<Reader> {
+fn reader(storage: &MemoryStorage, mode: ReadMode) -> Result<Reader> {
     Reader::with_caches(Arc::new(storage.clone()), mode)
 }
 
@@ -43,7 +43,7 @@ fn steps(records: Records) -> Vec<i64> {
 
 #[test]
 fn a_session_is_read_without_the_others() {
-    let reader = reader(&journal(), Mode::Salvage).unwrap();
+    let reader = reader(&journal(), ReadMode::Salvage).unwrap();
     let undeclared = "unknown-00000001-000000000000abc1-3";
     assert_eq!(reader.ids().collect::<Vec<_>>(), ["a", "b", undeclared]);
     assert_eq!(steps(reader.session("a").records()), [4, -6, 8, 13, 15]);
@@ -67,7 +67,7 @@ fn a_session_is_read_without_the_others() {
 
 #[test]
 fn everything_comes_in_order_with_its_gaps() {
-    let reader = reader(&journal(), Mode::Salvage).unwrap();
+    let reader = reader(&journal(), ReadMode::Salvage).unwrap();
     let expected = [1, 2, 3, 4, 5, -6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
     assert_eq!(steps(reader.records()).as_slice(), &expected[..]);
     let gap = reader.records().find_map(|item| match item.unwrap() {
@@ -84,14 +84,14 @@ fn everything_comes_in_order_with_its_gaps() {
 
 #[test]
 fn prefix_stops_each_run_at_its_first_gap() {
-    let reader = reader(&journal(), Mode::Prefix).unwrap();
+    let reader = reader(&journal(), ReadMode::Prefix).unwrap();
     assert_eq!(steps(reader.records()), [1, 2, 3, 4, 5, -6]);
     assert_eq!(steps(reader.session("a").records()), [4, -6]);
 }
 
 #[test]
 fn strict_takes_damage_for_an_error_and_a_torn_end_not() {
-    let error = reader(&journal(), Mode::Strict).unwrap_err();
+    let error = reader(&journal(), ReadMode::Strict).unwrap_err();
     assert_eq!(error.code(), "damage");
     let mut torn = SegmentBuilder::new(1, 1, 1, 0);
     torn.raw(1, b"whole");
@@ -99,7 +99,7 @@ fn strict_takes_damage_for_an_error_and_a_torn_end_not() {
     file[torn.bytes.len() + 3] = 0x80;
     let mut storage = MemoryStorage::default();
     storage.put(&torn, file);
-    let reader = reader(&storage, Mode::Strict).unwrap();
+    let reader = reader(&storage, ReadMode::Strict).unwrap();
     assert_eq!(reader.report().loss(), Loss::Tail);
     assert_eq!(
         reader.session("unknown-00000001-000000000000abc1-1").loss(),
@@ -121,7 +121,7 @@ fn a_session_that_was_over_is_not_hurt_by_a_later_gap() {
     file[builder.offsets[5]] ^= 1;
     let mut storage = MemoryStorage::default();
     storage.put(&builder, file);
-    let reader = reader(&storage, Mode::Salvage).unwrap();
+    let reader = reader(&storage, ReadMode::Salvage).unwrap();
     assert_eq!(reader.report().loss(), Loss::Damage);
     assert_eq!(reader.session("over").loss(), Loss::None);
     assert_eq!(reader.session("open").loss(), Loss::Damage);
@@ -129,7 +129,7 @@ fn a_session_that_was_over_is_not_hurt_by_a_later_gap() {
 
 #[test]
 fn the_report_has_the_documented_shape() {
-    let report = reader(&journal(), Mode::Salvage).unwrap().report();
+    let report = reader(&journal(), ReadMode::Salvage).unwrap().report();
     let file = |number| segment_name(1, number);
     let expected = serde_json::json!({
         "loss": "damage",
@@ -178,7 +178,7 @@ fn a_written_journal_reads_back_while_it_is_open_and_after() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::options().open(dir.path()).unwrap();
     let seq = journal
-        .append(UserKind::new(200).unwrap(), b"bare")
+        .append_raw(UserKind::new(200).unwrap(), b"bare")
         .unwrap();
     let reader = Reader::open(dir.path()).unwrap();
     assert_eq!(reader.report().exit_code, 0);
@@ -190,7 +190,7 @@ fn a_written_journal_reads_back_while_it_is_open_and_after() {
     assert_eq!((bare.seq, bare.session), (seq, None));
     assert_eq!(reader.report().runs[0].state, crate::RunState::Live);
     journal.close().unwrap();
-    let (sessions, report) = recover(dir.path(), Mode::Strict).unwrap();
+    let (sessions, report) = recover(dir.path(), ReadMode::Strict).unwrap();
     assert_eq!((sessions.len(), report.loss()), (0, Loss::None));
     assert_eq!(report.segments[0].state.as_str(), "sealed");
     assert_eq!(report.runs[0].state, crate::RunState::Closed);
@@ -209,7 +209,7 @@ fn a_crashed_session_comes_back_as_a_snapshot() {
     let span = SpanStart {
         span: "s".into(),
         parent: None,
-        kind: crate::Kind::TOOL,
+        kind: crate::SpanKind::TOOL,
         name: "step".into(),
         started_at: None,
         trace_id: None,
@@ -225,7 +225,7 @@ fn a_crashed_session_comes_back_as_a_snapshot() {
         builder.frame(kind, 1, &payload);
     }
     let mut storage = builder.storage();
-    let reader_of = |storage: &MemoryStorage| reader(storage, Mode::Salvage).unwrap();
+    let reader_of = |storage: &MemoryStorage| reader(storage, ReadMode::Salvage).unwrap();
     let snapshot = reader_of(&storage).snapshot("one").unwrap();
     assert_eq!(snapshot.status(), SessionStatus::Crashed);
     assert!(snapshot.span("s").unwrap().is_interrupted());
@@ -259,7 +259,7 @@ fn a_journal_that_is_being_written_never_looks_hurt() {
             let kind = UserKind::new(200).unwrap();
             for number in 0..40_000_u32 {
                 journal
-                    .append(kind, number.to_le_bytes().repeat(40))
+                    .append_raw(kind, number.to_le_bytes().repeat(40))
                     .unwrap();
             }
         })
@@ -267,7 +267,7 @@ fn a_journal_that_is_being_written_never_looks_hurt() {
     let mut looks = 0;
     while !writer.is_finished() || looks == 0 {
         let written = journal
-            .append(UserKind::new(201).unwrap(), b"before")
+            .append_raw(UserKind::new(201).unwrap(), b"before")
             .unwrap();
         let reader = Reader::open(dir.path()).unwrap();
         let report = reader.report();
@@ -301,14 +301,14 @@ fn finished_segments_are_not_read_if_they_have_a_cache() {
     // A record of the other session that cannot be read.
     let at = u64::try_from(builder.offsets[4]).unwrap();
     storage.bad = Some((at, at + 8));
-    let quick = reader(&storage, Mode::Salvage).unwrap();
+    let quick = reader(&storage, ReadMode::Salvage).unwrap();
     assert_eq!(quick.ids().collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(quick.session("a").record_count(), 3);
     let report = quick.report();
     assert_eq!((report.loss(), report.is_verified()), (Loss::None, false));
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["segments"][0]["verified"], false);
-    let strict = reader(&storage, Mode::Strict);
+    let strict = reader(&storage, ReadMode::Strict);
     assert!(matches!(strict, Err(Error::Damage { .. })), "{strict:?}");
 }
 
@@ -317,7 +317,7 @@ fn damage_that_a_cache_does_not_know_of_is_found_when_it_matters() {
     let (mut storage, builder) = cached_journal();
     let file = storage.files.get_mut(&segment_name(1, 1)).unwrap();
     file[builder.offsets[4] + 17] ^= 1;
-    let reader = reader(&storage, Mode::Salvage).unwrap();
+    let reader = reader(&storage, ReadMode::Salvage).unwrap();
     assert_eq!(reader.snapshot("a").unwrap().loss(), Loss::None);
     let damaged = reader.snapshot("b").unwrap();
     assert_eq!(damaged.loss(), Loss::Damage);
@@ -340,7 +340,7 @@ fn sessions_made_ahead_come_in_order_and_whole() {
     let mut storage = MemoryStorage::default();
     storage.put(&segment, segment.sealed(None));
     storage.add_caches();
-    let reader = reader(&storage, Mode::Salvage).unwrap();
+    let reader = reader(&storage, ReadMode::Salvage).unwrap();
     let prefetcher = prefetch::Prefetcher::start(&reader.view, 0..40);
     let processors = std::thread::available_parallelism().unwrap().get();
     assert_eq!(prefetcher.is_some(), processors > 1);
@@ -400,7 +400,7 @@ fn a_snapshot_that_keeps_payloads_is_that_of_passing_records() {
                 segment.raw(3 - index, &[1; 9000]);
             }
         }
-        let reader = reader(&segment.storage(), Mode::Salvage).unwrap();
+        let reader = reader(&segment.storage(), ReadMode::Salvage).unwrap();
         for id in ["a", "b"] {
             // Words, as some of the numbers are none.
             let kept = format!("{:?}", reader.snapshot(id).unwrap());
@@ -445,7 +445,7 @@ fn told(reader: &Reader) -> Vec<String> {
 #[test]
 fn all_records_and_gaps_are_the_same_with_caches_and_without() {
     let (whole, segments) = journal_with_caches();
-    let reader_of = |storage: &MemoryStorage| reader(storage, Mode::Salvage).unwrap();
+    let reader_of = |storage: &MemoryStorage| reader(storage, ReadMode::Salvage).unwrap();
     let quick = reader_of(&whole);
     assert_eq!(told(&quick).len(), 4 * 7 + 3 + 1);
     assert!(quick.view.known_verified().is_none());
@@ -460,7 +460,7 @@ fn all_records_and_gaps_are_the_same_with_caches_and_without() {
             };
             *byte ^= 1;
             let quick = reader_of(&storage);
-            let verified = Reader::of_storage(Arc::new(storage), Mode::Salvage).unwrap();
+            let verified = Reader::of_storage(Arc::new(storage), ReadMode::Salvage).unwrap();
             assert_eq!(told(&quick), told(&verified), "{name} at {at}");
             surprises += u32::from(quick.view.known_verified().is_some());
             let damage = [&quick, &verified].map(|reader| format!("{:?}", reader.report().ranges));
@@ -498,8 +498,8 @@ fn a_segment_that_cannot_be_read_is_a_gap_with_caches_and_without() {
         let mut storage = whole.clone();
         let at = u64::try_from(*at).unwrap();
         storage.bad = Some((at, at + 8));
-        let quick = accounted(&reader(&storage, Mode::Salvage).unwrap());
-        let verified = Reader::of_storage(Arc::new(storage), Mode::Salvage).unwrap();
+        let quick = accounted(&reader(&storage, ReadMode::Salvage).unwrap());
+        let verified = Reader::of_storage(Arc::new(storage), ReadMode::Salvage).unwrap();
         let verified = accounted(&verified);
         assert_eq!(quick.0, verified.0, "at {at}");
         // A read of less may succeed.

@@ -8,7 +8,7 @@ use super::Reader;
 use super::group::Group;
 use super::journal_view::{JournalView, on_disk};
 use super::list::{PARALLEL_MIN, of_rollups_only};
-use super::mode::Mode;
+use super::mode::ReadMode;
 use super::record_fetch::RecordFetcher;
 use crate::error::Result;
 use crate::recovery::survey::Depth;
@@ -53,13 +53,13 @@ pub fn verify(dir: impl AsRef<Path>) -> Result<Report> {
 #[doc(hidden)]
 pub fn verify_storage(storage: Arc<dyn Storage>) -> Result<Report> {
     if seeded::has(Bug::EverySessionFolded) {
-        let reader = Reader::of_storage(storage, Mode::Salvage)?;
+        let reader = Reader::of_storage(storage, ReadMode::Salvage)?;
         let mut report = reader.report();
         let sessions = reader.sessions().flatten();
         sessions.for_each(|snapshot| report.add_session(&snapshot));
         return Ok(report);
     }
-    let view = JournalView::new(storage, Mode::Salvage, Depth::Counts)?;
+    let view = JournalView::new(storage, ReadMode::Salvage, Depth::Counts)?;
     let mut report = view.report();
     let mut sessions = Vec::with_capacity(view.sessions.len());
     let mut has_failed = false;

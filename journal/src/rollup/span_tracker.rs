@@ -6,7 +6,7 @@ use super::retained::Retained;
 use super::sums::SpanSums;
 use super::{HASH_LEN, SpanTable, span_hash};
 use crate::event::{
-    Action, Event, Kind, Numbers, SpanEnd, SpanFields, SpanKey, SpanStart, SpanUpdate,
+    Action, Event, Numbers, SpanEnd, SpanFields, SpanKey, SpanKind, SpanStart, SpanUpdate,
 };
 
 /// Spans by their ids, and what those that are finished add up to.
@@ -274,7 +274,7 @@ fn start(id: &SpanKey<'_>, numbers: Numbers) -> Event<'static> {
     Event::new(Action::SpanStart(SpanStart {
         span: id.to_text().into_owned().into(),
         parent: None,
-        kind: Kind::new(""),
+        kind: SpanKind::new(""),
         name: "".into(),
         started_at: None,
         trace_id: None,

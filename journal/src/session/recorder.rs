@@ -41,24 +41,24 @@ impl Recorder {
     }
 
     /// Records an event as it stands.
-    pub(crate) fn append(&self, event: &Event<'_>) -> Result<Seq> {
-        self.record(None, &mut event.clone(), None)
+    pub(crate) fn append(&self, mut event: Event<'_>) -> Result<Seq> {
+        self.record(None, &mut event, None)
     }
 
     /// Records an event in its JSON form.
     pub(crate) fn append_json(&self, line: &str) -> Result<Seq> {
         let line = JsonLine::parse_text(line, None);
-        self.append_line(line.inspect_err(|error| self.sink.note_refused(None, error.code()))?)
+        self.append_parsed(line.inspect_err(|error| self.sink.note_refused(None, error.code()))?)
     }
 
     /// Records an event that was read from its JSON form.
-    pub(crate) fn append_line(&self, line: JsonLine<'_>) -> Result<Seq> {
+    pub(crate) fn append_parsed(&self, line: JsonLine<'_>) -> Result<Seq> {
         let JsonLine { mut event, run, .. } = line;
         self.record(None, &mut event, run)
     }
 
     /// Notes that the whole process is about to die; may be called by a panic hook.
-    pub(crate) fn crash_note(&self, reason: &str, location: Option<&str>) -> Written {
+    pub(crate) fn note_crash(&self, reason: &str, location: Option<&str>) -> Written {
         let mut event = Event::new(Action::Crash(Crash {
             reason: Some(Cow::Borrowed(reason)),
             location: location.map(Cow::Borrowed),

@@ -11,8 +11,8 @@ use super::span::Span;
 use super::span_builder::SpanBuilder;
 use crate::error::Result;
 use crate::event::{
-    Action, Counter, Crash, Event, Level, Link, Log, Map, Number, SessionEnd, SessionStatus,
-    SessionUpdate, Value,
+    Action, Counter, Crash, Event, Level, Log, Map, Number, SessionEnd, SessionStatus,
+    SessionUpdate, SpanLink, Value,
 };
 use crate::format::UserKind;
 use crate::seq::Seq;
@@ -74,11 +74,11 @@ impl Session {
 
     /// Sets a member of the session's metadata, such as `title`.
     pub fn set<'a>(&self, name: impl Into<Cow<'a, str>>, value: impl Into<Value<'a>>) -> Written {
-        self.update(Map::from([(name, value)]))
+        self.set_all(Map::from([(name, value)]))
     }
 
     /// Merges members into the session's metadata; empty ones never overwrite.
-    pub fn update(&self, metadata: Map<'_>) -> Written {
+    pub fn set_all(&self, metadata: Map<'_>) -> Written {
         self.shared.write(Action::SessionUpdate(SessionUpdate {
             name: None,
             metadata,
@@ -86,7 +86,7 @@ impl Session {
     }
 
     /// Gives the session's root span another name.
-    pub fn rename<'a>(&self, name: impl Into<Cow<'a, str>>) -> Written {
+    pub fn set_name<'a>(&self, name: impl Into<Cow<'a, str>>) -> Written {
         self.shared.write(Action::SessionUpdate(SessionUpdate {
             name: Some(name.into()),
             metadata: Map::new(),
@@ -115,7 +115,7 @@ impl Session {
     }
 
     /// Links the session's root span to another span, trace or session.
-    pub fn link<'a>(&self, to: impl Into<Link<'a>>) -> Written {
+    pub fn link<'a>(&self, to: impl Into<SpanLink<'a>>) -> Written {
         self.shared.write(Action::Link(to.into()))
     }
 
@@ -123,18 +123,18 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::InvalidEvent`](crate::Error::InvalidEvent) if the event has no encoding or the
-    /// redaction hook panics; else as [`Journal::append`](crate::Journal::append).
-    pub fn append(&self, event: &Event<'_>) -> Result<Seq> {
+    /// redaction hook panics; else as [`Journal::append_raw`](crate::Journal::append_raw).
+    pub fn append(&self, event: Event<'_>) -> Result<Seq> {
         let shared = &self.shared;
-        shared
-            .recorder
-            .record(Some(&shared.id), &mut event.clone(), None)
+        // May borrow from this handle as well.
+        let mut event: Event<'_> = event;
+        shared.recorder.record(Some(&shared.id), &mut event, None)
     }
 
     /// Appends a record of the caller's own kind to the session; it bypasses redaction.
     ///
     /// # Errors
-    /// As [`Journal::append`](crate::Journal::append).
+    /// As [`Journal::append_raw`](crate::Journal::append_raw).
     pub fn append_raw(&self, kind: UserKind, payload: impl AsRef<[u8]>) -> Result<Seq> {
         let shared = &self.shared;
         shared
@@ -166,12 +166,12 @@ impl Session {
     }
 }
 
-impl<'a> From<&'a Session> for Link<'a> {
+impl<'a> From<&'a Session> for SpanLink<'a> {
     /// A link to the session.
-    fn from(session: &'a Session) -> Link<'a> {
-        Link {
+    fn from(session: &'a Session) -> SpanLink<'a> {
+        SpanLink {
             to_session: Some(Cow::Borrowed(session.id())),
-            ..Link::default()
+            ..SpanLink::default()
         }
     }
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::receipt::Written;
 use super::session_inner::SessionInner;
 use crate::event::{
-    Action, Channel, Counter, Event, Level, Link, Log, Map, Number, SpanEnd, SpanFields,
-    SpanUpdate, Status, Text, ToValue, Value,
+    Action, Channel, Counter, Event, Level, Log, Map, Number, SpanEnd, SpanFields, SpanLink,
+    SpanStatus, SpanUpdate, Text, ToValue, Value,
 };
 
 /// A span being recorded; clones share it.
@@ -89,14 +89,14 @@ impl Span {
 
     /// Sets an attribute.
     pub fn set<'a>(&self, name: impl Into<Cow<'a, str>>, value: impl Into<Value<'a>>) -> Written {
-        self.update(SpanFields {
+        self.set_fields(SpanFields {
             attributes: Map::from([(name, value)]),
             ..SpanFields::default()
         })
     }
 
     /// Changes facts about the span; absent and empty ones never overwrite.
-    pub fn update(&self, fields: SpanFields<'_>) -> Written {
+    pub fn set_fields(&self, fields: SpanFields<'_>) -> Written {
         self.write(Action::SpanUpdate(SpanUpdate {
             span: self.id().into(),
             fields,
@@ -105,9 +105,9 @@ impl Span {
     }
 
     /// Links the span to another span, trace or session.
-    pub fn link<'a>(&self, to: impl Into<Link<'a>>) -> Written {
+    pub fn link<'a>(&self, to: impl Into<SpanLink<'a>>) -> Written {
         let to = to.into();
-        self.write(Action::Link(Link {
+        self.write(Action::Link(SpanLink {
             span: Some(self.id().into()),
             ..to
         }))
@@ -125,7 +125,7 @@ impl Span {
     }
 
     /// Ends the span with what it gave back.
-    pub fn end(&self, status: Status, output: Option<&dyn ToValue>) -> Written {
+    pub fn end(&self, status: SpanStatus, output: Option<&dyn ToValue>) -> Written {
         // As `finish` does it, without the detour by a builder: most spans end like this.
         let mut event = Event::new(Action::SpanEnd(SpanEnd {
             span: Cow::Borrowed(self.id()),
@@ -171,13 +171,13 @@ impl Drop for SpanInner {
     }
 }
 
-impl<'a> From<&'a Span> for Link<'a> {
+impl<'a> From<&'a Span> for SpanLink<'a> {
     /// A link to the span.
-    fn from(span: &'a Span) -> Link<'a> {
-        Link {
+    fn from(span: &'a Span) -> SpanLink<'a> {
+        SpanLink {
             to_session: Some(Cow::Borrowed(span.open.session.id.as_str())),
             to_span: Some(Cow::Borrowed(span.id())),
-            ..Link::default()
+            ..SpanLink::default()
         }
     }
 }

@@ -7,7 +7,7 @@ use super::receipt::Written;
 use super::session_inner::SessionInner;
 use super::span::Span;
 use crate::event::{
-    Action, Event, Kind, Model, OtlpKind, SpanEnd, SpanFields, SpanStart, Status, Value,
+    Action, Event, Model, OtlpKind, SpanEnd, SpanFields, SpanKind, SpanStart, SpanStatus, Value,
 };
 use crate::time::Timestamp;
 
@@ -40,7 +40,7 @@ impl<'a> SpanBuilder<'a> {
         let start = SpanStart {
             span: Cow::Borrowed(""),
             parent,
-            kind: Kind::SPAN,
+            kind: SpanKind::SPAN,
             name,
             started_at: None,
             trace_id: None,
@@ -67,8 +67,8 @@ impl<'a> SpanBuilder<'a> {
         self
     }
 
-    /// What kind of work it is. Default: [`Kind::SPAN`].
-    pub fn kind(mut self, kind: Kind<'a>) -> SpanBuilder<'a> {
+    /// What kind of work it is. Default: [`SpanKind::SPAN`].
+    pub fn kind(mut self, kind: SpanKind<'a>) -> SpanBuilder<'a> {
         self.start.kind = kind;
         self
     }
@@ -153,7 +153,7 @@ impl<'a> SpanBuilder<'a> {
     }
 
     /// Records a whole span that ended at `end`, in one record.
-    pub fn complete(mut self, end: Timestamp, status: Status) -> Written {
+    pub fn complete(mut self, end: Timestamp, status: SpanStatus) -> Written {
         let id = self.take_id();
         let mut start: Box<SpanStart<'_>> = self.start;
         start.span = Cow::Borrowed(id.as_str());

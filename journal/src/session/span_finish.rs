@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::receipt::Written;
 use super::span::Span;
-use crate::event::{Action, Event, Number, SpanEnd, Status, Tokens, Value};
+use crate::event::{Action, Event, Number, SpanEnd, SpanStatus, Tokens, Value};
 use crate::time::Timestamp;
 
 /// The end of a span, not recorded before [`end`](SpanFinish::end).
@@ -29,7 +29,7 @@ impl Span {
 
     /// Ends the span with an error, for this reason.
     pub fn fail<'a>(&self, reason: impl Into<Cow<'a, str>>) -> Written {
-        self.finish().status_message(reason).end(Status::Error)
+        self.finish().status_message(reason).end(SpanStatus::Error)
     }
 }
 
@@ -81,7 +81,7 @@ impl<'a> SpanFinish<'a> {
     }
 
     /// Records the end. A span that is ended twice keeps its first end.
-    pub fn end(self, status: Status) -> Written {
+    pub fn end(self, status: SpanStatus) -> Written {
         let mut end: Box<SpanEnd<'_>> = self.end;
         end.span = Cow::Borrowed(self.span.id());
         end.status = status;

@@ -73,7 +73,7 @@ impl<'a> SessionBuilder<'a> {
     }
 
     /// Sets a member of the session's metadata, such as `title`, `prompt` or `model`.
-    pub fn meta(
+    pub fn set(
         mut self,
         name: impl Into<Cow<'a, str>>,
         value: impl Into<Value<'a>>,
@@ -86,7 +86,7 @@ impl<'a> SessionBuilder<'a> {
     ///
     /// # Errors
     /// [`Error::InvalidEvent`] if it is not, or cannot be serialised.
-    pub fn meta_from(mut self, data: &(impl Serialize + ?Sized)) -> Result<SessionBuilder<'a>> {
+    pub fn set_from(mut self, data: &(impl Serialize + ?Sized)) -> Result<SessionBuilder<'a>> {
         let mut made = Value::from_serialize(data)?;
         let Value::Map(members) = &mut made else {
             let reason = "metadata is not made of named members".to_owned();

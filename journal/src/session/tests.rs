@@ -10,8 +10,8 @@ use super::sink::{SessionId, Sink};
 use super::{Session, SessionBuilder, Span};
 use crate::error::{Error, Result};
 use crate::event::{
-    Action, Channel, Custom, Event, JsonLine, Kind, Level, Link, Number, Status, Text, Tokens,
-    Value, codec,
+    Action, Channel, Custom, Event, JsonLine, Level, Number, SpanKind, SpanLink, SpanStatus, Text,
+    Tokens, Value, codec,
 };
 use crate::format::{RecordKind, UserKind};
 use crate::seq::Seq;
@@ -94,8 +94,8 @@ fn a_start_says_what_it_was_told() {
         .trace_id(format!("00-{trace_id}-00f067aa0ba902b7-01"))
         .root_span("top")
         .parent_session("ses_0")
-        .meta("prompt", "Fix it")
-        .meta_from(&config)
+        .set("prompt", "Fix it")
+        .set_from(&config)
         .unwrap()
         .start();
     assert_eq!((session.id(), session.trace_id()), ("ses_1", trace_id));
@@ -112,7 +112,7 @@ fn a_start_says_what_it_was_told() {
     let names: Vec<_> = start.metadata.iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["prompt", "model", "title"]);
     assert_eq!(
-        builder(&recorder).meta_from(&[1]).unwrap_err().code(),
+        builder(&recorder).set_from(&[1]).unwrap_err().code(),
         "invalid-event"
     );
 }
@@ -122,21 +122,21 @@ fn spans_are_recorded_as_they_go() {
     let (memory, session) = session();
     let generation = session
         .span("chat")
-        .kind(Kind::GENERATION)
+        .kind(SpanKind::GENERATION)
         .model("anthropic", "m")
         .start();
     generation.text("I'll look");
     let input = json!({"cmd": "ls"});
     let tool = generation
         .child("bash")
-        .kind(Kind::TOOL)
+        .kind(SpanKind::TOOL)
         .call_id("c1")
         .input(&input)
         .start();
-    tool.log(Level::Info, "started");
+    tool.log(Level::INFO, "started");
     tool.set("exit_code", 0);
     let output = Value::from("a.rs");
-    let written = tool.end(Status::Ok, Some(&output));
+    let written = tool.end(SpanStatus::Ok, Some(&output));
     assert_eq!(written.result().unwrap(), Seq::new(7).unwrap());
     let tokens = Tokens {
         input: 3.into(),
@@ -147,7 +147,7 @@ fn spans_are_recorded_as_they_go() {
         .tokens(tokens)
         .cost(0.005)
         .reason("stop")
-        .end(Status::Ok);
+        .end(SpanStatus::Ok);
     session.end();
     let events = memory.events();
     drop((tool, generation, session));
@@ -191,7 +191,7 @@ fn check_recorded(events: &[Event<'_>], output: &Value<'_>) {
     };
     assert_eq!(
         (end.status, &end.fields.output),
-        (Status::Ok, &Some(output.clone()))
+        (SpanStatus::Ok, &Some(output.clone()))
     );
     let Action::SpanEnd(end) = &events[7].action else {
         panic!()
@@ -206,13 +206,13 @@ fn outputs_are_anything_that_is_a_value() {
     let (memory, session) = session();
     let outputs: [&dyn crate::event::ToValue; 4] = [&"text", &json!([1]), &String::new(), &1.5];
     for output in outputs {
-        session.span_by_id("g1").end(Status::Ok, Some(output));
+        session.span_by_id("g1").end(SpanStatus::Ok, Some(output));
     }
-    session.span_by_id("g1").end(Status::Ok, None);
+    session.span_by_id("g1").end(SpanStatus::Ok, None);
     assert_eq!(memory.events().len(), 6);
 }
 
-fn dropped(event: &Event<'_>) -> (bool, Option<String>, Status) {
+fn dropped(event: &Event<'_>) -> (bool, Option<String>, SpanStatus) {
     let Action::SpanEnd(end) = &event.action else {
         panic!("{event:?}")
     };
@@ -228,7 +228,7 @@ fn the_last_clone_of_an_open_span_ends_it() {
     drop(span);
     assert_eq!(memory.events().len(), 2);
     drop(clone);
-    assert_eq!(dropped(&memory.last()), (true, None, Status::Unset));
+    assert_eq!(dropped(&memory.last()), (true, None, SpanStatus::Unset));
     drop(session.span_by_id("bound"));
     assert_eq!(memory.events().len(), 3);
 }
@@ -243,7 +243,7 @@ fn a_span_dropped_by_a_panic_says_so() {
     }));
     assert!(caught.is_err());
     let words = Some("dropped while panicking".to_owned());
-    assert_eq!(dropped(&memory.last()), (true, words, Status::Unset));
+    assert_eq!(dropped(&memory.last()), (true, words, SpanStatus::Unset));
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn a_whole_span_is_one_record() {
         .id("t1")
         .at(start)
         .output("o")
-        .complete(end, Status::Ok);
+        .complete(end, SpanStatus::Ok);
     let event = memory.last();
     let Action::Span(begun, ended) = &event.action else {
         panic!("{event:?}")
@@ -277,8 +277,8 @@ fn notes_and_links_name_their_span() {
     span.link(&session);
     session.link(&span);
     session.set("title", "T");
-    session.rename("R");
-    session.log(Level::Warn, "w");
+    session.set_name("R");
+    session.log(Level::WARN, "w");
     span.fail("no");
     session.crash("SIGTERM");
     session.fail("late");
@@ -290,7 +290,7 @@ fn notes_and_links_name_their_span() {
         .collect();
     assert!(matches!(&actions[0], Action::Counter(c) if c.span.is_none()));
     assert!(matches!(&actions[1], Action::Counter(c) if c.span.as_deref() == Some("a")));
-    let to_session = |link: &Link<'_>| link.to_session.as_deref() == Some("ses_1");
+    let to_session = |link: &SpanLink<'_>| link.to_session.as_deref() == Some("ses_1");
     assert!(
         matches!(&actions[2], Action::Link(l) if to_session(l) && l.span.as_deref() == Some("a"))
     );
@@ -314,7 +314,7 @@ fn refused_records_are_told_of_and_nothing_panics() {
         (None, "closed")
     );
     assert_eq!(*memory.reported.lock().unwrap(), ["closed"]);
-    assert!(session.append(&Event::custom("c", 1)).is_err());
+    assert!(session.append(Event::custom("c", 1)).is_err());
     drop(span);
     assert_eq!(memory.reported.lock().unwrap().len(), 1);
 
@@ -348,7 +348,7 @@ fn a_lost_piece_of_text_shows_in_the_next_offset() {
 #[test]
 fn a_line_has_the_time_at_which_it_was_recorded() {
     let (memory, session) = session();
-    session.append(&Event::line(&b"a line"[..])).unwrap();
+    session.append(Event::line(&b"a line"[..])).unwrap();
     assert!(memory.last().at.is_some());
 }
 
@@ -373,13 +373,13 @@ fn redaction_sees_the_event_before_it_is_encoded() {
     assert!(matches!(&event.action, Action::Text(t) if t.text == "***" && t.offset == Some(3)));
 
     let count = memory.events().len();
-    let refused = session.append(&Event::custom("panic", 1)).unwrap_err();
+    let refused = session.append(Event::custom("panic", 1)).unwrap_err();
     assert_eq!(
         (refused.code(), memory.events().len()),
         ("invalid-event", count)
     );
     assert_eq!(*memory.refused.lock().unwrap(), ["invalid-event"]);
-    session.append(&Event::custom("c", 1)).unwrap();
+    session.append(Event::custom("c", 1)).unwrap();
     assert_eq!(memory.last().session.as_deref(), Some("elsewhere"));
     session
         .append_raw(UserKind::new(128).unwrap(), b"raw")
@@ -396,9 +396,9 @@ fn events_and_lines_go_where_they_say() {
     let event = Event::custom("x", 1)
         .in_session("own")
         .at(Timestamp::new(1, 0));
-    recorder.append(&event).unwrap();
+    recorder.append(event.clone()).unwrap();
     assert_eq!(memory.last(), event);
-    let error = recorder.append(&Event::custom("x", 1)).unwrap_err();
+    let error = recorder.append(Event::custom("x", 1)).unwrap_err();
     assert_eq!(error.to_string(), "the event names no session");
     recorder
         .append_json(r#"{"type":"custom","session":"s","name":"n","data":1}"#)
@@ -412,7 +412,7 @@ fn events_and_lines_go_where_they_say() {
         recorder.append_json("{}").unwrap_err().to_string(),
         "no \"type\""
     );
-    recorder.crash_note("SIGTERM", Some("main.rs:1"));
+    recorder.note_crash("SIGTERM", Some("main.rs:1"));
     assert!(matches!(
         memory.last(),
         Event {
@@ -439,7 +439,7 @@ fn texts_copied_from_two_runs_follow_each_other() {
             "run":"0000000{run}-0000000000000001","seq":5}}"#
         );
         let line = JsonLine::parse(line.as_bytes(), None).unwrap();
-        recorder.append_line(line).unwrap();
+        recorder.append_parsed(line).unwrap();
     }
     let events = memory.events().into_iter();
     let offsets: Vec<_> = events
@@ -459,7 +459,7 @@ fn a_redaction_hook_that_panics_or_records_takes_nobody_down() {
         Action::SpanEnd(_) => panic!("in the hook"),
         Action::Custom(_) => {
             let session = inner.lock().unwrap();
-            let written = session.as_ref().unwrap().log(Level::Info, "hidden");
+            let written = session.as_ref().unwrap().log(Level::INFO, "hidden");
             assert_eq!(written.seq(), None);
         }
         _ => {}
@@ -467,7 +467,7 @@ fn a_redaction_hook_that_panics_or_records_takes_nobody_down() {
     let (memory, recorder) = recorder(Some(redact));
     let session = builder(&recorder).start();
     *own.lock().unwrap() = Some(session.clone());
-    session.append(&Event::custom("c", 1)).unwrap();
+    session.append(Event::custom("c", 1)).unwrap();
     assert_eq!(memory.events().len(), 2);
     // Its end, written while this thread unwinds, makes the hook panic a second time.
     let span = session.span("work").start();
@@ -479,12 +479,12 @@ fn a_redaction_hook_that_panics_or_records_takes_nobody_down() {
     assert_eq!(memory.events().len(), 3);
 }
 
-/// Calls `crash_note` the way a panic hook does: while the thread panics.
+/// Calls `note_crash` the way a panic hook does: while the thread panics.
 struct NoteInDrop(Arc<Recorder>);
 
 impl Drop for NoteInDrop {
     fn drop(&mut self) {
-        self.0.crash_note("boom", None);
+        self.0.note_crash("boom", None);
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::event::{
-    Key, Kind, Level, Map, Model, Number, OtlpKind, SpanFields, Status, Tokens, Value,
+    Key, Level, Map, Model, Number, OtlpKind, SpanFields, SpanKind, SpanStatus, Tokens, Value,
 };
 use crate::time::Timestamp;
 
@@ -15,11 +15,11 @@ use crate::time::Timestamp;
 pub struct SpanSnapshot<'a> {
     pub(super) id: Arc<str>,
     pub(super) parent: Option<Arc<str>>,
-    pub(super) kind: Kind<'a>,
+    pub(super) kind: SpanKind<'a>,
     pub(super) name: Cow<'a, str>,
     pub(super) started_at: Timestamp,
     pub(super) ended_at: Option<Timestamp>,
-    pub(super) status: Status,
+    pub(super) status: SpanStatus,
     pub(super) status_message: Option<Cow<'a, str>>,
     pub(super) is_interrupted: bool,
     pub(super) ended_by_drop: bool,
@@ -50,7 +50,7 @@ impl<'a> SpanSnapshot<'a> {
 
     /// What kind of work it is.
     #[must_use]
-    pub fn kind(&self) -> &Kind<'a> {
+    pub fn kind(&self) -> &SpanKind<'a> {
         &self.kind
     }
 
@@ -74,7 +74,7 @@ impl<'a> SpanSnapshot<'a> {
 
     /// How it ended.
     #[must_use]
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> SpanStatus {
         self.status
     }
 

@@ -1,7 +1,7 @@
 //! Sums over a session's spans.
 
 use super::span::SpanSnapshot;
-use crate::event::{DecimalSum, Kind, Number, Status, Tokens};
+use crate::event::{DecimalSum, Number, SpanKind, SpanStatus, Tokens};
 
 /// Sums over a session, always computed from its spans and records.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -47,10 +47,10 @@ impl Totals {
         Totals {
             records,
             spans: count(&|_| true),
-            generations: count(&|span| span.kind == Kind::GENERATION),
-            tools: count(&|span| span.kind == Kind::TOOL),
+            generations: count(&|span| span.kind == SpanKind::GENERATION),
+            tools: count(&|span| span.kind == SpanKind::TOOL),
             interrupted: count(&|span| span.is_interrupted),
-            errors: count(&|span| span.status == Status::Error),
+            errors: count(&|span| span.status == SpanStatus::Error),
             tokens,
             tokens_total: tokens_total(&tokens),
             cost: costs.collect::<DecimalSum>().finish(),

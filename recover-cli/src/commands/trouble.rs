@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use trace_journal::{Error, FORMAT_VERSION, Mode, Reader, Report, RunId, SegmentState};
+use trace_journal::{Error, FORMAT_VERSION, ReadMode, Reader, Report, RunId, SegmentState};
 
 use crate::error::{CliError, Result, could_not};
 use crate::escape::one_line;
@@ -19,7 +19,7 @@ pub(super) fn open(dir: &Path) -> Result<Reader> {
 }
 
 /// Opens the journal for a verdict on all of it.
-pub(super) fn open_verified(dir: &Path, mode: Mode) -> Result<Reader> {
+pub(super) fn open_verified(dir: &Path, mode: ReadMode) -> Result<Reader> {
     Reader::open_verified(dir, mode).map_err(|error| explain(dir, error))
 }
 

@@ -120,7 +120,7 @@ impl Hand {
     }
 
     fn send(&self, sent: Sent) -> Result<Seq, Error> {
-        let appended = self.journal.append(sent.kind(), sent.payload());
+        let appended = self.journal.append_raw(sent.kind(), sent.payload());
         if appended.is_err() {
             answer("refused");
         }

@@ -77,8 +77,8 @@ fn append(journal: &Journal, orders: &Orders, thread: u8) -> Result<(), Error> {
         }
         IS_LARGE_UNDER_WAY.fetch_or(is_large, Ordering::SeqCst);
         let seq = match is_large {
-            true => journal.append(sent.kind(), &large)?,
-            false => journal.append(sent.kind(), sent.payload())?,
+            true => journal.append_raw(sent.kind(), &large)?,
+            false => journal.append_raw(sent.kind(), sent.payload())?,
         };
         IS_LARGE_UNDER_WAY.fetch_and(!is_large, Ordering::SeqCst);
         if !orders.is_liar {

@@ -13,7 +13,7 @@ use journal_tests::compare::compare;
 use journal_tests::reference_reader::{ReferenceJournal, varint};
 use rustix::process::{Pid, WaitOptions, waitpid};
 use trace_journal::{
-    Durability, Error, Item, Journal, Options, Reader, RunState, Seq, UserKind, WriteMode,
+    Durability, Error, Item, Journal, JournalOptions, Reader, RunState, Seq, UserKind, WriteMode,
 };
 
 fn main() {
@@ -48,7 +48,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn options(&self) -> Options {
+    fn options(&self) -> JournalOptions {
         Journal::options().write_mode(self.mode)
     }
 
@@ -76,7 +76,7 @@ const REFUSED: u8 = 8;
 
 fn append(journal: &Journal, len: usize) -> Result<Seq, Error> {
     let kind = UserKind::new(200).expect("a caller's kind");
-    journal.append(kind, vec![7; len])
+    journal.append_raw(kind, vec![7; len])
 }
 
 /// Fills the disk, goes on for a while, makes room, goes on.
@@ -328,7 +328,10 @@ fn is_harmless(journal: &Journal, written: Seq) -> bool {
     let session = journal.session("of the child").start();
     let span = session.span("chat").start();
     span.text("nothing");
-    let is_span_refused = span.end(trace_journal::Status::Ok, None).seq().is_none();
+    let is_span_refused = span
+        .end(trace_journal::SpanStatus::Ok, None)
+        .seq()
+        .is_none();
     drop(session);
     drop(journal.clone());
     is_refused && is_span_refused

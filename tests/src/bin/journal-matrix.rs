@@ -13,7 +13,7 @@ use journal_tests::compare::compare;
 use journal_tests::reference_reader::ReferenceJournal;
 use rustix::mm::{MlockAllFlags, mlockall, munlockall};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use trace_journal::{Error, Journal, Loss, Options, Seq, UserKind, WriteMode};
+use trace_journal::{Error, Journal, JournalOptions, Loss, Seq, UserKind, WriteMode};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -80,7 +80,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn options(&self) -> Options {
+    fn options(&self) -> JournalOptions {
         Journal::options().write_mode(self.mode)
     }
 
@@ -184,7 +184,7 @@ impl Scene {
     fn put(&mut self, journal: &Journal, count: usize, len: usize) {
         let kind = UserKind::new(200).expect("a caller's kind");
         for _ in 0..count {
-            match journal.append(kind, vec![7; len]) {
+            match journal.append_raw(kind, vec![7; len]) {
                 Ok(seq) => self.told.push(seq),
                 Err(error) => {
                     let code = error.code();

@@ -41,7 +41,7 @@ fn write(dir: &str, mode: WriteMode) {
     let append = || {
         let mut appended = 0u64;
         loop {
-            match journal.append(kind, [7; 300]) {
+            match journal.append_raw(kind, [7; 300]) {
                 Ok(_) => appended += 1,
                 Err(error) => return (appended, error.code()),
             }
@@ -79,7 +79,7 @@ fn cut(dir: &Path) {
     let options = Journal::options().write_mode(WriteMode::Mapped);
     let journal = options.open(dir).expect("a journal");
     let kind = UserKind::new(200).expect("a caller's kind");
-    let append = || journal.append(kind, [7; 300]);
+    let append = || journal.append_raw(kind, [7; 300]);
     for _ in 0..10 {
         append().expect("a record");
     }

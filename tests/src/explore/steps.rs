@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use trace_journal::{Journal, Liveness, Loss, Mode, Reader, RunId, RunState, Seq};
+use trace_journal::{Journal, Liveness, Loss, ReadMode, Reader, RunId, RunState, Seq};
 
 use super::crash::{Explorer, open};
 use super::ops::{Act, Interleaved, Step};
@@ -306,7 +306,7 @@ impl<'e> Workload<'e> {
 
     fn read(&mut self) -> Result<(), String> {
         let storage = Arc::new(Process::start(&self.disk));
-        let reader = match Reader::of_storage(storage, Mode::Salvage) {
+        let reader = match Reader::of_storage(storage, ReadMode::Salvage) {
             Ok(reader) => reader,
             Err(error) => return self.explained("reading beside writers", &error),
         };
@@ -344,7 +344,7 @@ fn append(
 ) -> trace_journal::Result<()> {
     let payload = Image::new(sent.payload_of(len));
     explorer.allow(run, payload.clone());
-    let appended = journal.append(sent.kind(), payload.bytes());
+    let appended = journal.append_raw(sent.kind(), payload.bytes());
     explorer.promise(|oracle| {
         let truth = oracle.runs.entry(run).or_default();
         truth.in_flight.retain(|image| image != &payload);

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use trace_journal::event::Action;
 use trace_journal::format::RecordKind;
-use trace_journal::{Error, Event, Generation, Item, JsonLine, Mode, Reader, Record, RunId, Seq};
+use trace_journal::{
+    Error, Event, Generation, Item, JsonLine, ReadMode, Reader, Record, RunId, Seq,
+};
 use trace_journal::{Journal, Timestamp};
 
 use super::memory::Memory;
@@ -79,7 +81,7 @@ fn complete(mut event: Event<'_>) -> Event<'_> {
 
 /// The record an event becomes; `None` if it is refused, as only the journal's own kinds may be.
 fn recorded(memory: &Memory, journal: &Journal, event: &Event<'_>) -> Option<(Seq, Record)> {
-    let seq = match journal.append_event(event) {
+    let seq = match journal.append(event.clone()) {
         Ok(seq) => seq,
         Err(Error::InvalidEvent { reason }) => {
             let is_known = !matches!(event.action, Action::Unknown { .. });
@@ -88,7 +90,7 @@ fn recorded(memory: &Memory, journal: &Journal, event: &Event<'_>) -> Option<(Se
         }
         Err(error) => panic!("{error}: {event:?}"),
     };
-    let reader = Reader::of_storage(memory.storage(), Mode::Strict).expect("an intact journal");
+    let reader = Reader::of_storage(memory.storage(), ReadMode::Strict).expect("an intact journal");
     let records = reader.records().map(|item| match item {
         Ok(Item::Record(record)) => record,
         other => panic!("{other:?} in an intact journal"),

@@ -5,7 +5,7 @@ use std::io;
 
 use trace_journal::export::{self, TraceFileOptions};
 use trace_journal::format::RecordKind;
-use trace_journal::{Mode, Reader, RunId, SegmentNumber};
+use trace_journal::{ReadMode, Reader, RunId, SegmentNumber};
 
 use super::craft::{CLOCKS, Segment, run};
 use super::memory::Memory;
@@ -30,7 +30,7 @@ impl Growing {
         let memory = (self.make)(self.count);
         // An empty file has a name at least.
         let size = memory.size() + 64 * u64::from(self.count);
-        for mode in [Mode::Salvage, Mode::Prefix] {
+        for mode in [ReadMode::Salvage, ReadMode::Prefix] {
             memory.let_read(READ_FACTOR * size + READ_FREE);
             read_all(&memory, mode);
         }
@@ -39,7 +39,7 @@ impl Growing {
 }
 
 /// Reads all there is and keeps none of it.
-fn read_all(memory: &Memory, mode: Mode) {
+fn read_all(memory: &Memory, mode: ReadMode) {
     let reader = Reader::of_storage(memory.storage(), mode).expect("a journal");
     for item in reader.records() {
         let _ = item.expect("memory can be read");

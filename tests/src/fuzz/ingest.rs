@@ -1,7 +1,7 @@
 //! Any bytes as JSON lines.
 
 use trace_journal::event::Action;
-use trace_journal::{Error, Event, Item, JsonLine, Mode, Reader};
+use trace_journal::{Error, Event, Item, JsonLine, ReadMode, Reader};
 
 use super::memory::Memory;
 use super::pool::open;
@@ -28,13 +28,13 @@ pub(super) fn ingest(bytes: &[u8]) -> u64 {
         } else {
             assert!(is_said_by_json(&again.event), "{written}");
         }
-        match journal.append_line(read) {
+        match journal.append_parsed(read) {
             Ok(_) => told.push(without_additions(&event)),
             Err(Error::InvalidEvent { .. }) => {}
             Err(error) => panic!("{error}: {written}"),
         }
     }
-    let reader = Reader::of_storage(memory.storage(), Mode::Strict).expect("an intact journal");
+    let reader = Reader::of_storage(memory.storage(), ReadMode::Strict).expect("an intact journal");
     let mut kept = Vec::new();
     for item in reader.records() {
         match item {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use trace_journal::{Journal, Loss, Mode, Reader, RunId, Seq, UserKind, WriteMode};
+use trace_journal::{Journal, Loss, ReadMode, Reader, RunId, Seq, UserKind, WriteMode};
 
 use super::cursor::Cursor;
 use super::memory::Memory;
@@ -104,7 +104,7 @@ impl World {
             12 => self.cut_power(input),
             13 => self.damage(input),
             14 => self.write(who, |journal| {
-                journal.crash_note("noted");
+                journal.note_crash("noted");
             }),
             _ => self.check(),
         }
@@ -142,7 +142,7 @@ impl World {
             return;
         };
         let kind = UserKind::new(128).expect("a caller's kind");
-        let appended = writer.journal.append(kind, &payload);
+        let appended = writer.journal.append_raw(kind, &payload);
         let seq = appended.expect("memory does not fail");
         let run = writer.run;
         let told = self.told.entry(run).or_default();
@@ -226,7 +226,7 @@ impl World {
     }
 
     fn check(&self) {
-        let seen = look_once(&self.memory, Mode::Salvage);
+        let seen = look_once(&self.memory, ReadMode::Salvage);
         let mut lines = BTreeMap::new();
         for (address, kept) in &seen.records {
             for (_, payload) in kept.iter().filter(|(kind, _)| *kind == LINE) {
@@ -254,7 +254,7 @@ impl World {
     }
 
     fn check_loss(&self, seen: &Seen) {
-        let reader = Reader::of_storage(self.memory.storage(), Mode::Salvage);
+        let reader = Reader::of_storage(self.memory.storage(), ReadMode::Salvage);
         let Ok(reader) = reader else {
             assert!(self.fate == Fate::Damage || seen.records.is_empty());
             return;

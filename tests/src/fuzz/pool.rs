@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use trace_journal::{Item, Journal, Mode, Reader, WriteMode};
+use trace_journal::{Item, Journal, ReadMode, Reader, WriteMode};
 
 use super::memory::Memory;
 
@@ -44,7 +44,7 @@ pub(super) static LINES: LazyLock<Vec<&str>> =
 
 /// The records of a small closed journal, the library's own first.
 pub(super) static SAMPLES: LazyLock<Vec<Sample>> = LazyLock::new(|| {
-    let reader = Reader::of_storage(closed().storage(), Mode::Strict);
+    let reader = Reader::of_storage(closed().storage(), ReadMode::Strict);
     let records = reader.expect("an intact journal").records();
     let samples = records.map(|item| match item {
         Ok(Item::Record(record)) => Sample {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use trace_journal::export::{self, TraceFileOptions};
 use trace_journal::{
-    Address, DamageReason, DamagedRange, Error, Item, JsonLine, Mode, Reader, Report,
+    Address, DamageReason, DamagedRange, Error, Item, JsonLine, ReadMode, Reader, Report,
     SessionReport, SessionSummary, Snapshot, list_storage, verify_storage,
 };
 
@@ -36,9 +36,13 @@ pub(super) struct Seen {
 #[must_use]
 pub(super) fn read_all_ways(memory: &Memory) -> Seen {
     let changes = memory.change_count();
-    let seen = look_once(memory, Mode::Salvage);
-    assert_eq!(seen, look_once(memory, Mode::Salvage), "not the same twice");
-    let prefix = look_once(memory, Mode::Prefix);
+    let seen = look_once(memory, ReadMode::Salvage);
+    assert_eq!(
+        seen,
+        look_once(memory, ReadMode::Salvage),
+        "not the same twice"
+    );
+    let prefix = look_once(memory, ReadMode::Prefix);
     let is_same = |(place, kept): (&Place, &Vec<Kept>)| {
         let all = seen.records.get(place);
         all.is_some_and(|all| kept.iter().all(|record| all.contains(record)))
@@ -47,11 +51,11 @@ pub(super) fn read_all_ways(memory: &Memory) -> Seen {
         prefix.records.iter().all(is_same),
         "prefix mode has records of its own"
     );
-    let strict = Reader::of_storage(memory.storage(), Mode::Strict);
+    let strict = Reader::of_storage(memory.storage(), ReadMode::Strict);
     if strict.is_ok() {
         assert_eq!(
             seen,
-            look_once(memory, Mode::Strict),
+            look_once(memory, ReadMode::Strict),
             "strict mode differs without damage"
         );
     }
@@ -80,7 +84,7 @@ fn check_list(memory: &Memory) {
         }
     }
     bare.let_read(READ_FACTOR * bare.size() + READ_FREE);
-    let reader = Reader::of_storage(bare.storage(), Mode::Salvage);
+    let reader = Reader::of_storage(bare.storage(), ReadMode::Salvage);
     let rows = list_storage(bare.storage());
     let (Ok(reader), Ok((mut rows, _))) = (reader, rows) else {
         return;
@@ -121,7 +125,7 @@ fn check_list(memory: &Memory) {
 /// # Panics
 /// If bytes or records do not add up.
 #[must_use]
-pub(super) fn look_once(memory: &Memory, mode: Mode) -> Seen {
+pub(super) fn look_once(memory: &Memory, mode: ReadMode) -> Seen {
     memory.let_read(READ_FACTOR * memory.size() + READ_FREE);
     let mut seen = Seen::default();
     let reader = match Reader::of_storage(memory.storage(), mode) {
@@ -174,7 +178,7 @@ fn place(address: Address) -> Place {
     (run.generation.0, run.random, address.seq.get())
 }
 
-fn check_report(memory: &Memory, report: &Report, seen: &Seen, mode: Mode) {
+fn check_report(memory: &Memory, report: &Report, seen: &Seen, mode: ReadMode) {
     let mut files = memory.files();
     for segment in &report.segments {
         let file = files.remove(&segment.file).expect("a file that is there");
@@ -185,7 +189,7 @@ fn check_report(memory: &Memory, report: &Report, seen: &Seen, mode: Mode) {
     }
     let sum: u64 = report.segments.iter().map(|segment| segment.records).sum();
     assert_eq!(sum, report.counts.recovered, "records of segments");
-    if mode != Mode::Prefix {
+    if mode != ReadMode::Prefix {
         let count = u64::try_from(seen.records.values().flatten().count()).expect("lengths fit");
         assert_eq!(
             count,

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use trace_journal::format::RecordKind;
-use trace_journal::{Mode, SegmentNumber};
+use trace_journal::{ReadMode, SegmentNumber};
 
 use super::craft::{CLOCKS, Segment, run};
 use super::memory::Memory;
@@ -191,7 +191,7 @@ fn told(row: &Row, is_first: bool) -> String {
         let (name, bytes) = segment.into_file();
         memory.put(&name, bytes);
     }
-    let seen = look_once(&memory, Mode::Salvage);
+    let seen = look_once(&memory, ReadMode::Salvage);
     let is_there = |records: &Vec<(u8, Vec<u8>)>| records.iter().any(|(kind, _)| *kind == row.kind);
     assert!(seen.records.values().any(is_there), "kind {}", row.kind);
     let undecodable = seen.text.contains("undecodable");

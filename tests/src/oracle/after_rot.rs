@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use trace_journal::format::{FileName, HeaderState, SegmentHeader};
-use trace_journal::{Error, Fate, Gap, Item, Loss, Mode, Reader, RunId, SegmentNumber};
+use trace_journal::{Error, Fate, Gap, Item, Loss, ReadMode, Reader, RunId, SegmentNumber};
 
 use crate::compare;
 use crate::reference_reader::{ReferenceJournal, ReferenceRecord, varint};
@@ -18,7 +18,7 @@ pub type Given = (RunId, u64, u8, Vec<u8>);
 /// # Errors
 /// If it cannot be read.
 pub fn given(disk: &SimDisk) -> Result<Vec<Given>, String> {
-    let reader = Reader::of_storage(Arc::new(Process::start(disk)), Mode::Salvage)
+    let reader = Reader::of_storage(Arc::new(Process::start(disk)), ReadMode::Salvage)
         .map_err(|error| format!("reading: {error}"))?;
     let mut all = Vec::new();
     for item in reader.records() {
@@ -46,7 +46,7 @@ pub struct AfterRot {
 /// # Errors
 /// What is wrong.
 pub fn check_after_rot(before: &Held, after: &SimDisk) -> Result<AfterRot, String> {
-    let reader = match Reader::of_storage(Arc::new(Process::start(after)), Mode::Salvage) {
+    let reader = match Reader::of_storage(Arc::new(Process::start(after)), ReadMode::Salvage) {
         Ok(reader) => reader,
         Err(Error::NotAJournal { .. } | Error::Unsupported { .. }) => {
             return nothing_held(before, after);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use trace_journal::{Item, Loss, Mode, Reader, Report, RunId, SegmentNumber};
+use trace_journal::{Item, Loss, ReadMode, Reader, Report, RunId, SegmentNumber};
 
 use crate::compare;
 use crate::reference_reader::{ReferenceJournal, ReferenceSegment};
@@ -35,7 +35,7 @@ impl Shown {
     /// The first difference; a record that is missing and not said to be; bytes without a class.
     pub fn look(disk: &SimDisk, scans: &mut Scans) -> Result<Shown, String> {
         // The library first: it drops the cache of a run that is marked as poisoned.
-        let reader = Reader::of_storage(Arc::new(Process::start(disk)), Mode::Salvage)
+        let reader = Reader::of_storage(Arc::new(Process::start(disk)), ReadMode::Salvage)
             .map_err(|error| format!("reading: {error}"))?;
         let items: Result<Vec<Item>, _> = reader.records().collect();
         let items = items.map_err(|error| error.to_string())?;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::time::Instant;
 
-use trace_journal::{Item, Kind, Reader, Status};
+use trace_journal::{Item, Reader, SpanKind, SpanStatus};
 
 use super::{Case, Row, Task};
 use crate::engine::{EVERYTHING, KILL, Outcome};
@@ -54,8 +54,11 @@ fn ours(task: &Task) -> Outcome<Figure> {
     for _ in 0..10 {
         let begun = Instant::now();
         for _ in 0..tenth {
-            let span = session.span("bash").kind(Kind::TOOL).set("input", &text);
-            span.start().end(Status::Ok, Some(&text));
+            let span = session
+                .span("bash")
+                .kind(SpanKind::TOOL)
+                .set("input", &text);
+            span.start().end(SpanStatus::Ok, Some(&text));
         }
         tenths.push(begun.elapsed().as_secs_f64() * 1e9 / f64::from(tenth));
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 
 use trace_journal::event::Action;
-use trace_journal::{Item, Kind, Reader, Status};
+use trace_journal::{Item, Reader, SpanKind, SpanStatus};
 
 use super::{Case, Row, Task};
 use crate::engine::{KILL, NOTHING, Outcome};
@@ -57,14 +57,14 @@ fn ours(task: &Task, count: u32) -> Outcome<Figure> {
     for number in 0..count {
         let span = session
             .span("bash")
-            .kind(Kind::TOOL)
+            .kind(SpanKind::TOOL)
             .set("command", "cargo test --workspace")
             .set("directory", "/home/user/project")
             .set("exit_code", 0)
             .set("number", number)
             .set("is_cached", false)
             .start();
-        span.end(Status::Ok, None);
+        span.end(SpanStatus::Ok, None);
     }
     let figure = watch.stop(count * 2)?;
     drop(session);

@@ -4,10 +4,10 @@ use super::decoder::Decoder;
 use super::encoder::Encoder;
 use super::field::{id, key, put_optional_id};
 use super::value::{members, put_members, skip_members};
-use crate::event::{Link, SpanMention};
+use crate::event::{SpanLink, SpanMention};
 use crate::format::RecordKind;
 
-pub(super) fn put(to: &mut Encoder<'_>, link: &Link<'_>) -> RecordKind {
+pub(super) fn put(to: &mut Encoder<'_>, link: &SpanLink<'_>) -> RecordKind {
     put_optional_id(to, &link.span);
     put_optional_id(to, &link.to_trace_id);
     put_optional_id(to, &link.to_session);
@@ -16,8 +16,8 @@ pub(super) fn put(to: &mut Encoder<'_>, link: &Link<'_>) -> RecordKind {
     RecordKind::LINK
 }
 
-pub(super) fn read<'a>(from: &mut Decoder<'a>) -> Option<Link<'a>> {
-    Some(Link {
+pub(super) fn read<'a>(from: &mut Decoder<'a>) -> Option<SpanLink<'a>> {
+    Some(SpanLink {
         span: from.option(id)?,
         to_trace_id: from.option(id)?,
         to_session: from.option(id)?,

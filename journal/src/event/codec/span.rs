@@ -11,8 +11,8 @@ use super::field::{
 use super::value::{members, put_members, put_value, skip_members, skip_value, value};
 use crate::error::Result;
 use crate::event::{
-    Kind, Model, Numbers, OtlpKind, SpanEnd, SpanFields, SpanKey, SpanMention, SpanStart,
-    SpanUpdate, Status, Tokens,
+    Model, Numbers, OtlpKind, SpanEnd, SpanFields, SpanKey, SpanKind, SpanMention, SpanStart,
+    SpanStatus, SpanUpdate, Tokens,
 };
 use crate::format::RecordKind;
 use crate::time::Timestamp;
@@ -36,7 +36,7 @@ pub(super) fn read_start<'a>(from: &mut Decoder<'a>) -> Option<SpanStart<'a>> {
     Some(SpanStart {
         span: id(from)?,
         parent: from.option(id)?,
-        kind: Kind(text(from)?),
+        kind: SpanKind(text(from)?),
         name: text(from)?,
         started_at: from.option(time)?,
         trace_id: from.option(id)?,
@@ -258,19 +258,19 @@ fn tokens(from: &mut Decoder<'_>) -> Option<Tokens> {
     })
 }
 
-fn put_status(to: &mut Encoder<'_>, status: Status) {
+fn put_status(to: &mut Encoder<'_>, status: SpanStatus) {
     to.number(match status {
-        Status::Unset => 0_u32,
-        Status::Ok => 1,
-        Status::Error => 2,
+        SpanStatus::Unset => 0_u32,
+        SpanStatus::Ok => 1,
+        SpanStatus::Error => 2,
     });
 }
 
-fn status(from: &mut Decoder<'_>) -> Option<Status> {
+fn status(from: &mut Decoder<'_>) -> Option<SpanStatus> {
     match from.u32()? {
-        0 => Some(Status::Unset),
-        1 => Some(Status::Ok),
-        2 => Some(Status::Error),
+        0 => Some(SpanStatus::Unset),
+        1 => Some(SpanStatus::Ok),
+        2 => Some(SpanStatus::Error),
         _ => None,
     }
 }

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use super::members::{Members, missing, warn_of_rest};
 use crate::error::Result;
 use crate::event::{
-    Kind, Map, Model, OtlpKind, SpanEnd, SpanFields, SpanStart, SpanUpdate, Status, Tokens, Value,
+    Map, Model, OtlpKind, SpanEnd, SpanFields, SpanKind, SpanStart, SpanStatus, SpanUpdate, Tokens,
+    Value,
 };
 use crate::seq::{Address, RunId, Seq};
 
@@ -16,7 +17,7 @@ pub(super) fn span_start<'a>(
     Ok(SpanStart {
         span: span_id(members)?,
         parent: members.text("parent")?,
-        kind: members.text("kind")?.map_or(Kind::SPAN, Kind),
+        kind: members.text("kind")?.map_or(SpanKind::SPAN, SpanKind),
         name: members.text("name")?.unwrap_or(Cow::Borrowed("unknown")),
         started_at: members.time("start_ms", "start_ns")?,
         trace_id: members.text("trace_id")?,
@@ -103,11 +104,11 @@ fn span_id<'a>(members: &mut Members<'a>) -> Result<Cow<'a, str>> {
     members.text("span")?.ok_or_else(|| missing("span"))
 }
 
-fn status(members: &mut Members<'_>) -> Result<Option<Status>> {
+fn status(members: &mut Members<'_>) -> Result<Option<SpanStatus>> {
     let words = [
-        ("ok", Status::Ok),
-        ("error", Status::Error),
-        ("unset", Status::Unset),
+        ("ok", SpanStatus::Ok),
+        ("error", SpanStatus::Error),
+        ("unset", SpanStatus::Unset),
     ];
     members.word("status", &words, "\"ok\", \"error\" or \"unset\"")
 }

@@ -9,8 +9,8 @@ use super::members::{Members, invalid, missing};
 use super::value::parse_object;
 use crate::error::Result;
 use crate::event::{
-    Action, Channel, Counter, Crash, Custom, Event, Level, Line, Link, Log, SessionEnd,
-    SessionStart, SessionStatus, SessionUpdate, Text, Value,
+    Action, Channel, Counter, Crash, Custom, Event, Level, Line, Log, SessionEnd, SessionStart,
+    SessionStatus, SessionUpdate, SpanLink, Text, Value,
 };
 use crate::format::RecordKind;
 use crate::seq::RunId;
@@ -122,7 +122,7 @@ fn parse_action<'a>(
             text: members.text("text")?.unwrap_or_default(),
         }),
         "log" => Action::Log(log(members)?),
-        "link" => Action::Link(Link {
+        "link" => Action::Link(SpanLink {
             span: members.text("span")?,
             to_trace_id: members.text("to_trace_id")?,
             to_session: members.text("to_session")?,
@@ -182,7 +182,7 @@ fn session_end<'a>(members: &mut Members<'a>) -> Result<SessionEnd<'a>> {
 
 fn log<'a>(members: &mut Members<'a>) -> Result<Log<'a>> {
     let level = match members.take_some("level") {
-        None => Level::Info,
+        None => Level::INFO,
         Some(value) => {
             let number = value.as_u64().and_then(|number| u8::try_from(number).ok());
             let level = number.map(Level).or_else(|| Level::named(value.as_str()?));

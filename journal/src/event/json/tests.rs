@@ -1,7 +1,7 @@
 use super::JsonLine;
 use crate::event::arbitrary::{self, Rng};
 use crate::event::{
-    Action, Channel, Custom, Event, Level, Map, Number, SessionStatus, Status, Value,
+    Action, Channel, Custom, Event, Level, Map, Number, SessionStatus, SpanStatus, Value,
 };
 use crate::time::Timestamp;
 
@@ -69,7 +69,7 @@ fn an_agents_lines_are_understood() {
         panic!("{end:?}")
     };
     let tokens = end.fields.tokens.unwrap();
-    assert_eq!((end.status, end.fields.output), (Status::Ok, None));
+    assert_eq!((end.status, end.fields.output), (SpanStatus::Ok, None));
     assert_eq!(
         (tokens.input, tokens.output),
         (Number::I64(1500), Number::I64(300))
@@ -102,9 +102,9 @@ fn an_agents_lines_are_understood() {
 #[test]
 fn levels_are_names_or_numbers() {
     for (json, level) in [
-        ("\"WARN\"", Level::Warn),
+        ("\"WARN\"", Level::WARN),
         ("10", Level(10)),
-        ("null", Level::Info),
+        ("null", Level::INFO),
     ] {
         let log = parse(&format!(r#"{{"type":"log","session":"s","level":{json}}}"#));
         assert!(matches!(log.action, Action::Log(log) if log.level == level));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::cut::{ERROR_MAX, RESULT_MAX, cut, text_of};
 use super::facts::{output_text, tool_name};
-use crate::event::{Kind, Status};
+use crate::event::{SpanKind, SpanStatus};
 use crate::snapshot::{Snapshot, SpanSnapshot};
 
 /// Inputs and outputs of generations, by the place of their span.
@@ -35,14 +35,14 @@ impl Generations {
 fn inputs(snapshot: &Snapshot, full: bool) -> HashMap<usize, String> {
     let spans = snapshot.spans().iter().enumerate();
     let mut generations: Vec<(u64, usize)> = spans
-        .filter(|(_, span)| *span.kind() == Kind::GENERATION)
+        .filter(|(_, span)| *span.kind() == SpanKind::GENERATION)
         .map(|(place, span)| (span.started_after(), place))
         .collect();
     generations.sort_unstable();
     let tools = snapshot
         .spans()
         .iter()
-        .filter(|span| *span.kind() == Kind::TOOL);
+        .filter(|span| *span.kind() == SpanKind::TOOL);
     let mut results: Vec<(u64, &SpanSnapshot)> = tools
         .filter_map(|span| Some((span.ended_after()?, span)))
         .collect();
@@ -67,7 +67,7 @@ fn result_line(tool: &SpanSnapshot, full: bool) -> String {
         false => cut(text, max).to_owned(),
     };
     let name = tool_name(tool);
-    if tool.status() == Status::Error {
+    if tool.status() == SpanStatus::Error {
         let error = tool.output().and_then(|output| output.get("error"));
         let told = error
             .or(tool.output())
@@ -91,14 +91,14 @@ fn result_line(tool: &SpanSnapshot, full: bool) -> String {
 fn outputs(snapshot: &Snapshot) -> HashMap<usize, String> {
     let spans = snapshot.spans().iter().enumerate();
     let generations: HashMap<&str, usize> = spans
-        .filter(|(_, span)| *span.kind() == Kind::GENERATION)
+        .filter(|(_, span)| *span.kind() == SpanKind::GENERATION)
         .map(|(place, span)| (span.id(), place))
         .collect();
     let mut calls: HashMap<usize, Vec<&str>> = HashMap::new();
     for tool in snapshot
         .spans()
         .iter()
-        .filter(|span| *span.kind() == Kind::TOOL)
+        .filter(|span| *span.kind() == SpanKind::TOOL)
     {
         if let Some(place) = tool.parent().and_then(|parent| generations.get(parent)) {
             calls.entry(*place).or_default().push(tool_name(tool));

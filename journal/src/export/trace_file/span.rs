@@ -9,7 +9,7 @@ use super::cap::Cap;
 use super::cut::{TOOL_OUTPUT_MAX, USER_INPUT_MAX, cut_value};
 use super::facts::{duration_ms, error, output_text, tool_name};
 use super::generation::Generations;
-use crate::event::{Kind, Map, Model, Number, Status, Tokens, Value};
+use crate::event::{Map, Model, Number, SpanKind, SpanStatus, Tokens, Value};
 use crate::snapshot::{Snapshot, SpanSnapshot, tokens_total};
 use crate::time::Timestamp;
 
@@ -36,14 +36,14 @@ impl<'s> TraceSpans<'s> {
         SpanJson {
             span_id: Cow::Borrowed(span.id()),
             parent_span_id: self.cap.parent(self.snapshot.spans(), place),
-            name: Cow::Borrowed(match *span.kind() == Kind::TOOL {
+            name: Cow::Borrowed(match *span.kind() == SpanKind::TOOL {
                 true => tool_name(span),
                 false => span.name(),
             }),
             kind: span.kind().as_str(),
             start_time: span.started_at().as_unix_milliseconds(),
             end_time: span.ended_at().map(Timestamp::as_unix_milliseconds),
-            status: match span.status() == Status::Error || span.is_interrupted() {
+            status: match span.status() == SpanStatus::Error || span.is_interrupted() {
                 true => "error",
                 false => "ok",
             },
@@ -77,7 +77,7 @@ impl<'s> TraceSpans<'s> {
     fn input(&'s self, place: usize, span: &'s SpanSnapshot<'s>) -> Option<Cow<'s, Value<'s>>> {
         let given = span.input().filter(|input| !input.is_null());
         match given {
-            Some(input) if *span.kind() == Kind::USER_MESSAGE => {
+            Some(input) if *span.kind() == SpanKind::USER_MESSAGE => {
                 Some(self.shortened(input, USER_INPUT_MAX))
             }
             Some(input) => Some(Cow::Borrowed(input)),
@@ -96,7 +96,7 @@ impl<'s> TraceSpans<'s> {
             .map(Cow::Borrowed);
         let told = given.or_else(|| output_text(span).map(text_value));
         let told = told.or_else(|| self.generations.output(place).map(text_value))?;
-        if self.full || *span.kind() != Kind::TOOL {
+        if self.full || *span.kind() != SpanKind::TOOL {
             return Some(told);
         }
         Some(match told {
@@ -264,7 +264,7 @@ struct ToolJson<'s> {
 
 impl<'s> ToolJson<'s> {
     fn of(span: &'s SpanSnapshot<'s>) -> Option<ToolJson<'s>> {
-        let ended_at = span.ended_at().filter(|_| *span.kind() == Kind::TOOL);
+        let ended_at = span.ended_at().filter(|_| *span.kind() == SpanKind::TOOL);
         let json = ToolJson {
             call_id: span.call_id(),
             duration_ms: ended_at.map(|ended_at| duration_ms(span.started_at(), ended_at)),

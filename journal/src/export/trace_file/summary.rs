@@ -8,7 +8,7 @@ use super::cut::compact;
 use super::facts::{duration_ms, error, tool_name};
 use super::metadata::narrative;
 
-use crate::event::{Kind, Number, Tokens, Value};
+use crate::event::{Number, SpanKind, Tokens, Value};
 use crate::snapshot::{Snapshot, SpanSnapshot};
 
 #[derive(Serialize)]
@@ -67,7 +67,7 @@ impl<'s> Summary<'s> {
             snapshot
                 .spans()
                 .iter()
-                .filter(|span| *span.kind() == Kind::TOOL)
+                .filter(|span| *span.kind() == SpanKind::TOOL)
         };
         Summary {
             total_tokens: totals.tokens_total,

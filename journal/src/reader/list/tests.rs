@@ -7,9 +7,9 @@ use super::*;
 use crate::event::arbitrary::Rng;
 use crate::event::system::{Clocks, RunClose, RunOpen};
 use crate::event::{
-    Action, Channel, Counter, Crash, Event, Kind, Level, Link, Log, Map, Number, SessionEnd,
-    SessionStart, SessionStatus, SessionUpdate, SpanEnd, SpanFields, SpanStart, SpanUpdate, Status,
-    Text, Tokens, Value, codec,
+    Action, Channel, Counter, Crash, Event, Level, Log, Map, Number, SessionEnd, SessionStart,
+    SessionStatus, SessionUpdate, SpanEnd, SpanFields, SpanKind, SpanLink, SpanStart, SpanStatus,
+    SpanUpdate, Text, Tokens, Value, codec,
 };
 use crate::format::RecordKind;
 use crate::recovery::{MemoryStorage, SegmentBuilder, segment_name};
@@ -98,7 +98,7 @@ impl Author {
         SpanStart {
             span: span.into(),
             parent: None,
-            kind: Kind::TOOL,
+            kind: SpanKind::TOOL,
             name: "tool".into(),
             started_at: self.time().filter(|at| at.seconds() % 3 == 0),
             trace_id: None,
@@ -113,7 +113,7 @@ impl Author {
         }
         SpanEnd {
             span: span.into(),
-            status: Status::Ok,
+            status: SpanStatus::Ok,
             ended_at: self.time().filter(|at| at.seconds() % 3 == 0),
             fields: self.fields(),
             ..SpanEnd::default()
@@ -185,12 +185,12 @@ impl Author {
             }),
             17 => Action::SpanUpdate(SpanUpdate {
                 span: self.span(false).into(),
-                status: Some(Status::Error),
+                status: Some(SpanStatus::Error),
                 ..SpanUpdate::default()
             }),
-            18 => Action::Link(Link {
+            18 => Action::Link(SpanLink {
                 span: Some(self.span(false).into()),
-                ..Link::default()
+                ..SpanLink::default()
             }),
             19 => Action::Counter(Counter {
                 name: "n".into(),
@@ -201,7 +201,7 @@ impl Author {
             20 => Action::Log(Log {
                 span: Some(self.span(false).into()).filter(|_| self.made.is_multiple_of(2)),
                 event_name: None,
-                level: Level::Info,
+                level: Level::INFO,
                 message: Value::Null,
                 attributes: Map::new(),
             }),
@@ -360,7 +360,7 @@ fn journal(seed: u64) -> MemoryStorage {
 /// The list, and how many of its rows rollups told.
 fn listed(storage: &MemoryStorage) -> (Vec<SessionSummary>, usize) {
     let shared: Arc<dyn Storage> = Arc::new(storage.clone());
-    let view = JournalView::new(Arc::clone(&shared), Mode::Salvage, Depth::Rollups).unwrap();
+    let view = JournalView::new(Arc::clone(&shared), ReadMode::Salvage, Depth::Rollups).unwrap();
     let mut fetcher = RecordFetcher::default();
     let told = view
         .sessions
@@ -374,14 +374,14 @@ fn listed(storage: &MemoryStorage) -> (Vec<SessionSummary>, usize) {
 
 /// Whether merged caches alone tell the list.
 fn is_told_jointly(storage: &MemoryStorage) -> bool {
-    let view = JournalView::new(Arc::new(storage.clone()), Mode::Salvage, Depth::Merged);
+    let view = JournalView::new(Arc::new(storage.clone()), ReadMode::Salvage, Depth::Merged);
     let view = Arc::new(view.unwrap());
     view.is_merged() && summaries(&view, PARALLEL_MIN).unwrap().is_some()
 }
 
 /// The list as snapshots tell it that were made by reading everything.
 fn snapshots_of(storage: &MemoryStorage) -> Vec<SessionSummary> {
-    let reader = super::super::Reader::of_storage(Arc::new(storage.clone()), Mode::Salvage);
+    let reader = super::super::Reader::of_storage(Arc::new(storage.clone()), ReadMode::Salvage);
     let snapshots = reader.unwrap().sessions();
     let mut rows: Vec<SessionSummary> = snapshots
         .map(|snapshot| SessionSummary::from(&snapshot.unwrap()))
@@ -459,7 +459,7 @@ fn log(span: &'static str) -> Action<'static> {
     Action::Log(Log {
         span: Some(span.into()),
         event_name: None,
-        level: Level::Info,
+        level: Level::INFO,
         message: Value::Null,
         attributes: Map::new(),
     })

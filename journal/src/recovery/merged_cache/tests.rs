@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::event::arbitrary::Rng;
-use crate::event::{Action, Event, Kind, SpanEnd, SpanFields, SpanStart, Tokens, codec};
+use crate::event::{Action, Event, SpanEnd, SpanFields, SpanKind, SpanStart, Tokens, codec};
 use crate::recovery::survey::{Depth, Scope, survey};
 use crate::recovery::testing::{MemoryStorage, SegmentBuilder, run, told_of};
 use crate::rollup::HASH_LEN;
@@ -20,7 +20,7 @@ fn start(span: &str) -> Action<'_> {
     Action::SpanStart(SpanStart {
         span: span.into(),
         parent: None,
-        kind: Kind::TOOL,
+        kind: SpanKind::TOOL,
         name: "tool".into(),
         started_at: None,
         trace_id: None,

@@ -11,7 +11,7 @@ use super::record_stamp::RecordStamp;
 use super::session::SessionDraft;
 use super::spans::{Draft, ROOT};
 use super::status::{Role, SessionOutcome, verdict};
-use crate::event::{Kind, SessionStatus, SpanFields, Status};
+use crate::event::{SessionStatus, SpanFields, SpanKind, SpanStatus};
 use crate::hash::fnv_1a_128;
 use crate::recovery::Loss;
 use crate::seeded::{self, Bug};
@@ -136,7 +136,7 @@ fn root<'a>(
 ) -> SpanSnapshot<'a> {
     let has_name = draft.name.is_some();
     let mut root = convert(draft, None, notes);
-    root.kind = Kind::SESSION;
+    root.kind = SpanKind::SESSION;
     root.name = match session.name.as_deref() {
         Some(name) => Cow::Owned(name.to_owned()),
         None if !has_name => Cow::Owned(session.id.clone()),
@@ -145,9 +145,9 @@ fn root<'a>(
     root.started_at = times.started_at;
     root.ended_at = times.ended_at;
     match verdict.status {
-        SessionStatus::Completed => root.status = Status::Ok,
+        SessionStatus::Completed => root.status = SpanStatus::Ok,
         SessionStatus::Error => {
-            root.status = Status::Error;
+            root.status = SpanStatus::Error;
             let error = verdict.error.clone().map(Cow::Owned);
             root.status_message = error.or(root.status_message);
         }
@@ -206,13 +206,13 @@ fn convert<'a>(draft: Draft<'a>, parent: Option<Arc<str>>, notes: &mut Notes) ->
     SpanSnapshot {
         name: draft
             .name
-            .unwrap_or_else(|| match draft.kind == Some(Kind::TOOL) {
+            .unwrap_or_else(|| match draft.kind == Some(SpanKind::TOOL) {
                 true => Cow::Borrowed(UNNAMED_TOOL),
                 false => Cow::Owned(draft.id.as_ref().to_owned()),
             }),
         id: draft.id,
         parent,
-        kind: draft.kind.unwrap_or(Kind::SPAN),
+        kind: draft.kind.unwrap_or(SpanKind::SPAN),
         started_at: first.map(|(_, at)| at).unwrap_or_default(),
         ended_at: None,
         status: draft.status,

@@ -3,7 +3,7 @@
 use super::Fold;
 use super::record_stamp::RecordStamp;
 use super::spans::ROOT;
-use crate::event::{Link, Log, SpanEnd, SpanFields, SpanStart, SpanUpdate, Text};
+use crate::event::{Log, SpanEnd, SpanFields, SpanLink, SpanStart, SpanUpdate, Text};
 use crate::snapshot::note;
 use crate::snapshot::span::{LinkSnapshot, LogSnapshot};
 
@@ -78,7 +78,7 @@ impl<'a> Fold<'a> {
         });
     }
 
-    pub(super) fn link(&mut self, link: Link<'a>, place: RecordStamp) {
+    pub(super) fn link(&mut self, link: SpanLink<'a>, place: RecordStamp) {
         let number = self.spans.place_or_root(link.span.as_deref(), place);
         self.spans.drafts[number].links.push(LinkSnapshot {
             to_trace_id: link.to_trace_id,

@@ -8,7 +8,7 @@ use super::merge::{merge, merge_text};
 use super::ordered_map::OrderedMap;
 use super::record_stamp::RecordStamp;
 use super::texts::Texts;
-use crate::event::{Kind, OtlpKind, SpanFields, SpanStart, Status, Value};
+use crate::event::{OtlpKind, SpanFields, SpanKind, SpanStart, SpanStatus, Value};
 use crate::rollup::ROOT_ID;
 use crate::snapshot::span::{LinkSnapshot, LogSnapshot};
 use crate::time::Timestamp;
@@ -33,7 +33,7 @@ pub(super) struct SpanDrafts<'a> {
 pub(super) struct Draft<'a> {
     pub(super) id: Arc<str>,
     pub(super) parent: Option<Arc<str>>,
-    pub(super) kind: Option<Kind<'a>>,
+    pub(super) kind: Option<SpanKind<'a>>,
     pub(super) name: Option<Cow<'a, str>>,
     /// The first record that mentions it; `None` for a root that none mentions.
     pub(super) first: Option<RecordStamp>,
@@ -43,7 +43,7 @@ pub(super) struct Draft<'a> {
     pub(super) end: Option<(RecordStamp, Timestamp)>,
     /// The record since which it is open.
     pub(super) opened: Option<RecordStamp>,
-    pub(super) status: Status,
+    pub(super) status: SpanStatus,
     pub(super) status_message: Option<Cow<'a, str>>,
     pub(super) ended_by_drop: bool,
     /// Without the attributes.
@@ -198,8 +198,8 @@ impl<'a> Draft<'a> {
         merge(&mut self.fields, fields);
     }
 
-    pub(super) fn set_status(&mut self, status: Status, message: Option<Cow<'a, str>>) {
-        if status != Status::Unset {
+    pub(super) fn set_status(&mut self, status: SpanStatus, message: Option<Cow<'a, str>>) {
+        if status != SpanStatus::Unset {
             self.status = status;
         }
         merge_text(&mut self.status_message, message);

@@ -1,6 +1,6 @@
 //! Sessions as agents write them, and what must come back.
 
-use crate::event::{Number, SessionStatus, Status};
+use crate::event::{Number, SessionStatus, SpanStatus};
 use crate::snapshot::Snapshot;
 use crate::snapshot::testing::{Run, closed, fold, fold_one, killed, live, note_kinds, span};
 use crate::time::Timestamp;
@@ -45,7 +45,10 @@ fn a_finished_turn_comes_back_whole() {
     let generation = span(&snapshot, "generation-1");
     assert_eq!(generation.text("output"), Some("I'll look at the code."));
     let root = snapshot.root();
-    assert_eq!((root.status(), root.status_message()), (Status::Ok, None));
+    assert_eq!(
+        (root.status(), root.status_message()),
+        (SpanStatus::Ok, None)
+    );
     assert_eq!(root.ended_at(), snapshot.ended_at());
     assert_eq!((snapshot.trace_id(), root.name()), ("t1", "s"));
     assert!(snapshot.notes().is_empty() && snapshot.error().is_none());
@@ -190,7 +193,7 @@ fn a_second_process_goes_on_after_a_kill() {
         generation.ended_at(),
         Some(crate::snapshot::testing::second(1, 2))
     );
-    assert_eq!(generation.status(), Status::Unset);
+    assert_eq!(generation.status(), SpanStatus::Unset);
     assert_eq!(span(&snapshot, "t2").parent(), Some("root"));
     assert_eq!(snapshot.totals().errors, 0);
 }
@@ -212,7 +215,7 @@ fn a_second_process_takes_up_an_ended_session() {
         (snapshot.root().ended_at(), snapshot.totals().tools),
         (None, 2)
     );
-    assert_eq!(snapshot.root().status(), Status::Unset);
+    assert_eq!(snapshot.root().status(), SpanStatus::Unset);
     let snapshot = fold(&[ended, killed(2, tool)]);
     assert_eq!(snapshot.status(), SessionStatus::Crashed);
 }
@@ -273,7 +276,7 @@ fn the_first_end_of_a_span_wins() {
         generation.ended_at(),
         Some(Timestamp::new(1_700_001_005, 0))
     );
-    assert_eq!((generation.status(), totals.errors), (Status::Unset, 0));
+    assert_eq!((generation.status(), totals.errors), (SpanStatus::Unset, 0));
     assert_eq!(note_kinds(&snapshot), ["duplicate-end"]);
 }
 

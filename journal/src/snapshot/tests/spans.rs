@@ -1,7 +1,7 @@
 //! What spans become.
 
 use crate::event::{Action, SpanEnd, SpanFields};
-use crate::event::{Event, Number, Status, Tokens};
+use crate::event::{Event, Number, SpanStatus, Tokens};
 use crate::snapshot::testing::{closed, fold, fold_one, killed, live, note_kinds, second, span};
 
 #[test]
@@ -156,7 +156,7 @@ fn a_span_started_twice_is_one_span() {
     );
     assert_eq!(
         (found.name(), found.call_id(), found.status()),
-        ("n", Some("c"), Status::Ok)
+        ("n", Some("c"), SpanStatus::Ok)
     );
     let expected = ["duplicate-start", "duplicate-start", "duplicate-end"];
     assert_eq!(note_kinds(&snapshot), expected);
@@ -174,7 +174,7 @@ fn a_complete_span_ends_the_one_that_was_started() {
     let found = span(&snapshot, "t");
     assert_eq!(
         (found.status(), found.ended_at()),
-        (Status::Ok, Some(second(1, 1)))
+        (SpanStatus::Ok, Some(second(1, 1)))
     );
 }
 

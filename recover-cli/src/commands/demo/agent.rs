@@ -24,8 +24,8 @@ pub(crate) fn run(dir: &Path, tree: &Path, session: &str) -> Result<ExitStatus> 
     let session = journal
         .session(session)
         .name("read a directory tree")
-        .meta("title", format!("What is in {}?", tree.display()))
-        .meta(
+        .set("title", format!("What is in {}?", tree.display()))
+        .set(
             "prompt",
             "Walk the tree, count everything, tell me what you find.",
         )

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use trace_journal::{Kind, Session, Span, Status, Tokens, Written};
+use trace_journal::{Session, Span, SpanKind, SpanStatus, Tokens, Written};
 
 use super::protocol::Watcher;
 use crate::error::Result;
@@ -19,7 +19,7 @@ impl Work {
     /// Starts a generation that says something first.
     pub(super) fn generation(&self, name: &str, says: &str) -> Result<Span> {
         self.watcher.begin()?;
-        let span = self.session.span(name).kind(Kind::GENERATION);
+        let span = self.session.span(name).kind(SpanKind::GENERATION);
         let span = span.model("local", "walker-1").start();
         self.watcher.ack_start(&span)?;
         for word in says.split_inclusive(' ') {
@@ -37,7 +37,7 @@ impl Work {
             ..Tokens::default()
         };
         let finish = span.finish().tokens(tokens).reason("tool-calls");
-        self.noted(|| finish.end(Status::Ok))
+        self.noted(|| finish.end(SpanStatus::Ok))
     }
 
     /// Starts a tool span below `parent`.
@@ -48,7 +48,7 @@ impl Work {
         input: &serde_json::Value,
     ) -> Result<Span> {
         self.watcher.begin()?;
-        let span = parent.child(name).kind(Kind::TOOL).input(input).start();
+        let span = parent.child(name).kind(SpanKind::TOOL).input(input).start();
         self.watcher.ack_start(&span)?;
         Ok(span)
     }

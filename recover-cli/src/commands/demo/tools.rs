@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use serde_json::json;
-use trace_journal::{Channel, Span, Status, Value};
+use trace_journal::{Channel, Span, SpanStatus, Value};
 
 use super::session::Work;
 use super::walk;
@@ -45,8 +45,8 @@ pub(super) fn run_command(work: &Work, parent: &Span, name: &str, args: &[&str])
     let code = done.status.code().unwrap_or(-1);
     work.noted(|| span.set("exit_code", i64::from(code)))?;
     let status = match done.status.success() {
-        true => Status::Ok,
-        false => Status::Error,
+        true => SpanStatus::Ok,
+        false => SpanStatus::Error,
     };
     work.noted(|| span.end(status, None))?;
     let took = duration(started.elapsed().as_nanos());
@@ -79,7 +79,7 @@ pub(super) fn read_folder(
     let count = u64::try_from(files.len()).unwrap_or(u64::MAX);
     work.noted(|| span.set("files", count))?;
     work.noted(|| span.set("bytes", total.bytes))?;
-    work.noted(|| span.end(Status::Ok, Some(&Value::from(total.lines))))?;
+    work.noted(|| span.end(SpanStatus::Ok, Some(&Value::from(total.lines))))?;
     let (files, lines) = (counted(count, "file", "files"), line_count(total.lines));
     let took = duration(started.elapsed().as_nanos());
     let line = format!("say ✓ read {folder}  {files}, {lines}, {took}");

@@ -35,14 +35,14 @@ impl<'a> Target<'a> {
             line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
         }
         match self {
-            Target::Lines(session) => session.append(&Event::line(line)).map(Some),
+            Target::Lines(session) => session.append(Event::line(line)).map(Some),
             Target::Events { .. } if line.trim_ascii().is_empty() => Ok(None),
             Target::Events { journal, session } => {
                 let line = JsonLine::parse(line, *session)?;
                 for warning in &line.warnings {
                     words.warn(&format!("line {number}: warning: {}", one_line(warning)));
                 }
-                journal.append_line(line).map(Some)
+                journal.append_parsed(line).map(Some)
             }
         }
     }

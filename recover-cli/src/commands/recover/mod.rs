@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use trace_journal::export::{self, TraceFileOptions};
-use trace_journal::{Loss, Mode, Reader, Report, Snapshot};
+use trace_journal::{Loss, ReadMode, Reader, Report, Snapshot};
 
 use self::files::{Files, names};
 use super::session_id::resolve;
@@ -25,8 +25,8 @@ pub(super) fn run(args: &RecoverArgs, output: &mut Output) -> Result<ExitStatus>
     }
     // Strict reads everything too: the report is to say what is wrong.
     let mode = match args.mode {
-        ModeName::Prefix => Mode::Prefix,
-        ModeName::Salvage | ModeName::Strict => Mode::Salvage,
+        ModeName::Prefix => ReadMode::Prefix,
+        ModeName::Salvage | ModeName::Strict => ReadMode::Salvage,
     };
     let reader = open_verified(&args.dir, mode)?;
     let ids = chosen(&args.dir, &reader, &args.sessions)?;
@@ -78,7 +78,9 @@ pub(super) fn verify(dir: &Path, json: bool, output: &mut Output) -> Result<Exit
 /// The same, as far as the mode reads, and without any file that was asked for.
 fn count(args: &RecoverArgs, output: &mut Output) -> Result<ExitStatus> {
     let report = match args.mode {
-        ModeName::Prefix => trace_journal::recover(&args.dir, Mode::Prefix).map(|(_, told)| told),
+        ModeName::Prefix => {
+            trace_journal::recover(&args.dir, ReadMode::Prefix).map(|(_, told)| told)
+        }
         ModeName::Salvage | ModeName::Strict => trace_journal::verify(&args.dir),
     };
     let report = report.map_err(|error| explain(&args.dir, error))?;
