@@ -30,9 +30,9 @@ impl JournalOptions {
         open(&mut self, dir.as_ref())
     }
 
-    /// As [`open`](Options::open), but never fails: where the directory cannot be used, the
+    /// As [`open`](JournalOptions::open), but never fails: where the directory cannot be used, the
     /// journal is disabled and refuses records; after a failed sync it goes on in a new run,
-    /// tried at most every 10 s. Errors go to [`on_error`](Options::on_error).
+    /// tried at most every 10 s. Errors go to [`on_error`](JournalOptions::on_error).
     pub fn open_best_effort(mut self, dir: impl AsRef<Path>) -> Journal {
         open_best_effort(&mut self, dir.as_ref())
     }

@@ -51,8 +51,9 @@ impl JournalOptions {
         self
     }
 
-    /// Bytes that may be written and not yet durable before [`on_backlog`](Options::on_backlog)
-    /// applies. Default 64 MiB, at least 1. One record is always accepted when nothing waits.
+    /// Bytes that may be written and not yet durable before
+    /// [`on_backlog`](JournalOptions::on_backlog) applies. Default 64 MiB, at least 1. One record
+    /// is always accepted when nothing waits.
     pub fn backlog_bytes_max(mut self, bytes: u64) -> JournalOptions {
         self.settings.backlog_bytes_max = bytes;
         self

@@ -118,7 +118,7 @@ impl Scene {
             counter,
         };
         let payload = sent.payload_of(if counter == 1 { 5000 } else { 90 });
-        match self.journal.append(sent.kind(), &payload) {
+        match self.journal.append_raw(sent.kind(), &payload) {
             Ok(seq) => {
                 let before = self
                     .ledger

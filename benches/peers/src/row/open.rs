@@ -42,17 +42,17 @@ impl Row for Open {
                 let journal = options().open(&task.dir)?;
                 let payload = case.payload();
                 for _ in 0..task.count(1 << 22) {
-                    journal.append(kind(), &payload)?;
+                    journal.append_raw(kind(), &payload)?;
                 }
                 journal.sync()?;
-                journal.append(kind(), &payload)?;
+                journal.append_raw(kind(), &payload)?;
                 // Nothing is closed, no lock is given back by us: a crash.
                 std::process::abort()
             }
             RUNS => {
                 for _ in 0..task.count(1000) {
                     let journal = options().open(&task.dir)?;
-                    journal.append(kind(), case.payload())?;
+                    journal.append_raw(kind(), case.payload())?;
                     journal.close()?;
                 }
                 Ok(())
@@ -90,7 +90,7 @@ impl Row for Open {
             } else {
                 let journal = options().open(&setting.dir)?;
                 note(&mut times, begun.elapsed());
-                journal.append(kind(), case.payload())?;
+                journal.append_raw(kind(), case.payload())?;
                 journal.close()?;
             }
         }
