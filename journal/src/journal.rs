@@ -12,7 +12,7 @@ use crate::info::Info;
 use crate::options::JournalOptions;
 use crate::recovered::Recovery;
 use crate::seq::{RunId, Seq};
-use crate::session::{Recorder, Redact, SessionBuilder, Sink, Written};
+use crate::session::{Recorder, Redact, SessionBuilder, SharedValues, Sink, Written};
 use crate::writer::{FailoverWriter, WhenDurable};
 
 /// A journal open for writing; clones share it.
@@ -188,14 +188,14 @@ impl Journal {
     /// A journal that `writer` writes, opened when the runs that died were put on record.
     pub(crate) fn new(
         writer: FailoverWriter,
-        redact: Option<Redact>,
+        (redact, sharing): (Option<Redact>, Option<SharedValues>),
         recovered: Vec<RunId>,
     ) -> Journal {
         let writer = Arc::new(writer);
         let sink: Arc<dyn Sink> = writer.clone();
         Journal {
             inner: Arc::new(JournalInner {
-                recorder: Arc::new(Recorder::new(sink, redact)),
+                recorder: Arc::new(Recorder::new(sink, redact, sharing)),
                 writer,
                 recovered,
             }),

@@ -46,7 +46,11 @@ fn open(options: &mut JournalOptions, dir: &Path) -> Result<Journal> {
     };
     let (run, recovered) = open_run(storage, options.settings.clone(), Arc::clone(&errors))?;
     let writer = FailoverWriter::new(Ok(run), errors, None);
-    Ok(Journal::new(writer, options.redact.take(), recovered))
+    Ok(Journal::new(
+        writer,
+        (options.redact.take(), options.sharing()),
+        recovered,
+    ))
 }
 
 fn open_best_effort(options: &mut JournalOptions, dir: &Path) -> Journal {
@@ -65,7 +69,11 @@ fn open_best_effort(options: &mut JournalOptions, dir: &Path) -> Journal {
     };
     let reopen: Reopen = Box::new(move || Ok(reopen()?.0));
     let writer = FailoverWriter::new(run, errors, Some(reopen));
-    Journal::new(writer, options.redact.take(), recovered)
+    Journal::new(
+        writer,
+        (options.redact.take(), options.sharing()),
+        recovered,
+    )
 }
 
 /// Opens a run of the same journal, as often as it is called.

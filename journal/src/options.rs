@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::session::Redact;
+use crate::format::PAYLOAD_LEN_MAX;
+use crate::session::{Redact, SharedValues};
 use crate::settings::{OnBacklog, SEGMENT_LEN_MIN, WriteMode, WriterSettings};
 use crate::storage::Storage;
 use crate::writer::ErrorHook;
@@ -19,6 +20,7 @@ pub struct JournalOptions {
     pub(crate) redact: Option<Redact>,
     pub(crate) on_error: Option<ErrorHook>,
     pub(crate) storage: Option<Arc<dyn Storage>>,
+    pub(crate) shares_values: bool,
 }
 
 impl JournalOptions {
@@ -100,6 +102,17 @@ impl JournalOptions {
         self
     }
 
+    /// Whether a value that a session has said before is not said again, where that is possible:
+    /// the record then refers to where it stands. A value of 1 KiB or more in input, output,
+    /// attributes, messages and data counts, and so do elements of lists, of 64 bytes or more.
+    /// Reading gives the same events either way; what a record refers to is in the same segment and
+    /// durable when the record is, but if that is lost to damage, so is the value here. For
+    /// programs that log their whole history again and again. Default: no.
+    pub fn share_values(mut self, shares: bool) -> JournalOptions {
+        self.shares_values = shares;
+        self
+    }
+
     /// Another disk than the operating system's, for simulations.
     #[doc(hidden)]
     pub fn storage(mut self, storage: Arc<dyn Storage>) -> JournalOptions {
@@ -112,6 +125,15 @@ impl JournalOptions {
     pub fn stepped(mut self) -> JournalOptions {
         self.settings.is_stepped = true;
         self
+    }
+
+    /// What keeps values from being said again, if that is wished.
+    pub(crate) fn sharing(&self) -> Option<SharedValues> {
+        let len_max = self
+            .settings
+            .record_bytes_max
+            .min(u64::from(PAYLOAD_LEN_MAX));
+        self.shares_values.then(|| SharedValues::new(len_max))
     }
 
     pub(crate) fn validate(&self) -> Result<()> {

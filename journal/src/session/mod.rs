@@ -6,6 +6,7 @@ mod recorder;
 #[expect(clippy::module_inception, reason = "it is what the others are about")]
 mod session;
 mod session_inner;
+mod shared_values;
 mod sink;
 mod span;
 mod span_builder;
@@ -23,4 +24,5 @@ pub use span_finish::SpanFinish;
 pub use start::SessionBuilder;
 
 pub(crate) use recorder::{Recorder, Redact};
+pub(crate) use shared_values::SharedValues;
 pub(crate) use sink::Sink;

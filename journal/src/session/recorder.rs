@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Written;
 use super::ids::IdSource;
+use super::shared_values::SharedValues;
 use super::sink::{SessionId, Sink};
 use super::text_offsets::TextOffsets;
 use crate::error::{Error, Result};
+use crate::event::codec::Marks;
 use crate::event::{Action, Crash, Event, JsonLine, codec};
 use crate::format::UserKind;
 use crate::own_thread::without_signals;
@@ -25,16 +27,23 @@ pub(crate) type Redact = Arc<dyn Fn(&mut Event<'_>) + Send + Sync>;
 pub(crate) struct Recorder {
     sink: Arc<dyn Sink>,
     redact: Option<Redact>,
+    /// `None`: every record says all of its values.
+    sharing: Option<SharedValues>,
     texts: Mutex<TextOffsets>,
     ids: IdSource,
 }
 
 impl Recorder {
-    pub(crate) fn new(sink: Arc<dyn Sink>, redact: Option<Redact>) -> Recorder {
+    pub(crate) fn new(
+        sink: Arc<dyn Sink>,
+        redact: Option<Redact>,
+        sharing: Option<SharedValues>,
+    ) -> Recorder {
         let ids = IdSource::new(sink.random());
         Recorder {
             sink,
             redact,
+            sharing,
             texts: Mutex::default(),
             ids,
         }
@@ -176,9 +185,15 @@ impl Recorder {
 
     fn append_encoded(&self, session: Option<&SessionId>, event: &Event<'_>) -> Result<Seq> {
         let mut buffer = take_buffer();
-        let encoded = codec::encode(event, &mut buffer);
+        let mut marks = self.sharing.is_some().then(Marks::default);
+        let encoded = codec::encode_marked(event, &mut buffer, marks.as_mut());
         let appended = match encoded {
-            Ok(kind) => self.sink.append(kind, session, &buffer),
+            Ok(kind) => match (&self.sharing, session, &marks) {
+                (Some(sharing), Some(session), Some(marks)) if sharing.takes(kind, &buffer) => {
+                    sharing.append(&*self.sink, kind, session, (&buffer, marks))
+                }
+                _ => self.sink.append(kind, session, &buffer),
+            },
             Err(error) => {
                 let session = session.map(SessionId::as_str);
                 self.sink.note_refused(session, error.code());

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::recorder::{Recorder, Redact};
-use super::sink::{SessionId, Sink};
+use super::sink::{Home, SessionId, Sink};
 use super::{Session, SessionBuilder, Span};
 use crate::error::{Error, Result};
 use crate::event::{
@@ -15,6 +15,7 @@ use crate::event::{
 };
 use crate::format::{RecordKind, UserKind};
 use crate::seq::Seq;
+use crate::storage::StorageFile;
 use crate::time::Timestamp;
 
 /// Keeps records in memory; refuses while told to.
@@ -35,6 +36,24 @@ impl Sink for Memory {
         let mut records = self.records.lock().unwrap();
         records.push((kind, session, Bytes::copy_from_slice(payload)));
         Ok(Seq::new(records.len().try_into().unwrap()).unwrap())
+    }
+
+    fn home(&self, _: &SessionId) -> Option<Home> {
+        None
+    }
+
+    fn append_placed(
+        &self,
+        _: RecordKind,
+        _: &SessionId,
+        _: &[u8],
+        _: Option<Home>,
+    ) -> Result<Option<(Seq, Home)>> {
+        Ok(None)
+    }
+
+    fn open_segment(&self, _: &Home) -> Option<Arc<dyn StorageFile>> {
+        None
     }
 
     fn opening(&self) -> u16 {
@@ -71,7 +90,7 @@ impl Memory {
 fn recorder(redact: Option<Redact>) -> (Arc<Memory>, Arc<Recorder>) {
     let memory = Arc::new(Memory::default());
     let sink: Arc<dyn Sink> = memory.clone();
-    (memory, Arc::new(Recorder::new(sink, redact)))
+    (memory, Arc::new(Recorder::new(sink, redact, None)))
 }
 
 fn builder(recorder: &Arc<Recorder>) -> SessionBuilder<'static> {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 
+use super::append::path::Placed;
 use super::error_log::ErrorLog;
 use super::run::RunWriter;
 use super::sync::wait::WhenDurable;
@@ -15,7 +16,7 @@ use super::sync_primitives::lock;
 use crate::error::{Error, Result};
 use crate::event::system::Clocks;
 use crate::format::RecordKind;
-use crate::seq::Seq;
+use crate::seq::{SegmentNumber, Seq};
 use crate::time::Timestamp;
 use crate::writer::append::refused::{RefusedCounts, RefusedRecord};
 
@@ -51,6 +52,10 @@ pub(crate) enum RunsRef<'a> {
     First(&'a Runs),
     Later(Guard<Arc<Runs>>),
 }
+
+/// The run, or the number of the session in it, is another one than a record was made for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unfit;
 
 /// A run that failed.
 #[derive(Clone)]
@@ -146,6 +151,36 @@ impl FailoverWriter {
             appended.map(|seq| seq.in_opening(opening))
         });
         appended.inspect_err(|error| {
+            if let Error::Disabled { .. } = error {
+                self.miss(payload.len(), error.code());
+            }
+        })
+    }
+
+    /// As [`append_to`](FailoverWriter::append_to), and says where the record is; `None`, and
+    /// nothing is appended, if `within` does not have the number that was found in the run.
+    pub(crate) fn append_placed(
+        &self,
+        kind: RecordKind,
+        payload: &[u8],
+        number: impl Fn(&RunWriter, u16) -> Result<u32>,
+        within: impl Fn(u16, u32) -> Result<Option<SegmentNumber>, Unfit>,
+    ) -> Result<Option<(Placed, u16, u32)>> {
+        let placed = self.with_live_run(|run, opening| {
+            let session = number(run, opening);
+            let session = session.inspect_err(|error| {
+                run.note_refused(0, payload.len(), error.code());
+            })?;
+            let Ok(within) = within(opening, session) else {
+                return Ok(None);
+            };
+            let placed = run.append_placed((kind, session), payload, within)?;
+            Ok(placed.map(|mut placed| {
+                placed.seq = placed.seq.in_opening(opening);
+                (placed, opening, session)
+            }))
+        });
+        placed.inspect_err(|error| {
             if let Error::Disabled { .. } = error {
                 self.miss(payload.len(), error.code());
             }

@@ -19,7 +19,7 @@ mod wakeup;
 mod watermark;
 
 pub(crate) use error_log::{ErrorHook, ErrorLog};
-pub(crate) use failover::{FailoverWriter, Reopen};
+pub(crate) use failover::{FailoverWriter, Reopen, Unfit};
 pub(crate) use open::{OpenRun, next_generation};
 pub(crate) use run::RunWriter;
 pub use sync::wait::WhenDurable;

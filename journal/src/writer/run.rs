@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::append::appender::Appender;
 use super::append::log_writer::{AppendError, LogWriter};
-use super::append::path::len_of;
+use super::append::path::{Placed, len_of};
 use super::append::refused::RefusedCounts;
 use super::error_log::ErrorLog;
 use super::lock_file::LockFile;
@@ -22,7 +22,7 @@ use crate::event::system::Clocks;
 use crate::format::{RecordKind, padded};
 use crate::recovery::apply::Uncached;
 use crate::seeded::{self, Bug};
-use crate::seq::{RunId, Seq};
+use crate::seq::{RunId, SegmentNumber, Seq};
 use crate::storage::Storage;
 use crate::writer::sync::commit_queue::CommitGroup;
 
@@ -147,6 +147,33 @@ impl RunWriter {
         self.append_with_log(kind, session, payload)
     }
 
+    /// Appends one record and says where it is; `None`, and nothing is appended, if a segment is
+    /// named and records go into another one by now.
+    pub(crate) fn append_placed(
+        &self,
+        (kind, session): (RecordKind, u32),
+        payload: &[u8],
+        within: Option<SegmentNumber>,
+    ) -> Result<Option<Placed>> {
+        let refuse = |error| self.appender.refuse((kind, session), payload, error);
+        self.check_open().map_err(refuse)?;
+        let what = (kind, session);
+        if let Some(placed) = self.appender.place_lock_free(what, payload, within) {
+            return Ok(Some(placed));
+        }
+        self.wait_for_room(kind, payload).map_err(refuse)?;
+        match self.appender.place_with_log(what, payload, within) {
+            Ok(placed) => Ok(Some(placed)),
+            Err(AppendError::LeftBehind) => Ok(None),
+            Err(failure) => Err(refuse(self.failed(failure))),
+        }
+    }
+
+    /// The segment that records go into now.
+    pub(crate) fn active_segment(&self) -> SegmentNumber {
+        self.appender.active_segment()
+    }
+
     /// What most appends need not do, and need not set up.
     #[inline(never)]
     fn append_with_log(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
@@ -155,22 +182,35 @@ impl RunWriter {
     }
 
     fn try_append_with_log(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
-        if !kind.is_system() {
-            let (size, limit) = (len_of(payload), self.appender.limits().record_len_max);
-            if size > limit {
-                return Err(Error::LimitExceeded {
-                    what: "record",
-                    size,
-                    limit,
-                });
-            }
-            self.syncer.wait_for_room(padded(size))?;
-        }
+        self.wait_for_room(kind, payload)?;
         let appended = self.appender.append_with_log(kind, session, payload);
-        appended.map_err(|failure| match failure {
+        appended.map_err(|failure| self.failed(failure))
+    }
+
+    /// Waits until the backlog allows for a record, if it is one that may be appended at all.
+    fn wait_for_room(&self, kind: RecordKind, payload: &[u8]) -> Result<()> {
+        if kind.is_system() {
+            return Ok(());
+        }
+        let (size, limit) = (len_of(payload), self.appender.limits().record_len_max);
+        if size > limit {
+            return Err(Error::LimitExceeded {
+                what: "record",
+                size,
+                limit,
+            });
+        }
+        self.syncer.wait_for_room(padded(size))
+    }
+
+    /// What a caller is told whose record was not written.
+    fn failed(&self, failure: AppendError) -> Error {
+        match failure {
             AppendError::Refused(error) => error,
             AppendError::Poison(error) => self.syncer.poison(error),
-        })
+            // Only a record that may go elsewhere comes here.
+            AppendError::LeftBehind => Error::Closed,
+        }
     }
 
     /// Counts a record that was refused before it was encoded.

@@ -2,6 +2,7 @@
 //!
 //! The bytes are those postcard would write; [`Decoder`](super::decoder::Decoder) reads them.
 
+use super::mark::{Marks, OpenMark};
 use crate::error::{Error, Result};
 
 /// The end of a buffer, to which the parts of a payload go.
@@ -9,6 +10,8 @@ use crate::error::{Error, Result};
 pub(super) struct Encoder<'v> {
     out: &'v mut Vec<u8>,
     is_too_deep: bool,
+    /// Where to note which values are long, if that is asked for.
+    marks: Option<&'v mut Marks>,
 }
 
 impl<'v> Encoder<'v> {
@@ -17,7 +20,44 @@ impl<'v> Encoder<'v> {
         Encoder {
             out,
             is_too_deep: false,
+            marks: None,
         }
+    }
+
+    /// As [`new`](Encoder::new); notes which values are long.
+    pub(super) fn with_marks(out: &'v mut Vec<u8>, marks: Option<&'v mut Marks>) -> Encoder<'v> {
+        Encoder {
+            marks,
+            ..Encoder::new(out)
+        }
+    }
+
+    /// A value begins here.
+    #[inline]
+    pub(super) fn begin_value(&mut self) -> Option<OpenMark> {
+        let at = self.out.len();
+        self.marks.as_mut().map(|marks| marks.begin(at))
+    }
+
+    /// A value that began there ends here.
+    #[inline]
+    pub(super) fn end_value(&mut self, open: Option<OpenMark>) {
+        if let (Some(open), Some(marks)) = (open, &mut self.marks) {
+            marks.end(open, self.out.len());
+        }
+    }
+
+    /// The value that begins next is an element of the list that begins there, or of none.
+    #[inline]
+    pub(super) fn next_is(&mut self, list: Option<usize>) {
+        if let Some(marks) = &mut self.marks {
+            marks.next_is(list);
+        }
+    }
+
+    /// Bytes so far, and what was in the buffer before.
+    pub(super) fn len(&self) -> usize {
+        self.out.len()
     }
 
     /// Tells whether all of it could be put down. It nests too deep, or else has an encoding.

@@ -17,6 +17,8 @@ mod kinds;
 mod line;
 mod link;
 mod log;
+mod mark;
+mod reference;
 mod session;
 #[cfg(test)]
 mod shapes;
@@ -26,6 +28,8 @@ mod tests;
 mod text;
 mod value;
 
+pub(crate) use mark::{Mark, Marks};
+pub(crate) use reference::{Reference, put_reference};
 pub(crate) use span::{numbers, put_numbers};
 pub(crate) use value::TITLE_KEY;
 
@@ -46,8 +50,17 @@ use crate::format::RecordKind;
 /// [`Error::InvalidEvent`](crate::Error::InvalidEvent) if the event has no encoding; `out` is
 /// then as before.
 pub(crate) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> Result<RecordKind> {
+    encode_marked(event, out, None)
+}
+
+/// As [`encode`]; notes in `marks`, if there are any, which values are long.
+pub(crate) fn encode_marked(
+    event: &Event<'_>,
+    out: &mut Vec<u8>,
+    marks: Option<&mut Marks>,
+) -> Result<RecordKind> {
     let len = out.len();
-    let mut to = Encoder::new(out);
+    let mut to = Encoder::with_marks(out, marks);
     let encoded = kinds::put(&mut to, event);
     let encoded = encoded.and_then(|kind| to.end().map(|()| kind));
     if encoded.is_err() {

@@ -19,6 +19,7 @@ pub(super) mod tag {
     pub(in super::super) const BYTES: u32 = 6;
     pub(in super::super) const LIST: u32 = 7;
     pub(in super::super) const MAP: u32 = 8;
+    pub(in super::super) const ELSEWHERE: u32 = 9;
 }
 
 /// Puts a value down.
@@ -56,10 +57,17 @@ fn put_nested_value(to: &mut Encoder<'_>, value: &Value<'_>, left: u8) {
             to.number(tag::F64);
             to.f64(*value);
         }
-        Value::String(text) => {
-            to.number(tag::STRING);
-            to.text(text);
+        _ => {
+            let open = to.begin_value();
+            put_long_value(to, value, left);
+            to.end_value(open);
         }
+    }
+}
+
+/// A value that may be of any length.
+fn put_long_value(to: &mut Encoder<'_>, value: &Value<'_>, left: u8) {
+    match value {
         Value::Bytes(bytes) => {
             to.number(tag::BYTES);
             to.bytes(bytes);
@@ -67,8 +75,9 @@ fn put_nested_value(to: &mut Encoder<'_>, value: &Value<'_>, left: u8) {
         Value::List(values) => match left.checked_sub(1) {
             None => to.nests_too_deep(),
             Some(left) => {
+                let list = to.len();
                 to.number(tag::LIST);
-                put_nested_list(to, values, left);
+                put_nested_list(to, values, (list, left));
             }
         },
         Value::Map(map) => match left.checked_sub(1) {
@@ -78,14 +87,21 @@ fn put_nested_value(to: &mut Encoder<'_>, value: &Value<'_>, left: u8) {
                 put_nested_map(to, map, left);
             }
         },
+        other => {
+            to.number(tag::STRING);
+            to.text(other.as_str().unwrap_or_default());
+        }
     }
 }
 
-fn put_nested_list(to: &mut Encoder<'_>, values: &[Value<'_>], left: u8) {
+/// The elements of the list that begins there.
+fn put_nested_list(to: &mut Encoder<'_>, values: &[Value<'_>], (list, left): (usize, u8)) {
     to.count(values.len());
     for value in values {
+        to.next_is(Some(list));
         put_nested_value(to, value, left);
     }
+    to.next_is(None);
 }
 
 fn put_nested_map(to: &mut Encoder<'_>, map: &Map<'_>, left: u8) {

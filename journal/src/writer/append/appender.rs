@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::log_writer::{AppendError, LogWriter};
-use super::path::{AppendLimits, AppendPath, len_of};
+use super::path::{AppendLimits, AppendPath, Placed, len_of};
 use super::preamble::{AppendRequest, encode};
 use super::refused::{RefusedCounts, RefusedRecord};
 use super::session_numbers::SessionNumbers;
@@ -92,6 +92,22 @@ impl Appender {
         self.path.append(kind, session, payload)
     }
 
+    /// As [`append_lock_free`](Appender::append_lock_free), and says where; if a segment is named,
+    /// only there.
+    pub(crate) fn place_lock_free(
+        &self,
+        (kind, session): (RecordKind, u32),
+        payload: &[u8],
+        within: Option<SegmentNumber>,
+    ) -> Option<Placed> {
+        self.path.append_within(kind, session, payload, within)
+    }
+
+    /// The segment that records go into now.
+    pub(crate) fn active_segment(&self) -> SegmentNumber {
+        self.path.active()
+    }
+
     /// Appends with the log, or has the thread that has it write the record.
     pub(crate) fn append_with_log(
         &self,
@@ -99,13 +115,35 @@ impl Appender {
         session: u32,
         payload: &[u8],
     ) -> Result<Seq, AppendError> {
-        let mut log = match self.lock_log_or_follow(kind, session, payload) {
-            WriteRole::Leader(log) => log,
+        match self.lock_log_or_follow(kind, session, payload) {
+            WriteRole::Leader(log) => {
+                let placed = self.append_as_leader(log, (kind, session), payload, None);
+                placed.map(|placed| placed.seq)
+            }
             WriteRole::Written(seq) => {
                 self.path.after_locked_append();
-                return Ok(Seq::new(seq).unwrap_or(Seq::MAX));
+                Ok(Seq::new(seq).unwrap_or(Seq::MAX))
             }
-        };
+        }
+    }
+
+    /// Appends with the log and says where; if a segment is named, only there.
+    pub(crate) fn place_with_log(
+        &self,
+        what: (RecordKind, u32),
+        payload: &[u8],
+        within: Option<SegmentNumber>,
+    ) -> Result<Placed, AppendError> {
+        self.append_as_leader(self.lock_log(), what, payload, within)
+    }
+
+    fn append_as_leader(
+        &self,
+        mut log: MutexGuard<'_, LogWriter>,
+        (kind, session): (RecordKind, u32),
+        payload: &[u8],
+        within: Option<SegmentNumber>,
+    ) -> Result<Placed, AppendError> {
         if log.is_closed() {
             return Err(AppendError::Refused(Error::Closed));
         }
@@ -115,6 +153,7 @@ impl Appender {
             session,
             session_id: id.as_deref(),
             payload,
+            within,
         };
         let durable = self.signals.watermark().durable();
         let appended = log.append(record, durable, &mut |room| self.supply.take(room));

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::path::Placed;
 use super::sync_queue::SyncQueue;
 use crate::error::{Error, Result};
 use crate::seeded::{self, Bug};
+use crate::seq::Seq;
 use crate::writer::segment::active::{ActiveSegment, is_full};
 use crate::writer::segment::buffer::{Frame, SegmentBuffer, closing_room};
 use crate::writer::segment::tail::Tail;
@@ -26,13 +28,13 @@ impl FrameWriter {
         }
     }
 
-    /// Writes frames one after the other and gives the sequence number of the last; `None` if
-    /// there is no room for them here.
+    /// Writes frames one after the other and says where the last one is; `None` if there is no room
+    /// for them here.
     pub(crate) fn put(
         &mut self,
         segment: &ActiveSegment,
         frames: &[Frame<'_>],
-    ) -> Result<Option<u64>> {
+    ) -> Result<Option<Placed>> {
         let len = frames_len(frames);
         let limit = segment.file_len().saturating_sub(closing_room());
         // Locked before the log was: by a write that failed, over which only a seal may go.
@@ -61,7 +63,7 @@ impl FrameWriter {
             let limit = limit.min(segment.writable_to());
             if let Some(start) = segment.atomic_tail().reserve(count(frames), len, limit) {
                 store(segment, frames, start);
-                return Ok(Some(last_seq(segment, frames, start)));
+                return Ok(Some(last(segment, frames, start)));
             }
             if !has_room(segment.tail()) {
                 return Ok(None);
@@ -75,7 +77,7 @@ impl FrameWriter {
         segment: &ActiveSegment,
         frames: &[Frame<'_>],
         limit: u64,
-    ) -> Result<Option<u64>> {
+    ) -> Result<Option<Placed>> {
         let len = frames_len(frames);
         let Some(start) = segment.atomic_tail().lock(len, limit) else {
             return Ok(None);
@@ -83,7 +85,7 @@ impl FrameWriter {
         self.write(segment, frames, start)?;
         let end = segment.atomic_tail().unlock(start, count(frames), len);
         lock(&self.sync_queue).add_positioned(start, end);
-        Ok(Some(last_seq(segment, frames, start)))
+        Ok(Some(last(segment, frames, start)))
     }
 
     /// Writes the last frames of a segment, whose end is locked, and closes it.
@@ -149,8 +151,17 @@ fn store(segment: &SegmentBuffer, frames: &[Frame<'_>], start: Tail) {
     }
 }
 
-fn last_seq(segment: &SegmentBuffer, frames: &[Frame<'_>], start: Tail) -> u64 {
-    segment.seq_at(start) + u64::from(count(frames)).saturating_sub(1)
+/// Where the last of these frames is, the first of which begins at `start`.
+fn last(segment: &SegmentBuffer, frames: &[Frame<'_>], start: Tail) -> Placed {
+    let seq = segment.seq_at(start) + u64::from(count(frames)).saturating_sub(1);
+    let before = frames
+        .split_last()
+        .map_or(0, |(_, before)| frames_len(before));
+    Placed {
+        seq: Seq::new(seq).unwrap_or(Seq::MAX),
+        segment: segment.number(),
+        offset: start.offset + before,
+    }
 }
 
 /// A record and what goes before it are a few.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::declared_sessions::DeclaredSessions;
 use super::frame_writer::{FrameWriter, frames_len};
+use super::path::Placed;
 use super::preamble::{AppendRequest, encode};
 use super::refused::PendingRefusals;
 use super::sync_queue::SyncQueue;
@@ -27,6 +28,8 @@ pub(crate) enum AppendError {
     Refused(Error),
     /// The run cannot promise anything any more.
     Poison(Error),
+    /// The only segment it may go into is not written any more.
+    LeftBehind,
 }
 
 impl From<PrepareFailure> for AppendError {
@@ -107,15 +110,21 @@ impl LogWriter {
     }
 
     /// Writes one record, with the declaration of its session and a note of refused ones before
-    /// it where they are due, and returns its sequence number.
+    /// it where they are due, and says where it is.
     pub(crate) fn append(
         &mut self,
         record: AppendRequest<'_>,
         durable_seq: u64,
         next_segment: NextSegmentFn<'_>,
-    ) -> Result<Seq, AppendError> {
+    ) -> Result<Placed, AppendError> {
         loop {
             let segment = Arc::clone(&self.active);
+            if record
+                .within
+                .is_some_and(|within| within != segment.number())
+            {
+                return Err(AppendError::LeftBehind);
+            }
             let preamble = record
                 .preamble(&segment, &self.declared, self.refused.counts())
                 .map_err(AppendError::Refused)?;
@@ -127,12 +136,12 @@ impl LogWriter {
                 self.declared.add(segment.number(), record.session);
             }
             let put = self.frames.put(&segment, &frames);
-            if let Some(seq) = put.map_err(AppendError::Refused)? {
+            if let Some(placed) = put.map_err(AppendError::Refused)? {
                 if preamble.says_refused() {
                     self.refused.was_told();
                 }
                 self.declared.add(segment.number(), record.session);
-                return Ok(Seq::new(seq).unwrap_or(Seq::MAX));
+                return Ok(placed);
             }
             // In a fresh segment the session has to be declared in any case.
             let room = frames_len(&frames) + record.declaration_len();
@@ -158,7 +167,7 @@ impl LogWriter {
             is_declared.then(|| segment.frame(kind, session, payload))
         };
         let frames: Vec<_> = records.map(frame).collect::<Option<_>>()?;
-        self.frames.put(&segment, &frames).unwrap_or_else(|_| {
+        let put = self.frames.put(&segment, &frames).unwrap_or_else(|_| {
             // Some may be there whole, and none may be found there of what its appender is
             // told was refused. Where not even zeros can be written, only the next seal helps.
             // An end that is not locked was not written to, and others may store there.
@@ -169,7 +178,8 @@ impl LogWriter {
                 let _ = segment.file().write_at(&zeros, tail.offset);
             }
             None
-        })
+        });
+        put.map(|placed| placed.seq.get())
     }
 
     /// Writes a record of the journal's own if it fits into the active segment; gives its sequence
@@ -182,7 +192,8 @@ impl LogWriter {
         let segment = Arc::clone(&self.active);
         let payload = payload(&segment).ok().filter(|_| !self.is_closed)?;
         let frames = [segment.frame(kind, 0, &payload)];
-        self.frames.put(&segment, &frames).ok().flatten()
+        let placed = self.frames.put(&segment, &frames).ok().flatten()?;
+        Some(placed.seq.get())
     }
 
     /// Puts on record what was refused, if it is time to.

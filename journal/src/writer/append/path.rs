@@ -24,6 +24,15 @@ pub(crate) struct AppendPath {
     has_refused: AtomicBool,
 }
 
+/// A record that has been written, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Placed {
+    pub(crate) seq: Seq,
+    pub(crate) segment: SegmentNumber,
+    /// Of its frame.
+    pub(crate) offset: u64,
+}
+
 /// What a record is held to, and when bytes ask for a sync.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AppendLimits {
@@ -67,6 +76,19 @@ impl AppendPath {
     /// that is there, writable and under the backlog limit.
     #[inline]
     pub(crate) fn append(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Option<Seq> {
+        let placed = self.append_within(kind, session, payload, None)?;
+        Some(placed.seq)
+    }
+
+    /// As [`append`](AppendPath::append), and says where; if a segment is named, only there.
+    #[inline]
+    pub(crate) fn append_within(
+        &self,
+        kind: RecordKind,
+        session: u32,
+        payload: &[u8],
+        within: Option<SegmentNumber>,
+    ) -> Option<Placed> {
         let len = len_of(payload);
         if !kind.is_system() && len > self.limits.record_len_max {
             return None;
@@ -81,10 +103,22 @@ impl AppendPath {
         if !is_plain || !(kind.is_system() || has_room()) {
             return None;
         }
+        if within.is_some_and(|within| within != segment.number()) {
+            return None;
+        }
         let frame = segment.frame(kind, session, payload);
         let start = segment.try_append(&frame)?;
         self.after_append(segment, start.offset + frame.frame_len());
-        Seq::new(segment.seq_at(start))
+        Some(Placed {
+            seq: Seq::new(segment.seq_at(start))?,
+            segment: segment.number(),
+            offset: start.offset,
+        })
+    }
+
+    /// The segment that records go into now.
+    pub(crate) fn active(&self) -> SegmentNumber {
+        self.segments.active().number()
     }
 
     /// Whether nothing has to go before a record of this session.

@@ -17,6 +17,8 @@ pub(crate) struct AppendRequest<'a> {
     /// The session's id, for its declaration.
     pub(crate) session_id: Option<&'a str>,
     pub(crate) payload: &'a [u8],
+    /// The only segment it may go into, if it refers to others there.
+    pub(crate) within: Option<SegmentNumber>,
 }
 
 /// Payloads of the frames that go before a record.
