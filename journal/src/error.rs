@@ -44,14 +44,19 @@ pub enum Error {
         /// What is wrong there.
         reason: DamageReason,
     },
-    /// The file was written by a newer version of this library.
-    #[error("{file}: format version {version} is newer than this program reads ({supported})")]
+    /// The file was written by another version of this library.
+    #[error(
+        "{file}: its format is {}, and this program reads {supported}",
+        format_name(*version, *features)
+    )]
     Unsupported {
         /// The file's name within the journal.
         file: String,
         /// The version the file has.
         version: u32,
-        /// The newest version this library reads.
+        /// The bits of the features it takes to read it.
+        features: u32,
+        /// The version this library reads.
         supported: u32,
     },
     /// The directory has files, but none of a journal.
@@ -148,6 +153,14 @@ pub enum Error {
         /// The id asked for.
         id: String,
     },
+}
+
+/// A format by its version and the features that it takes to read it.
+fn format_name(version: u32, features: u32) -> String {
+    match features {
+        0 => format!("version {version}"),
+        bits => format!("version {version} with features {bits:#x}"),
+    }
 }
 
 impl Error {

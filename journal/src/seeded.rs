@@ -159,6 +159,10 @@ bugs! {
     WitnessOfTheFuture,
     /// Segments of a newer version are passed over, and their run is judged and claimed without.
     NewerRunClaimed,
+    /// A bit of a feature without which a segment cannot be read is passed over.
+    FeatureIgnored,
+    /// A run is claimed though it has features for which it is left alone.
+    HandsOffClaimed,
     /// A symbolic link with the name of a segment is passed over.
     SymlinkPassedOver,
     /// What may not be read counts as damaged.

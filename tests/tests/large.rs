@@ -11,7 +11,7 @@ use std::path::Path;
 
 use journal_tests::random::{Random, seed};
 use trace_journal::format::{
-    FRAMES_OFFSET, FrameHeader, FramePlace, FrameSeed, RecordKind, SegmentHeader,
+    FRAMES_OFFSET, Features, FrameHeader, FramePlace, FrameSeed, RecordKind, SegmentHeader,
 };
 use trace_journal::{DamageReason, Generation, Item, ReadMode, Reader, RunId, SegmentNumber};
 
@@ -39,6 +39,7 @@ impl Sparse {
             run: RUN,
             segment: SegmentNumber::FIRST,
             file_len: 64 << 20,
+            features: Features::default(),
         };
         file.write_all_at(&header.encode_page().repeat(2), 0)
             .unwrap();

@@ -12,6 +12,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use journal_tests::listing::contents;
+use journal_tests::newer::Masks;
 use journal_tests::source::root;
 use journal_tests::workload::kind;
 use journal_tests::{left_behind, newer, rigs};
@@ -22,6 +23,8 @@ use trace_journal::format::{HEADER_PAGE_LEN, VERSION};
 /// It reads version 0 of the format.
 const COMMIT: &str = "6d3f838";
 const ITS_VERSION: u32 = 0;
+
+const NONE: Masks = [0; 3];
 
 const RIG: &str = "old-version";
 
@@ -70,7 +73,7 @@ fn build(dir: &Path) -> Result<PathBuf, String> {
 }
 
 /// What a killed run leaves, as a version with these bits of features would.
-fn killed(version: u32, features: u32) -> TempDir {
+fn killed(version: u32, masks: Masks) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(dir.path()).unwrap();
     let seq = journal.append_raw(kind(), [7; 100]).unwrap();
@@ -83,7 +86,7 @@ fn killed(version: u32, features: u32) -> TempDir {
         let path = left.path().join(name);
         let mut bytes = fs::read(&path).unwrap();
         for page in bytes.chunks_mut(HEADER_PAGE_LEN).take(2) {
-            page.copy_from_slice(&newer::page(version, features, page));
+            page.copy_from_slice(&newer::page(version, masks, page));
         }
         fs::write(path, bytes).unwrap();
     }
@@ -124,18 +127,18 @@ fn runs_of_newer_versions_are_left_alone_by_an_old_command() {
         Ok(old) => old,
         Err(why) => return rigs::skip(RIG, &why),
     };
-    let newer = [ITS_VERSION + 1, ITS_VERSION + 2, u32::MAX].map(|version| (version, 0));
-    let cases = newer.into_iter().chain([(ITS_VERSION + 1, u32::MAX)]);
-    for (version, features) in cases.clone() {
-        let left = killed(version, features);
+    let newer = [ITS_VERSION + 1, ITS_VERSION + 2, u32::MAX].map(|version| (version, NONE));
+    let cases = newer.into_iter().chain([(ITS_VERSION + 1, [u32::MAX; 3])]);
+    for (version, masks) in cases.clone() {
+        let left = killed(version, masks);
         assert!(
             is_left_alone(&old, left.path()),
-            "version {version}, {features:x}"
+            "version {version}, {masks:?}"
         );
     }
     // What this version writes is one of them, once it is newer; the control are its own runs.
     let is_newer = VERSION != ITS_VERSION;
-    assert_eq!(is_left_alone(&old, killed(VERSION, 0).path()), is_newer);
-    assert!(!is_left_alone(&old, killed(ITS_VERSION, 0).path()));
+    assert_eq!(is_left_alone(&old, killed(VERSION, NONE).path()), is_newer);
+    assert!(!is_left_alone(&old, killed(ITS_VERSION, NONE).path()));
     rigs::counted(RIG, cases.count().try_into().unwrap(), 0, begun.elapsed());
 }

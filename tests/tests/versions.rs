@@ -8,12 +8,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use journal_tests::newer;
+use journal_tests::newer::{self, Masks};
 use journal_tests::random::Random;
 use journal_tests::rigs;
 use journal_tests::simdisk::{Image, Process, SimDisk};
 use journal_tests::workload::kind;
-use trace_journal::format::{FileName, HEADER_PAGE_LEN, SegmentHeader};
+use trace_journal::format::{Features, FileName, HEADER_PAGE_LEN, SegmentHeader, VERSION};
 use trace_journal::{Item, Journal, Loss, ReadMode, Reader, Report, RunId, RunState, SegmentState};
 
 type Files = BTreeMap<String, Image>;
@@ -90,6 +90,11 @@ fn journal(ends: &[End]) -> (Files, Vec<RunId>) {
 
 /// Makes a run one of a newer version.
 fn make_newer(files: &mut Files, run: RunId, version: u32, how: Newer) {
+    give(files, run, (version, [0; 3]), how);
+}
+
+/// Gives the headers of a run this version and these bits of features.
+fn give(files: &mut Files, run: RunId, (version, masks): (u32, Masks), how: Newer) {
     let is_segment = |name: &&String| match FileName::parse(name) {
         Some(FileName::Segment(of, _)) => of == run,
         _ => false,
@@ -107,7 +112,7 @@ fn make_newer(files: &mut Files, run: RunId, version: u32, how: Newer) {
         };
         for page in pages {
             let from = page * HEADER_PAGE_LEN;
-            let new = newer::page(version, 0, &bytes[from..from + HEADER_PAGE_LEN]);
+            let new = newer::page(version, masks, &bytes[from..from + HEADER_PAGE_LEN]);
             bytes[from..from + HEADER_PAGE_LEN].copy_from_slice(&new);
         }
         let mut name = name.clone();
@@ -206,6 +211,58 @@ fn runs_of_a_newer_version_are_left_alone_wherever_they_are() {
 }
 
 #[test]
+fn runs_with_features_that_are_not_known_are_left_alone_as_far_as_these_say() {
+    for ends in [[End::Closed; 3], [End::Killed; 3]] {
+        let (files, runs) = journal(&ends);
+        let (_, counts) = read(&SimDisk::of(files.clone(), Random::new(3)));
+        for (run, how) in runs
+            .iter()
+            .flat_map(|run| NEWER[..4].iter().map(|how| (*run, *how)))
+        {
+            let at = format!("{ends:?} {run} {how:?}");
+            let with = |masks| {
+                let mut files = files.clone();
+                give(&mut files, run, (VERSION, masks), how);
+                files
+            };
+            let mut whole = counts.clone();
+            whole.remove(&run);
+            check(&with([1 << 31, 0, 0]), run, &whole, &at);
+            // Pages that differ are damage.
+            if matches!(how, Newer::FirstPage | Newer::SecondPage) {
+                continue;
+            }
+            for masks in [[0, 1, 0], [0, 1 << 31, 5]] {
+                check_hands_off(&with(masks), run, &counts, &at);
+            }
+            let names = |masks| {
+                let disk = SimDisk::of(with(masks), Random::new(2));
+                add_run(&disk, End::Closed);
+                let names = disk.images().into_keys();
+                names
+                    .filter(|name| name.starts_with(&run.to_string()))
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(names([0, 0, 1 << 7]), names([0; 3]), "{at}");
+        }
+    }
+}
+
+/// Checks that a run is read as any, and that nothing is done about it.
+fn check_hands_off(files: &Files, run: RunId, counts: &BTreeMap<RunId, u64>, at: &str) {
+    let disk = SimDisk::of(files.clone(), Random::new(2));
+    assert_eq!(&read(&disk).1, counts, "{at}");
+    let before = files_of(files, run);
+    for _ in 0..2 {
+        add_run(&disk, End::Closed);
+        assert_eq!(files_of(&disk.images(), run), before, "{at}");
+        let (report, after) = read(&disk);
+        assert_eq!(report.loss, Loss::None, "{at}: {:?}", report.ranges);
+        assert_eq!(after[&run], counts[&run], "{at}");
+    }
+}
+
+#[test]
 fn a_journal_of_only_newer_runs_says_so_and_stays_as_it_is() {
     let (mut files, runs) = journal(&[End::Killed]);
     make_newer(&mut files, runs[0], 2, Newer::All);
@@ -241,6 +298,7 @@ fn names_without_an_intact_header_page_raise_no_generation() {
         run: largest.parse().unwrap(),
         segment: trace_journal::SegmentNumber(1),
         file_len: 16 << 10,
+        features: Features::default(),
     };
     let mut bytes = header.encode_page().repeat(2);
     bytes.resize(16 << 10, 0);

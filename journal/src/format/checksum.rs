@@ -2,6 +2,7 @@
 
 use super::COMMIT_BIT;
 use super::byte_sum::{ByteSum, POLYNOMIAL};
+use super::features::ReadNeeds;
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
 
@@ -12,10 +13,21 @@ use crate::seq::{RunId, SegmentNumber};
 pub struct FrameSeed(u32);
 
 impl FrameSeed {
-    /// The seed of a segment.
+    /// The seed of a segment of the format that this library writes.
     #[must_use]
     pub fn new(run: RunId, segment: SegmentNumber) -> FrameSeed {
+        FrameSeed::of(ReadNeeds::OURS, run, segment)
+    }
+
+    /// The seed of a segment that needs this to be read. A reader that does not know it finds no
+    /// frames there, even if the header that would tell is lost.
+    #[must_use]
+    pub fn of(needs: ReadNeeds, run: RunId, segment: SegmentNumber) -> FrameSeed {
         let mut hasher = crc32fast::Hasher::new();
+        if needs.version > 1 || needs.incompatible != 0 {
+            hasher.update(&needs.version.to_le_bytes());
+            hasher.update(&needs.incompatible.to_le_bytes());
+        }
         hasher.update(&run.generation.0.to_le_bytes());
         hasher.update(&run.random.to_le_bytes());
         hasher.update(&segment.0.to_le_bytes());
@@ -172,6 +184,23 @@ mod tests {
                 assert_eq!(checksum.finish(words, offset), whole.finalize());
             }
         }
+    }
+
+    #[test]
+    fn frames_that_need_more_than_a_reader_knows_do_not_fit_for_it() {
+        let run: RunId = "00000001-0123456789abcdef".parse().unwrap();
+        let of = |version, incompatible| {
+            let needs = ReadNeeds {
+                version,
+                incompatible,
+            };
+            FrameSeed::of(needs, run, SegmentNumber::FIRST)
+        };
+        let seeds = [of(1, 0), of(1, 1), of(2, 0), of(2, 1), of(3, 0)];
+        for (at, seed) in seeds.iter().enumerate() {
+            assert!(!seeds[..at].contains(seed), "{at}");
+        }
+        assert_eq!(of(1, 0), FrameSeed::new(run, SegmentNumber::FIRST));
     }
 
     #[test]

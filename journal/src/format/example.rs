@@ -1,6 +1,8 @@
 //! The worked example of the format description, held against the code.
 
-use super::{FRAMES_OFFSET, FrameHeader, FramePlace, FrameSeed, RecordKind, SegmentHeader};
+use super::{
+    FRAMES_OFFSET, Features, FrameHeader, FramePlace, FrameSeed, RecordKind, SegmentHeader,
+};
 use crate::seq::{Generation, RunId, SegmentNumber};
 
 const RUN: RunId = RunId {
@@ -28,6 +30,7 @@ fn the_header_page_is_as_described() {
         run: RUN,
         segment: SegmentNumber(1),
         file_len: 1 << 20,
+        features: Features::default(),
     };
     let page = header.encode_page();
     assert_printed(&dump(0, &page[..48]));

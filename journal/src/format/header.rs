@@ -1,6 +1,7 @@
 //! The two identical pages at the start of a segment.
 
 use super::checksum::checksum;
+use super::features::{Features, ReadNeeds};
 use super::{HEADER_PAGE_LEN, MAGIC, VERSION};
 use crate::seq::{Generation, RunId, SegmentNumber};
 
@@ -13,6 +14,8 @@ pub struct SegmentHeader {
     pub segment: SegmentNumber,
     /// Bytes the file was made with, header pages included.
     pub file_len: u64,
+    /// What a reader should know beyond the format's version.
+    pub features: Features,
 }
 
 /// What the header pages of a file turn out to be.
@@ -22,18 +25,18 @@ pub enum HeaderState {
     Intact(SegmentHeader),
     /// One page is intact; the other, first (0) or second (1), is damaged.
     OnePage(SegmentHeader, u8),
-    /// Written by a newer version of the library: a page with this version is intact, or both are
-    /// not and say the same.
-    Newer(u32),
+    /// Written by a version of the library that has another format: a page that needs this is
+    /// intact, or both are not and say the same newer version.
+    Unsupported(ReadNeeds),
     /// Neither page is intact.
     Broken,
 }
 
 impl HeaderState {
-    /// Whether a page is intact, in this version or a newer one.
+    /// Whether a page is intact, of whatever version.
     pub(crate) fn has_intact_page(start: &[u8]) -> bool {
         let pages = start.chunks(HEADER_PAGE_LEN).take(2);
-        let is_intact = |page| matches!(page, PageState::Intact(_) | PageState::Newer(_));
+        let is_intact = |page| matches!(page, PageState::Intact(_) | PageState::Unsupported(_));
         pages
             .map(|page| PageState::decode(Some(page)))
             .any(is_intact)
@@ -48,11 +51,14 @@ impl SegmentHeader {
         let fields = [
             &MAGIC[..],
             &VERSION.to_le_bytes(),
-            &[0; 4],
+            &self.features.incompatible.to_le_bytes(),
             &self.run.generation.0.to_le_bytes(),
             &self.segment.0.to_le_bytes(),
             &self.run.random.to_le_bytes(),
             &self.file_len.to_le_bytes(),
+            &self.features.hands_off.to_le_bytes(),
+            &self.features.compatible.to_le_bytes(),
+            &self.features.key_id,
         ];
         for (to, from) in page.iter_mut().zip(fields.into_iter().flatten()) {
             *to = *from;
@@ -71,8 +77,8 @@ impl SegmentHeader {
         let second = PageState::decode(start.get(HEADER_PAGE_LEN..2 * HEADER_PAGE_LEN));
         match (first, second) {
             // A writer of the other version made it: to go on as if it were ours could destroy it.
-            (PageState::Newer(version), _) | (_, PageState::Newer(version)) => {
-                HeaderState::Newer(version)
+            (PageState::Unsupported(needs), _) | (_, PageState::Unsupported(needs)) => {
+                HeaderState::Unsupported(needs)
             }
             (PageState::Intact(first), PageState::Intact(second)) if first == second => {
                 HeaderState::Intact(first)
@@ -80,8 +86,11 @@ impl SegmentHeader {
             // Two intact pages that disagree cannot come from one writer: believe the first.
             (PageState::Intact(header), _) => HeaderState::OnePage(header, 1),
             (_, PageState::Intact(header)) => HeaderState::OnePage(header, 0),
-            (PageState::Claims(first), PageState::Claims(second)) if first == second => {
-                HeaderState::Newer(first)
+            (PageState::Claims(version), PageState::Claims(second)) if version == second => {
+                HeaderState::Unsupported(ReadNeeds {
+                    version,
+                    incompatible: 0,
+                })
             }
             _ => HeaderState::Broken,
         }
@@ -91,8 +100,8 @@ impl SegmentHeader {
 /// What one page turns out to be.
 enum PageState {
     Intact(SegmentHeader),
-    /// Right magic and checksum, newer version.
-    Newer(u32),
+    /// Right magic and checksum, another version or features that are not known.
+    Unsupported(ReadNeeds),
     /// Right magic, newer version, but the checksum does not fit.
     Claims(u32),
     Broken,
@@ -111,18 +120,20 @@ impl PageState {
         }
         let (covered, crc) = page.split_at(CRC_OFFSET);
         let is_intact = checksum(covered).to_le_bytes() == crc;
-        if version > VERSION {
-            return if is_intact {
-                PageState::Newer(version)
-            } else {
-                PageState::Claims(version)
+        if !is_intact {
+            return match version > VERSION {
+                true => PageState::Claims(version),
+                false => PageState::Broken,
             };
         }
-        if !is_intact {
-            return PageState::Broken;
+        let incompatible = u32::from_le_bytes(fields.take());
+        let needs = ReadNeeds {
+            version,
+            incompatible,
+        };
+        if !needs.is_met() {
+            return PageState::Unsupported(needs);
         }
-        // Bits of features have their place here; this version has none and looks at none.
-        let _features = fields.take::<4>();
         let generation = Generation(u32::from_le_bytes(fields.take()));
         let segment = SegmentNumber(u32::from_le_bytes(fields.take()));
         let run = RunId {
@@ -130,10 +141,19 @@ impl PageState {
             random: u64::from_le_bytes(fields.take()),
         };
         let file_len = u64::from_le_bytes(fields.take());
+        let hands_off = u32::from_le_bytes(fields.take());
+        let compatible = u32::from_le_bytes(fields.take());
+        let key_id = fields.take();
         PageState::Intact(SegmentHeader {
             run,
             segment,
             file_len,
+            features: Features {
+                incompatible,
+                hands_off,
+                compatible,
+                key_id,
+            },
         })
     }
 }
@@ -167,7 +187,30 @@ mod tests {
             run,
             segment: SegmentNumber(2),
             file_len: 1 << 20,
+            features: Features {
+                compatible: 3,
+                hands_off: 4,
+                key_id: [9; 16],
+                ..Features::default()
+            },
         }
+    }
+
+    /// A page of this version with these incompatible features.
+    fn other(version: u32, incompatible: u32) -> [u8; HEADER_PAGE_LEN] {
+        let mut page = header().encode_page();
+        page[8..12].copy_from_slice(&version.to_le_bytes());
+        page[12..16].copy_from_slice(&incompatible.to_le_bytes());
+        let crc = checksum(&page[..CRC_OFFSET]);
+        page[CRC_OFFSET..].copy_from_slice(&crc.to_le_bytes());
+        page
+    }
+
+    fn unsupported(version: u32, incompatible: u32) -> HeaderState {
+        HeaderState::Unsupported(ReadNeeds {
+            version,
+            incompatible,
+        })
     }
 
     fn pages() -> Vec<u8> {
@@ -191,7 +234,7 @@ mod tests {
     fn a_newer_version_without_a_checksum_is_believed_only_if_both_pages_claim_it() {
         let mut pages = pages();
         (pages[8], pages[HEADER_PAGE_LEN + 8]) = (9, 9);
-        assert_eq!(SegmentHeader::decode(&pages), HeaderState::Newer(9));
+        assert_eq!(SegmentHeader::decode(&pages), unsupported(9, 0));
         pages[8] = 10;
         assert_eq!(SegmentHeader::decode(&pages), HeaderState::Broken);
     }
@@ -218,29 +261,31 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_version_is_not_damage() {
-        let mut page = header().encode_page();
-        page[8] = 9;
-        let crc = checksum(&page[..CRC_OFFSET]);
-        page[CRC_OFFSET..].copy_from_slice(&crc.to_le_bytes());
-        assert_eq!(
-            SegmentHeader::decode(&page.repeat(2)),
-            HeaderState::Newer(9)
-        );
+    fn another_version_or_an_unknown_feature_is_not_damage() {
+        for (version, features) in [(9, 0), (9, 1), (VERSION, 1 << 31), (VERSION, 1)] {
+            let pages = other(version, features).repeat(2);
+            assert_eq!(
+                SegmentHeader::decode(&pages),
+                unsupported(version, features)
+            );
+        }
+        if let Some(older) = VERSION.checked_sub(1) {
+            let pages = other(older, 0).repeat(2);
+            assert_eq!(SegmentHeader::decode(&pages), unsupported(older, 0));
+        }
     }
 
     #[test]
-    fn an_intact_page_of_a_newer_version_counts_whatever_the_other_is() {
+    fn an_intact_page_of_another_format_counts_whatever_the_other_is() {
         let ours = header().encode_page();
-        let mut newer = ours;
-        newer[8] = 2;
-        let crc = checksum(&newer[..CRC_OFFSET]);
-        newer[CRC_OFFSET..].copy_from_slice(&crc.to_le_bytes());
-        for other in [ours, newer, [0; HEADER_PAGE_LEN], [7; HEADER_PAGE_LEN]] {
-            for pages in [[newer, other], [other, newer]] {
-                let state = SegmentHeader::decode(&pages.concat());
-                assert_eq!(state, HeaderState::Newer(2));
-                assert!(HeaderState::has_intact_page(&pages.concat()));
+        for (version, features) in [(2, 0), (VERSION, 7)] {
+            let newer = other(version, features);
+            for other in [ours, newer, [0; HEADER_PAGE_LEN], [7; HEADER_PAGE_LEN]] {
+                for pages in [[newer, other], [other, newer]] {
+                    let state = SegmentHeader::decode(&pages.concat());
+                    assert_eq!(state, unsupported(version, features));
+                    assert!(HeaderState::has_intact_page(&pages.concat()));
+                }
             }
         }
         assert!(!HeaderState::has_intact_page(&[7; 2 * HEADER_PAGE_LEN]));

@@ -6,6 +6,7 @@ mod byte_sum;
 mod checksum;
 #[cfg(test)]
 mod example;
+mod features;
 mod file_name;
 mod frame;
 mod header;
@@ -16,6 +17,7 @@ pub(crate) use begun::HopHeader;
 pub(crate) use byte_sum::ByteSum;
 pub(crate) use checksum::checksum;
 pub use checksum::{FrameChecksum, FrameSeed};
+pub use features::{Features, ReadNeeds};
 pub use file_name::FileName;
 pub(crate) use frame::FRAME_LEN_MIN;
 pub use frame::{FrameHeader, FrameLen, FramePlace, padded, seq_from, seq_low};

@@ -260,7 +260,8 @@ impl JournalView {
                         let supported = crate::format::VERSION;
                         return Err(Error::Unsupported {
                             file: stray.name.clone(),
-                            version: found.version.unwrap_or(supported + 1),
+                            version: found.needs.map_or(supported + 1, |needs| needs.version),
+                            features: found.needs.map_or(0, |needs| needs.incompatible),
                             supported,
                         });
                     }

@@ -7,7 +7,7 @@ use super::segment_state::SegmentState;
 use crate::error::{DamageReason, Error, Result};
 use crate::format::{
     FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, HEADER_PAGES_LEN,
-    HeaderState, SegmentHeader,
+    HeaderState, ReadNeeds, SegmentHeader,
 };
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
@@ -23,6 +23,8 @@ pub(crate) struct SegmentFile {
     pub(crate) header: HeaderFact,
     /// Bytes the header says the file was made with.
     pub(crate) told_len: Option<u64>,
+    /// It has features that this library does not know, for which its run is only read.
+    pub(crate) is_hands_off: bool,
     /// The system could read the header pages.
     pub(crate) is_header_read: bool,
     pub(crate) naming: Naming,
@@ -78,7 +80,7 @@ pub(crate) enum StrayState {
     Copy,
     /// A second copy of a segment, under the name of a segment.
     MisnamedCopy,
-    /// Only a later version of the library reads it.
+    /// Only another version of the library reads it.
     Unsupported(Unsupported),
     /// The system would not let us.
     Unreadable(Error),
@@ -87,6 +89,14 @@ pub(crate) enum StrayState {
 }
 
 impl StrayState {
+    /// What it takes to read it, if only another version of the library can.
+    pub(crate) fn needs(&self) -> Option<ReadNeeds> {
+        match self {
+            StrayState::Unsupported(found) => found.needs,
+            _ => None,
+        }
+    }
+
     /// What a report says of it: its state, what is wrong, and why it was not read.
     pub(crate) fn told(&self) -> (SegmentState, Option<DamageReason>, Option<String>) {
         let (state, reason) = match self {
@@ -113,13 +123,13 @@ impl StrayState {
     }
 }
 
-/// What a later version of the library wrote.
+/// What another version of the library wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unsupported {
     /// The run it is of, and its number there, if its name tells.
     pub(crate) segment: Option<(RunId, SegmentNumber)>,
-    /// Its format version; `None` if it is of a kind this library does not know.
-    pub(crate) version: Option<u32>,
+    /// What it takes to read it; `None` if it is of a kind this library does not know.
+    pub(crate) needs: Option<ReadNeeds>,
 }
 
 /// The names in the directory, in order.
@@ -216,6 +226,7 @@ fn unread(
         number,
         header: HeaderFact::Unread,
         told_len: None,
+        is_hands_off: false,
         is_header_read: false,
         naming: Naming::Own,
         frames_max: u64::MAX,
@@ -245,10 +256,10 @@ fn look(
     let is_read = file.read_at(second, FRAMES_OFFSET / 2).is_ok() && is_read;
     let state = SegmentHeader::decode(&pages);
     let (header, fact) = match state {
-        HeaderState::Newer(version) => {
-            let version = Some(version);
+        HeaderState::Unsupported(needs) => {
             let segment = named.or_else(|| FileName::stands_for(&entry.name));
-            let unsupported = Unsupported { segment, version };
+            let needs = Some(needs);
+            let unsupported = Unsupported { segment, needs };
             return Ok(stray(entry, len, StrayState::Unsupported(unsupported)));
         }
         HeaderState::Intact(header) => (Some(header), HeaderFact::Intact),
@@ -263,7 +274,7 @@ fn look(
     if stands_for.is_some() && is_of_another_kind(&*file, &entry.name, told) {
         let unsupported = Unsupported {
             segment: stands_for,
-            version: None,
+            needs: None,
         };
         return Ok(stray(entry, len, StrayState::Unsupported(unsupported)));
     }
@@ -282,6 +293,7 @@ fn look(
         number,
         header: fact,
         told_len: header.map(|header| header.file_len),
+        is_hands_off: header.is_some_and(|header| header.features.is_hands_off()),
         is_header_read: is_read,
         naming,
         frames_max: u64::MAX,

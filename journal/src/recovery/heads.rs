@@ -1,5 +1,5 @@
-//! What the header pages of runs' segments say: which runs there are, and which of them only a
-//! later version of the library reads.
+//! What the header pages of runs' segments say: which runs there are, and which of them only
+//! another version of the library reads.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -40,15 +40,15 @@ impl Heads {
         heads
     }
 
-    /// Whether a later version of the library wrote the run, so that it is left alone. Version and
-    /// features are the same in all of its segments; one that tells is enough.
-    pub(super) fn is_unsupported(&self, storage: &dyn Storage, run: RunId) -> bool {
+    /// Whether the run is left alone: another version of the library wrote it, or one that says so.
+    /// Version and features are the same in all of its segments; one that tells is enough.
+    pub(super) fn is_hands_off(&self, storage: &dyn Storage, run: RunId) -> bool {
         let names = self.files.get(&run).map_or(&[][..], Vec::as_slice);
         let has_segment = |(run, number): (RunId, SegmentNumber)| {
             let name = FileName::Segment(run, number).to_string();
             names.contains(&name)
         };
-        let is_unsupported = |name: &String| {
+        let tells = |name: &String| {
             let entry = Entry {
                 name: name.clone(),
                 len: 0,
@@ -58,14 +58,15 @@ impl Heads {
                 FoundFile::Stray(stray) => match stray.state {
                     StrayState::Unsupported(found) => {
                         let is_extra = found.segment.is_some_and(has_segment);
-                        found.version.is_some() || !is_extra
+                        found.needs.is_some() || !is_extra
                     }
                     _ => false,
                 },
-                _ => false,
+                FoundFile::Segment(file) => file.is_hands_off,
+                FoundFile::Other => false,
             }
         };
-        !seeded::has(Bug::NewerRunClaimed) && names.iter().any(is_unsupported)
+        !seeded::has(Bug::NewerRunClaimed) && names.iter().any(tells)
     }
 
     /// The largest generation, 0 if there is none. A name alone counts for nothing: a run counts if
@@ -93,7 +94,7 @@ impl Heads {
     }
 }
 
-/// Takes out the segments of runs of which only a later version of the library reads any, and says
+/// Takes out the segments of runs of which only another version of the library reads any, and says
 /// which those are: version and features are the same in all segments of a run, whatever is left
 /// of them.
 pub(super) fn set_unsupported_aside(
@@ -104,11 +105,11 @@ pub(super) fn set_unsupported_aside(
     for stray in &*strays {
         if let StrayState::Unsupported(found) = stray.state
             && let Some(segment) = found.segment
-            && (found.version.is_some() || !segments.contains_key(&segment))
+            && (found.needs.is_some() || !segments.contains_key(&segment))
             && !seeded::has(Bug::NewerRunClaimed)
         {
             let known = runs.entry(segment.0).or_insert(found);
-            known.version = known.version.max(found.version);
+            known.needs = known.needs.max(found.needs);
         }
     }
     for (run, unsupported) in &runs {

@@ -33,6 +33,7 @@ mod refusals;
 pub(crate) mod report;
 mod run;
 mod run_context;
+mod run_state;
 mod segment_ends;
 mod segment_scan;
 mod segment_state;
@@ -62,12 +63,11 @@ pub(crate) use files::StrayState;
 pub(crate) use finding::Finding;
 pub(crate) use plan::is_recovered;
 pub use refusals::RefusedReport;
-pub use report::{
-    DamagedRange, RecordCounts, Report, RunReport, RunState, SegmentReport, SessionReport,
-};
+pub use report::{DamagedRange, RecordCounts, Report, RunReport, SegmentReport, SessionReport};
 pub(crate) use run::{RunSurvey, SegmentSurvey};
 pub(crate) use run_context::RunFacts;
 pub use run_context::{Liveness, Loss};
+pub use run_state::RunState;
 pub use segment_state::SegmentState;
 pub(crate) use session_index::{RecordPlace, SessionRow};
 #[cfg(test)]

@@ -91,8 +91,8 @@ pub(crate) fn plan(storage: &dyn Storage) -> Result<Plan> {
         let has_file = listing.locks.contains(run);
         has_file || prober.without_file(owner_at_head(storage, *run).as_ref()) == Liveness::Dead
     };
-    // What a later version of the library wrote is not taken on, and nothing of it goes.
-    let is_ours = |run: &RunId| !listing.heads.is_unsupported(storage, *run);
+    // What another version of the library wrote is not taken on, and nothing of it goes.
+    let is_ours = |run: &RunId| !listing.heads.is_hands_off(storage, *run);
     let open = open.into_iter().filter(is_ours);
     let (open, unverified): (Vec<RunId>, Vec<RunId>) = open.partition(is_dead);
     plan.known.dead.retain(|run| !unverified.contains(run));

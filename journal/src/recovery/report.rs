@@ -6,21 +6,22 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::byte_classes::ByteClasses;
-use super::files::{Stray, StrayState};
+use super::files::Stray;
 use super::finding::Finding;
 use super::outcome::exit_code;
 use super::refusals::RefusedReport;
 use super::run::{RunSurvey, SegmentSurvey};
+use super::run_state::RunState;
 use super::serialize::{
     is_true, is_zero, loss_name, reason_code, run_name, state_name, status_name, texts,
 };
 use super::survey::Survey;
 use super::verdict::Verdict;
 use super::witness::Fate;
-use super::{Liveness, Loss, SegmentState};
+use super::{Loss, SegmentState};
 use crate::error::DamageReason;
 use crate::event::SessionStatus;
-use crate::format::FRAMES_OFFSET;
+use crate::format::{FRAMES_OFFSET, ReadNeeds};
 use crate::seq::{RunId, Seq};
 
 /// What is there, what is missing, and why.
@@ -98,6 +99,10 @@ pub struct SegmentReport {
     /// The format version it is of, if it is `unsupported` for that. Serialised only then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
+    /// The bits of the features it takes to read it, if it is `unsupported` and has any.
+    /// Serialised only then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub features: Option<u32>,
     /// What its bytes are.
     #[serde(skip)]
     pub bytes: ByteClasses,
@@ -166,23 +171,6 @@ pub struct RunReport {
     pub refused: u64,
     /// Why and when, if it refused any.
     pub refusals: Option<RefusedReport>,
-}
-
-/// Whether a run is still there, and how it ended if not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum RunState {
-    /// Its process is there.
-    Live,
-    /// Its program closed it.
-    Closed,
-    /// It ended without being closed.
-    Crashed,
-    /// It cannot be told from here whether it is still there.
-    Unknown,
-    /// Only a later version of the library reads it.
-    Unsupported,
 }
 
 /// One session, in short.
@@ -258,14 +246,8 @@ impl Report {
         self.runs.push(RunReport {
             run: run.run,
             generation: run.run.generation.0,
-            state: match (run.closed, run.liveness) {
-                _ if run.unsupported.is_some() => RunState::Unsupported,
-                (Some(_), _) => RunState::Closed,
-                (None, Liveness::Live) => RunState::Live,
-                (None, Liveness::Dead | Liveness::Orphaned) => RunState::Crashed,
-                (None, Liveness::Unknown | Liveness::Unverified) => RunState::Unknown,
-            },
-            version: run.unsupported.and_then(|found| found.version),
+            state: RunState::of(run),
+            version: run.unsupported.and_then(|found| Some(found.needs?.version)),
             durable_seq: Seq::new(run.witness.durable()),
             last_seq: run.last_seq,
             refused: run.refused.count,
@@ -334,6 +316,7 @@ impl Report {
 
     fn add_stray(&mut self, stray: &Stray) {
         let (state, reason, failure) = stray.state.told();
+        let needs = stray.state.needs();
         if let Some(reason) = reason
             && state != SegmentState::Unsupported
         {
@@ -359,10 +342,8 @@ impl Report {
             last_seq: None,
             state,
             verified: true,
-            version: match &stray.state {
-                StrayState::Unsupported(found) => found.version,
-                _ => None,
-            },
+            version: needs.map(|needs| needs.version),
+            features: needs.and_then(ReadNeeds::features),
             bytes: ByteClasses::foreign(stray.len),
             reason,
             failure,
@@ -389,6 +370,7 @@ fn segment_report(segment: &SegmentSurvey, reason: Option<DamageReason>) -> Segm
         state: segment.state,
         verified: part.is_verified,
         version: None,
+        features: None,
         bytes: segment.classes,
         reason,
         failure: match &part.segment.barred {

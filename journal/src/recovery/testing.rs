@@ -11,8 +11,8 @@ use super::dead_run::DeadRun;
 use super::run::RunSurvey;
 use crate::event::system::{self, RunRecovered, Seal, SegmentStart, SessionRef, SyncMark};
 use crate::format::{
-    DurablePlace, FRAMES_OFFSET, FileName, FrameHeader, FramePlace, FrameSeed, RecordKind,
-    SegmentHeader,
+    DurablePlace, FRAMES_OFFSET, Features, FileName, FrameHeader, FramePlace, FrameSeed,
+    RecordKind, SegmentHeader,
 };
 use crate::seq::{Generation, RunId, SegmentNumber};
 use crate::storage::{
@@ -256,6 +256,7 @@ impl SegmentBuilder {
             run: run(generation),
             segment: SegmentNumber(number),
             file_len: u64::try_from(file_len).unwrap(),
+            features: Features::default(),
         };
         let mut builder = SegmentBuilder {
             run: header.run,

@@ -7,7 +7,8 @@ use super::scan_range::ScanRange;
 use super::scanner::ScanInput;
 use super::seen::Seen;
 use crate::format::{
-    FRAMES_OFFSET, FrameHeader, FramePlace, FrameSeed, RecordKind, SegmentHeader, checksum,
+    FRAMES_OFFSET, Features, FrameHeader, FramePlace, FrameSeed, RecordKind, SegmentHeader,
+    checksum,
 };
 use crate::hash::{GOLDEN, mixed};
 use crate::seq::{Generation, RunId, SegmentNumber};
@@ -174,6 +175,7 @@ impl Frames {
             run: RUN,
             segment: SegmentNumber(1),
             file_len: 1 << 20,
+            features: Features::default(),
         };
         let bytes = header.encode_page().repeat(2);
         Frames(File { bytes, bad: None }, first)

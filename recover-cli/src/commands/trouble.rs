@@ -88,20 +88,27 @@ pub(super) fn say_unread(dir: &Path, report: &Report) {
 fn say_unsupported(report: &Report) {
     let unsupported = report.segments.iter();
     let unsupported = unsupported.filter(|segment| segment.state == SegmentState::Unsupported);
-    let mut by_version = BTreeMap::<Option<u32>, u64>::new();
+    let mut by_format = BTreeMap::<(Option<u32>, Option<u32>), u64>::new();
     for segment in unsupported {
-        *by_version.entry(segment.version).or_default() += 1;
+        let format = (segment.version, segment.features);
+        *by_format.entry(format).or_default() += 1;
     }
-    for (version, count) in by_version {
+    for ((version, features), count) in by_format {
         let segments = counted(count, "segment", "segments");
         let are = if count == 1 { "is" } else { "are" };
-        let what = match version {
-            Some(version) => format!("of format {version}"),
-            None => "of a kind of a later version".to_owned(),
+        let what = match (version, features) {
+            (Some(version), None) => format!("of format {version}"),
+            (Some(version), Some(bits)) => format!("of format {version} with features {bits:#x}"),
+            (None, _) => "of a kind of a later version".to_owned(),
+        };
+        let is_older = version.is_some_and(|version| version.cmp(&FORMAT_VERSION).is_lt());
+        let advice = match is_older {
+            true => "the version that wrote them does",
+            false => "update it",
         };
         let what = format!("{segments} {are} {what}");
         warn(&format!(
-            "trace-recover: {what}, this command reads up to {FORMAT_VERSION}: update it"
+            "trace-recover: {what}, this command reads {FORMAT_VERSION}: {advice}"
         ));
     }
 }

@@ -2,8 +2,8 @@
 //! wrong.
 
 use trace_journal::format::{
-    FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FramePlace, FrameSeed, RecordKind,
-    SegmentHeader, seq_low,
+    FRAME_HEADER_LEN, FRAMES_OFFSET, Features, FileName, FrameHeader, FramePlace, FrameSeed,
+    RecordKind, SegmentHeader, seq_low,
 };
 use trace_journal::{Generation, RunId, SegmentNumber};
 
@@ -323,6 +323,7 @@ impl Segment {
             run,
             segment,
             file_len,
+            features: Features::default(),
         };
         let mut file = header.encode_page().repeat(2);
         if form & 64 != 0 {

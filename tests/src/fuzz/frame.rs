@@ -1,7 +1,7 @@
 //! Any bytes where frames are expected.
 
 use trace_journal::SegmentNumber;
-use trace_journal::format::{FRAMES_OFFSET, FileName, SegmentHeader};
+use trace_journal::format::{FRAMES_OFFSET, Features, FileName, SegmentHeader};
 
 use super::craft::{run, segment};
 use super::cursor::Cursor;
@@ -28,6 +28,7 @@ pub(super) fn frame(bytes: &[u8]) -> u64 {
                 run,
                 segment: number,
                 file_len,
+                features: Features::default(),
             };
             [&header.encode_page().repeat(2), frames].concat()
         }

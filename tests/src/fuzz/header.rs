@@ -1,6 +1,8 @@
 //! Any bytes as the fields in front of segments and frames, and as a file's name.
 
-use trace_journal::format::{FRAME_HEADER_LEN, FileName, FrameHeader, HeaderState, SegmentHeader};
+use trace_journal::format::{
+    FRAME_HEADER_LEN, Features, FileName, FrameHeader, HeaderState, SegmentHeader,
+};
 use trace_journal::{Generation, RunId, SegmentNumber};
 
 use super::cursor::Cursor;
@@ -23,6 +25,7 @@ pub(super) fn header(bytes: &[u8]) -> u64 {
         },
         segment: SegmentNumber(u32::try_from(input.word() >> 32).expect("32 bits")),
         file_len: input.word(),
+        features: Features::default(),
     };
     changed(made, &mut input);
     u64::try_from(bytes.len()).expect("lengths fit")
@@ -39,7 +42,7 @@ fn pages(bytes: &[u8]) {
             let good = bytes.get(at..).unwrap_or_default();
             assert!(good.starts_with(&header.encode_page()), "{header:?}");
         }
-        HeaderState::Newer(_) | HeaderState::Broken => {}
+        HeaderState::Unsupported(_) | HeaderState::Broken => {}
     }
 }
 

@@ -1,8 +1,8 @@
 //! Payloads full of frames of the very segment they are in, and damage around them.
 
 use trace_journal::format::{
-    FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FramePlace, FrameSeed, RecordKind,
-    SegmentHeader, padded,
+    FRAME_HEADER_LEN, FRAMES_OFFSET, Features, FileName, FrameHeader, FramePlace, FrameSeed,
+    RecordKind, SegmentHeader, padded,
 };
 use trace_journal::{RunId, SegmentNumber};
 
@@ -104,6 +104,7 @@ impl Hostile {
             run,
             segment: SegmentNumber::FIRST,
             file_len,
+            features: Features::default(),
         };
         let pages = header.encode_page().repeat(2);
         segment.bytes[..pages.len()].copy_from_slice(&pages);

@@ -172,7 +172,7 @@ fn identity(name: &str, bytes: &[u8]) -> Option<(RunId, SegmentNumber)> {
             Some((header.run, header.segment))
         }
         HeaderState::Broken => named,
-        HeaderState::Newer(_) => None,
+        HeaderState::Unsupported(_) => None,
     }
 }
 

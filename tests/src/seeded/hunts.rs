@@ -96,6 +96,8 @@ UnnamedEndBelieved       | damage         | trace_journal | a_recovered_run_is_t
 CacheNotBound            | damage         | trace_journal | recovery::merged_cache
 RetiredMissed            | damage         | trace_journal | recovery::range_edges
 NewerRunClaimed          | hands-off      | versions      | runs_of_a_newer_version
+FeatureIgnored           | hands-off      | versions      | runs_with_features
+HandsOffClaimed          | hands-off      | versions      | runs_with_features
 LostEndNotSeen           | damage         | lost_end      | a_closed_run_that_was
 UnreadableTakenForDamage | damage         | trace_journal | files_that_may_not_be_read
 SymlinkPassedOver        | damage         | strange_files | a_segment_that_was_moved

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::buffer::SegmentBuffer;
 use super::prefault::PrefaultWindow;
 use crate::error::{Error, Result};
-use crate::format::{FRAMES_OFFSET, FileName, FrameSeed, SegmentHeader};
+use crate::format::{FRAMES_OFFSET, Features, FileName, FrameSeed, SegmentHeader};
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::PAGE_LEN;
@@ -66,6 +66,7 @@ impl ActiveSegment {
             run,
             segment: number,
             file_len,
+            features: Features::default(),
         };
         let pages = header.encode_page().repeat(2);
         let filled = file

@@ -1,0 +1,35 @@
+//! Whether a run is still there.
+
+use serde::Serialize;
+
+use super::Liveness;
+use super::run::RunSurvey;
+
+/// Whether a run is still there, and how it ended if not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum RunState {
+    /// Its process is there.
+    Live,
+    /// Its program closed it.
+    Closed,
+    /// It ended without being closed.
+    Crashed,
+    /// It cannot be told from here whether it is still there.
+    Unknown,
+    /// Only a later version of the library reads it.
+    Unsupported,
+}
+
+impl RunState {
+    pub(super) fn of(run: &RunSurvey) -> RunState {
+        match (run.closed, run.liveness) {
+            _ if run.unsupported.is_some() => RunState::Unsupported,
+            (Some(_), _) => RunState::Closed,
+            (None, Liveness::Live) => RunState::Live,
+            (None, Liveness::Dead | Liveness::Orphaned) => RunState::Crashed,
+            (None, Liveness::Unknown | Liveness::Unverified) => RunState::Unknown,
+        }
+    }
+}
