@@ -13,7 +13,8 @@ use rustix::io::{Errno, ReadWriteFlags};
 
 use super::confirm::Doubt;
 use super::directory::{Directory, identity, is_any, look};
-use super::map::{AddressSpace, ForkGuard, MappedFile};
+use super::map::{AddressSpace, MappedFile};
+use super::own_process::OwnProcess;
 use super::{
     ClockReading, Durability, Entry, FileIdentity, FileSystem, Lock, LockOutcome, NameFacts,
     PAGE_LEN,
@@ -34,8 +35,7 @@ pub struct DiskStorage {
     path: PathBuf,
     dir: Directory,
     file_system: FileSystem,
-    fork_guard: Option<ForkGuard>,
-    pid: u32,
+    process: OwnProcess,
     space: AddressSpace,
 }
 
@@ -67,8 +67,7 @@ impl DiskStorage {
             path,
             file_system: dir.file_system(),
             dir,
-            fork_guard: ForkGuard::new().ok(),
-            pid: std::process::id(),
+            process: OwnProcess::here(),
             space: AddressSpace::default(),
         }
     }
@@ -167,10 +166,7 @@ impl Storage for DiskStorage {
     }
 
     fn is_own_process(&self) -> bool {
-        match &self.fork_guard {
-            Some(guard) => guard.is_own_process(),
-            None => std::process::id() == self.pid,
-        }
+        self.process.is_here()
     }
 
     fn is_linked(&self) -> io::Result<bool> {

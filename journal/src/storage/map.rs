@@ -11,7 +11,7 @@ use std::ffi::c_void;
 use std::fs::File;
 use std::io;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU64, Ordering, compiler_fence};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering, compiler_fence};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::Errno;
@@ -305,51 +305,48 @@ impl MappedRegion for MappedFile {
     }
 }
 
-/// Tells a process from its forks: a page that the kernel wipes in every child.
-#[derive(Debug)]
-pub(super) struct ForkGuard {
-    /// 1 in the process that made it, 0 in its forks.
-    mark: NonNull<AtomicU64>,
+/// A word of this process that the kernel sets to 0 in every fork of it; there is one, mapped at
+/// the first call, and it stays.
+///
+/// <https://man7.org/linux/man-pages/man2/madvise.2.html>, `MADV_WIPEONFORK`.
+pub(super) fn wiped_word() -> io::Result<&'static AtomicU64> {
+    // No lock and nothing that is made once: a fork while another thread is at it would wait for
+    // that thread in the child, where it is not.
+    static WORD: AtomicPtr<AtomicU64> = AtomicPtr::new(std::ptr::null_mut());
+    let mut word = WORD.load(Ordering::Acquire);
+    if word.is_null() {
+        let made = map_wiped()?;
+        let order = (Ordering::AcqRel, Ordering::Acquire);
+        word = match WORD.compare_exchange(word, made, order.0, order.1) {
+            Ok(_) => made,
+            Err(known) => {
+                unmap_wiped(made);
+                known
+            }
+        };
+    }
+    // SAFETY: the page stays mapped for as long as the process runs, is aligned, and all access is
+    // atomic.
+    Ok(unsafe { &*word })
 }
 
-// SAFETY: the page belongs to this value alone and is only read, atomically, after it was made.
-unsafe impl Send for ForkGuard {}
-// SAFETY: as above.
-unsafe impl Sync for ForkGuard {}
-
-impl ForkGuard {
-    pub(super) fn new() -> io::Result<ForkGuard> {
-        let size = usize::try_from(PAGE_LEN).map_err(io::Error::other)?;
-        let access = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: the kernel chooses the place, so no memory in use is replaced.
-        let base =
-            unsafe { mmap_anonymous(std::ptr::null_mut(), size, access, MapFlags::PRIVATE)? };
-        let mark: NonNull<AtomicU64> =
-            NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        let guard = ForkGuard { mark };
-        // SAFETY: the page was just mapped; wiping it in children is the point.
-        unsafe { madvise(base, size, Advice::LinuxWipeOnFork)? };
-        guard.word().store(1, Ordering::SeqCst);
-        Ok(guard)
+fn map_wiped() -> io::Result<*mut AtomicU64> {
+    let size = usize::try_from(PAGE_LEN).map_err(io::Error::other)?;
+    let access = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: the kernel chooses the place, so no memory in use is replaced.
+    let base = unsafe { mmap_anonymous(std::ptr::null_mut(), size, access, MapFlags::PRIVATE)? };
+    // SAFETY: the page was just mapped; wiping it in children is the point.
+    if let Err(error) = unsafe { madvise(base, size, Advice::LinuxWipeOnFork) } {
+        unmap_wiped(base.cast());
+        return Err(error.into());
     }
-
-    /// Whether this is the process that made the guard.
-    pub(super) fn is_own_process(&self) -> bool {
-        self.word().load(Ordering::Relaxed) == 1
-    }
-
-    fn word(&self) -> &AtomicU64 {
-        // SAFETY: the page lives as long as `self`, is aligned, and all access is atomic.
-        unsafe { self.mark.as_ref() }
-    }
+    Ok(base.cast())
 }
 
-impl Drop for ForkGuard {
-    fn drop(&mut self) {
-        if let Ok(size) = usize::try_from(PAGE_LEN) {
-            // SAFETY: the page was mapped with this size and nothing borrows from it any more.
-            let _ = unsafe { munmap(self.mark.as_ptr().cast(), size) };
-        }
+fn unmap_wiped(base: *mut AtomicU64) {
+    if let Ok(size) = usize::try_from(PAGE_LEN) {
+        // SAFETY: the page was mapped with this size, and no other thread knows of it.
+        let _ = unsafe { munmap(base.cast(), size) };
     }
 }
 
@@ -424,10 +421,5 @@ mod tests {
             u64::from_le_bytes(read)
         };
         assert_eq!((word(&files[0], 4096), word(&files[1], 0)), (1, 2));
-    }
-
-    #[test]
-    fn the_process_that_made_the_guard_is_its_own() {
-        assert!(ForkGuard::new().unwrap().is_own_process());
     }
 }

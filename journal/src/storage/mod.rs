@@ -8,6 +8,7 @@ mod directory;
 mod disk;
 mod limit;
 mod map;
+pub(crate) mod own_process;
 mod process;
 mod whole;
 
@@ -50,8 +51,7 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// Opens a file for reading, syncing and locking.
     fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>>;
 
-    /// Opens a file as [`open`](Storage::open) does, to sync parts of it: where it can be, no more
-    /// than those.
+    /// Opens a file to sync parts of it: where it can be, no more than those.
     fn open_to_sync(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
         self.open(name)
     }

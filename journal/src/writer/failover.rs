@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::event::system::Clocks;
 use crate::format::RecordKind;
 use crate::seq::{SegmentNumber, Seq};
+use crate::storage::own_process::OwnProcess;
 use crate::time::Timestamp;
 use crate::writer::append::refused::{RefusedCounts, RefusedRecord};
 
@@ -36,7 +37,7 @@ pub(crate) struct FailoverWriter {
     /// What was refused while there was no run at all.
     missed: Mutex<RefusedCounts>,
     /// The process that made it: in a fork of it a lock may never be free.
-    process: u32,
+    process: OwnProcess,
 }
 
 /// The runs of a handle at one moment.
@@ -84,7 +85,7 @@ impl FailoverWriter {
             reopen,
             last_attempt: Mutex::new(Instant::now()),
             missed: Mutex::default(),
-            process: std::process::id(),
+            process: OwnProcess::here(),
         }
     }
 
@@ -201,7 +202,7 @@ impl FailoverWriter {
     /// Counts a record that came while there was no run; the first run there is will tell.
     #[cold]
     fn miss(&self, payload_len: usize, code: &'static str) {
-        if self.process != std::process::id() {
+        if !self.process.is_here() {
             return;
         }
         let now = Timestamp::now();
