@@ -45,6 +45,21 @@ impl Seq {
             .in_opening(self.opening())
     }
 
+    /// The number as 64 bits for other languages to hold: opaque, but later numbers have larger
+    /// ones. Unlike [`get`](Seq::get) it says which run of a handle the number is of; it is below
+    /// 2^53, so that a double holds it, up to the 32nd run.
+    #[must_use]
+    pub fn to_bits(self) -> u64 {
+        self.0.get()
+    }
+
+    /// What [`to_bits`](Seq::to_bits) gave; `None` for what it never gives.
+    #[must_use]
+    pub fn from_bits(bits: u64) -> Option<Seq> {
+        Seq::new(bits & VALUE_MASK)?;
+        NonZeroU64::new(bits).map(Seq)
+    }
+
     /// Which of the runs that one handle opened the number is of; 0 for the first.
     pub(crate) fn opening(self) -> u16 {
         u16::try_from(self.0.get() >> VALUE_BITS).unwrap_or(u16::MAX)
@@ -182,6 +197,19 @@ mod tests {
         assert_eq!(Seq::MAX.next(), Seq::MAX);
         assert_eq!(Seq::new(0), None);
         assert_eq!(Seq::new(1 << 48), None);
+    }
+
+    #[test]
+    fn bits_hold_the_opening_and_a_double_holds_them_up_to_the_32nd_run() {
+        let last = Seq::MAX.in_opening(31);
+        assert_eq!(last.to_bits(), (1 << 53) - 1);
+        for seq in [Seq::FIRST, Seq::MAX, Seq::FIRST.in_opening(32), last] {
+            assert_eq!(Seq::from_bits(seq.to_bits()), Some(seq));
+        }
+        assert!(Seq::MAX.to_bits() < Seq::FIRST.in_opening(1).to_bits());
+        for bits in [0, 1 << 48, 7 << 48] {
+            assert_eq!(Seq::from_bits(bits), None, "{bits:x}");
+        }
     }
 
     #[test]
