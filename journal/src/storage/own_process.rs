@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::map::wiped_word;
+use super::system::wiped_word;
 
 /// The process that made this value.
 #[derive(Clone, Copy, Debug)]

@@ -13,7 +13,7 @@ use crate::len::len_u64;
 use crate::seeded::{self, Bug};
 
 /// The longest a file may be now; the limit may change at any time.
-pub(super) fn file_len_max() -> u64 {
+pub(crate) fn file_len_max() -> u64 {
     let limit = getrlimit(Resource::Fsize).current;
     IS_LIMITED.store(limit.is_some(), Ordering::Relaxed);
     match seeded::has(Bug::FileSizeLimitIgnored) {

@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 use rustix::fs::{FallocateFlags, major, minor};
 use rustix::io::Errno;
 
-use super::directory::is_any;
-use super::{FileSystem, retry};
+use crate::storage::unix::errno::is_any;
+use crate::storage::{FileSystem, retry};
 
 /// What a sync that ended well is worth in a file system that may have given up.
 ///

@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MsyncFlags, ProtFlags};
 use rustix::mm::{madvise, mmap, mmap_anonymous, msync, munmap};
 
-use super::MappedRegion;
+use crate::storage::{MappedRegion, PAGE_LEN};
 
 /// Address space that mappings have let go of, for those that come after them.
 #[derive(Clone, Debug, Default)]
@@ -309,7 +309,7 @@ impl MappedRegion for MappedFile {
 /// the first call, and it stays.
 ///
 /// <https://man7.org/linux/man-pages/man2/madvise.2.html>, `MADV_WIPEONFORK`.
-pub(super) fn wiped_word() -> io::Result<&'static AtomicU64> {
+pub(crate) fn wiped_word() -> io::Result<&'static AtomicU64> {
     // No lock and nothing that is made once: a fork while another thread is at it would wait for
     // that thread in the child, where it is not.
     static WORD: AtomicPtr<AtomicU64> = AtomicPtr::new(std::ptr::null_mut());
@@ -353,9 +353,6 @@ fn unmap_wiped(base: *mut AtomicU64) {
 /// Memory that counts for nothing until it is touched.
 const NOTHING: MapFlags = MapFlags::PRIVATE.union(MapFlags::NORESERVE);
 const WORD_LEN: u64 = 8;
-/// Bytes of a page, which the system maps, keeps cached and writes at once. A multiple of it is one
-/// of every smaller page size, too.
-pub(crate) const PAGE_LEN: u64 = 4096;
 
 /// What the callers of one sync have written.
 const SHORT_SYNC: u64 = 8 * PAGE_LEN;

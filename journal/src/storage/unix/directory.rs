@@ -7,17 +7,17 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fd::AsFd;
-use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, RawDir, RenameFlags, Stat, Statx, StatxFlags,
-};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
 
-use super::{Entry, FileIdentity, FileSystem, NameFacts, NameKind, retry};
+use super::errno::is_any;
+use super::own::look::{each_name, file_system, file_system_type, identity_of, sync};
+use crate::seeded::{self, Bug};
+use crate::storage::{Entry, FileIdentity, FileSystem, NameFacts, NameKind, retry};
 
 /// A directory that is held open.
 #[derive(Debug)]
-pub(super) struct Directory {
+pub(crate) struct Directory {
     dir: File,
     /// The file system does not sync directories.
     is_unsynced: AtomicBool,
@@ -27,7 +27,7 @@ pub(super) struct Directory {
 
 impl Directory {
     /// Opens a directory that exists.
-    pub(super) fn open(path: &Path) -> io::Result<Directory> {
+    pub(crate) fn open(path: &Path) -> io::Result<Directory> {
         let flags = DIRECTORY | OFlags::RDONLY;
         Directory::held(retry(|| {
             Ok(rustix::fs::openat(CWD, path, flags, Mode::empty())?)
@@ -37,7 +37,7 @@ impl Directory {
     /// Opens a directory, making it and what leads to it first where they are missing.
     ///
     /// Names made here are synced before this returns.
-    pub(super) fn create(path: &Path) -> io::Result<Directory> {
+    pub(crate) fn create(path: &Path) -> io::Result<Directory> {
         let mut missing = Vec::new();
         let mut existing = path;
         while !existing.as_os_str().is_empty() && !existing.try_exists()? {
@@ -79,7 +79,7 @@ impl Directory {
     }
 
     /// Opens a file.
-    pub(super) fn open_file(&self, name: &str, is_writable: bool) -> io::Result<File> {
+    pub(crate) fn open_file(&self, name: &str, is_writable: bool) -> io::Result<File> {
         // A fifo with a segment's name must not hang the reader.
         let flags = OFlags::NONBLOCK | OFlags::CLOEXEC;
         let access = match is_writable {
@@ -89,8 +89,11 @@ impl Directory {
         self.file(name, flags | access, Mode::empty())
     }
 
-    /// Makes a new file of this mode.
-    pub(super) fn create_file(&self, name: &str, mode: Mode) -> io::Result<File> {
+    /// Makes a new file that only its owner may read and write.
+    pub(crate) fn create_file(&self, name: &str) -> io::Result<File> {
+        let others = Mode::RGRP | Mode::ROTH;
+        let mode = seeded::either(Bug::FilesForEverybody, others, Mode::empty());
+        let mode = mode | Mode::RUSR | Mode::WUSR;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         self.file(name, flags, mode)
     }
@@ -100,7 +103,7 @@ impl Directory {
     }
 
     /// All entries.
-    pub(super) fn list(&self) -> io::Result<Vec<Entry>> {
+    pub(crate) fn list(&self) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
         self.each(&mut |name| {
             // The entry itself is meant, not what a symbolic link leads to.
@@ -121,7 +124,7 @@ impl Directory {
     }
 
     /// What is under a name, which is not opened: that may change what it is.
-    pub(super) fn facts(&self, name: &str) -> io::Result<NameFacts> {
+    pub(crate) fn facts(&self, name: &str) -> io::Result<NameFacts> {
         let own = rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
         if !FileType::from_raw_mode(own.st_mode).is_symlink() {
             let (link, kind) = (None, kind(&own));
@@ -138,7 +141,7 @@ impl Directory {
     }
 
     /// The names of all entries.
-    pub(super) fn names(&self) -> io::Result<Vec<String>> {
+    pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         self.each(&mut |name| {
             names.push(name.to_string_lossy().into_owned());
@@ -151,20 +154,14 @@ impl Directory {
     fn each(&self, act: &mut dyn FnMut(&std::ffi::CStr) -> io::Result<()>) -> io::Result<()> {
         // How far a listing came belongs to the opening, and there may be several at once.
         let again = rustix::fs::openat(&self.dir, ".", DIRECTORY, Mode::empty())?;
-        let mut buffer = Vec::with_capacity(LISTED_AT_ONCE);
-        let mut entries = RawDir::new(again, buffer.spare_capacity_mut());
-        while let Some(entry) = entries.next() {
-            let entry = entry?;
-            let name = entry.file_name();
-            if name != c"." && name != c".." {
-                act(name)?;
-            }
-        }
-        Ok(())
+        each_name(again, &mut |name| match name == c"." || name == c".." {
+            true => Ok(()),
+            false => act(name),
+        })
     }
 
     /// Gives a file a second name; where files can have only one, another one.
-    pub(super) fn link(&self, from: &str, to: &str) -> io::Result<()> {
+    pub(crate) fn link(&self, from: &str, to: &str) -> io::Result<()> {
         let linked = retry(|| {
             let linked = rustix::fs::linkat(&self.dir, from, &self.dir, to, AtFlags::empty());
             Ok(linked?)
@@ -197,18 +194,17 @@ impl Directory {
     }
 
     /// Removes the name of a file.
-    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(&self.dir, name, AtFlags::empty())?)
     }
 
     /// Which file has this name.
-    pub(super) fn identity_of(&self, name: &str) -> io::Result<FileIdentity> {
-        let facts = look(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        Ok(identity(&facts))
+    pub(crate) fn identity_of(&self, name: &str) -> io::Result<FileIdentity> {
+        identity_of(&self.dir, name)
     }
 
     /// When names were made or removed last, or anything else about it was changed.
-    pub(super) fn stamp(&self) -> io::Result<u64> {
+    pub(crate) fn stamp(&self) -> io::Result<u64> {
         let facts = self.dir.metadata()?;
         let times = [
             facts.mtime(),
@@ -224,8 +220,8 @@ impl Directory {
     }
 
     /// Makes names made and removed so far durable, where the file system can do that.
-    pub(super) fn sync(&self) -> io::Result<()> {
-        match retry(|| self.dir.sync_all()) {
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        match sync(&self.dir) {
             Err(error) if is_any(&error, &UNSYNCABLE) => {
                 self.is_unsynced.store(true, Ordering::Relaxed);
                 Ok(())
@@ -235,50 +231,23 @@ impl Directory {
     }
 
     /// Whether syncing it was found to do nothing.
-    pub(super) fn is_unsynced(&self) -> bool {
+    pub(crate) fn is_unsynced(&self) -> bool {
         self.is_unsynced.load(Ordering::Relaxed)
     }
 
     /// Whether it still has a name somewhere, as far as its file system tells.
-    pub(super) fn is_linked(&self) -> io::Result<bool> {
+    pub(crate) fn is_linked(&self) -> io::Result<bool> {
         Ok(self.is_uncounted || rustix::fs::fstat(&self.dir)?.st_nlink > 0)
     }
 
     /// The number that tells the file system; 0 if the system does not say.
-    pub(super) fn file_system_type(&self) -> u64 {
-        let facts = rustix::fs::fstatfs(&self.dir).ok();
-        let number = facts.and_then(|facts| u64::try_from(facts.f_type).ok());
-        number.unwrap_or(0)
+    pub(crate) fn file_system_type(&self) -> u64 {
+        file_system_type(&self.dir)
     }
 
-    /// Tells the file system by the magic number statfs gives:
-    /// <https://man7.org/linux/man-pages/man2/statfs.2.html>.
-    pub(super) fn file_system(&self) -> FileSystem {
-        match self.file_system_type() {
-            0xEF53 => FileSystem::Ext4,
-            0x5846_5342 => FileSystem::Xfs,
-            0x9123_683E => FileSystem::Btrfs,
-            number if FileSystem::is_memory(number) => FileSystem::Memory,
-            _ => FileSystem::Other,
-        }
-    }
-}
-
-/// Looks at a file for what does not change with each write.
-///
-/// Its times are not asked for: a file whose times were looked at gets finer ones at its next
-/// write, so that the sync behind that writes the inode, too, which takes half as long again:
-/// <https://docs.kernel.org/filesystems/multigrain-ts.html>.
-pub(super) fn look(dir: impl AsFd, name: &str, flags: AtFlags) -> io::Result<Statx> {
-    let mask = StatxFlags::INO | StatxFlags::SIZE | StatxFlags::TYPE;
-    retry(|| Ok(rustix::fs::statx(&dir, name, flags, mask)?))
-}
-
-/// Which file it is whose facts these are.
-pub(super) fn identity(facts: &Statx) -> FileIdentity {
-    FileIdentity {
-        device: rustix::fs::makedev(facts.stx_dev_major, facts.stx_dev_minor),
-        inode: facts.stx_ino,
+    /// Which file system it is on, of those that are told apart.
+    pub(crate) fn file_system(&self) -> FileSystem {
+        file_system(&self.dir)
     }
 }
 
@@ -302,15 +271,7 @@ fn entry(name: &std::ffi::CStr, facts: &Stat) -> Entry {
     }
 }
 
-pub(super) fn is_any(error: &io::Error, errnos: &[Errno]) -> bool {
-    let is = |errno: &Errno| error.raw_os_error() == Some(errno.raw_os_error());
-    errnos.iter().any(is)
-}
-
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
-
-/// Bytes of entries asked for with one call.
-const LISTED_AT_ONCE: usize = 64 << 10;
 
 /// What file systems without hard links say:
 /// <https://man7.org/linux/man-pages/man2/link.2.html>.
@@ -326,3 +287,61 @@ const UNLINKABLE: [Errno; 6] = [
 /// What those say that sync no directories:
 /// <https://man7.org/linux/man-pages/man2/fsync.2.html>.
 const UNSYNCABLE: [Errno; 3] = [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{DiskStorage, Storage};
+
+    #[test]
+    fn files_and_directories_are_their_owners_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a/b");
+        let storage = DiskStorage::create(&path).unwrap();
+        Storage::create(&storage, "f").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o700);
+        assert_eq!(mode(&path.join("f")), 0o600);
+    }
+
+    #[test]
+    fn a_directory_is_the_one_that_was_opened_whatever_becomes_of_its_path() {
+        let root = tempfile::tempdir().unwrap();
+        let (path, moved) = (root.path().join("a/b"), root.path().join("moved"));
+        let storage = DiskStorage::create(&path).unwrap();
+        Storage::create(&storage, "before").unwrap();
+        std::fs::rename(&path, &moved).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        let made = Storage::create(&storage, "made").unwrap();
+        storage.link("made", "linked").unwrap();
+        assert_eq!(storage.link("made", "before").unwrap_err().kind(), TAKEN);
+        storage.remove("made").unwrap();
+        storage.sync_dir().unwrap();
+        let mut names = storage.names().unwrap();
+        names.sort_unstable();
+        assert_eq!(names, ["before", "linked"]);
+        assert_eq!(storage.list().unwrap().len(), 2);
+        assert_eq!(Storage::open(&storage, "linked").unwrap().len().unwrap(), 0);
+        assert_eq!(std::fs::read_dir(&moved).unwrap().count(), 2);
+        assert_eq!(std::fs::read_dir(&path).unwrap().count(), 0);
+        let identity = storage.identity_of("linked").unwrap();
+        assert_eq!(identity, made.identity().unwrap());
+        assert_ne!(identity, storage.identity_of("before").unwrap());
+        assert!(Storage::is_linked(&storage).unwrap());
+        let gone = storage.identity_of("made").unwrap_err();
+        assert_eq!(gone.kind(), io::ErrorKind::NotFound);
+    }
+
+    const TAKEN: io::ErrorKind = io::ErrorKind::AlreadyExists;
+
+    #[test]
+    fn a_removed_directory_is_noticed() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("gone");
+        let storage = DiskStorage::create(&path).unwrap();
+        assert!(Storage::is_linked(&storage).unwrap());
+        std::fs::remove_dir(&path).unwrap();
+        assert!(!Storage::is_linked(&storage).unwrap());
+    }
+}

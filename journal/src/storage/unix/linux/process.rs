@@ -4,11 +4,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use super::{ProcessFacts, ProcessState};
 use crate::format::Owner;
+use crate::storage::{ProcessFacts, ProcessState};
 
 /// What tells this process from others; what cannot be found out is left empty.
-pub(super) fn facts() -> ProcessFacts {
+pub(crate) fn facts() -> ProcessFacts {
     ProcessFacts {
         pid: std::process::id(),
         started: started(std::process::id()).unwrap_or(0),
@@ -24,7 +24,7 @@ pub(super) fn facts() -> ProcessFacts {
 }
 
 /// What became of a process of this boot and pid namespace.
-pub(super) fn state(owner: &Owner) -> ProcessState {
+pub(crate) fn state(owner: &Owner) -> ProcessState {
     let pid = i32::try_from(owner.pid).ok().and_then(Pid::from_raw);
     let Some(pid) = pid else {
         return ProcessState::Unknown;
@@ -61,7 +61,7 @@ fn pid_namespace() -> Option<u64> {
 }
 
 /// Nanoseconds since boot, sleep included.
-pub(super) fn boot_nanoseconds() -> u64 {
+pub(crate) fn boot_nanoseconds() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let rest = u64::try_from(time.tv_nsec).unwrap_or(0);
@@ -69,7 +69,7 @@ pub(super) fn boot_nanoseconds() -> u64 {
 }
 
 /// Eight bytes from the system's random source.
-pub(super) fn random() -> Option<u64> {
+pub(crate) fn random() -> Option<u64> {
     use std::io::Read;
     let mut bytes = [0; 8];
     std::fs::File::open("/dev/urandom")

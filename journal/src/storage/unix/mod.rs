@@ -1,0 +1,18 @@
+//! Files, directories and locks as Unix systems have them.
+
+mod directory;
+mod errno;
+mod limit;
+mod lock;
+mod signals;
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+use linux as own;
+
+pub(super) use directory::Directory;
+pub(super) use limit::file_len_max;
+pub(crate) use own::has_address_space;
+pub(super) use own::{FileMaker, process, wiped_word};
+pub(crate) use signals::hold_back_signals;
