@@ -47,7 +47,7 @@ fn append_span_event(criterion: &mut Criterion) {
                 .set("line", 42)
                 .set("is_cached", false)
                 .start();
-            span.end(SpanStatus::Ok, None)
+            span.end(SpanStatus::Ok)
         });
     });
     group.finish();
@@ -89,7 +89,7 @@ fn list(criterion: &mut Criterion) {
     for number in 0..20_000_u32 {
         let session = journal.session(format!("s{}", number % 100)).start();
         let span = session.span("bash").kind(SpanKind::TOOL).start();
-        span.end(SpanStatus::Ok, None);
+        span.end(SpanStatus::Ok);
     }
     journal.close().expect("the disk works");
     criterion.bench_function("list/cached/100 sessions", |bench| {

@@ -20,7 +20,7 @@ fn main() -> trace_journal::Result<()> {
         .kind(SpanKind::TOOL)
         .input("curl -H 'Authorization: tok_4242' localhost")
         .start();
-    tool.end(SpanStatus::Ok, None);
+    tool.end(SpanStatus::Ok);
     session.end();
     journal.close()?;
 

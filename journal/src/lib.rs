@@ -8,7 +8,7 @@
 //! by anything but session and order.
 //!
 //! ```no_run
-//! use trace_journal::{Journal, Kind, Status};
+//! use trace_journal::{Journal, SpanKind, SpanStatus};
 //!
 //! fn main() -> trace_journal::Result<()> {
 //!     let journal = Journal::options().program("my-agent", "1.2").open("traces")?;
@@ -17,9 +17,9 @@
 //!         println!("{} was cut off: {:?}", snapshot.id(), snapshot.error());
 //!     }
 //!     let session = journal.session("ses_1").set("title", "Fix the bug").start();
-//!     let tool = session.span("bash").kind(Kind::TOOL).input("cargo test").start();
+//!     let tool = session.span("bash").kind(SpanKind::TOOL).input("cargo test").start();
 //!     tool.text("running 41 tests\n");
-//!     let written = tool.end(Status::Ok, Some(&"41 passed"));
+//!     let written = tool.end_with(SpanStatus::Ok, "41 passed");
 //!     journal.wait_durable(written.result()?)?; // survives power loss from here on
 //!     session.end();
 //!     journal.close()
@@ -88,7 +88,7 @@ mod writer;
 pub use error::{DamageReason, Error, Result};
 pub use event::{
     Channel, Event, JsonLine, Level, Map, Model, Number, OtlpKind, SessionStatus, SpanFields,
-    SpanKind, SpanLink, SpanStatus, ToValue, Tokens, Value,
+    SpanKind, SpanLink, SpanStatus, Tokens, Value,
 };
 pub use format::{RecordKind, UserKind, VERSION as FORMAT_VERSION};
 pub use info::{Info, RunInfo};

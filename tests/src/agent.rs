@@ -82,7 +82,7 @@ impl Agent {
         let id = text(event, "session").unwrap_or_default();
         let mut builder = self.journal.session(id.to_owned());
         if let Some(metadata) = event.get("metadata") {
-            builder = builder.set_from(metadata)?;
+            builder = builder.set_from(metadata);
         }
         let talk = Talk {
             session: builder.start(),

@@ -54,7 +54,7 @@ fn journal(random: &mut Random) -> TempDir {
             let span = session.span("work").start();
             span.text(format!("step {step} of run {run}").as_str());
             if random.below(8) > 0 {
-                span.end(SpanStatus::Ok, None);
+                span.end(SpanStatus::Ok);
             } else {
                 std::mem::forget(span);
             }
@@ -173,7 +173,7 @@ fn a_report_names_the_sessions_that_were_hit_once() {
     let marks = ["first mark", "second mark", "third mark"];
     for mark in marks {
         let span = hit.span(mark).start();
-        span.end(SpanStatus::Ok, None);
+        span.end(SpanStatus::Ok);
     }
     hit.end();
     journal.session("began behind").start().end();

@@ -124,7 +124,7 @@ fn a_long_run_is_listed_from_a_merged_cache_also_while_it_goes_on() {
             .all(|row| row.spans == 1 + 2 * rounds && row.interrupted == 0)
     );
     for late in open {
-        late.end(SpanStatus::Ok, None);
+        late.end(SpanStatus::Ok);
     }
     for session in sessions {
         session.end();

@@ -20,7 +20,7 @@ fn work(journal: &Journal) -> trace_journal::Result<()> {
         .name("fix the bug")
         .trace_id(traceparent)
         .set("prompt", "Fix it")
-        .set_from(&config)?
+        .set_from(&config)
         .start();
     let generation = session.span("chat").id("g1").kind(SpanKind::GENERATION);
     let generation = generation.model("anthropic", "m").start();
@@ -37,7 +37,7 @@ fn work(journal: &Journal) -> trace_journal::Result<()> {
     tool.log(Level::INFO, "started");
     tool.set("exit_code", 0);
     let output = json!(["a.rs", 1.5, null]);
-    let written = tool.end(SpanStatus::Ok, Some(&output));
+    let written = tool.end_with(SpanStatus::Ok, &output);
     journal.wait_durable(written.result()?)?;
     let tokens = Tokens {
         input: 3.into(),
@@ -49,7 +49,7 @@ fn work(journal: &Journal) -> trace_journal::Result<()> {
         .cost(0.005)
         .reason("stop")
         .end(SpanStatus::Ok);
-    session.span_by_id("g2").end(SpanStatus::Ok, None);
+    session.span_by_id("g2").end(SpanStatus::Ok);
     let (start, end) = (Timestamp::new(1, 0), Timestamp::new(2, 1));
     session.span("read").at(start).complete(end, SpanStatus::Ok);
     session.append(Event::custom("x", Value::from(1)))?;

@@ -172,7 +172,7 @@ fn a_thousand_sessions_at_once_all_come_back() {
             scope.spawn(move || {
                 for session in part {
                     let span = session.span("work").kind(SpanKind::TOOL).start();
-                    span.end(SpanStatus::Ok, None).result().unwrap();
+                    span.end(SpanStatus::Ok).result().unwrap();
                 }
             });
         }
@@ -198,7 +198,7 @@ fn a_session_of_a_hundred_thousand_spans_comes_back_whole() {
     let journal = Journal::open(dir.path()).unwrap();
     let session = journal.session("large").start();
     for _ in 0..100_000 {
-        let ended = session.span("step").start().end(SpanStatus::Ok, None);
+        let ended = session.span("step").start().end(SpanStatus::Ok);
         assert!(ended.seq().is_some());
     }
     session.end();

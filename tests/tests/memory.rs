@@ -167,10 +167,7 @@ fn closing_takes_some_hundred_bytes_a_session() {
         let journal = Journal::open(dir.path()).unwrap();
         for number in 0..count {
             let session = journal.session(format!("session {number}")).start();
-            session
-                .span("x")
-                .start()
-                .end(trace_journal::SpanStatus::Ok, None);
+            session.span("x").start().end(trace_journal::SpanStatus::Ok);
             session.end();
         }
         peak_of_all(|| journal.close().unwrap()).1

@@ -14,7 +14,7 @@ fn an_unwinding_program_leaves_its_reason_and_a_caught_panic_crashes_nothing() {
     let session = journal.session("s").start();
     let span = session.span("tool").start();
     assert!(catch_unwind(AssertUnwindSafe(|| panic!("caught"))).is_err());
-    assert!(span.end(SpanStatus::Ok, None).seq().is_some());
+    assert!(span.end(SpanStatus::Ok).seq().is_some());
     session.end();
     journal.close().unwrap();
     let caught = Reader::open(dir.path().join("caught"))

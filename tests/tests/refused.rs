@@ -141,7 +141,7 @@ fn each_reason_is_told_and_so_is_what_handles_were_refused() {
     let written = no_session
         .span("x")
         .start()
-        .end(trace_journal::SpanStatus::Ok, None);
+        .end(trace_journal::SpanStatus::Ok);
     assert!(written.result().is_err());
     session.end();
     scene.journal.close().unwrap();
@@ -168,7 +168,7 @@ fn a_poisoned_run_tells_what_it_refused_to_the_end() {
             session
                 .span("x")
                 .start()
-                .end(trace_journal::SpanStatus::Ok, None)
+                .end(trace_journal::SpanStatus::Ok)
                 .seq()
                 .is_none()
         );

@@ -48,7 +48,7 @@ fn no_thread_of_the_journal_takes_a_signal_that_is_meant_for_the_program() {
     let journal = Journal::open(dir.path()).unwrap();
     for number in 0..64 {
         let session = journal.session(format!("session {number}")).start();
-        session.span("step").start().end(SpanStatus::Ok, None);
+        session.span("step").start().end(SpanStatus::Ok);
     }
     let last = journal.append_raw(kind(), b"record").unwrap();
     journal.wait_durable(last).unwrap();
@@ -382,7 +382,7 @@ fn a_value_without_end_is_refused_and_ends_no_stack() {
     assert_eq!(refused.code(), "invalid-event");
     assert!(session.set("deep", deep()).seq().is_none());
     let span = session.span("step").set("deep", deep()).start();
-    span.end(SpanStatus::Ok, Some(&deep()));
+    span.end_with(SpanStatus::Ok, deep());
     for open in ["[", "{\"a\":", "[{\"a\":"] {
         let (open, close) = (open.repeat(200_000), "]".repeat(200_000));
         let start = "{\"type\":\"custom\",\"session\":\"s\",\"name\":\"x\",\"data\":";

@@ -5,24 +5,6 @@ use std::borrow::Cow;
 use super::value::DEPTH_MAX;
 use super::{Key, Map, Number, Value};
 
-/// Anything a [`Value`] can be made of by reference.
-///
-/// Implemented for every type `T` with `Value: From<&T>`; exists so that an argument can be
-/// `Option<&dyn ToValue>`, which takes a plain `None`.
-pub trait ToValue {
-    /// The value, borrowing what it can.
-    fn to_value(&self) -> Value<'_>;
-}
-
-impl<T> ToValue for T
-where
-    for<'v> Value<'v>: From<&'v T>,
-{
-    fn to_value(&self) -> Value<'_> {
-        self.into()
-    }
-}
-
 impl<'a> From<&'a Value<'_>> for Value<'a> {
     fn from(value: &'a Value<'_>) -> Value<'a> {
         value.as_borrowed()

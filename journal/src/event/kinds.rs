@@ -182,3 +182,33 @@ const LEVEL_NAMES: [(&str, Level); 6] = [
 /// The OpenTelemetry span kind, by its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OtlpKind(pub u8);
+
+macro_rules! from_text {
+    ($($open:ident),*) => {$(
+        impl<'a> From<&'a str> for $open<'a> {
+            fn from(name: &'a str) -> $open<'a> {
+                $open(Cow::Borrowed(name))
+            }
+        }
+
+        impl<'a> From<&'a String> for $open<'a> {
+            fn from(name: &'a String) -> $open<'a> {
+                $open(Cow::Borrowed(name))
+            }
+        }
+
+        impl From<String> for $open<'_> {
+            fn from(name: String) -> Self {
+                $open(Cow::Owned(name))
+            }
+        }
+
+        impl<'a> From<Cow<'a, str>> for $open<'a> {
+            fn from(name: Cow<'a, str>) -> $open<'a> {
+                $open(name)
+            }
+        }
+    )*};
+}
+
+from_text!(SpanKind, Channel);

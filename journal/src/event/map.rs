@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::nesting::Shown;
 use super::value::DEPTH_MAX;
-use super::{Key, Value};
+use super::{IntoValue, Key, Value};
 use crate::hash::GOLDEN;
 
 /// Values by name; the order of the names is kept.
@@ -54,18 +54,18 @@ impl<'a> Map<'a> {
     pub fn insert(
         &mut self,
         name: impl Into<Cow<'a, str>>,
-        value: impl Into<Value<'a>>,
+        value: impl IntoValue<'a>,
     ) -> Option<Value<'a>> {
         let name = name.into();
         if let Some(old) = self.get_mut(&name) {
-            return Some(std::mem::replace(old, value.into()));
+            return Some(std::mem::replace(old, value.into_value()));
         }
         if self.0.capacity() == 0 {
             // Room for as many as there mostly are: to grow once more would take longer.
             self.0.reserve(ROOM);
         }
         // Made only now: to be moved right after it was made takes longer than all else here.
-        self.0.push((name.into(), value.into()));
+        self.0.push((name.into(), value.into_value()));
         None
     }
 

@@ -8,6 +8,7 @@ mod convert;
 mod decimal;
 mod from_serialize;
 pub(crate) mod hex;
+mod into_value;
 mod json;
 mod key;
 mod kinds;
@@ -27,8 +28,8 @@ pub use action::{
     Action, Counter, Crash, Custom, Line, Log, Model, SessionEnd, SessionStart, SessionUpdate,
     SpanEnd, SpanFields, SpanLink, SpanStart, SpanUpdate, Text, Tokens,
 };
-pub use convert::ToValue;
 pub(crate) use decimal::{Decimal, DecimalSum};
+pub use into_value::IntoValue;
 pub use json::JsonLine;
 pub(crate) use key::Key;
 pub use kinds::{Channel, Level, OtlpKind, SessionStatus, SpanKind, SpanStatus};
@@ -76,10 +77,10 @@ impl<'a> Event<'a> {
 
     /// An event of the caller's own kind, named `name`.
     #[must_use]
-    pub fn custom(name: impl Into<Cow<'a, str>>, data: impl Into<Value<'a>>) -> Event<'a> {
+    pub fn custom(name: impl Into<Cow<'a, str>>, data: impl IntoValue<'a>) -> Event<'a> {
         Event::new(Action::Custom(Custom {
             name: name.into(),
-            data: data.into(),
+            data: data.into_value(),
         }))
     }
 

@@ -6,6 +6,8 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::Serialize;
+
 use super::Written;
 use super::ids::IdSource;
 use super::shared_values::SharedValues;
@@ -13,7 +15,7 @@ use super::sink::{SessionId, Sink};
 use super::text_offsets::TextOffsets;
 use crate::error::{Error, Result};
 use crate::event::codec::Marks;
-use crate::event::{Action, Crash, Event, JsonLine, codec};
+use crate::event::{Action, Crash, Event, JsonLine, Value, codec};
 use crate::format::UserKind;
 use crate::own_thread::without_signals;
 use crate::seeded::{self, Bug};
@@ -202,6 +204,20 @@ impl Recorder {
         };
         put_back(buffer);
         appended
+    }
+
+    /// What `data` serialises to; the error hook hears of what cannot be.
+    pub(super) fn serialized(&self, data: &(impl Serialize + ?Sized)) -> Option<Value<'static>> {
+        // The program's own code: it may panic.
+        let made = catch_unwind(AssertUnwindSafe(|| Value::from_serialize(data)));
+        let made = made.unwrap_or_else(|_| Err(invalid("what was to be recorded panicked")));
+        made.inspect_err(|error| self.sink.report(error)).ok()
+    }
+
+    /// Tells the error hook that what was to be set has no names.
+    pub(super) fn refuse_unnamed(&self) {
+        self.sink
+            .report(&invalid("metadata is not made of named members"));
     }
 
     pub(super) fn span_id(&self) -> String {

@@ -11,8 +11,8 @@ use super::span::Span;
 use super::span_builder::SpanBuilder;
 use crate::error::Result;
 use crate::event::{
-    Action, Counter, Crash, Event, Level, Log, Map, Number, SessionEnd, SessionStatus,
-    SessionUpdate, SpanLink, Value,
+    Action, Counter, Crash, Event, IntoValue, Level, Log, Map, Number, SessionEnd, SessionStatus,
+    SessionUpdate, SpanLink,
 };
 use crate::format::UserKind;
 use crate::seq::Seq;
@@ -73,8 +73,8 @@ impl Session {
     }
 
     /// Sets a member of the session's metadata, such as `title`.
-    pub fn set<'a>(&self, name: impl Into<Cow<'a, str>>, value: impl Into<Value<'a>>) -> Written {
-        self.set_all(Map::from([(name, value)]))
+    pub fn set<'a>(&self, name: impl Into<Cow<'a, str>>, value: impl IntoValue<'a>) -> Written {
+        self.set_all(Map::from([(name, value.into_value())]))
     }
 
     /// Merges members into the session's metadata; empty ones never overwrite.
@@ -94,12 +94,12 @@ impl Session {
     }
 
     /// Writes a line of the session's log.
-    pub fn log<'a>(&self, level: Level, message: impl Into<Value<'a>>) -> Written {
+    pub fn log<'a>(&self, level: Level, message: impl IntoValue<'a>) -> Written {
         self.shared.write(Action::Log(Log {
             span: None,
             event_name: None,
             level,
-            message: message.into(),
+            message: message.into_value(),
             attributes: Map::new(),
         }))
     }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::receipt::Written;
 use super::session_inner::SessionInner;
 use crate::event::{
-    Action, Channel, Counter, Event, Level, Log, Map, Number, SpanEnd, SpanFields, SpanLink,
-    SpanStatus, SpanUpdate, Text, ToValue, Value,
+    Action, Channel, Counter, Event, IntoValue, Level, Log, Map, Number, SpanEnd, SpanFields,
+    SpanLink, SpanStatus, SpanUpdate, Text, Value,
 };
 
 /// A span being recorded; clones share it.
@@ -66,18 +66,18 @@ impl Span {
     }
 
     /// Writes a piece of one of the span's texts.
-    pub fn text_on(&self, channel: Channel<'_>, text: &str) -> Written {
+    pub fn text_on<'a>(&self, channel: impl Into<Channel<'a>>, text: &str) -> Written {
         self.write(Action::Text(Text {
             span: self.id().into(),
-            channel,
+            channel: channel.into(),
             offset: None,
             text: text.into(),
         }))
     }
 
     /// Writes a line of the span's log.
-    pub fn log<'a>(&self, level: Level, message: impl Into<Value<'a>>) -> Written {
-        let message = message.into();
+    pub fn log<'a>(&self, level: Level, message: impl IntoValue<'a>) -> Written {
+        let message = message.into_value();
         self.write(Action::Log(Log {
             span: Some(self.id().into()),
             event_name: None,
@@ -88,9 +88,9 @@ impl Span {
     }
 
     /// Sets an attribute.
-    pub fn set<'a>(&self, name: impl Into<Cow<'a, str>>, value: impl Into<Value<'a>>) -> Written {
+    pub fn set<'a>(&self, name: impl Into<Cow<'a, str>>, value: impl IntoValue<'a>) -> Written {
         self.set_fields(SpanFields {
-            attributes: Map::from([(name, value)]),
+            attributes: Map::from([(name, value.into_value())]),
             ..SpanFields::default()
         })
     }
@@ -124,14 +124,23 @@ impl Span {
         }))
     }
 
+    /// Ends the span.
+    pub fn end(&self, status: SpanStatus) -> Written {
+        self.end_as(status, None)
+    }
+
     /// Ends the span with what it gave back.
-    pub fn end(&self, status: SpanStatus, output: Option<&dyn ToValue>) -> Written {
-        // As `finish` does it, without the detour by a builder: most spans end like this.
+    pub fn end_with<'a>(&self, status: SpanStatus, output: impl IntoValue<'a>) -> Written {
+        self.end_as(status, Some(output.into_value()))
+    }
+
+    /// As `finish` does it, without the detour by a builder: most spans end like this.
+    fn end_as<'a>(&'a self, status: SpanStatus, output: Option<Value<'a>>) -> Written {
         let mut event = Event::new(Action::SpanEnd(SpanEnd {
             span: Cow::Borrowed(self.id()),
             status,
             fields: SpanFields {
-                output: output.map(ToValue::to_value),
+                output,
                 ..SpanFields::default()
             },
             ..SpanEnd::default()

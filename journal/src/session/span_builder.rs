@@ -3,11 +3,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::receipt::Written;
 use super::session_inner::SessionInner;
 use super::span::Span;
 use crate::event::{
-    Action, Event, Model, OtlpKind, SpanEnd, SpanFields, SpanKind, SpanStart, SpanStatus, Value,
+    Action, Event, IntoValue, Model, OtlpKind, SpanEnd, SpanFields, SpanKind, SpanStart,
+    SpanStatus, Value,
 };
 use crate::time::Timestamp;
 
@@ -68,8 +71,8 @@ impl<'a> SpanBuilder<'a> {
     }
 
     /// What kind of work it is. Default: [`SpanKind::SPAN`].
-    pub fn kind(mut self, kind: SpanKind<'a>) -> SpanBuilder<'a> {
-        self.start.kind = kind;
+    pub fn kind(mut self, kind: impl Into<SpanKind<'a>>) -> SpanBuilder<'a> {
+        self.start.kind = kind.into();
         self
     }
 
@@ -99,14 +102,21 @@ impl<'a> SpanBuilder<'a> {
     }
 
     /// What the span is given.
-    pub fn input(mut self, input: impl Into<Value<'a>>) -> SpanBuilder<'a> {
-        self.start.fields.input = Some(input.into());
+    pub fn input(mut self, input: impl IntoValue<'a>) -> SpanBuilder<'a> {
+        self.start.fields.input = Some(input.into_value());
+        self
+    }
+
+    /// What the span is given: what `data` serialises to. If it cannot be, there is no input, and
+    /// the error hook hears of it.
+    pub fn input_from(mut self, data: &(impl Serialize + ?Sized)) -> SpanBuilder<'a> {
+        self.start.fields.input = self.session.recorder.serialized(data);
         self
     }
 
     /// What the span gave back, for one that is reported after the fact.
-    pub fn output(mut self, output: impl Into<Value<'a>>) -> SpanBuilder<'a> {
-        self.output = Some(output.into());
+    pub fn output(mut self, output: impl IntoValue<'a>) -> SpanBuilder<'a> {
+        self.output = Some(output.into_value());
         self
     }
 
@@ -114,7 +124,7 @@ impl<'a> SpanBuilder<'a> {
     pub fn set(
         mut self,
         name: impl Into<Cow<'a, str>>,
-        value: impl Into<Value<'a>>,
+        value: impl IntoValue<'a>,
     ) -> SpanBuilder<'a> {
         self.start.fields.attributes.insert(name, value);
         self

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
+use serde::Serialize;
+
 use super::receipt::Written;
 use super::span::Span;
-use crate::event::{Action, Event, Number, SpanEnd, SpanStatus, Tokens, Value};
+use crate::event::{Action, Event, IntoValue, Number, SpanEnd, SpanStatus, Tokens};
 use crate::time::Timestamp;
 
 /// The end of a span, not recorded before [`end`](SpanFinish::end).
@@ -53,8 +55,15 @@ impl<'a> SpanFinish<'a> {
     }
 
     /// What the span gave back.
-    pub fn output(mut self, output: impl Into<Value<'a>>) -> SpanFinish<'a> {
-        self.end.fields.output = Some(output.into());
+    pub fn output(mut self, output: impl IntoValue<'a>) -> SpanFinish<'a> {
+        self.end.fields.output = Some(output.into_value());
+        self
+    }
+
+    /// What the span gave back: what `data` serialises to. If it cannot be, there is no output,
+    /// and the error hook hears of it.
+    pub fn output_from(mut self, data: &(impl Serialize + ?Sized)) -> SpanFinish<'a> {
+        self.end.fields.output = self.span.session().recorder.serialized(data);
         self
     }
 
@@ -68,7 +77,7 @@ impl<'a> SpanFinish<'a> {
     pub fn set(
         mut self,
         name: impl Into<Cow<'a, str>>,
-        value: impl Into<Value<'a>>,
+        value: impl IntoValue<'a>,
     ) -> SpanFinish<'a> {
         self.end.fields.attributes.insert(name, value);
         self

@@ -9,8 +9,7 @@ use super::ids::trace_id_of_header;
 use super::recorder::Recorder;
 use super::session::Session;
 use super::sink::SessionId;
-use crate::error::{Error, Result};
-use crate::event::{Action, Event, SessionStart, Value};
+use crate::event::{Action, Event, IntoValue, SessionStart, Value};
 use crate::seq::Address;
 use crate::time::Timestamp;
 
@@ -76,24 +75,21 @@ impl<'a> SessionBuilder<'a> {
     pub fn set(
         mut self,
         name: impl Into<Cow<'a, str>>,
-        value: impl Into<Value<'a>>,
+        value: impl IntoValue<'a>,
     ) -> SessionBuilder<'a> {
         self.start.metadata.insert(name, value);
         self
     }
 
-    /// Adds every member of what `data` serialises to, which must be a map or a structure.
-    ///
-    /// # Errors
-    /// [`Error::InvalidEvent`] if it is not, or cannot be serialised.
-    pub fn set_from(mut self, data: &(impl Serialize + ?Sized)) -> Result<SessionBuilder<'a>> {
-        let mut made = Value::from_serialize(data)?;
-        let Value::Map(members) = &mut made else {
-            let reason = "metadata is not made of named members".to_owned();
-            return Err(Error::InvalidEvent { reason });
-        };
-        self.start.metadata.extend(std::mem::take(members));
-        Ok(self)
+    /// Sets every member of what `data` serialises to, which must be a map or a structure. If it
+    /// is not, nothing is set, and the error hook hears of it.
+    pub fn set_from(mut self, data: &(impl Serialize + ?Sized)) -> SessionBuilder<'a> {
+        match &mut self.recorder.serialized(data) {
+            Some(Value::Map(members)) => self.start.metadata.extend(std::mem::take(members)),
+            Some(_) => self.recorder.refuse_unnamed(),
+            None => {}
+        }
+        self
     }
 
     /// Records the start and returns the session. A session of the same id goes on: members of

@@ -115,7 +115,6 @@ fn a_start_says_what_it_was_told() {
         .parent_session("ses_0")
         .set("prompt", "Fix it")
         .set_from(&config)
-        .unwrap()
         .start();
     assert_eq!((session.id(), session.trace_id()), ("ses_1", trace_id));
     assert_eq!(session.started().seq(), Seq::new(1));
@@ -130,10 +129,37 @@ fn a_start_says_what_it_was_told() {
     assert_eq!(start.parent_session.as_deref(), Some("ses_0"));
     let names: Vec<_> = start.metadata.iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["prompt", "model", "title"]);
-    assert_eq!(
-        builder(&recorder).set_from(&[1]).unwrap_err().code(),
-        "invalid-event"
-    );
+}
+
+/// What the program's own `Serialize` does is told to the error hook, and the record goes on
+/// without it.
+#[test]
+fn what_cannot_be_serialised_is_left_out_and_told() {
+    struct Refusing;
+    impl serde::Serialize for Refusing {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> std::result::Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("not today"))
+        }
+    }
+    struct Panicking;
+    impl serde::Serialize for Panicking {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> std::result::Result<S::Ok, S::Error> {
+            panic!("not today")
+        }
+    }
+    let (memory, recorder) = recorder(None);
+    let session = builder(&recorder)
+        .set_from(&[1])
+        .set_from(&Refusing)
+        .start();
+    let span = session.span("bash").input_from(&Panicking).start();
+    let ended = span.finish().output_from(&Refusing).end(SpanStatus::Ok);
+    assert!(ended.seq().is_some());
+    assert_eq!(*memory.reported.lock().unwrap(), ["invalid-event"; 4]);
+    let events = memory.events();
+    assert!(matches!(&events[0].action, Action::SessionStart(s) if s.metadata.is_empty()));
+    assert!(matches!(&events[1].action, Action::SpanStart(s) if s.fields.input.is_none()));
+    assert!(matches!(&events[2].action, Action::SpanEnd(e) if e.fields.output.is_none()));
 }
 
 #[test]
@@ -155,7 +181,7 @@ fn spans_are_recorded_as_they_go() {
     tool.log(Level::INFO, "started");
     tool.set("exit_code", 0);
     let output = Value::from("a.rs");
-    let written = tool.end(SpanStatus::Ok, Some(&output));
+    let written = tool.end_with(SpanStatus::Ok, &output);
     assert_eq!(written.result().unwrap(), Seq::new(7).unwrap());
     let tokens = Tokens {
         input: 3.into(),
@@ -223,11 +249,12 @@ fn check_recorded(events: &[Event<'_>], output: &Value<'_>) {
 #[test]
 fn outputs_are_anything_that_is_a_value() {
     let (memory, session) = session();
-    let outputs: [&dyn crate::event::ToValue; 4] = [&"text", &json!([1]), &String::new(), &1.5];
-    for output in outputs {
-        session.span_by_id("g1").end(SpanStatus::Ok, Some(output));
-    }
-    session.span_by_id("g1").end(SpanStatus::Ok, None);
+    let span = session.span_by_id("g1");
+    span.end_with(SpanStatus::Ok, "text");
+    span.end_with(SpanStatus::Ok, json!([1]));
+    span.end_with(SpanStatus::Ok, String::new());
+    span.end_with(SpanStatus::Ok, 1.5);
+    session.span_by_id("g1").end(SpanStatus::Ok);
     assert_eq!(memory.events().len(), 6);
 }
 

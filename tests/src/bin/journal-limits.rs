@@ -328,10 +328,7 @@ fn is_harmless(journal: &Journal, written: Seq) -> bool {
     let session = journal.session("of the child").start();
     let span = session.span("chat").start();
     span.text("nothing");
-    let is_span_refused = span
-        .end(trace_journal::SpanStatus::Ok, None)
-        .seq()
-        .is_none();
+    let is_span_refused = span.end(trace_journal::SpanStatus::Ok).seq().is_none();
     drop(session);
     drop(journal.clone());
     is_refused && is_span_refused

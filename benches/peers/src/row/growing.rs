@@ -58,7 +58,7 @@ fn ours(task: &Task) -> Outcome<Figure> {
                 .span("bash")
                 .kind(SpanKind::TOOL)
                 .set("input", &text);
-            span.start().end(SpanStatus::Ok, Some(&text));
+            span.start().end_with(SpanStatus::Ok, &text);
         }
         tenths.push(begun.elapsed().as_secs_f64() * 1e9 / f64::from(tenth));
     }

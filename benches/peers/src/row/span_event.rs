@@ -64,7 +64,7 @@ fn ours(task: &Task, count: u32) -> Outcome<Figure> {
             .set("number", number)
             .set("is_cached", false)
             .start();
-        span.end(SpanStatus::Ok, None);
+        span.end(SpanStatus::Ok);
     }
     let figure = watch.stop(count * 2)?;
     drop(session);

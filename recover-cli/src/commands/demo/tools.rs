@@ -48,7 +48,7 @@ pub(super) fn run_command(work: &Work, parent: &Span, name: &str, args: &[&str])
         true => SpanStatus::Ok,
         false => SpanStatus::Error,
     };
-    work.noted(|| span.end(status, None))?;
+    work.noted(|| span.end(status))?;
     let took = duration(started.elapsed().as_nanos());
     let typed = cut(&format!("{name} {}", args.join(" ")), COMMAND_COLUMNS_MAX);
     work.watcher.send(&format!("say ✓ {typed}  {took}"))
@@ -79,7 +79,7 @@ pub(super) fn read_folder(
     let count = u64::try_from(files.len()).unwrap_or(u64::MAX);
     work.noted(|| span.set("files", count))?;
     work.noted(|| span.set("bytes", total.bytes))?;
-    work.noted(|| span.end(SpanStatus::Ok, Some(&Value::from(total.lines))))?;
+    work.noted(|| span.end_with(SpanStatus::Ok, &Value::from(total.lines)))?;
     let (files, lines) = (counted(count, "file", "files"), line_count(total.lines));
     let took = duration(started.elapsed().as_nanos());
     let line = format!("say ✓ read {folder}  {files}, {lines}, {took}");
