@@ -105,7 +105,7 @@ pub use recovery::{
     ByteClasses, DamagedRange, Fate, Liveness, Loss, RecordCounts, RefusedReport, Report,
     RunReport, RunState, SegmentReport, SegmentState, SessionReport,
 };
-pub use seq::{Address, Generation, RunId, SegmentNumber, Seq};
+pub use seq::{Address, RunId, SegmentNumber, Seq};
 pub use session::{Session, SessionBuilder, Span, SpanBuilder, SpanFinish, Written};
 pub use settings::{OnBacklog, WriteMode};
 pub use snapshot::{SessionSummary, Snapshot};

@@ -83,7 +83,7 @@ impl fmt::Display for Seq {
 
 /// The place of a run among the runs of a journal: 1 + the largest one listed when it was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Generation(pub u32);
+pub(crate) struct Generation(pub(crate) u32);
 
 /// The name of a run: one opening of the journal by one process.
 ///
@@ -92,9 +92,33 @@ pub struct Generation(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId {
     /// Place of the run among the runs of its journal.
-    pub generation: Generation,
+    pub(crate) generation: Generation,
     /// Random part, which keeps runs apart that were opened at the same moment.
-    pub random: u64,
+    pub(crate) random: u64,
+}
+
+impl RunId {
+    /// The run of this generation with this random part.
+    #[must_use]
+    pub const fn new(generation: u32, random: u64) -> RunId {
+        RunId {
+            generation: Generation(generation),
+            random,
+        }
+    }
+
+    /// Place of the run among the runs of its journal: 1 + the largest one listed when it was
+    /// opened.
+    #[must_use]
+    pub const fn generation(self) -> u32 {
+        self.generation.0
+    }
+
+    /// The random part.
+    #[must_use]
+    pub const fn random(self) -> u64 {
+        self.random
+    }
 }
 
 impl fmt::Display for RunId {
@@ -137,11 +161,23 @@ fn parse_hex(text: &str, digits: usize) -> Option<u64> {
 
 /// The number of a segment within its run; the first is 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SegmentNumber(pub u32);
+pub struct SegmentNumber(pub(crate) u32);
 
 impl SegmentNumber {
     /// The first segment of a run.
     pub const FIRST: SegmentNumber = SegmentNumber(1);
+
+    /// The segment of this number.
+    #[must_use]
+    pub const fn new(number: u32) -> SegmentNumber {
+        SegmentNumber(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
 
     /// The number of the segment after this one.
     #[must_use]

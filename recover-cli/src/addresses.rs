@@ -25,10 +25,10 @@ impl Addresses {
         let mut shared = BTreeMap::new();
         for pair in runs.windows(2) {
             let [one, other] = pair else { continue };
-            if one.generation == other.generation {
-                let alike = (one.random ^ other.random).leading_zeros() / 4;
+            if one.generation() == other.generation() {
+                let alike = (one.random() ^ other.random()).leading_zeros() / 4;
                 let digits = usize::try_from(alike).unwrap_or(DIGITS_MAX) + 1;
-                let most = shared.entry(one.generation.0).or_insert(DIGITS_MIN);
+                let most = shared.entry(one.generation()).or_insert(DIGITS_MIN);
                 *most = digits.min(DIGITS_MAX).max(*most);
             }
         }
@@ -37,11 +37,11 @@ impl Addresses {
 
     /// `6`, or `6-5d55` where others have generation 6 as well.
     pub(crate) fn run(&self, run: RunId) -> String {
-        let generation = run.generation.0;
+        let generation = run.generation();
         match self.shared.get(&generation) {
             Some(digits) => format!(
                 "{generation}-{}",
-                &format!("{:016x}", run.random)[..*digits]
+                &format!("{:016x}", run.random())[..*digits]
             ),
             None => generation.to_string(),
         }
@@ -53,16 +53,12 @@ const DIGITS_MAX: usize = 16;
 
 #[cfg(test)]
 mod tests {
-    use trace_journal::Generation;
 
     use super::*;
 
     #[test]
     fn runs_that_share_a_generation_are_told_apart() {
-        let run = |generation, random| RunId {
-            generation: Generation(generation),
-            random,
-        };
+        let run = |generation, random| RunId::new(generation, random);
         let runs = [
             run(1, 7),
             run(2, 0x5d55_04de_0000_0000),

@@ -159,7 +159,7 @@ fn json(value: &Value<'_>) -> String {
 fn level(level: Level) -> String {
     level
         .name()
-        .map_or_else(|| level.0.to_string(), str::to_owned)
+        .map_or_else(|| level.get().to_string(), str::to_owned)
 }
 
 struct Details<'a> {

@@ -48,7 +48,7 @@ pub fn check_items(
         let expected = due.next();
         let is_same = expected.is_some_and(|(due_run, due_seq, record)| {
             (due_run, due_seq) == (run, seq)
-                && record.kind == found.kind.0
+                && record.kind == found.kind.get()
                 && record.payload == found.payload
         });
         if !is_same {

@@ -149,7 +149,7 @@ impl ReferenceSegment {
                 segment: number,
                 offset: at,
                 end,
-                kind: header.kind.0,
+                kind: header.kind.get(),
                 session: header.session,
                 payload: payload.to_vec(),
             };

@@ -443,7 +443,7 @@ fn a_damaged_journal_is_written_on_and_the_old_bytes_stay() {
         assert!(segments(dir.path())[&name] == damaged[&name], "cut at {at}");
         let reader = Reader::open_verified(dir.path(), ReadMode::Salvage).unwrap();
         let items: Vec<Item> = reader.records().map(Result::unwrap).collect();
-        let is_after = |item: &Item| matches!(item, Item::Record(r) if r.kind.0 == 201);
+        let is_after = |item: &Item| matches!(item, Item::Record(r) if r.kind.get() == 201);
         assert_eq!(
             items.iter().filter(|item| is_after(item)).count(),
             1,

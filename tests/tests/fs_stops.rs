@@ -116,7 +116,7 @@ fn check(disk: Disk, words: &str, case: &str) {
         Item::Record(record) => Some(record),
         Item::Gap(_) => None,
     });
-    let found = records.filter(|record| record.kind.0 == 200).count();
+    let found = records.filter(|record| record.kind.get() == 200).count();
     let last = reader.report().runs.first().and_then(|run| run.last_seq);
     let durable: u64 = durable.parse().unwrap();
     assert!(

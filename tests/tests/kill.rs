@@ -331,7 +331,7 @@ fn recovered(plain: &ReferenceJournal, dead: RunId) -> Vec<Vec<u64>> {
         said.extend(numbers(2 * ranges));
         said
     };
-    let about = [u64::from(dead.generation.0), dead.random];
+    let about = [u64::from(dead.generation()), dead.random()];
     records
         .map(|record| said(&record.payload))
         .filter(|said| said.starts_with(&about))

@@ -13,12 +13,9 @@ use journal_tests::random::{Random, seed};
 use trace_journal::format::{
     FRAMES_OFFSET, Features, FrameHeader, FramePlace, FrameSeed, RecordKind, SegmentHeader,
 };
-use trace_journal::{DamageReason, Generation, Item, ReadMode, Reader, RunId, SegmentNumber};
+use trace_journal::{DamageReason, Item, ReadMode, Reader, RunId, SegmentNumber};
 
-const RUN: RunId = RunId {
-    generation: Generation(1),
-    random: 5,
-};
+const RUN: RunId = RunId::new(1, 5);
 
 /// A segment of 64 MiB in the making, of which only what is put down takes space.
 struct Sparse {
@@ -62,7 +59,7 @@ impl Sparse {
 
     fn add(&mut self, payload: &[u8]) {
         let at = self.place(self.offset, self.seq);
-        let header = FrameHeader::new(at, RecordKind(200), 0, payload);
+        let header = FrameHeader::new(at, RecordKind::new(200), 0, payload);
         self.file
             .write_all_at(&header.encode(), self.offset)
             .unwrap();
@@ -116,7 +113,7 @@ fn decoys(segment: &Sparse, len: usize) -> Vec<u8> {
             reserved: 0,
             crc: number,
             seq_low: u32::try_from(segment.seq + 1).unwrap() + number % 3,
-            kind: RecordKind(200),
+            kind: RecordKind::new(200),
             session: 0,
         };
         decoy.copy_from_slice(&header.encode());
@@ -130,7 +127,7 @@ fn frames(segment: &Sparse, len: usize) -> Vec<u8> {
     for (number, frame) in (0..).zip(bytes.chunks_exact_mut(24)) {
         let offset = segment.offset + 16 + 24 * number;
         let at = segment.place(offset, segment.seq + 1 + number % 5);
-        let header = FrameHeader::new(at, RecordKind(200), 0, &[1; 8]);
+        let header = FrameHeader::new(at, RecordKind::new(200), 0, &[1; 8]);
         frame[..16].copy_from_slice(&header.encode());
         frame[16..].fill(1);
     }

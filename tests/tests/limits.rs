@@ -265,7 +265,7 @@ fn eight_threads_rotating_under_load_keep_every_record() {
             ended.flatten().collect()
         });
         assert_eq!(seqs.len(), 4000);
-        assert!(journal.info().run.unwrap().segment.0 > 20);
+        assert!(journal.info().run.unwrap().segment.get() > 20);
         journal.close().unwrap();
         let plain = ReferenceJournal::read(dir.path());
         compare(dir.path(), &plain).unwrap();

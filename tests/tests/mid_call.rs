@@ -159,7 +159,7 @@ fn a_dead_run_is_put_on_record_once() {
         }
     });
     // It is known to have come later, whatever its random part is.
-    assert_eq!(first.info().run.unwrap().run.generation.0, 2);
+    assert_eq!(first.info().run.unwrap().run.generation(), 2);
     first.close().unwrap();
     let notes = || {
         let plain = ReferenceJournal::read(dir.path());
@@ -271,7 +271,7 @@ fn a_run_that_others_overtook_while_it_began_is_not_ordered_before_them() {
     assert_eq!(others.len(), 2);
     for other in others {
         assert!(
-            other.generation < own.generation,
+            other.generation() < own.generation(),
             "{other} over, then {own}"
         );
     }

@@ -211,7 +211,7 @@ fn a_segment_that_is_gone_before_its_turn_is_made_anew() {
             while paths_with(&dir, "seg").len() < 2 {
                 appended.push(journal.append_raw(kind(), [7; 1000]).unwrap());
             }
-            if journal.info().run.unwrap().segment.0 > 1 {
+            if journal.info().run.unwrap().segment.get() > 1 {
                 continue;
             }
             let waiting = paths_with(&dir, "seg").remove(1);

@@ -76,7 +76,7 @@ fn append(journal: &Journal) -> Result<Seq, Error> {
 }
 
 fn segment(journal: &Journal) -> u32 {
-    journal.info().run.unwrap().segment.0
+    journal.info().run.unwrap().segment.get()
 }
 
 fn is_mapped_possible() -> bool {

@@ -115,7 +115,7 @@ fn what_a_recovery_reports_is_durable_in_sealed_segments_too() {
         let journal = open(&first, mode);
         let kind = kind();
         // Sealed and left, and never synced.
-        let is_third = || journal.info().run.unwrap().segment.0 >= 3;
+        let is_third = || journal.info().run.unwrap().segment.get() >= 3;
         let seqs: Vec<u64> = (0..100)
             .take_while(|_| !is_third())
             .map(|_| journal.append_raw(kind, [7; 1000]).unwrap().get())

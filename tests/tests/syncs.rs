@@ -389,7 +389,7 @@ fn preparing_fails(mode: WriteMode) {
         // Stepped: no syncer makes the segment ahead, or writes anything else meanwhile.
         let scene = Scene::with(Journal::options().stepped().write_mode(mode));
         let mut kept = Vec::new();
-        while scene.journal.info().run.unwrap().segment.0 == 1 {
+        while scene.journal.info().run.unwrap().segment.get() == 1 {
             let next = Failure::next(operation, "-000002.seg", error);
             scene.ledger.fail(next);
             match scene.append(4000) {

@@ -176,7 +176,7 @@ fn check(files: &Files, newer: RunId, whole: &BTreeMap<RunId, u64>, at: &str) {
             assert_eq!(counts[run], *count, "{at}: {run}");
         }
         let newest = report.runs.last().unwrap().run;
-        assert!(newest.generation > newer.generation, "{at}: {newest}");
+        assert!(newest.generation() > newer.generation(), "{at}: {newest}");
     }
     let (report, _) = read(&disk);
     let is_recovered = |record: &str| record.contains(&newer.to_string());
@@ -291,12 +291,12 @@ fn names_without_an_intact_header_page_raise_no_generation() {
     add_run(&disk, End::Closed);
     let (report, _) = read(&disk);
     let generations: Vec<u32> = report.runs.iter().map(|run| run.generation).collect();
-    let first = runs[0].generation.0;
+    let first = runs[0].generation();
     assert_eq!(generations, [first, first + 1, u32::MAX]);
     // One that is real is behind none, and opening goes on.
     let header = SegmentHeader {
         run: largest.parse().unwrap(),
-        segment: trace_journal::SegmentNumber(1),
+        segment: trace_journal::SegmentNumber::new(1),
         file_len: 16 << 10,
         features: Features::default(),
     };

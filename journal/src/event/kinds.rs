@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// What kind of work a span is: an open set of names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SpanKind<'a>(pub Cow<'a, str>);
+pub struct SpanKind<'a>(pub(crate) Cow<'a, str>);
 
 impl SpanKind<'static> {
     /// A whole session; the kind of a root span.
@@ -55,7 +55,7 @@ const KINDS: [SpanKind<'static>; 6] = [
 
 /// Which of a span's texts a piece continues: an open set of names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Channel<'a>(pub Cow<'a, str>);
+pub struct Channel<'a>(pub(crate) Cow<'a, str>);
 
 impl Channel<'static> {
     /// What a model or a tool puts out.
@@ -138,7 +138,7 @@ impl SessionStatus {
 
 /// How severe a log line is: an OpenTelemetry severity number, 1 to 24.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Level(pub u8);
+pub struct Level(pub(crate) u8);
 
 impl Level {
     /// Severity number 1.
@@ -153,6 +153,18 @@ impl Level {
     pub const ERROR: Level = Level(17);
     /// Severity number 21.
     pub const FATAL: Level = Level(21);
+
+    /// The level of this severity number.
+    #[must_use]
+    pub const fn new(number: u8) -> Level {
+        Level(number)
+    }
+
+    /// The severity number.
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
 
     /// The level's name, if its number has one of its own.
     #[must_use]
@@ -181,7 +193,21 @@ const LEVEL_NAMES: [(&str, Level); 6] = [
 
 /// The OpenTelemetry span kind, by its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct OtlpKind(pub u8);
+pub struct OtlpKind(pub(crate) u8);
+
+impl OtlpKind {
+    /// The span kind of this number.
+    #[must_use]
+    pub const fn new(number: u8) -> OtlpKind {
+        OtlpKind(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
 
 macro_rules! from_text {
     ($($open:ident),*) => {$(

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 
 /// The kind of a record: 1 to 127 are the library's, 128 to 255 the caller's, 0 is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RecordKind(pub u8);
+pub struct RecordKind(pub(crate) u8);
 
 impl RecordKind {
     pub(crate) const SEGMENT_START: RecordKind = RecordKind(1);
@@ -31,6 +31,18 @@ impl RecordKind {
     pub(crate) const CUSTOM: RecordKind = RecordKind(27);
     // 28 is free, 29 (rewind) and 30 (json) are reserved.
     pub(crate) const LINE: RecordKind = RecordKind(31);
+
+    /// The kind of this number.
+    #[must_use]
+    pub const fn new(number: u8) -> RecordKind {
+        RecordKind(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
 
     /// Whether the caller chose this kind, and so wrote the payload.
     #[must_use]

@@ -39,9 +39,9 @@ pub(super) fn cache(
     body.extend(varint(u64::from(crc(&rollups))));
     body.push(0);
     let covered = [
-        &run.generation.0.to_le_bytes()[..],
-        &number.0.to_le_bytes(),
-        &run.random.to_le_bytes(),
+        &run.generation().to_le_bytes()[..],
+        &number.get().to_le_bytes(),
+        &run.random().to_le_bytes(),
         &len(file).to_le_bytes(),
         &found.seal_offset.to_le_bytes(),
         &found.seal_crc.to_le_bytes(),
@@ -101,7 +101,7 @@ impl Found {
         let payload_len = u64::from(header.payload_len);
         self.records += 1;
         self.padding += payload_len.next_multiple_of(8) - payload_len;
-        let kind = header.kind.0;
+        let kind = header.kind.get();
         if kind == SEAL {
             (self.seal_offset, self.seal_crc) = (offset, header.crc);
         }

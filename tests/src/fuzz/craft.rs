@@ -5,7 +5,7 @@ use trace_journal::format::{
     FRAME_HEADER_LEN, FRAMES_OFFSET, Features, FileName, FrameHeader, FramePlace, FrameSeed,
     RecordKind, SegmentHeader, seq_low,
 };
-use trace_journal::{Generation, RunId, SegmentNumber};
+use trace_journal::{RunId, SegmentNumber};
 
 use super::cache::cache;
 use super::cursor::Cursor;
@@ -30,12 +30,16 @@ pub(super) fn directory(bytes: &[u8]) -> Memory {
 
 fn put_file(memory: &Memory, input: &mut Cursor<'_>) {
     let run = run(input.below(3));
-    let number = SegmentNumber(1 + u32::from(input.below(3)));
+    let number = SegmentNumber::new(1 + u32::from(input.below(3)));
     let choice = input.below(16);
     let name = match choice {
         0..=9 => FileName::Segment(run, number),
         10 => match input.below(3) {
-            0 => FileName::Merged(run, number, SegmentNumber(number.0 + 1 + number.0 % 2)),
+            0 => FileName::Merged(
+                run,
+                number,
+                SegmentNumber::new(number.get() + 1 + number.get() % 2),
+            ),
             _ => FileName::Index(run, number),
         },
         11 | 12 => FileName::Run(run),
@@ -56,8 +60,8 @@ fn put_file(memory: &Memory, input: &mut Cursor<'_>) {
         }
         FileName::Merged(run, first, last) if input.below(4) != 3 => {
             let files = memory.files();
-            let numbers = first.0..=last.0;
-            let names = numbers.map(|n| FileName::Segment(run, SegmentNumber(n)).to_string());
+            let numbers = first.get()..=last.get();
+            let names = numbers.map(|n| FileName::Segment(run, SegmentNumber::new(n)).to_string());
             let files = names.map(|name| files.get(&name).cloned().unwrap_or_default());
             merged(run, first, &Vec::from_iter(files), input)
         }
@@ -126,7 +130,7 @@ impl Segment {
 
     pub(super) fn start(&mut self) {
         let payload = [varint(self.first_seq), vec![0, 0], CLOCKS.to_vec(), vec![0]];
-        self.frame(RecordKind(1), 0, &payload.concat());
+        self.frame(RecordKind::new(1), 0, &payload.concat());
     }
 
     pub(super) fn frame(&mut self, kind: RecordKind, session: u32, payload: &[u8]) {
@@ -166,7 +170,7 @@ impl Segment {
         match choice {
             0 => return false,
             1..=4 => self.sample(session, input),
-            5 => self.frame(RecordKind(input.byte().max(1)), session, input.piece()),
+            5 => self.frame(RecordKind::new(input.byte().max(1)), session, input.piece()),
             6 => self.declare(session, input),
             7 => self.mark(input),
             8 => self.seal(input),
@@ -193,7 +197,7 @@ impl Segment {
         if let Some(byte) = payload.get_mut(at) {
             *byte ^= input.byte();
         }
-        self.frame(RecordKind(sample.kind), session, &payload);
+        self.frame(RecordKind::new(sample.kind), session, &payload);
     }
 
     fn declare(&mut self, session: u32, input: &mut Cursor<'_>) {
@@ -201,7 +205,7 @@ impl Segment {
         let index = u64::from(session);
         let id_len = u64::try_from(id.len()).expect("lengths fit");
         let payload = [varint(index), varint(id_len), id.to_vec(), vec![0]].concat();
-        self.frame(RecordKind(7), 0, &payload);
+        self.frame(RecordKind::new(7), 0, &payload);
     }
 
     fn mark(&mut self, input: &mut Cursor<'_>) {
@@ -216,18 +220,18 @@ impl Segment {
             CLOCKS.to_vec(),
             vec![0],
         ];
-        self.frame(RecordKind(3), 0, &payload.concat());
+        self.frame(RecordKind::new(3), 0, &payload.concat());
     }
 
     fn seal(&mut self, input: &mut Cursor<'_>) {
         let last_seq = self.odd(self.next_seq(), input);
         let next = match input.below(3) {
             0 => vec![0],
-            _ => [vec![1], varint(u64::from(self.number.0) + 1)].concat(),
+            _ => [vec![1], varint(u64::from(self.number.get()) + 1)].concat(),
         };
         let durable = self.odd(self.next_seq().saturating_sub(1), input);
         let payload = [varint(last_seq), next, varint(durable), vec![0]].concat();
-        self.frame(RecordKind(2), 0, &payload);
+        self.frame(RecordKind::new(2), 0, &payload);
     }
 
     /// What a later run says of an earlier one.
@@ -236,8 +240,8 @@ impl Segment {
         let missing = input.below(2);
         let range = [varint(input.word()), varint(input.word())].concat();
         let payload = [
-            varint(u64::from(earlier.generation.0)),
-            varint(earlier.random),
+            varint(u64::from(earlier.generation())),
+            varint(earlier.random()),
             varint(u64::from(input.below(4))),
             varint(u64::from(input.byte()) << 8),
             varint(self.odd(u64::from(input.byte()), input)),
@@ -246,7 +250,7 @@ impl Segment {
             CLOCKS.to_vec(),
             vec![0],
         ];
-        self.frame(RecordKind(6), 0, &payload.concat());
+        self.frame(RecordKind::new(6), 0, &payload.concat());
     }
 
     /// A number as it should be, or not.
@@ -284,13 +288,13 @@ impl Segment {
     fn lie(&mut self, session: u32, input: &mut Cursor<'_>) {
         let length = u32::try_from(input.word() >> 34).unwrap_or(0);
         let shift = u32::from(input.below(31));
-        let kind = RecordKind(input.byte().max(1));
+        let kind = RecordKind::new(input.byte().max(1));
         self.claim_of(length >> shift, kind, session);
     }
 
     /// A header that claims to have so long a payload behind it.
     pub(super) fn claim(&mut self, payload_len: u32) {
-        self.claim_of(payload_len, RecordKind(128), 0);
+        self.claim_of(payload_len, RecordKind::new(128), 0);
     }
 
     fn claim_of(&mut self, payload_len: u32, kind: RecordKind, session: u32) {
@@ -311,7 +315,7 @@ impl Segment {
         let file_len = u64::try_from(header_len + self.frames.len() + tail).expect("it fits");
         let (run, segment) = match form % 8 {
             6 => (crate::fuzz::craft::run(input.below(3)), self.number),
-            7 => (self.run, SegmentNumber(u32::from(input.byte()))),
+            7 => (self.run, SegmentNumber::new(u32::from(input.byte()))),
             _ => (self.run, self.number),
         };
         let file_len = match form % 8 {
@@ -359,10 +363,7 @@ fn change_header(pages: &mut [u8], input: &mut Cursor<'_>) {
 /// One of the runs all inputs are about.
 #[must_use]
 pub(super) fn run(choice: u8) -> RunId {
-    RunId {
-        generation: Generation(1 + u32::from(choice)),
-        random: 0xF0F0 + u64::from(choice),
-    }
+    RunId::new(1 + u32::from(choice), 0xF0F0 + u64::from(choice))
 }
 
 /// Wall clock and time since boot: 1 s, 2 ns; 3 ns.

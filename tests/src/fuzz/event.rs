@@ -3,9 +3,7 @@
 use bytes::Bytes;
 use trace_journal::event::Action;
 use trace_journal::format::RecordKind;
-use trace_journal::{
-    Error, Event, Generation, Item, JsonLine, ReadMode, Reader, Record, RunId, Seq,
-};
+use trace_journal::{Error, Event, Item, JsonLine, ReadMode, Reader, Record, RunId, Seq};
 use trace_journal::{Journal, Timestamp};
 
 use super::memory::Memory;
@@ -23,12 +21,9 @@ pub(super) fn event(bytes: &[u8]) -> u64 {
         return 0;
     };
     let record = Record {
-        run: RunId {
-            generation: Generation(1),
-            random: 1,
-        },
+        run: RunId::new(1, 1),
         seq: Seq::FIRST,
-        kind: RecordKind(*kind),
+        kind: RecordKind::new(*kind),
         session: Some("s".into()),
         payload: Bytes::copy_from_slice(payload),
     };

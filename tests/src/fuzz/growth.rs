@@ -152,7 +152,7 @@ fn first(run: RunId) -> Segment {
 
 /// A record of a caller, and a place where the next one could be.
 fn gap(segment: &mut Segment, session: u32) {
-    segment.frame(RecordKind(128), session, b"");
+    segment.frame(RecordKind::new(128), session, b"");
     segment.skip();
 }
 
@@ -171,8 +171,8 @@ fn indices_of_one_session(count: u32) -> Memory {
     let mut segment = first(run(0));
     for index in 1..=count {
         let payload = [varint(index.into()), text("s"), vec![0]].concat();
-        segment.frame(RecordKind(7), 0, &payload);
-        segment.frame(RecordKind(128), index, b"");
+        segment.frame(RecordKind::new(7), 0, &payload);
+        segment.frame(RecordKind::new(128), index, b"");
     }
     one(segment)
 }
@@ -188,8 +188,8 @@ fn gaps_and_later(count: u32) -> (Memory, Segment) {
 fn every_other(count: u32) -> Vec<u8> {
     let earlier = run(0);
     let mut payload = [
-        varint(earlier.generation.0.into()),
-        varint(earlier.random),
+        varint(earlier.generation().into()),
+        varint(earlier.random()),
         varint(1),
         varint(8192),
         varint(u64::from(count) * 2),
@@ -206,7 +206,7 @@ fn every_other(count: u32) -> Vec<u8> {
 
 fn ranges_found_missing(count: u32) -> Memory {
     let (memory, mut later) = gaps_and_later(count);
-    later.frame(RecordKind(6), 0, &every_other(count));
+    later.frame(RecordKind::new(6), 0, &every_other(count));
     put(&memory, later);
     memory
 }
@@ -216,13 +216,13 @@ fn ranges_retired(count: u32) -> Memory {
     let earlier = run(0);
     for at in 1..=u64::from(count) {
         let payload = [
-            varint(earlier.generation.0.into()),
-            varint(earlier.random),
+            varint(earlier.generation().into()),
+            varint(earlier.random()),
             varint(at * 2),
             varint(at * 2),
             vec![0],
         ];
-        later.frame(RecordKind(9), 0, &payload.concat());
+        later.frame(RecordKind::new(9), 0, &payload.concat());
     }
     put(&memory, later);
     memory
@@ -233,12 +233,12 @@ fn ranges_met_again(count: u32) -> Memory {
     let memory = Memory::new(7);
     for number in 1..=count {
         let first_seq = if number % 2 == 0 { 1 << 40 } else { 1 };
-        let mut segment = Segment::new(run(0), SegmentNumber(number), first_seq);
+        let mut segment = Segment::new(run(0), SegmentNumber::new(number), first_seq);
         segment.start();
         put(&memory, segment);
     }
     let mut later = first(run(1));
-    later.frame(RecordKind(6), 0, &every_other(count * 100));
+    later.frame(RecordKind::new(6), 0, &every_other(count * 100));
     put(&memory, later);
     memory
 }
@@ -247,17 +247,17 @@ fn turns(count: u32) -> Memory {
     let mut segment = first(run(0));
     for _ in 0..count {
         let start = [&[2][..], &text("s"), &[0; 8]].concat();
-        segment.frame(RecordKind(16), 1, &start);
-        segment.frame(RecordKind(18), 1, &[0, 0, 0, 0]);
+        segment.frame(RecordKind::new(16), 1, &start);
+        segment.frame(RecordKind::new(18), 1, &[0, 0, 0, 0]);
     }
-    (0..count).for_each(|_| segment.frame(RecordKind(128), 1, b""));
+    (0..count).for_each(|_| segment.frame(RecordKind::new(128), 1, b""));
     one(segment)
 }
 
 fn lies(count: u32) -> Memory {
     let mut segment = first(run(0));
     for _ in 0..count {
-        segment.frame(RecordKind(128), 1, b"");
+        segment.frame(RecordKind::new(128), 1, b"");
         segment.claim(1 << 30);
     }
     one(segment)
@@ -266,7 +266,7 @@ fn lies(count: u32) -> Memory {
 fn live_garbage(count: u32) -> Memory {
     let mut segment = first(run(0));
     for _ in 0..count {
-        segment.frame(RecordKind(128), 1, b"");
+        segment.frame(RecordKind::new(128), 1, b"");
         segment.put(b"garbage!");
     }
     let memory = one(segment);
@@ -286,8 +286,8 @@ fn long_root(count: u32) -> Memory {
         &text(&id),
         &[0, 0, 0, 0],
     ];
-    segment.frame(RecordKind(16), 1, &start.concat());
-    (0..count).for_each(|at| segment.frame(RecordKind(19), 1, &span(&at.to_string(), None)));
+    segment.frame(RecordKind::new(16), 1, &start.concat());
+    (0..count).for_each(|at| segment.frame(RecordKind::new(19), 1, &span(&at.to_string(), None)));
     one(segment)
 }
 
@@ -303,8 +303,8 @@ fn long_crash_note(count: u32) -> Memory {
     let mut segment = first(run(0));
     let reason = "r".repeat(usize::try_from(count).expect("it fits"));
     let note = [&[0, 1][..], &text(&reason), &[0, 0]].concat();
-    (0..64).for_each(|_| segment.frame(RecordKind(10), 0, &note));
-    (1..=count).for_each(|session| segment.frame(RecordKind(128), session, b""));
+    (0..64).for_each(|_| segment.frame(RecordKind::new(10), 0, &note));
+    (1..=count).for_each(|session| segment.frame(RecordKind::new(128), session, b""));
     one(segment)
 }
 
@@ -317,15 +317,15 @@ fn live_list(count: u32) -> Memory {
         live.repeat(usize::try_from(count).expect("it fits")),
         vec![0, 0],
     ];
-    segment.frame(RecordKind(4), 0, &open.concat());
-    (1..=count).for_each(|session| segment.frame(RecordKind(128), session, b""));
+    segment.frame(RecordKind::new(4), 0, &open.concat());
+    (1..=count).for_each(|session| segment.frame(RecordKind::new(128), session, b""));
     one(segment)
 }
 
 fn empty_segments(count: u32) -> Memory {
     let memory = sessions_between_gaps(count);
     for number in 2..=count {
-        let name = trace_journal::format::FileName::Segment(run(0), SegmentNumber(number));
+        let name = trace_journal::format::FileName::Segment(run(0), SegmentNumber::new(number));
         memory.put(&name.to_string(), Vec::new());
     }
     memory
@@ -343,7 +343,7 @@ fn texts(count: u32) -> Memory {
             text("x"),
             vec![0],
         ];
-        segment.frame(RecordKind(23), 1, &payload.concat());
+        segment.frame(RecordKind::new(23), 1, &payload.concat());
     }
     one(segment)
 }
@@ -353,7 +353,11 @@ fn chain(count: u32) -> Memory {
     for at in 0..count {
         // The last one closes the circle.
         let parent = ((at + 1) % count).to_string();
-        segment.frame(RecordKind(19), 1, &span(&at.to_string(), Some(&parent)));
+        segment.frame(
+            RecordKind::new(19),
+            1,
+            &span(&at.to_string(), Some(&parent)),
+        );
     }
     one(segment)
 }

@@ -3,7 +3,7 @@
 use trace_journal::format::{
     FRAME_HEADER_LEN, Features, FileName, FrameHeader, HeaderState, SegmentHeader,
 };
-use trace_journal::{Generation, RunId, SegmentNumber};
+use trace_journal::{RunId, SegmentNumber};
 
 use super::cursor::Cursor;
 use super::rig_defects::{Defect, has};
@@ -19,11 +19,11 @@ pub(super) fn header(bytes: &[u8]) -> u64 {
     name(bytes);
     let mut input = Cursor::new(bytes);
     let made = SegmentHeader {
-        run: RunId {
-            generation: Generation(u32::try_from(input.word() >> 32).expect("32 bits")),
-            random: input.word(),
-        },
-        segment: SegmentNumber(u32::try_from(input.word() >> 32).expect("32 bits")),
+        run: RunId::new(
+            u32::try_from(input.word() >> 32).expect("32 bits"),
+            input.word(),
+        ),
+        segment: SegmentNumber::new(u32::try_from(input.word() >> 32).expect("32 bits")),
         file_len: input.word(),
         features: Features::default(),
     };

@@ -87,7 +87,7 @@ impl Hostile {
             .bytes
             .resize(usize::try_from(FRAMES_OFFSET).expect("small"), 0);
         let start = [varint(1), vec![0, 0], CLOCKS.to_vec(), vec![0]].concat();
-        segment.add(RecordKind(1), start.len());
+        segment.add(RecordKind::new(1), start.len());
         let first = segment.records.first().map(|record| record.payload());
         let first = first.expect("just added");
         segment.bytes[first].copy_from_slice(&start);
@@ -97,7 +97,7 @@ impl Hostile {
                 1 => 4096 + usize::from(input.byte()) * 8,
                 _ => usize::from(input.byte()) * 16,
             };
-            segment.add(RecordKind(200), len);
+            segment.add(RecordKind::new(200), len);
         }
         let file_len = u64::try_from(segment.bytes.len()).expect("small") + 4096;
         let header = SegmentHeader {
@@ -127,7 +127,7 @@ impl Hostile {
             let Some(record) = self.records.get(number - 1).copied() else {
                 continue;
             };
-            if record.kind == RecordKind(200) {
+            if record.kind == RecordKind::new(200) {
                 self.forge(record.payload(), number, input);
             }
             self.put(record.at, number, record.kind, record.len);
@@ -138,9 +138,9 @@ impl Hostile {
         let step = 8 * (1 + usize::from(input.below(12)));
         let lens = usize::from(input.byte());
         let drift = usize::from(input.below(3));
-        let kind = RecordKind(1 + input.below(11));
+        let kind = RecordKind::new(1 + input.below(11));
         let kind = if input.below(2) == 0 {
-            RecordKind(200)
+            RecordKind::new(200)
         } else {
             kind
         };

@@ -46,9 +46,9 @@ pub(super) fn merged(
     body.extend(varint(u64::from(crc(&hashes))));
     body.push(0);
     let covered = [
-        &run.generation.0.to_le_bytes()[..],
-        &first.0.to_le_bytes(),
-        &run.random.to_le_bytes(),
+        &run.generation().to_le_bytes()[..],
+        &first.get().to_le_bytes(),
+        &run.random().to_le_bytes(),
         &u32::try_from(body.len())
             .expect("it is short")
             .to_le_bytes(),

@@ -235,7 +235,7 @@ impl World {
         }
         for (run, told) in &self.told {
             for (seq, payload) in &told.written {
-                let place = (run.generation.0, run.random, seq.get());
+                let place = (run.generation(), run.random(), seq.get());
                 let kept = lines.remove(&place);
                 let must_be_there = match self.fate {
                     Fate::Nothing => true,

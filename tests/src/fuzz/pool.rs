@@ -48,7 +48,7 @@ pub(super) static SAMPLES: LazyLock<Vec<Sample>> = LazyLock::new(|| {
     let records = reader.expect("an intact journal").records();
     let samples = records.map(|item| match item {
         Ok(Item::Record(record)) => Sample {
-            kind: record.kind.0,
+            kind: record.kind.get(),
             payload: record.payload.to_vec(),
         },
         other => panic!("{other:?} in an intact journal"),

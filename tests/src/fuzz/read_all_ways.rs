@@ -154,7 +154,7 @@ pub(super) fn look_once(memory: &Memory, mode: ReadMode) -> Seen {
                 let line = json(&record.event());
                 // Whether the line is taken or refused, nothing may panic.
                 let _ = JsonLine::parse(line.as_bytes(), None);
-                let kept = (record.kind.0, record.payload.to_vec());
+                let kept = (record.kind.get(), record.payload.to_vec());
                 seen.records.entry(place(address)).or_default().push(kept);
             }
             Item::Gap(gap) => {
@@ -175,7 +175,7 @@ pub(super) fn look_once(memory: &Memory, mode: ReadMode) -> Seen {
 
 fn place(address: Address) -> Place {
     let run = address.run;
-    (run.generation.0, run.random, address.seq.get())
+    (run.generation(), run.random(), address.seq.get())
 }
 
 fn check_report(memory: &Memory, report: &Report, seen: &Seen, mode: ReadMode) {

@@ -25,7 +25,7 @@ const ROWS: &[Row] = &[
             let mut next = segment(0, 2, 5);
             let durable = if is_first { 4 } else { 0 };
             let said = [numbers(&[5, 0, durable]), CLOCKS.to_vec(), vec![0]];
-            next.frame(RecordKind(1), 0, &said.concat());
+            next.frame(RecordKind::new(1), 0, &said.concat());
             vec![used(EXT4), next]
         },
     },
@@ -58,7 +58,14 @@ const ROWS: &[Row] = &[
         make: |is_first| {
             let last = if is_first { 3 } else { 5 };
             let dead = run(0);
-            let about = [u64::from(dead.generation.0), dead.random, 1, 8192, last, 0];
+            let about = [
+                u64::from(dead.generation()),
+                dead.random(),
+                1,
+                8192,
+                last,
+                0,
+            ];
             let said = [numbers(&about), CLOCKS.to_vec(), vec![0]];
             vec![used(EXT4), later(6, &said.concat())]
         },
@@ -81,7 +88,7 @@ const ROWS: &[Row] = &[
         make: |is_first| {
             let of = run(0);
             let gone = if is_first { 4 } else { 9 };
-            let said = numbers(&[u64::from(of.generation.0), of.random, gone, gone, 0]);
+            let said = numbers(&[u64::from(of.generation()), of.random(), gone, gone, 0]);
             let mut next = segment(0, 2, 5);
             next.start();
             vec![used(EXT4), next, later(9, &said)]
@@ -92,7 +99,11 @@ const ROWS: &[Row] = &[
         make: |is_first| {
             let why = text(if is_first { "one" } else { "two" });
             let mut made = in_session("a");
-            made.frame(RecordKind(10), 0, &[vec![0, 1], why, vec![0, 0]].concat());
+            made.frame(
+                RecordKind::new(10),
+                0,
+                &[vec![0, 1], why, vec![0, 0]].concat(),
+            );
             vec![made]
         },
     },
@@ -101,7 +112,7 @@ const ROWS: &[Row] = &[
         make: |is_first| {
             let line = text(if is_first { "one" } else { "two" });
             let mut made = in_session("a");
-            made.frame(RecordKind(31), 1, &[vec![0], line, vec![0]].concat());
+            made.frame(RecordKind::new(31), 1, &[vec![0], line, vec![0]].concat());
             vec![made]
         },
     },
@@ -126,7 +137,7 @@ fn text(text: &str) -> Vec<u8> {
 }
 
 fn segment(of: u8, number: u32, first_seq: u64) -> Segment {
-    Segment::new(run(of), SegmentNumber(number), first_seq)
+    Segment::new(run(of), SegmentNumber::new(number), first_seq)
 }
 
 /// A run's beginning: records 1 and 2.
@@ -135,7 +146,7 @@ fn opened(of: u8, file_system: u64) -> Segment {
     made.start();
     let run = run(of);
     let said = [
-        numbers(&[u64::from(run.generation.0), run.random]),
+        numbers(&[u64::from(run.generation()), run.random()]),
         text("boot"),
         numbers(&[7, 1]),
         text("host"),
@@ -144,35 +155,35 @@ fn opened(of: u8, file_system: u64) -> Segment {
         CLOCKS.to_vec(),
         vec![0; 3],
     ];
-    made.frame(RecordKind(4), 0, &said.concat());
+    made.frame(RecordKind::new(4), 0, &said.concat());
     made
 }
 
 /// The same, and record 3.
 fn used(file_system: u64) -> Segment {
     let mut made = opened(0, file_system);
-    made.frame(RecordKind(200), 0, b"record");
+    made.frame(RecordKind::new(200), 0, b"record");
     made
 }
 
 /// The same, and record 4.
 fn with(kind: u8, said: &[u8]) -> Segment {
     let mut made = used(EXT4);
-    made.frame(RecordKind(kind), 0, said);
+    made.frame(RecordKind::new(kind), 0, said);
     made
 }
 
 fn marked(file_system: u64, durable: u64) -> Segment {
     let mut made = used(file_system);
     let said = [numbers(&[durable, 1, 8192]), CLOCKS.to_vec(), vec![0]];
-    made.frame(RecordKind(3), 0, &said.concat());
+    made.frame(RecordKind::new(3), 0, &said.concat());
     made
 }
 
 /// The beginning of a later run.
 fn later(kind: u8, said: &[u8]) -> Segment {
     let mut made = opened(1, EXT4);
-    made.frame(RecordKind(kind), 0, said);
+    made.frame(RecordKind::new(kind), 0, said);
     made
 }
 
@@ -180,7 +191,7 @@ fn later(kind: u8, said: &[u8]) -> Segment {
 fn in_session(id: &str) -> Segment {
     let mut made = with(7, &[numbers(&[1]), text(id), vec![0]].concat());
     let start = SAMPLES.iter().find(|sample| sample.kind == 16);
-    made.frame(RecordKind(16), 1, &start.expect("a sample").payload);
+    made.frame(RecordKind::new(16), 1, &start.expect("a sample").payload);
     made
 }
 
@@ -201,7 +212,7 @@ fn told(row: &Row, is_first: bool) -> String {
 
 #[test]
 fn every_record_of_the_library_changes_what_is_told() {
-    let own = (0..=127).filter(|kind| RecordKind(*kind).system_name().is_some());
+    let own = (0..=127).filter(|kind| RecordKind::new(*kind).system_name().is_some());
     let known: BTreeSet<u8> = own.chain([10, 31]).collect();
     let rows: BTreeSet<u8> = ROWS.iter().map(|row| row.kind).collect();
     assert_eq!(rows, known, "kinds without a row, or rows without a kind");

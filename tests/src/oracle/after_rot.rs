@@ -24,7 +24,7 @@ pub fn given(disk: &SimDisk) -> Result<Vec<Given>, String> {
     for item in reader.records() {
         if let Item::Record(found) = item.map_err(|error| error.to_string())? {
             let payload = found.payload.to_vec();
-            all.push((found.run, found.seq.get(), found.kind.0, payload));
+            all.push((found.run, found.seq.get(), found.kind.get(), payload));
         }
     }
     Ok(all)
@@ -66,7 +66,7 @@ pub fn check_after_rot(before: &Held, after: &SimDisk) -> Result<AfterRot, Strin
         match item {
             Item::Record(found) => {
                 let payload = found.payload.to_vec();
-                let (run, seq, kind) = (found.run, found.seq.get(), found.kind.0);
+                let (run, seq, kind) = (found.run, found.seq.get(), found.kind.get());
                 runs.entry(run)
                     .or_default()
                     .given

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use trace_journal::format::FileName;
-use trace_journal::{Generation, RunId, SegmentNumber};
+use trace_journal::{RunId, SegmentNumber};
 
 use super::disk::SimDisk;
 use super::file::SECTOR;
@@ -134,16 +134,18 @@ fn other_name(name: &str, random: &mut Random) -> Option<String> {
     let Some(FileName::Segment(run, number)) = FileName::parse(name) else {
         return Some(format!("{name}.bak"));
     };
-    let near = SegmentNumber(number.0 + 1 + u32::try_from(random.below(3)).ok()?);
-    let strange = RunId {
-        generation: Generation(run.generation.0 + u32::try_from(random.below(2)).ok()?),
-        random: random.draw(),
-    };
+    let near = SegmentNumber::new(number.get() + 1 + u32::try_from(random.below(3)).ok()?);
+    let strange = RunId::new(
+        run.generation() + u32::try_from(random.below(2)).ok()?,
+        random.draw(),
+    );
     Some(match random.below(5) {
         0 => format!("{name}.bak"),
         1 => FileName::Segment(strange, number).to_string(),
-        2 => FileName::Segment(strange, SegmentNumber(77)).to_string(),
-        3 if number.0 > 1 => FileName::Segment(run, SegmentNumber(number.0 - 1)).to_string(),
+        2 => FileName::Segment(strange, SegmentNumber::new(77)).to_string(),
+        3 if number.get() > 1 => {
+            FileName::Segment(run, SegmentNumber::new(number.get() - 1)).to_string()
+        }
         _ => FileName::Segment(run, near).to_string(),
     })
 }

@@ -79,7 +79,7 @@ pub(super) fn read_folder(
     let count = u64::try_from(files.len()).unwrap_or(u64::MAX);
     work.noted(|| span.set("files", count))?;
     work.noted(|| span.set("bytes", total.bytes))?;
-    work.noted(|| span.end_with(SpanStatus::Ok, &Value::from(total.lines)))?;
+    work.noted(|| span.end_with(SpanStatus::Ok, Value::from(total.lines)))?;
     let (files, lines) = (counted(count, "file", "files"), line_count(total.lines));
     let took = duration(started.elapsed().as_nanos());
     let line = format!("say ✓ read {folder}  {files}, {lines}, {took}");
