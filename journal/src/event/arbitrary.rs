@@ -351,7 +351,7 @@ impl Rng {
     }
 
     /// A value that nests at most `left` deep.
-    fn value(&mut self, left: u8) -> Value<'static> {
+    pub(crate) fn value(&mut self, left: u8) -> Value<'static> {
         let choices = if left == 0 { 8 } else { 10 };
         match self.below(choices) {
             0 => Value::Null,

@@ -1,21 +1,25 @@
 //! What a record says: the events of a trace and how they become payload bytes.
 
 mod action;
+mod appendix;
 #[cfg(test)]
 pub(crate) mod arbitrary;
 pub(crate) mod codec;
 mod convert;
 mod decimal;
+pub(crate) mod elsewhere;
 mod from_serialize;
 pub(crate) mod hex;
 mod into_value;
 mod json;
+mod json_text;
 mod key;
 mod kinds;
 mod map;
 mod nesting;
 #[cfg(test)]
 mod nesting_tests;
+mod not_here;
 mod number;
 mod owned;
 mod serialize;
@@ -28,7 +32,9 @@ pub use action::{
     Action, Counter, Crash, Custom, Line, Log, Model, SessionEnd, SessionStart, SessionUpdate,
     SpanEnd, SpanFields, SpanLink, SpanStart, SpanUpdate, Text, Tokens,
 };
+pub(crate) use appendix::Appendix;
 pub(crate) use decimal::{Decimal, DecimalSum};
+pub use elsewhere::Elsewhere;
 pub use into_value::IntoValue;
 pub use json::JsonLine;
 pub(crate) use key::Key;
@@ -58,8 +64,8 @@ pub struct Event<'a> {
     pub action: Action<'a>,
     /// Members this library does not know; kept and given back.
     pub extra: Map<'a>,
-    /// Optional fields of a newer version, by tag; kept and written again as they are.
-    pub(crate) unknown_extras: Vec<(u16, Cow<'a, [u8]>)>,
+    /// What few events have.
+    pub(crate) appendix: Option<Box<Appendix<'a>>>,
 }
 
 impl<'a> Event<'a> {
@@ -71,7 +77,7 @@ impl<'a> Event<'a> {
             at: None,
             action,
             extra: Map::new(),
-            unknown_extras: Vec::new(),
+            appendix: None,
         }
     }
 
@@ -104,6 +110,33 @@ impl<'a> Event<'a> {
     pub fn at(mut self, at: Timestamp) -> Event<'a> {
         self.at = Some(at);
         self
+    }
+
+    /// What only OpenTelemetry has a word for: the member `otel` of the JSON form.
+    #[must_use]
+    pub fn otel(&self) -> &Map<'a> {
+        const NONE: &Map<'static> = &Map::new();
+        self.appendix.as_ref().map_or(NONE, |more| &more.otel)
+    }
+
+    /// The same event with these members for OpenTelemetry.
+    #[must_use]
+    pub fn with_otel(mut self, otel: Map<'a>) -> Event<'a> {
+        if !otel.is_empty() || self.appendix.is_some() {
+            self.appendix.get_or_insert_default().otel = otel;
+        }
+        self
+    }
+
+    /// Names of members that were given as something else than they are, and converted: what nests
+    /// too deep or has too many values in it to its text in JSON, a number to a text, and so on.
+    #[must_use]
+    pub fn converted(&self) -> impl ExactSizeIterator<Item = &str> {
+        let names = self
+            .appendix
+            .as_ref()
+            .map_or(&[][..], |more| &more.converted);
+        names.iter().map(|name| &**name)
     }
 
     /// When what it reports happened, if it says so, else when it was recorded.

@@ -78,6 +78,29 @@ impl<'v, 'o, 's> Open<'v, 'o, 's> {
     }
 }
 
+/// How many values there are in a value, itself included; beyond so many it is not counted.
+pub(super) fn count(root: &Value<'_>, max: usize) -> usize {
+    let (mut open, mut count) = (vec![root], 0);
+    while let Some(value) = open.pop() {
+        count += 1;
+        match value {
+            Value::List(values) if values.len() <= max => open.extend(values),
+            Value::Map(map) if map.len() <= max => open.extend(map.0.iter().map(|(_, v)| v)),
+            Value::List(_) | Value::Map(_) => return max + 1,
+            // What is shown in its place.
+            Value::Elsewhere(_) => count += ELSEWHERE_COUNT,
+            _ => {}
+        }
+        if count + open.len() > max {
+            return max + 1;
+        }
+    }
+    count
+}
+
+/// At least as many values as what is shown in the place of one that is elsewhere has in it.
+const ELSEWHERE_COUNT: usize = 8;
+
 /// Whether two values are the same.
 pub(super) fn are_same<'v, 's>(first: (&'v Value<'s>, &'v Value<'s>)) -> bool {
     let (mut pair, mut pairs) = (first, Vec::new());
@@ -90,6 +113,7 @@ pub(super) fn are_same<'v, 's>(first: (&'v Value<'s>, &'v Value<'s>)) -> bool {
             (Value::F64(one), Value::F64(other)) => one == other,
             (Value::String(one), Value::String(other)) => one == other,
             (Value::Bytes(one), Value::Bytes(other)) => one == other,
+            (Value::Elsewhere(one), Value::Elsewhere(other)) => one == other,
             (Value::List(one), Value::List(other)) => {
                 pairs.extend(one.iter().zip(other));
                 one.len() == other.len()
@@ -165,6 +189,7 @@ impl fmt::Debug for Shown<'_, Value<'_>> {
             Value::F64(value) => f.debug_tuple("F64").field(value).finish(),
             Value::String(text) => f.debug_tuple("String").field(text).finish(),
             Value::Bytes(bytes) => f.debug_tuple("Bytes").field(bytes).finish(),
+            Value::Elsewhere(other) => f.debug_tuple("Elsewhere").field(other).finish(),
             Value::List(_) | Value::Map(_) if depth >= NESTED_MAX => f.write_str(".."),
             Value::List(values) => {
                 let values = Shown(values.as_slice(), depth + 1);

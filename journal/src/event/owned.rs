@@ -11,15 +11,12 @@ impl Event<'_> {
     /// The same event, borrowing nothing.
     #[must_use]
     pub fn into_owned(self) -> Event<'static> {
-        let extras = self.unknown_extras.into_iter();
         Event {
             session: owned_option(self.session),
             at: self.at,
             action: self.action.into_owned(),
             extra: self.extra.into_owned(),
-            unknown_extras: extras
-                .map(|(tag, bytes)| (tag, Cow::Owned(bytes.into_owned())))
-                .collect(),
+            appendix: self.appendix.map(|more| Box::new(more.into_owned())),
         }
     }
 }

@@ -46,6 +46,7 @@ impl Serialize for Nested<'_, Value<'_>> {
                 map.serialize_entry(BYTES_MEMBER, &STANDARD.encode(bytes))?;
                 map.end()
             }
+            Value::Elsewhere(other) => Nested(&other.to_value(), left).serialize(serializer),
             Value::List(values) => {
                 let left = inner()?;
                 serializer.collect_seq(values.iter().map(|value| Nested(value, left)))

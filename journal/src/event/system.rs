@@ -10,6 +10,9 @@ use crate::error::{Error, Result};
 /// Optional fields added later, by tag; kept and copied by readers that do not know them.
 pub(crate) type Extras = Vec<(u16, ByteBuf)>;
 
+/// Set in the tag of what a reader of the record has to understand.
+pub(crate) const MUST_BE_UNDERSTOOD: u16 = 1 << 15;
+
 /// The first frame of every segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SegmentStart {
@@ -181,13 +184,57 @@ pub(crate) fn encode<T: Serialize>(payload: &T, out: &mut Vec<u8>) -> Result<()>
     Ok(())
 }
 
-/// Decodes a payload; `None` unless it is one to its last byte.
-pub(crate) fn decode<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Option<T> {
-    match postcard::take_from_bytes(payload) {
+/// Decodes the payload of a record; `None` unless it is one to its last byte, and says nothing that
+/// has to be understood and is not.
+pub(crate) fn decode<'a, T: SystemRecord<'a>>(payload: &'a [u8]) -> Option<T> {
+    let record: T = decode_part(payload)?;
+    // A number has one spelling: a longer one would make a longer payload.
+    let len = postcard::experimental::serialized_size(&record).ok()?;
+    let tags = record.extras().iter().map(|(tag, _)| *tag);
+    let is_ordered = tags
+        .clone()
+        .zip(tags.clone().skip(1))
+        .all(|(one, next)| one < next);
+    let mut tags = tags;
+    let is_understood = tags.all(|tag| tag != 0 && tag & MUST_BE_UNDERSTOOD == 0);
+    (len == payload.len() && is_ordered && is_understood).then_some(record)
+}
+
+/// Decodes what is written as payloads are; `None` unless it is that to its last byte.
+pub(crate) fn decode_part<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
+    match postcard::take_from_bytes(bytes) {
         Ok((decoded, [])) => Some(decoded),
         _ => None,
     }
 }
+
+/// One of the records above.
+pub(crate) trait SystemRecord<'a>: Serialize + Deserialize<'a> {
+    /// Its optional fields.
+    fn extras(&self) -> &Extras;
+}
+
+macro_rules! system_records {
+    ($($record:ty),*) => {$(
+        impl<'a> SystemRecord<'a> for $record {
+            fn extras(&self) -> &Extras {
+                &self.extras
+            }
+        }
+    )*};
+}
+
+system_records!(
+    SegmentStart,
+    Seal,
+    SyncMark,
+    RunOpen<'a>,
+    RunClose<'a>,
+    RunRecovered,
+    SessionRef<'a>,
+    Refused<'a>,
+    Retired
+);
 
 #[cfg(test)]
 mod tests {
@@ -205,9 +252,38 @@ mod tests {
     {
         let mut bytes = Vec::new();
         encode(payload, &mut bytes).unwrap();
-        let decoded: Option<T> = decode(&bytes);
+        let decoded: Option<T> = decode_part(&bytes);
         assert_eq!(decoded.as_ref(), Some(payload));
         u64::try_from(bytes.len()).unwrap()
+    }
+
+    #[test]
+    fn a_record_with_something_that_has_to_be_understood_says_nothing() {
+        let seal = |extras: &[u16]| Seal {
+            last_seq: 300,
+            next_segment: Some(2),
+            durable_seq: 299,
+            extras: extras.iter().map(|tag| (*tag, ByteBuf::new())).collect(),
+        };
+        for (extras, is_one) in [
+            (&[][..], true),
+            (&[1, 2, 0x7fff], true),
+            (&[2, 1], false),
+            (&[1, 1], false),
+            (&[0], false),
+            (&[0x8000], false),
+            (&[1, 0x8001], false),
+        ] {
+            let mut bytes = Vec::new();
+            encode(&seal(extras), &mut bytes).unwrap();
+            let decoded: Option<Seal> = decode(&bytes);
+            assert_eq!(decoded.is_some(), is_one, "{extras:?}");
+        }
+        let mut bytes = Vec::new();
+        encode(&seal(&[]), &mut bytes).unwrap();
+        assert_eq!(bytes, [0xac, 0x02, 1, 2, 0xab, 0x02, 0]);
+        let longer = [0xac, 0x02, 1, 0x82, 0x00, 0xab, 0x02, 0];
+        assert!(decode::<Seal>(&longer).is_none());
     }
 
     #[test]

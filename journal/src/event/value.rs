@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{Key, Map, nesting, number};
+use super::{Elsewhere, Key, Map, nesting, number};
 
 /// How deep lists and maps may nest in a value that is recorded.
 pub(crate) const DEPTH_MAX: u8 = 64;
@@ -34,6 +34,8 @@ pub enum Value<'a> {
     List(Vec<Value<'a>>),
     /// Values by name, in order.
     Map(Map<'a>),
+    /// A value, or several, that the record does not hold itself.
+    Elsewhere(Box<Elsewhere<'a>>),
 }
 
 impl<'a> Value<'a> {
@@ -172,6 +174,9 @@ impl<'a> Value<'a> {
             (Value::Bytes(bytes), _) => {
                 Value::Bytes(Cow::Owned(std::mem::take(bytes).into_owned()))
             }
+            (Value::Elsewhere(other), _) => {
+                Value::Elsewhere(Box::new(other.as_ref().clone().into_owned()))
+            }
         }
     }
 
@@ -185,6 +190,7 @@ impl<'a> Value<'a> {
         match self {
             Value::String(text) => Value::String(Cow::Borrowed(text)),
             Value::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
+            Value::Elsewhere(other) => Value::Elsewhere(Box::new(other.as_borrowed())),
             Value::Bool(value) => Value::Bool(*value),
             Value::I64(value) => Value::I64(*value),
             Value::U64(value) => Value::U64(*value),
@@ -197,6 +203,7 @@ impl<'a> Value<'a> {
         match self {
             Value::String(text) => Value::String(text.clone()),
             Value::Bytes(bytes) => Value::Bytes(bytes.clone()),
+            Value::Elsewhere(other) => Value::Elsewhere(other.clone()),
             Value::Bool(value) => Value::Bool(*value),
             Value::I64(value) => Value::I64(*value),
             Value::U64(value) => Value::U64(*value),

@@ -96,27 +96,26 @@ fn records<'p>(found: &[FetchedRecord<'_>], fold: &mut Fold<'p>, keeper: &mut Ke
         let event = match stays(one) {
             true => {
                 let payload = kept.split_off(..one.payload.len()).unwrap_or_default();
-                codec::decode_bounded(kind, payload).map(|(event, is_cut)| {
+                codec::decode_odd(kind, payload).map(|(event, odd)| {
                     fold.record(seq, event);
-                    is_cut
+                    odd
                 })
             }
             // Of its data nothing is kept.
-            false if kind == RecordKind::CUSTOM => codec::decode_without_values(kind, one.payload)
-                .map(|event| {
+            false => {
+                let decoded = match kind {
+                    RecordKind::CUSTOM => codec::decode_odd_without_values(kind, one.payload),
+                    _ => codec::decode_odd(kind, one.payload),
+                };
+                decoded.map(|(event, odd)| {
                     fold.passing_record(seq, event);
-                    false
-                }),
-            false => codec::decode_bounded(kind, one.payload).map(|(event, is_cut)| {
-                fold.passing_record(seq, event);
-                is_cut
-            }),
+                    odd
+                })
+            }
         };
-        if event == Some(true) {
-            fold.kept_as_bytes(seq);
-        }
-        if event.is_none() {
-            fold.unknown_record(seq, kind);
+        match event {
+            Some(odd) => fold.note_odd(seq, odd),
+            None => fold.unknown_record(seq, kind),
         }
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct SessionRollup<'a> {
 impl<'a> SessionRollup<'a> {
     /// `None` unless the bytes are a rollup, to the last one.
     pub(crate) fn decode(bytes: &'a [u8]) -> Option<SessionRollup<'a>> {
-        let rollup: SessionRollup<'a> = system::decode(bytes)?;
+        let rollup: SessionRollup<'a> = system::decode_part(bytes)?;
         let is_whole = rollup.finished.len().is_multiple_of(HASH_LEN);
         is_whole.then_some(rollup)
     }

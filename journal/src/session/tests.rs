@@ -10,8 +10,8 @@ use super::sink::{Home, SessionId, Sink};
 use super::{Session, SessionBuilder, Span};
 use crate::error::{Error, Result};
 use crate::event::{
-    Action, Channel, Custom, Event, JsonLine, Level, Number, SpanKind, SpanLink, SpanStatus, Text,
-    Tokens, Value, codec,
+    Action, Channel, Custom, Event, JsonLine, Level, Number, SessionEnd, SessionStatus, SpanKind,
+    SpanLink, SpanStatus, Text, Tokens, Value, codec,
 };
 use crate::format::{RecordKind, UserKind};
 use crate::seq::Seq;
@@ -365,11 +365,12 @@ fn refused_records_are_told_of_and_nothing_panics() {
     assert_eq!(memory.reported.lock().unwrap().len(), 1);
 
     memory.is_closed.store(false, Ordering::Relaxed);
-    let deep = (0..65).fold(Value::Null, |inner, _| Value::List(vec![inner]));
-    assert_eq!(
-        session.set("deep", deep).result().unwrap_err().code(),
-        "invalid-event"
-    );
+    let crashed = Action::SessionEnd(SessionEnd {
+        status: SessionStatus::Crashed,
+        error: None,
+    });
+    let refused = session.append(Event::new(crashed)).unwrap_err();
+    assert_eq!(refused.code(), "invalid-event");
     assert_eq!(*memory.refused.lock().unwrap(), ["invalid-event"]);
 }
 

@@ -34,6 +34,7 @@ impl Serialize for Snapshot {
         json.serialize_field("notes", &self.notes)?;
         json.serialize_field("loss", self.loss.as_str())?;
         json.serialize_field("refused", &self.refused)?;
+        json.serialize_field("elsewhere_lost", &self.elsewhere_lost)?;
         json.end()
     }
 }

@@ -55,6 +55,10 @@ pub(super) const DUPLICATE_START: &str = "duplicate-start";
 pub(super) const DUPLICATE_END: &str = "duplicate-end";
 /// A value with too many others in it.
 pub(super) const TOO_MANY_VALUES: &str = "too-many-values";
+/// A status that a later version knows.
+pub(super) const UNKNOWN_STATUS: &str = "unknown-status";
+/// Values that are kept elsewhere, and cannot be had from there.
+pub(super) const NOT_HERE: &str = "not-here";
 /// A span without a start.
 pub(super) const MISSING_START: &str = "missing-start";
 /// The root span was ended by itself; only the session's end ends it.

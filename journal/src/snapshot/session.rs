@@ -38,6 +38,7 @@ pub struct Snapshot {
     pub(super) notes: Vec<Note>,
     pub(super) loss: Loss,
     pub(super) refused: u64,
+    pub(super) elsewhere_lost: u64,
     pub(super) lines: Lines,
 }
 
@@ -200,6 +201,12 @@ impl Snapshot {
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused
+    }
+
+    /// How many values of its records are kept elsewhere, and are not here.
+    #[must_use]
+    pub fn elsewhere_lost(&self) -> u64 {
+        self.elsewhere_lost
     }
 
     /// Its lines, where a program's output was put into it.

@@ -3,13 +3,14 @@
 use super::decoder::Decoder;
 use super::encoder::Encoder;
 use super::field::text;
-use super::value::{put_value, skip_value, value};
+use super::skip::skip_value;
+use super::value::{put_value, value};
 use crate::event::{Custom, SpanMention};
 use crate::format::RecordKind;
 
 pub(super) fn put(to: &mut Encoder<'_>, custom: &Custom<'_>) -> RecordKind {
     to.text(&custom.name);
-    put_value(to, &custom.data);
+    put_value(to, "data", &custom.data);
     RecordKind::CUSTOM
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The bytes are postcard's; each part is `None` where postcard would give an error.
 
-use super::encoder::MORE;
+use super::encoder::{MORE, NODES_MAX};
 
 /// A payload and how much of it was read.
 #[derive(Clone, Debug)]
@@ -15,18 +15,31 @@ pub(super) struct Decoder<'a> {
     trusts_names: bool,
     /// How many more values may be put together.
     nodes_left: usize,
-    /// A value was left as it is for want of these.
-    left_whole: bool,
+    /// One was one too many.
+    is_exhausted: bool,
+    odd: Oddities,
     /// A stretch of it that is known to be text, and where that begins.
     text: &'a str,
     text_at: usize,
 }
 
-/// Where something begins in a payload, and how many values might be put together then.
+/// What there is to say about a payload besides its event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Oddities {
+    /// A value is kept as its bytes, for it has too many others in it.
+    pub(crate) left_whole: bool,
+    /// How many of its values are elsewhere.
+    pub(crate) elsewhere: u64,
+    /// A status is one of a later version, and taken for one that is not set.
+    pub(crate) has_unknown_status: bool,
+}
+
+/// Where something begins in a payload, and what was known there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     at: usize,
     nodes_left: usize,
+    odd: Oddities,
 }
 
 impl<'a> Decoder<'a> {
@@ -37,7 +50,8 @@ impl<'a> Decoder<'a> {
             skips_values: false,
             trusts_names: false,
             nodes_left: NODES_MAX,
-            left_whole: false,
+            is_exhausted: false,
+            odd: Oddities::default(),
             text: "",
             text_at: 0,
         }
@@ -55,33 +69,77 @@ impl<'a> Decoder<'a> {
         self.skips_values
     }
 
-    /// Whether one more value may be put together.
-    pub(super) fn node(&mut self) -> bool {
-        let left = self.nodes_left.checked_sub(1);
-        self.nodes_left = left.unwrap_or(0);
-        left.is_some()
+    /// A part of this payload, of which as many values may be put together as of the rest.
+    pub(super) fn part(&self, part: &'a [u8]) -> Decoder<'a> {
+        Decoder {
+            nodes_left: self.nodes_left,
+            odd: self.odd,
+            ..Decoder::new(part)
+        }
     }
 
-    /// Whether values are kept as they are that have too many in them.
-    pub(super) fn has_left_whole(&self) -> bool {
-        self.left_whole
+    /// Takes note of what was found in a part.
+    pub(super) fn join(&mut self, part: &Decoder<'_>) {
+        (self.nodes_left, self.odd) = (part.nodes_left, part.odd);
+    }
+
+    /// One more value is put together; `None` if that is one too many.
+    #[inline]
+    pub(super) fn node(&mut self) -> Option<()> {
+        let left = self.nodes_left.checked_sub(1);
+        self.is_exhausted |= left.is_none();
+        self.nodes_left = left?;
+        Some(())
+    }
+
+    /// Whether so many more values may be put together.
+    pub(super) fn has_room(&self, nodes: usize) -> bool {
+        nodes <= self.nodes_left
+    }
+
+    /// Whether that was too much.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.is_exhausted
+    }
+
+    pub(super) fn oddities(&self) -> Oddities {
+        self.odd
+    }
+
+    /// Values were gone past that are elsewhere.
+    pub(super) fn count_elsewhere(&mut self, count: u32) {
+        self.odd.elsewhere = self.odd.elsewhere.saturating_add(u64::from(count));
+    }
+
+    #[cold]
+    pub(super) fn note_unknown_status(&mut self) {
+        self.odd.has_unknown_status = true;
     }
 
     pub(super) fn place(&self) -> Place {
         Place {
             at: self.at,
             nodes_left: self.nodes_left,
+            odd: self.odd,
         }
     }
 
     pub(super) fn go_back(&mut self, to: Place) {
-        (self.at, self.nodes_left) = (to.at, to.nodes_left);
+        (self.at, self.nodes_left, self.odd) = (to.at, to.nodes_left, to.odd);
+        self.is_exhausted = false;
     }
 
     /// The bytes from a place up to here, which are kept as they are.
     pub(super) fn leave_whole(&mut self, from: Place) -> Option<&'a [u8]> {
-        self.left_whole = true;
+        self.odd.left_whole = true;
         self.payload.get(from.at..self.at)
+    }
+
+    /// All bytes that are left.
+    pub(super) fn rest(&mut self) -> &'a [u8] {
+        let rest = self.payload.get(self.at..).unwrap_or_default();
+        self.at = self.payload.len();
+        rest
     }
 
     pub(super) fn checks_names(&self) -> bool {
@@ -217,7 +275,8 @@ impl<'a> Decoder<'a> {
             }
             number |= shifted;
             if byte < MORE {
-                return Some(number);
+                // A number has one spelling: the shortest.
+                return (byte != 0).then_some(number);
             }
         }
         None
@@ -240,10 +299,6 @@ fn ascii(bytes: &[u8]) -> &[u8] {
     bytes.get(..len).unwrap_or_default()
 }
 
-/// Values of a record that are put together at most, those in lists and maps included: each takes
-/// several dozen bytes, and one on the disk.
-const NODES_MAX: usize = 1_000_000;
-
 /// Text of this many bytes is checked by itself.
 const LONG: usize = 64;
 
@@ -257,19 +312,23 @@ const NOT_ASCII: u64 = u64::from_le_bytes([0x80; 8]);
 mod tests {
     use std::fmt::Debug;
 
-    use serde::Deserialize;
+    use serde::{Deserialize, Serialize};
 
     use super::*;
     use crate::event::arbitrary::Rng;
 
-    /// What is read, and the bytes left, are what postcard says.
-    fn is_as_plain<'p, T: Deserialize<'p> + Debug>(
+    /// What is read, and the bytes left, are what postcard says of what it would write so.
+    fn is_as_plain<'p, T: Deserialize<'p> + Serialize + Debug>(
         payload: &'p [u8],
         read: impl FnOnce(&mut Decoder<'p>) -> Option<T>,
     ) -> bool {
         let mut from = Decoder::new(payload);
         let quick = read(&mut from).map(|part| (part, &payload[from.at..]));
         let plain = postcard::take_from_bytes::<T>(payload).ok();
+        let plain = plain.filter(|(part, _)| {
+            let written = postcard::to_allocvec(part).unwrap();
+            payload.starts_with(&written)
+        });
         // Not all floats equal themselves.
         assert_eq!(format!("{quick:?}"), format!("{plain:?}"), "{payload:x?}");
         plain.is_some()

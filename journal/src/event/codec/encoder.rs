@@ -3,15 +3,22 @@
 //! The bytes are those postcard would write; [`Decoder`](super::decoder::Decoder) reads them.
 
 use super::mark::{Marks, OpenMark};
-use crate::error::{Error, Result};
+use crate::error::Error;
 
 /// The end of a buffer, to which the parts of a payload go.
 #[derive(Debug)]
 pub(super) struct Encoder<'v> {
     out: &'v mut Vec<u8>,
-    is_too_deep: bool,
     /// Where to note which values are long, if that is asked for.
     marks: Option<&'v mut Marks>,
+    /// Values put down so far, those in lists and maps included.
+    nodes: usize,
+    /// It is known that there are too many of them.
+    is_bounded: bool,
+    /// The member of the event that is put down now.
+    member: &'static str,
+    /// Members of which a part has become text.
+    converted: Vec<&'static str>,
 }
 
 impl<'v> Encoder<'v> {
@@ -19,8 +26,11 @@ impl<'v> Encoder<'v> {
     pub(super) fn new(out: &'v mut Vec<u8>) -> Encoder<'v> {
         Encoder {
             out,
-            is_too_deep: false,
             marks: None,
+            nodes: 0,
+            is_bounded: false,
+            member: "",
+            converted: Vec::new(),
         }
     }
 
@@ -60,18 +70,77 @@ impl<'v> Encoder<'v> {
         self.out.len()
     }
 
-    /// Tells whether all of it could be put down. It nests too deep, or else has an encoding.
-    pub(super) fn end(self) -> Result<()> {
-        if self.is_too_deep {
-            return Err(invalid("its data nests more than 64 deep".to_owned()));
+    /// As [`new`](Encoder::new), for an event with too many values.
+    pub(super) fn bounded(out: &'v mut Vec<u8>) -> Encoder<'v> {
+        Encoder {
+            is_bounded: true,
+            ..Encoder::new(out)
         }
-        Ok(())
     }
 
-    /// Notes that something was left out because it nests too deep.
+    pub(super) fn is_bounded(&self) -> bool {
+        self.is_bounded
+    }
+
+    /// Whether there are more values than a record may have.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.nodes > NODES_MAX
+    }
+
+    /// One more value is put down.
+    #[inline]
+    pub(super) fn node(&mut self) {
+        self.nodes += 1;
+    }
+
+    /// How many more values there may be, besides texts in the place of whole members.
+    pub(super) fn room(&self) -> usize {
+        (NODES_MAX - NODES_SPARED).saturating_sub(self.nodes)
+    }
+
+    pub(super) fn has_room(&self, nodes: usize) -> bool {
+        nodes <= self.room()
+    }
+
+    /// What follows is, or is part of, this member of the event.
+    #[inline]
+    pub(super) fn member(&mut self, name: &'static str) {
+        self.member = name;
+    }
+
+    /// A part of the member has become text.
     #[cold]
-    pub(super) fn nests_too_deep(&mut self) {
-        self.is_too_deep = true;
+    pub(super) fn note_converted(&mut self) {
+        if !self.converted.contains(&self.member) {
+            self.converted.push(self.member);
+        }
+    }
+
+    /// Members of which a part has become text.
+    pub(super) fn converted(&self) -> &[&'static str] {
+        &self.converted
+    }
+
+    /// A part of the payload, put down elsewhere.
+    pub(super) fn part<'p>(&self, out: &'p mut Vec<u8>) -> Encoder<'p> {
+        Encoder {
+            out,
+            marks: None,
+            nodes: self.nodes,
+            is_bounded: self.is_bounded,
+            member: self.member,
+            converted: self.converted.clone(),
+        }
+    }
+
+    /// What is to be known of a part.
+    pub(super) fn into_state(self) -> (usize, Vec<&'static str>) {
+        (self.nodes, self.converted)
+    }
+
+    /// Takes note of what is known of a part.
+    pub(super) fn join(&mut self, state: (usize, Vec<&'static str>)) {
+        (self.nodes, self.converted) = state;
     }
 
     pub(super) fn byte(&mut self, byte: u8) {
@@ -140,6 +209,13 @@ pub(super) fn invalid(reason: String) -> Error {
     Error::InvalidEvent { reason }
 }
 
+/// Values that a record has at most, those in lists and maps included: each takes several dozen
+/// bytes in memory, and one on the disk.
+pub(super) const NODES_MAX: usize = 1_000_000;
+
+/// Whole members of an event that can become texts, and what is over of its maps.
+const NODES_SPARED: usize = 16;
+
 /// Set in every byte of a number but the last one.
 pub(super) const MORE: u8 = 0x80;
 
@@ -155,7 +231,6 @@ mod tests {
         let mut out = b"before".to_vec();
         let mut payload = Encoder::new(&mut out);
         put(&mut payload);
-        payload.end().unwrap();
         let plain = postcard::to_allocvec(&value).unwrap();
         assert_eq!(out, [b"before", plain.as_slice()].concat());
     }

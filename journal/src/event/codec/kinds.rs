@@ -36,7 +36,7 @@ pub(super) fn put(to: &mut Encoder<'_>, event: &Event<'_>) -> Result<RecordKind>
         Action::Line(bytes) => line::put(to, bytes),
         Action::Unknown { kind, .. } => RecordKind(*kind),
     };
-    put_extras(to, event)?;
+    put_extras(to, event);
     Ok(kind)
 }
 

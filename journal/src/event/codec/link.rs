@@ -3,7 +3,8 @@
 use super::decoder::Decoder;
 use super::encoder::Encoder;
 use super::field::{id, key, put_optional_id};
-use super::value::{members, put_members, skip_members};
+use super::skip::skip_members;
+use super::value::{members, put_members};
 use crate::event::{SpanLink, SpanMention};
 use crate::format::RecordKind;
 
@@ -12,7 +13,7 @@ pub(super) fn put(to: &mut Encoder<'_>, link: &SpanLink<'_>) -> RecordKind {
     put_optional_id(to, &link.to_trace_id);
     put_optional_id(to, &link.to_session);
     put_optional_id(to, &link.to_span);
-    put_members(to, &link.attributes);
+    put_members(to, "attributes", &link.attributes);
     RecordKind::LINK
 }
 

@@ -3,7 +3,8 @@
 use super::decoder::Decoder;
 use super::encoder::Encoder;
 use super::field::{id, key, put_optional_id, put_optional_text, skip_optional_text, text};
-use super::value::{members, put_members, put_value, skip_members, skip_value, value};
+use super::skip::{skip_members, skip_value};
+use super::value::{members, put_members, put_value, value};
 use crate::event::{Level, Log, SpanMention};
 use crate::format::RecordKind;
 
@@ -11,8 +12,8 @@ pub(super) fn put(to: &mut Encoder<'_>, log: &Log<'_>) -> RecordKind {
     put_optional_id(to, &log.span);
     put_optional_text(to, &log.event_name);
     to.byte(log.level.0);
-    put_value(to, &log.message);
-    put_members(to, &log.attributes);
+    put_value(to, "message", &log.message);
+    put_members(to, "attributes", &log.attributes);
     RecordKind::LOG
 }
 

@@ -14,6 +14,8 @@ mod encoder;
 mod extras;
 mod field;
 mod kinds;
+#[cfg(test)]
+mod limit_tests;
 mod line;
 mod link;
 mod log;
@@ -22,12 +24,15 @@ mod reference;
 mod session;
 #[cfg(test)]
 mod shapes;
+mod skip;
 mod span;
+mod tag;
 #[cfg(test)]
 mod tests;
 mod text;
 mod value;
 
+pub(crate) use decoder::Oddities;
 pub(crate) use mark::{Mark, Marks};
 pub(crate) use reference::{Reference, put_reference};
 pub(crate) use span::{numbers, put_numbers};
@@ -60,9 +65,16 @@ pub(crate) fn encode_marked(
     marks: Option<&mut Marks>,
 ) -> Result<RecordKind> {
     let len = out.len();
-    let mut to = Encoder::with_marks(out, marks);
-    let encoded = kinds::put(&mut to, event);
-    let encoded = encoded.and_then(|kind| to.end().map(|()| kind));
+    let mut marks = marks;
+    let mut to = Encoder::with_marks(out, marks.as_deref_mut());
+    let mut encoded = kinds::put(&mut to, event);
+    if to.is_overfull() {
+        out.truncate(len);
+        if let Some(marks) = marks {
+            *marks = Marks::default();
+        }
+        encoded = kinds::put(&mut Encoder::bounded(out), event);
+    }
     if encoded.is_err() {
         out.truncate(len);
     }
@@ -95,18 +107,28 @@ pub(crate) fn decode_known(kind: RecordKind, payload: &[u8]) -> Option<Event<'_>
     kinds::read(kind, &mut Decoder::new(payload))
 }
 
-/// As [`decode_known`]; also whether a value is kept as bytes that has too many others in it.
-pub(crate) fn decode_bounded(kind: RecordKind, payload: &[u8]) -> Option<(Event<'_>, bool)> {
+/// As [`decode_known`]; also what else there is to say.
+pub(crate) fn decode_odd(kind: RecordKind, payload: &[u8]) -> Option<(Event<'_>, Oddities)> {
     let mut from = Decoder::new(payload);
     let event = kinds::read(kind, &mut from)?;
-    Some((event, from.has_left_whole()))
+    Some((event, from.oddities()))
 }
 
 /// As [`decode_known`], but for the data that an event can carry: input, output, attributes,
 /// messages, metadata besides the title, and members of its own are left out. It takes a fraction
 /// of the time, and no more memory the more data there is.
 pub(crate) fn decode_without_values(kind: RecordKind, payload: &[u8]) -> Option<Event<'_>> {
-    kinds::read(kind, &mut Decoder::without_values(payload))
+    decode_odd_without_values(kind, payload).map(|(event, _)| event)
+}
+
+/// As [`decode_without_values`]; also what else there is to say.
+pub(crate) fn decode_odd_without_values(
+    kind: RecordKind,
+    payload: &[u8],
+) -> Option<(Event<'_>, Oddities)> {
+    let mut from = Decoder::without_values(payload);
+    let event = kinds::read(kind, &mut from)?;
+    Some((event, from.oddities()))
 }
 
 /// As [`Event::span_facts`], of the event of a record's payload; `None` also if the payload is not

@@ -1,7 +1,7 @@
 //! A value that stands elsewhere: in an earlier record of the same session and segment.
 
 use super::encoder::Encoder;
-use super::value::tag;
+use super::tag;
 
 /// Where the bytes of a value stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

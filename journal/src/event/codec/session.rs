@@ -15,7 +15,7 @@ pub(super) fn put_start(to: &mut Encoder<'_>, start: &SessionStart<'_>) -> Recor
     put_optional_id(to, &start.span);
     put_optional_id(to, &start.parent_session);
     to.option(start.forked_at, put_address);
-    put_members(to, &start.metadata);
+    put_members(to, "metadata", &start.metadata);
     RecordKind::SESSION_START
 }
 
@@ -32,7 +32,7 @@ pub(super) fn read_start<'a>(from: &mut Decoder<'a>) -> Option<SessionStart<'a>>
 
 pub(super) fn put_update(to: &mut Encoder<'_>, update: &SessionUpdate<'_>) -> RecordKind {
     put_optional_text(to, &update.name);
-    put_members(to, &update.metadata);
+    put_members(to, "metadata", &update.metadata);
     RecordKind::SESSION_UPDATE
 }
 
@@ -59,14 +59,20 @@ pub(super) fn put_end(to: &mut Encoder<'_>, end: &SessionEnd<'_>) -> Result<Reco
 }
 
 pub(super) fn read_end<'a>(from: &mut Decoder<'a>) -> Option<SessionEnd<'a>> {
-    Some(SessionEnd {
-        status: match from.u32()? {
-            COMPLETED => SessionStatus::Completed,
-            ERROR => SessionStatus::Error,
-            _ => return None,
-        },
-        error: from.option(text)?,
-    })
+    let (status, error) = (from.u32()?, from.option(text)?);
+    let status = match status {
+        COMPLETED => SessionStatus::Completed,
+        ERROR => SessionStatus::Error,
+        // Where no status is known, an error says it.
+        _ => {
+            from.note_unknown_status();
+            match &error {
+                Some(_) => SessionStatus::Error,
+                None => SessionStatus::Completed,
+            }
+        }
+    };
+    Some(SessionEnd { status, error })
 }
 
 fn put_address(to: &mut Encoder<'_>, address: Address) {

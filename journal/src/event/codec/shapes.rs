@@ -6,9 +6,10 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::extras::MEMBERS;
+use super::extras::{CONVERTED, MEMBERS, OTEL};
 use crate::event::Number;
 use crate::event::hex::from_hex;
+use crate::event::system::MUST_BE_UNDERSTOOD;
 use crate::event::value::DEPTH_MAX;
 use crate::format::RecordKind;
 
@@ -24,8 +25,10 @@ enum Part {
     U64,
     /// A number that is not 0.
     Seq,
-    /// One of so many words.
+    /// One of so many words; others stand for the first.
     Word(u32),
+    /// How a session ended, and its error; where the one is not known, the other says it.
+    End,
     Number,
     Value,
     Members,
@@ -34,7 +37,7 @@ enum Part {
 }
 
 use Part::{Bool, Byte, Bytes, Id, Members, Option as Maybe, Parts, Seq, Text, Time, Value};
-use Part::{Number as Count, U32, U64, Word};
+use Part::{End, Number as Count, U32, U64, Word};
 
 const AT: Part = Maybe(&Time);
 const SPAN_STATUS: Part = Word(3);
@@ -80,7 +83,7 @@ fn parts(kind: RecordKind) -> Option<&'static [Part]> {
             Members,
         ],
         RecordKind::SESSION_UPDATE => &[AT, Maybe(&Text), Members],
-        RecordKind::SESSION_END => &[AT, Word(2), Maybe(&Text)],
+        RecordKind::SESSION_END => &[AT, End],
         RecordKind::SPAN_START => &[AT, BEGIN],
         RecordKind::SPAN_UPDATE => &[
             AT,
@@ -142,10 +145,13 @@ impl<'p> Shape<'p> {
         self.rest.is_empty().then_some(self.out)
     }
 
-    fn take<T: Deserialize<'p>>(&mut self) -> Option<T> {
+    /// A part, if it stands as postcard writes it: numbers have one spelling.
+    fn take<T: Deserialize<'p> + Serialize>(&mut self) -> Option<T> {
         let (taken, rest) = postcard::take_from_bytes(self.rest).ok()?;
+        let written = postcard::to_allocvec(&taken).expect("memory takes it");
+        let is_shortest = self.rest.starts_with(&written);
         self.rest = rest;
-        Some(taken)
+        is_shortest.then_some(taken)
     }
 
     fn put<T: Serialize>(&mut self, part: T) {
@@ -183,7 +189,15 @@ impl<'p> Shape<'p> {
             U32 => drop(self.copy::<u32>()?),
             U64 => drop(self.copy::<u64>()?),
             Seq => return (self.copy::<u64>()? != 0).then_some(()),
-            Word(count) => return (self.copy::<u32>()? < *count).then_some(()),
+            Word(count) => {
+                let word: u32 = self.take()?;
+                self.put(if word < *count { word } else { 0 });
+            }
+            End => {
+                let (status, error): (u32, Option<&str>) = self.take()?;
+                let told = u32::from(error.is_some());
+                self.put((if status < 2 { status } else { told }, error));
+            }
             Count => {
                 let number = match self.take()? {
                     AnyNumber::I64(value) => Number::I64(value),
@@ -211,7 +225,17 @@ impl<'p> Shape<'p> {
     }
 
     fn value(&mut self, left: u8) -> Option<()> {
-        match self.copy::<u32>()? {
+        self.element(left, 1).map(drop)
+    }
+
+    /// A value that may stand for so many; tells for how many.
+    fn element(&mut self, left: u8, count_max: usize) -> Option<usize> {
+        let tag: u32 = self.take()?;
+        if (9..=15).contains(&tag) {
+            return self.elsewhere(tag, count_max);
+        }
+        self.put(tag);
+        match tag {
             0 => {}
             1 => drop(self.copy::<bool>()?),
             2 => drop(self.copy::<i64>()?),
@@ -221,14 +245,55 @@ impl<'p> Shape<'p> {
             6 => drop(self.copy::<&serde_bytes::Bytes>()?),
             7 => {
                 let left = left.checked_sub(1)?;
-                for _ in 0..self.copy::<usize>()? {
-                    self.value(left)?;
+                let mut due: usize = self.take()?;
+                let before = std::mem::take(&mut self.out);
+                let mut count = 0_usize;
+                while due > 0 {
+                    due -= self.element(left, due)?;
+                    count += 1;
                 }
+                let values = std::mem::replace(&mut self.out, before);
+                self.put(count);
+                self.out.extend(values);
             }
             8 => drop(self.members(left.checked_sub(1)?)?),
             _ => return None,
         }
-        Some(())
+        Some(1)
+    }
+
+    /// A value that is not here; a map that says so is written in its place.
+    fn elsewhere(&mut self, tag: u32, count_max: usize) -> Option<usize> {
+        let bytes: &serde_bytes::Bytes = self.take()?;
+        let mut inner = Shape::new(bytes);
+        let (form, stands_for, size) = match tag {
+            9 => inner.take::<(u8, u32, u64)>()?,
+            _ => (u8::try_from(tag).ok()?, 1, u64::try_from(bytes.len()).ok()?),
+        };
+        let is_one = stands_for == 1;
+        // Each a map, its members: 2 is a signed integer, 3 a larger one, 6 bytes.
+        self.put((
+            8_u32,
+            1_usize,
+            "$not_here",
+            8_u32,
+            if is_one { 3_usize } else { 4 },
+        ));
+        self.put((
+            if tag == 9 { "form" } else { "tag" },
+            2_u32,
+            i64::from(form),
+        ));
+        if !is_one {
+            self.put(("stands_for", 2_u32, i64::from(stands_for)));
+        }
+        match i64::try_from(size) {
+            Ok(size) => self.put(("size", 2_u32, size)),
+            Err(_) => self.put(("size", 3_u32, size)),
+        }
+        self.put(("place", 6_u32, serde_bytes::Bytes::new(inner.rest)));
+        let count = usize::try_from(stands_for).ok()?;
+        (1..=count_max).contains(&count).then_some(count)
     }
 
     /// Members, no two of the same name; tells how many.
@@ -243,26 +308,39 @@ impl<'p> Shape<'p> {
         Some(count)
     }
 
-    /// Extras: the first that holds members goes before the others.
+    /// Extras in the order of their tags, none of which has to be understood.
     fn extras(&mut self) -> Option<()> {
-        let mut extras = Vec::new();
-        let mut members = None;
+        let (mut extras, mut last) = (Vec::new(), 0);
         for _ in 0..self.take::<usize>()? {
             let (tag, bytes): (u16, &serde_bytes::Bytes) = self.take()?;
-            if tag == 0 {
+            if tag <= last || tag & MUST_BE_UNDERSTOOD != 0 {
                 return None;
             }
+            last = tag;
             let mut shape = Shape::new(bytes);
-            let count = shape.members(DEPTH_MAX);
-            match shape.end().filter(|_| tag == MEMBERS && count > Some(0)) {
-                Some(bytes) if members.is_none() => members = Some(bytes),
-                _ => extras.push((tag, bytes.to_vec())),
-            }
+            let count = match tag {
+                MEMBERS | OTEL => shape.members(DEPTH_MAX),
+                CONVERTED => shape.names(),
+                _ => None,
+            };
+            let again = shape.end().filter(|_| count > Some(0));
+            let bytes = again.unwrap_or_else(|| bytes.to_vec());
+            extras.push((tag, serde_bytes::ByteBuf::from(bytes)));
         }
-        let members = members.map(|bytes| (MEMBERS, bytes));
-        let extras = members.into_iter().chain(extras);
-        let extras = extras.map(|(tag, bytes)| (tag, serde_bytes::ByteBuf::from(bytes)));
-        self.put(extras.collect::<Vec<_>>());
+        self.put(extras);
         Some(())
+    }
+
+    /// Names, no two of them the same; tells how many.
+    fn names(&mut self) -> Option<usize> {
+        let names: Vec<&str> = self.copy_all()?;
+        let distinct: HashSet<&str> = names.iter().copied().collect();
+        (distinct.len() == names.len() && names.len() <= 64).then_some(names.len())
+    }
+
+    fn copy_all<T: Deserialize<'p> + Serialize>(&mut self) -> Option<T> {
+        let all = self.take()?;
+        self.put(&all);
+        Some(all)
     }
 }

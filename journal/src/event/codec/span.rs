@@ -8,7 +8,8 @@ use super::field::{
     id, key, number, put_id, put_number, put_optional_id, put_optional_text, put_time,
     skip_optional_text, text, time,
 };
-use super::value::{members, put_members, put_value, skip_members, skip_value, value};
+use super::skip::{skip_members, skip_value};
+use super::value::{members, put_members, put_value, value};
 use crate::error::Result;
 use crate::event::{
     Model, Numbers, OtlpKind, SpanEnd, SpanFields, SpanKey, SpanKind, SpanMention, SpanStart,
@@ -166,14 +167,18 @@ fn skip_finish(from: &mut Decoder<'_>) -> Option<(Option<Timestamp>, Numbers)> {
 }
 
 fn put_fields(to: &mut Encoder<'_>, fields: &SpanFields<'_>) {
-    to.option(fields.input.as_ref(), put_value);
-    to.option(fields.output.as_ref(), put_value);
+    to.option(fields.input.as_ref(), |to, value| {
+        put_value(to, "input", value)
+    });
+    to.option(fields.output.as_ref(), |to, value| {
+        put_value(to, "output", value)
+    });
     to.option(fields.model.as_ref(), put_model);
     put_optional_id(to, &fields.call_id);
     to.option(fields.tokens.as_ref(), put_tokens);
     to.option(fields.cost, put_number);
     put_optional_text(to, &fields.finish_reason);
-    put_members(to, &fields.attributes);
+    put_members(to, "attributes", &fields.attributes);
 }
 
 fn fields<'a>(from: &mut Decoder<'a>) -> Option<SpanFields<'a>> {
@@ -267,10 +272,13 @@ fn put_status(to: &mut Encoder<'_>, status: SpanStatus) {
 }
 
 fn status(from: &mut Decoder<'_>) -> Option<SpanStatus> {
-    match from.u32()? {
-        0 => Some(SpanStatus::Unset),
-        1 => Some(SpanStatus::Ok),
-        2 => Some(SpanStatus::Error),
-        _ => None,
-    }
+    Some(match from.u32()? {
+        0 => SpanStatus::Unset,
+        1 => SpanStatus::Ok,
+        2 => SpanStatus::Error,
+        _ => {
+            from.note_unknown_status();
+            SpanStatus::Unset
+        }
+    })
 }

@@ -1,44 +1,82 @@
 //! Values and maps as bytes. Depth is counted, so hostile bytes cannot exhaust the stack.
 
 use std::borrow::Cow;
-use std::hash::{BuildHasher, RandomState};
 
 use super::decoder::Decoder;
-use super::encoder::Encoder;
+use super::encoder::{Encoder, NODES_MAX};
+use super::skip::{skip_members, skip_nested_map, skip_nested_value, skip_value};
+use super::tag::{self, elsewhere};
 use crate::event::value::DEPTH_MAX;
-use crate::event::{Key, Map, Value, map};
+use crate::event::{Key, Map, Value, json_text, nesting};
 
-/// Tags of the values on the disk.
-pub(super) mod tag {
-    pub(in super::super) const NULL: u32 = 0;
-    pub(in super::super) const BOOL: u32 = 1;
-    pub(in super::super) const I64: u32 = 2;
-    pub(in super::super) const U64: u32 = 3;
-    pub(in super::super) const F64: u32 = 4;
-    pub(in super::super) const STRING: u32 = 5;
-    pub(in super::super) const BYTES: u32 = 6;
-    pub(in super::super) const LIST: u32 = 7;
-    pub(in super::super) const MAP: u32 = 8;
-    pub(in super::super) const ELSEWHERE: u32 = 9;
-}
-
-/// Puts a value down.
-pub(super) fn put_value(to: &mut Encoder<'_>, value: &Value<'_>) {
+/// Puts the value of an event's member down.
+pub(super) fn put_value(to: &mut Encoder<'_>, name: &'static str, value: &Value<'_>) {
+    to.member(name);
+    if to.is_bounded() && !to.has_room(nesting::count(value, NODES_MAX)) {
+        to.node();
+        return put_as_json(to, value);
+    }
     put_nested_value(to, value, DEPTH_MAX);
 }
 
 /// Puts the members of a body down; one map deep themselves.
-pub(super) fn put_members(to: &mut Encoder<'_>, map: &Map<'_>) {
-    put_nested_map(to, map, DEPTH_MAX - 1);
+pub(super) fn put_members(to: &mut Encoder<'_>, name: &'static str, map: &Map<'_>) {
+    to.member(name);
+    put_top_map(to, map, DEPTH_MAX - 1);
 }
 
 /// Puts members down that stand for themselves: their values may nest as deep as any value.
 pub(super) fn put_top_members(to: &mut Encoder<'_>, map: &Map<'_>) {
-    put_nested_map(to, map, DEPTH_MAX);
+    put_top_map(to, map, DEPTH_MAX);
+}
+
+fn put_top_map(to: &mut Encoder<'_>, map: &Map<'_>, left: u8) {
+    if !to.is_bounded() {
+        return put_nested_map(to, map, left);
+    }
+    let counts = map
+        .iter()
+        .map(|(_, value)| nesting::count(value, NODES_MAX));
+    let mut room = to.room();
+    // A value with too many others in it is one text.
+    let kept = counts.take_while(|count| {
+        room = room.saturating_sub(if *count > room { 1 } else { *count });
+        room > 0
+    });
+    let kept = kept.count();
+    let (kept, rest) = map.0.split_at(kept);
+    to.count(kept.len() + usize::from(!rest.is_empty()));
+    for (name, value) in kept {
+        to.bytes(name.as_bytes());
+        match to.has_room(nesting::count(value, NODES_MAX)) {
+            true => put_nested_value(to, value, left),
+            false => {
+                to.node();
+                put_as_json(to, value);
+            }
+        }
+    }
+    if !rest.is_empty() {
+        let mut name = REST_NAME.to_owned();
+        while map.get(&name).is_some() {
+            name.push('$');
+        }
+        to.text(&name);
+        put_as_json(to, &Value::Map(Map(rest.to_vec())));
+    }
+}
+
+/// Puts a value down as its text in JSON, for it nests too deep, or has too many others in it.
+#[cold]
+fn put_as_json(to: &mut Encoder<'_>, value: &Value<'_>) {
+    to.note_converted();
+    to.number(tag::STRING);
+    to.text(&json_text::to_json(value));
 }
 
 /// A value inside which this many lists and maps may still open.
 fn put_nested_value(to: &mut Encoder<'_>, value: &Value<'_>, left: u8) {
+    to.node();
     match value {
         Value::Null => to.number(tag::NULL),
         Value::Bool(value) => {
@@ -57,6 +95,8 @@ fn put_nested_value(to: &mut Encoder<'_>, value: &Value<'_>, left: u8) {
             to.number(tag::F64);
             to.f64(*value);
         }
+        // Where it is means nothing to another record.
+        Value::Elsewhere(other) => put_nested_value(to, &other.to_value(), left),
         _ => {
             let open = to.begin_value();
             put_long_value(to, value, left);
@@ -73,7 +113,7 @@ fn put_long_value(to: &mut Encoder<'_>, value: &Value<'_>, left: u8) {
             to.bytes(bytes);
         }
         Value::List(values) => match left.checked_sub(1) {
-            None => to.nests_too_deep(),
+            None => put_as_json(to, value),
             Some(left) => {
                 let list = to.len();
                 to.number(tag::LIST);
@@ -81,7 +121,7 @@ fn put_long_value(to: &mut Encoder<'_>, value: &Value<'_>, left: u8) {
             }
         },
         Value::Map(map) => match left.checked_sub(1) {
-            None => to.nests_too_deep(),
+            None => put_as_json(to, value),
             Some(left) => {
                 to.number(tag::MAP);
                 put_nested_map(to, map, left);
@@ -126,16 +166,6 @@ pub(super) fn members<'a>(from: &mut Decoder<'a>) -> Option<Map<'a>> {
         true => skip_members(from).map(|()| Map::new()),
         false => bounded_map(from, DEPTH_MAX - 1),
     }
-}
-
-/// Goes past a value.
-pub(super) fn skip_value(from: &mut Decoder<'_>) -> Option<()> {
-    skip_nested_value(from, DEPTH_MAX)
-}
-
-/// Goes past the members of a body.
-pub(super) fn skip_members(from: &mut Decoder<'_>) -> Option<()> {
-    skip_nested_map(from, DEPTH_MAX - 1)
 }
 
 /// As [`members`], of a session: of them a text by the name of `title` is never left out, nor that
@@ -189,7 +219,7 @@ pub(super) fn top_members<'a>(from: &mut Decoder<'a>) -> Option<Map<'a>> {
 fn bounded_value<'a>(from: &mut Decoder<'a>, left: u8) -> Option<Value<'a>> {
     let begin = from.place();
     let value = nested_value(from, left);
-    if from.node() {
+    if !from.is_exhausted() {
         return value;
     }
     from.go_back(begin);
@@ -198,12 +228,32 @@ fn bounded_value<'a>(from: &mut Decoder<'a>, left: u8) -> Option<Value<'a>> {
     Some(Value::Bytes(Cow::Borrowed(bytes)))
 }
 
+/// As [`nested_map`], of values each of which is bounded; too many members are kept as the bytes
+/// that they have on the disk, in the place of one.
+fn bounded_map<'a>(from: &mut Decoder<'a>, left: u8) -> Option<Map<'a>> {
+    let begin = from.place();
+    let count = from.count()?;
+    if from.has_room(count) {
+        return members_of(from, count, |from| bounded_value(from, left));
+    }
+    from.go_back(begin);
+    skip_nested_map(from, left)?;
+    let bytes = from.leave_whole(begin)?;
+    Some(Map(vec![(
+        Key::Borrowed(REST_NAME),
+        Value::Bytes(Cow::Borrowed(bytes)),
+    )]))
+}
+
 /// A value inside which this many lists and maps may still open.
 fn nested_value<'a>(from: &mut Decoder<'a>, left: u8) -> Option<Value<'a>> {
-    if !from.node() {
-        return None;
-    }
-    Some(match from.u32()? {
+    element(from, left, 1).map(|(value, _)| value)
+}
+
+/// As [`nested_value`], of one that may stand for at most so many; tells for how many.
+fn element<'a>(from: &mut Decoder<'a>, left: u8, count_max: usize) -> Option<(Value<'a>, usize)> {
+    from.node()?;
+    let value = match from.u32()? {
         tag::NULL => Value::Null,
         tag::BOOL => Value::Bool(from.bool()?),
         tag::I64 => Value::I64(from.i64()?),
@@ -213,34 +263,37 @@ fn nested_value<'a>(from: &mut Decoder<'a>, left: u8) -> Option<Value<'a>> {
         tag::BYTES => Value::Bytes(Cow::Borrowed(from.bytes()?)),
         tag::LIST => Value::List(nested_list(from, left.checked_sub(1)?)?),
         tag::MAP => Value::Map(nested_map(from, left.checked_sub(1)?)?),
-        _ => return None,
-    })
+        tag => {
+            let (other, count) = elsewhere(from, tag, count_max)?;
+            return Some((Value::Elsewhere(Box::new(other)), count));
+        }
+    };
+    Some((value, 1))
 }
 
+/// A list's count is that of all the values that its elements stand for.
 fn nested_list<'a>(from: &mut Decoder<'a>, left: u8) -> Option<Vec<Value<'a>>> {
-    let count = from.count()?;
-    let mut values = Vec::with_capacity(count.min(BELIEVED_MAX));
-    for _ in 0..count {
-        values.push(nested_value(from, left)?);
+    let mut due = from.count()?;
+    let mut values = Vec::with_capacity(due.min(BELIEVED_MAX));
+    while due > 0 {
+        let (value, count) = element(from, left, due)?;
+        values.push(value);
+        due -= count;
     }
     Some(values)
 }
 
-/// As [`nested_map`], of values each of which is bounded.
-fn bounded_map<'a>(from: &mut Decoder<'a>, left: u8) -> Option<Map<'a>> {
-    map_of(from, |from| bounded_value(from, left))
-}
-
 /// `None` also if a name is there twice.
 fn nested_map<'a>(from: &mut Decoder<'a>, left: u8) -> Option<Map<'a>> {
-    map_of(from, |from| nested_value(from, left))
+    let count = from.count()?;
+    members_of(from, count, |from| nested_value(from, left))
 }
 
-fn map_of<'a>(
+fn members_of<'a>(
     from: &mut Decoder<'a>,
+    count: usize,
     value: impl Fn(&mut Decoder<'a>) -> Option<Value<'a>>,
 ) -> Option<Map<'a>> {
-    let count = from.count()?;
     let mut members = Vec::with_capacity(count.min(BELIEVED_MAX));
     for _ in 0..count {
         let name = Key::Borrowed(from.text()?);
@@ -249,120 +302,12 @@ fn map_of<'a>(
     Some(Map(members)).filter(|map| !map.has_duplicates())
 }
 
-/// Goes past a value if it is one.
-fn skip_nested_value(from: &mut Decoder<'_>, left: u8) -> Option<()> {
-    match from.u32()? {
-        tag::NULL => {}
-        tag::BOOL => drop(from.bool()?),
-        tag::I64 => drop(from.i64()?),
-        tag::U64 => drop(from.u64()?),
-        tag::F64 => drop(from.f64()?),
-        tag::STRING => drop(from.text()?),
-        tag::BYTES => drop(from.bytes()?),
-        tag::LIST => {
-            let left = left.checked_sub(1)?;
-            for _ in 0..from.count()? {
-                skip_nested_value(from, left)?;
-            }
-        }
-        tag::MAP => skip_nested_map(from, left.checked_sub(1)?)?,
-        _ => return None,
-    }
-    Some(())
-}
-
-fn skip_nested_map(from: &mut Decoder<'_>, left: u8) -> Option<()> {
-    let mut names = Names::default();
-    let begin = from.clone();
-    let count = from.count()?;
-    let is_checked = from.checks_names();
-    for _ in 0..count {
-        let name = from.text()?.as_bytes();
-        if is_checked {
-            names.push(name);
-        }
-        skip_nested_value(from, left)?;
-    }
-    let has_duplicates = match is_checked && count > map::WALK_MAX {
-        true => Many(begin, left).has_duplicates()?,
-        false => names.has_duplicates(),
-    };
-    (!has_duplicates).then_some(())
-}
-
-/// A map of many members, which is gone through several times so that it takes little memory.
-struct Many<'a>(Decoder<'a>, u8);
-
-impl<'a> Many<'a> {
-    fn has_duplicates(&self) -> Option<bool> {
-        let hasher = RandomState::new();
-        let count = self.0.clone().count()?;
-        let passes = u64::try_from(count.div_ceil(HASHES_MAX)).ok()?;
-        for pass in 0..passes {
-            let mut hashes = Vec::new();
-            self.walk(|name| {
-                let hash = hasher.hash_one(name);
-                if hash % passes == pass {
-                    hashes.push(hash);
-                }
-            })?;
-            hashes.sort_unstable();
-            let alike = hashes.windows(2).filter(|pair| pair[0] == pair[1]);
-            for hash in alike.map(|pair| pair[0]) {
-                let mut names = Vec::new();
-                self.walk(|name| {
-                    if hasher.hash_one(name) == hash {
-                        names.push(name);
-                    }
-                })?;
-                names.sort_unstable();
-                if names.windows(2).any(|pair| pair[0] == pair[1]) {
-                    return Some(true);
-                }
-            }
-        }
-        Some(false)
-    }
-
-    fn walk(&self, mut visit: impl FnMut(&'a [u8])) -> Option<()> {
-        self.0.clone().without_names(|from| {
-            for _ in 0..from.count()? {
-                visit(from.text()?.as_bytes());
-                skip_nested_value(from, self.1)?;
-            }
-            Some(())
-        })
-    }
-}
-
-/// The names of a few members.
-#[derive(Default)]
-struct Names<'a> {
-    first: [&'a [u8]; map::WALK_MAX],
-    len: usize,
-}
-
-impl<'a> Names<'a> {
-    /// Takes in a name; those of many are looked at in another way.
-    fn push(&mut self, name: &'a [u8]) {
-        if let Some(place) = self.first.get_mut(self.len) {
-            *place = name;
-            self.len += 1;
-        }
-    }
-
-    fn has_duplicates(&self) -> bool {
-        let first = self.first.iter().take(self.len);
-        map::has_duplicates(first.copied(), self.len)
-    }
-}
-
 /// The member of a session's metadata that a list shows.
 pub(crate) const TITLE_KEY: &str = "title";
-
-/// How many hashes of names are held at once at most.
-const HASHES_MAX: usize = 1 << 20;
 
 /// How many values to make place for at once at most: a large count on the disk may be a lie, and
 /// then a vector grows with the values that are there.
 const BELIEVED_MAX: usize = 16;
+
+/// The name of what there were too many members for.
+const REST_NAME: &str = "$rest";

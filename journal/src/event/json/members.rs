@@ -213,6 +213,7 @@ fn describe(value: &Value<'_>) -> String {
             format!("{start:?}{more}")
         }
         Value::Bytes(_) => "bytes".to_owned(),
+        Value::Elsewhere(_) => "a value that is not here".to_owned(),
         Value::List(_) => "a list".to_owned(),
         Value::Map(_) => "an object".to_owned(),
     }

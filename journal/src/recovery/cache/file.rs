@@ -182,7 +182,7 @@ impl CacheFile {
         if checksum(covered) != crc {
             return None;
         }
-        let body: CacheFields = system::decode(bytes.get(CACHE_FRONT_LEN..covered_end)?)?;
+        let body: CacheFields = system::decode_part(bytes.get(CACHE_FRONT_LEN..covered_end)?)?;
         let rollups = CheckedSection {
             offset: lists_end,
             len: len - lists_end,

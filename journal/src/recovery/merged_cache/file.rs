@@ -137,7 +137,7 @@ impl MergedFile {
         if !is_read || checksum(bytes.get(COVERED_FROM..)?) != crc {
             return None;
         }
-        let body: MergedFields = system::decode(bytes.get(MERGED_FRONT_LEN..)?)?;
+        let body: MergedFields = system::decode_part(bytes.get(MERGED_FRONT_LEN..)?)?;
         let (rollups_len, rollups_crc) = body.rollups;
         let rollups_end = body_end.checked_add(rollups_len)?;
         let merged = MergedFile {

@@ -78,6 +78,7 @@ fn finish(mut fold: Fold<'_>, loss: Loss) -> (Snapshot, Vec<SpanSnapshot<'_>>) {
         notes: fold.notes.finish(),
         loss,
         refused: 0,
+        elsewhere_lost: fold.elsewhere_lost,
         lines: session.lines,
     };
     (snapshot, spans)

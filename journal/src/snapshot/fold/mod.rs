@@ -31,6 +31,7 @@ pub(crate) use tally::{Tallied, Tally};
 use super::arena::Keeper;
 use super::session::Snapshot;
 use super::{drop_queue, note};
+use crate::event::codec::Oddities;
 use crate::event::{Action, Event};
 use crate::format::RecordKind;
 use crate::recovery::{Loss, RunFacts};
@@ -52,6 +53,8 @@ pub(crate) struct Fold<'a> {
     first_at: Option<Timestamp>,
     /// Records so far, of all runs.
     records: u64,
+    /// Values that are not here.
+    elsewhere_lost: u64,
 }
 
 impl<'a> Fold<'a> {
@@ -64,6 +67,7 @@ impl<'a> Fold<'a> {
             notes: Notes::default(),
             first_at: None,
             records: 0,
+            elsewhere_lost: 0,
         }
     }
 
@@ -135,15 +139,34 @@ impl<'a> Fold<'a> {
         }
     }
 
-    /// Notes that a value of a record is kept as the bytes it has on the disk.
-    pub(crate) fn kept_as_bytes(&mut self, seq: Seq) {
+    /// Notes what there is to say of the last record besides its event.
+    pub(crate) fn note_odd(&mut self, seq: Seq, odd: Oddities) {
         let Some(number) = self.branches.len().checked_sub(1) else {
             return;
         };
+        if odd == Oddities::default() {
+            return;
+        }
         let run = self.branches[number].facts.run;
-        let text = "a value with more than a million others in it is kept as bytes";
-        let kind = note::TOO_MANY_VALUES;
-        self.notes.add_to_run(kind, number, run, seq, text);
+        let mut add = |kind, text: &str| self.notes.add_to_run(kind, number, run, seq, text);
+        if odd.left_whole {
+            let text = "a value with more than a million others in it is kept as bytes";
+            add(note::TOO_MANY_VALUES, text);
+        }
+        if odd.has_unknown_status {
+            let text = "a status of a later version counts as not set";
+            add(note::UNKNOWN_STATUS, text);
+        }
+        if odd.elsewhere > 0 {
+            let values = if odd.elsewhere == 1 {
+                "value"
+            } else {
+                "values"
+            };
+            let text = format!("{} {values} of this record are not here", odd.elsewhere);
+            add(note::NOT_HERE, &text);
+            self.elsewhere_lost = self.elsewhere_lost.saturating_add(odd.elsewhere);
+        }
     }
 
     /// Whether a fold keeps most of what events of this kind say, so that they had better stay.
