@@ -2,15 +2,13 @@
 
 use trace_journal::Number;
 
-/// A span of time, short: `340µs`, `12.4ms`, `1.25s`, `3m07s`, `2h04m`, `3d07h`.
+/// A span of time, short: `340µs`, `12ms`, `1.25s`, `3m07s`, `2h04m`, `3d07h`.
 pub(crate) fn duration(nanoseconds: u128) -> String {
-    let tenths =
-        |value: u128, unit: u128| format!("{}.{}", value / unit, value % unit / (unit / 10));
     let seconds = nanoseconds / SECOND;
     match nanoseconds {
         0..MICROSECOND => format!("{nanoseconds}ns"),
         MICROSECOND..MILLISECOND => format!("{}µs", nanoseconds / MICROSECOND),
-        MILLISECOND..SECOND => format!("{}ms", tenths(nanoseconds, MILLISECOND)),
+        MILLISECOND..SECOND => format!("{}ms", nanoseconds / MILLISECOND),
         SECOND..MINUTE => {
             let hundredths = nanoseconds % SECOND / (SECOND / 100);
             format!("{seconds}.{hundredths:02}s")
@@ -97,6 +95,37 @@ pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{} {noun}", grouped(&count.to_string()))
 }
 
+/// A number of bytes: `616 bytes`, `360 KiB`, `2.6 MiB`.
+pub(crate) fn bytes(count: u64) -> String {
+    for (unit, bits) in [("GiB", 30), ("MiB", 20)] {
+        if count >> bits > 0 {
+            let half = 1 << (bits - 1);
+            let tenths = (u128::from(count) * 10 + half) >> bits;
+            return format!(
+                "{}.{} {unit}",
+                grouped(&(tenths / 10).to_string()),
+                tenths % 10
+            );
+        }
+    }
+    match count {
+        0..10_240 => counted(count, "byte", "bytes"),
+        _ => format!("{} KiB", count >> 10),
+    }
+}
+
+/// `1st`, `2nd`, `23rd`.
+pub(crate) fn ordinal(number: usize) -> String {
+    let ending = match (number % 10, number % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
+}
+
 /// Above this, not every integer is a number.
 const COUNTED_MAX: f64 = 1e15;
 
@@ -116,11 +145,30 @@ mod tests {
         let shown = |nanoseconds| duration(nanoseconds);
         assert_eq!(shown(0), "0ns");
         assert_eq!(shown(340_900), "340µs");
-        assert_eq!(shown(12_450_000), "12.4ms");
+        assert_eq!(shown(12_450_000), "12ms");
         assert_eq!(shown(1_259_000_000), "1.25s");
         assert_eq!(shown(187 * SECOND), "3m07s");
         assert_eq!(shown(23 * HOUR + 4 * MINUTE), "23h04m");
         assert_eq!(shown(74 * HOUR + 59 * MINUTE), "3d02h");
+    }
+
+    #[test]
+    fn bytes_have_a_unit() {
+        let shown = [1, 616, 10_239, 368_640, 1 << 20, 2_726_297, 1_181_116_006];
+        let expected = [
+            "1 byte",
+            "616 bytes",
+            "10,239 bytes",
+            "360 KiB",
+            "1.0 MiB",
+            "2.6 MiB",
+            "1.1 GiB",
+        ];
+        assert_eq!(shown.map(bytes), expected);
+        assert_eq!(
+            [1, 2, 3, 4, 11, 112, 23].map(ordinal).join(" "),
+            "1st 2nd 3rd 4th 11th 112th 23rd"
+        );
     }
 
     #[test]

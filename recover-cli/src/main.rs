@@ -1,4 +1,4 @@
-//! Recovers the sessions of a trace journal: parse, run one command, say how it went.
+//! Looks into a trace journal: parse, run one command, say how it went.
 
 mod addresses;
 mod args;
@@ -6,30 +6,36 @@ mod commands;
 mod error;
 mod escape;
 mod format;
+mod habits;
+mod headline;
 mod output;
+mod pager;
+mod place;
+mod progress;
 mod quote;
-mod render;
+mod select;
 mod signals;
 mod table;
+mod time;
 mod tree;
+mod view;
 mod width;
 
 use std::env;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
-use crate::args::{Cli, with_command};
-use crate::error::{ExitStatus, Result};
-use crate::output::{Output, warn, warn_error};
+use crate::args::Cli;
+use crate::error::{CliError, ExitStatus, Result};
+use crate::habits::with_verb;
+use crate::output::{Output, warn_error};
 
 fn main() -> ExitCode {
-    let words = match with_command(env::args_os().collect()) {
+    let words = match with_verb(env::args_os().collect()) {
         Ok(words) => words,
-        Err(slip) => {
-            warn(&format!("trace-recover: {slip}"));
-            return ExitStatus::Usage.into();
-        }
+        Err(slip) => return told(&slip).into(),
     };
     let typed = match Cli::try_parse_from(words) {
         Ok(typed) => typed,
@@ -39,8 +45,8 @@ fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
         }
     };
-    let mut output = Output::new();
-    let outcome = commands::run(typed.command, &mut output);
+    let mut output = Output::new(&typed.common);
+    let outcome = commands::run(typed, &mut output);
     exit(outcome, &mut output).into()
 }
 
@@ -50,8 +56,16 @@ fn exit(outcome: Result<ExitStatus>, output: &mut Output) -> ExitStatus {
     match outcome.and_then(|exit| finished.map(|()| exit)) {
         Ok(exit) => exit,
         Err(failure) => {
-            warn_error(&failure);
-            failure.parts().0
+            let exit = told(&failure);
+            if env::args_os().len() == 1 {
+                let _ = write!(io::stderr(), "\n{}", Cli::command().render_help());
+            }
+            exit
         }
     }
+}
+
+fn told(failure: &CliError) -> ExitStatus {
+    warn_error(failure);
+    failure.parts().0
 }

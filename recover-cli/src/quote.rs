@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::escape::is_obeyed;
-use crate::width::{fits, start_of};
+use crate::width::fits;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Text as one word for a shell; what a terminal would obey is spelled out as `$'…'`.
@@ -181,22 +181,6 @@ pub(crate) fn hash_name(id: &str) -> String {
 
 /// Clusters of a short id.
 const SHORT_ID_MIN: usize = 8;
-
-/// A beginning of an id for a heading of so many columns.
-pub(crate) fn id_heading(id: &str, width: usize) -> String {
-    let word = quoted(id);
-    if fits(&word, width) {
-        return word;
-    }
-    let room = width.saturating_sub(HASH_NAME_LEN + 1);
-    if room < SHORT_ID_MIN {
-        return hash_name(id);
-    }
-    let start: String = start_of(&word, room - 1).to_owned();
-    format!("{} {start}…", hash_name(id))
-}
-
-const HASH_NAME_LEN: usize = 9;
 
 #[cfg(test)]
 mod tests {

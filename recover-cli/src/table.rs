@@ -1,6 +1,9 @@
 //! Rows below each other.
 
+use anstyle::Style;
+
 use crate::error::Result;
+use crate::output::Output;
 use crate::width::{columns, cut, pad};
 
 /// A column of a table.
@@ -13,41 +16,86 @@ pub(crate) struct Column {
     pub(crate) goes: Option<u8>,
 }
 
-/// Prints lines of at most `width` columns: two spaces between cells, numbers to the right; what
-/// the last column does not have room for is cut. The rows are made twice, so that only one of them
-/// is there at a time.
-pub(crate) fn table<R: Iterator<Item = Vec<String>>>(
-    columns_: &[Column],
-    rows: impl Fn() -> R,
-    width: usize,
-    print: &mut dyn FnMut(&str) -> Result<()>,
-) -> Result<()> {
-    let titles: Vec<String> = columns_.iter().map(|one| one.title.to_owned()).collect();
-    let mut needed = vec![0; columns_.len()];
-    for row in std::iter::once(titles.clone()).chain(rows()) {
-        for (needed, cell) in needed.iter_mut().zip(&row) {
-            *needed = columns(cell).min(COLUMN_WIDTH_MAX).max(*needed);
+/// What stands in a column of a row.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cell {
+    pub(crate) text: String,
+    pub(crate) style: Style,
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Cell {
+        Cell {
+            text,
+            style: Style::new(),
         }
     }
-    let shown = shown(columns_, &needed, width);
-    let line = |row: &Vec<String>| {
-        let mut line = String::new();
-        for at in shown.iter().copied() {
-            let cell = &row[at];
-            if at + 1 == columns_.len() {
-                line.push_str(&cut(cell, width.saturating_sub(columns(&line))));
-            } else if columns_[at].is_number {
-                let missing = needed[at].saturating_sub(columns(cell));
-                line.push_str(&format!("{}{cell}  ", " ".repeat(missing)));
-            } else {
-                line.push_str(&pad(cell, needed[at]));
-                line.push_str("  ");
-            }
+}
+
+/// Prints rows below the titles of their columns, no wider than the terminal.
+pub(crate) fn table<R: Iterator<Item = Vec<Cell>>>(
+    columns_: &[Column],
+    rows: impl Fn() -> R,
+    output: &mut Output,
+) -> Result<()> {
+    let needed = needed(columns_, rows());
+    let shown = shown(columns_, &needed, output.width());
+    let titles = columns_.iter().map(|one| Cell::from(one.title.to_owned()));
+    let all = std::iter::once(titles.collect()).chain(rows());
+    for row in all {
+        let paint = |style, text: &str| output.styled(style, text);
+        let line = line(columns_, (&needed, &shown), &row, output.width(), &paint);
+        output.line(&line)?;
+    }
+    Ok(())
+}
+
+/// Columns that each column takes.
+fn needed(columns_: &[Column], rows: impl Iterator<Item = Vec<Cell>>) -> Vec<usize> {
+    let mut needed: Vec<usize> = columns_.iter().map(|one| columns(one.title)).collect();
+    for row in rows {
+        for (needed, cell) in needed.iter_mut().zip(&row) {
+            *needed = columns(&cell.text).min(COLUMN_WIDTH_MAX).max(*needed);
         }
-        cut(line.trim_end(), width)
-    };
-    let mut all = std::iter::once(titles).chain(rows());
-    all.try_for_each(|row| print(&line(&row)))
+    }
+    needed
+}
+
+/// A row as a line: two spaces between cells, numbers to the right; what the last column does not
+/// have room for is cut.
+fn line(
+    columns_: &[Column],
+    (needed, shown): (&[usize], &[usize]),
+    row: &[Cell],
+    width: usize,
+    paint: &dyn Fn(Style, &str) -> String,
+) -> String {
+    let mut line = String::new();
+    let mut used = 0;
+    for at in shown.iter().copied() {
+        let cell = &row[at];
+        let is_last = at + 1 == columns_.len();
+        let room = width.saturating_sub(used);
+        let text = cut(&cell.text, room);
+        let missing = match is_last {
+            true => 0,
+            false => needed[at].saturating_sub(columns(&text)).min(room),
+        };
+        used += columns(&text) + missing + 2;
+        let painted = match text.is_empty() {
+            true => String::new(),
+            false => paint(cell.style, &text),
+        };
+        match columns_[at].is_number {
+            true => line.push_str(&format!("{}{painted}", " ".repeat(missing))),
+            false => line.push_str(&format!("{painted}{}", pad("", missing))),
+        }
+        if !is_last {
+            line.push_str("  ");
+        }
+    }
+    line.truncate(line.trim_end().len());
+    line
 }
 
 /// The columns that have room.
@@ -102,16 +150,13 @@ mod tests {
     #[test]
     fn tables_align_and_columns_go_before_the_title() {
         let row = ["a", "12", "0.5", "a title of thirty-one columns.."];
-        let rows = [row.map(str::to_owned).to_vec()];
+        let row = row.map(|text| Cell::from(text.to_owned())).to_vec();
+        let titles: Vec<Cell> = COLUMNS.map(|one| Cell::from(one.title.to_owned())).to_vec();
+        let needed = needed(&COLUMNS, std::iter::once(row.clone()));
         let shown = |width| {
-            let mut lines = Vec::new();
-            let mut print = |line: &str| {
-                lines.push(line.to_owned());
-                Ok(())
-            };
-            let printed = table(&COLUMNS, || rows.iter().cloned(), width, &mut print);
-            assert!(printed.is_ok());
-            lines
+            let shown = shown(&COLUMNS, &needed, width);
+            let plain = |_, text: &str| text.to_owned();
+            [&titles, &row].map(|row| line(&COLUMNS, (&needed, &shown), row, width, &plain))
         };
         let whole = [
             "ID   N  COST  TITLE",

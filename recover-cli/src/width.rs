@@ -41,6 +41,14 @@ pub(crate) fn cut_middle(text: &str, width: usize) -> String {
     format!("{start}…{end}")
 }
 
+/// `text` cut at its start, as a path is.
+pub(crate) fn cut_start(text: &str, width: usize) -> String {
+    if fits(text, width) || width == 0 {
+        return cut(text, width);
+    }
+    format!("…{}", end_of(text, width - 1))
+}
+
 /// As many clusters from the start as have room.
 pub(crate) fn start_of(text: &str, width: usize) -> &str {
     let mut used = 0;
@@ -156,6 +164,8 @@ mod tests {
         assert_eq!(cut("日本語", 5), "日本…");
         assert_eq!(cut("abcdef", 4), "abc…");
         assert_eq!(cut("abc", 0), "");
+        assert_eq!(cut_start("~/src/retry", 8), "…c/retry");
+        assert_eq!(cut_start("~/src", 5), "~/src");
         assert_eq!(cut_middle("0123456789abcdefghij", 13), "0123…cdefghij");
     }
 

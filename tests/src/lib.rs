@@ -32,6 +32,7 @@ pub mod scripted_child;
 pub mod seeded;
 pub mod simdisk;
 pub mod source;
+pub mod terminal;
 pub mod tidy;
 pub mod unchanged_files;
 pub mod words;

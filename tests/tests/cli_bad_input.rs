@@ -141,7 +141,7 @@ fn a_newer_format_version_is_unsupported_and_the_rest_is_reported() {
         (&report["loss"], &report["ranges"]),
         (&json!("none"), &json!([]))
     );
-    let ran = verb("recover", dir.path(), &[]).code(0);
+    let ran = verb("verify", dir.path(), &["--segments"]).code(0);
     let text = ran.text();
     assert!(
         text.contains("unknown-version") && text.contains(name),
@@ -161,6 +161,14 @@ fn a_newer_format_version_is_unsupported_and_the_rest_is_reported() {
     let states = (&report["segments"][0]["state"], &report["runs"][0]["state"]);
     assert_eq!(states, (&json!("unsupported"), &json!("unsupported")));
     assert_eq!(report["segments"][0]["version"], 99);
+}
+
+/// A number of thousands as people read it.
+fn grouped(number: usize) -> String {
+    match number {
+        0..1_000 => number.to_string(),
+        _ => format!("{},{:03}", number / 1_000, number % 1_000),
+    }
 }
 
 #[test]
@@ -185,11 +193,26 @@ fn damage_is_reported_and_costs_only_what_it_hit() {
     let len = usize::try_from(range["len"].as_u64().unwrap()).unwrap();
     assert!((offset..offset + len).contains(&at), "{range}");
     let ran = verb("recover", dir.path(), &[]).code(3);
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let place = format!("at {}", grouped(offset));
+    for part in [
+        "DAMAGED, 1 durable record lost in 1 place",
+        name,
+        &place,
+        "may be missing records\n    s ",
+        "all others are whole: 1 session",
+    ] {
+        assert!(ran.text().contains(part), "{part}: {}", ran.text());
+    }
+    let ran = verb("verify", dir.path(), &["--segments"]).code(3);
     assert!(
-        ran.text().contains("loss=damage missing=1"),
+        ran.text().starts_with("loss=damage missing=1 "),
         "{}",
         ran.text()
     );
+    verb("verify", dir.path(), &["--fail-on", "never"]).code(0);
+    let quiet = verb("verify", dir.path(), &["-q"]).code(3);
+    assert_eq!((quiet.text(), &*quiet.stderr), ("", ""));
     verb("show", dir.path(), &["s"]).code(3);
     // Nothing of another session is read where caches say that it need not be.
     verb("show", dir.path(), &["t"]).code(0);

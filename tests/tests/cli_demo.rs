@@ -43,8 +43,7 @@ fn the_demo_loses_nothing_and_shows_what_was_running() {
             "lost 0   invented 0",
             "crashed",
             "process ended without closing",
-            "  interrupted\n",
-            "so far:",
+            "was doing",
             "folder1",
             dir.path().to_str().unwrap(),
         ] {
@@ -64,15 +63,14 @@ fn the_demo_loses_nothing_and_shows_what_was_running() {
 }
 
 #[test]
-fn the_demo_adds_a_session_to_a_journal_that_exists() {
+fn the_demo_refuses_a_directory_in_use() {
     let (tree, dir) = (tree(5), tempfile::tempdir().unwrap());
-    for _ in 0..2 {
-        let _ = demo(tree.path(), Some(dir.path())).code(0);
-    }
-    let rows = run(["list", dir.path().to_str().unwrap(), "--json"])
-        .code(0)
-        .json();
-    assert_eq!(rows.as_array().unwrap().len(), 2);
+    let _ = demo(tree.path(), Some(dir.path())).code(0);
+    let again = demo(tree.path(), Some(dir.path())).code(5);
+    assert!(again.stderr.contains("holds a journal"), "{}", again.stderr);
+    let path = dir.path().to_str().unwrap();
+    let rows = run(["list", path, "--json"]).code(0).json();
+    assert_eq!(rows.as_array().unwrap().len(), 1);
 }
 
 #[test]
@@ -84,7 +82,7 @@ fn the_demo_without_a_directory_keeps_and_names_a_new_one() {
         .text()
         .lines()
         .find_map(|line| line.strip_prefix("The journal is in "));
-    let dir = PathBuf::from(named.unwrap().split(". Next").next().unwrap());
+    let dir = PathBuf::from(named.unwrap().trim_end_matches('.'));
     let _ = run(["list".as_ref(), dir.as_os_str()]).code(0);
     fs::remove_dir_all(dir).unwrap();
     assert_eq!(fs::read_dir(empty.path()).unwrap().count(), 0);

@@ -236,6 +236,20 @@ pub enum CrashCause {
     Unexplained,
 }
 
+impl CrashCause {
+    /// The name used in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CrashCause::Session => "session",
+            CrashCause::Run => "run",
+            CrashCause::JournalClosed => "journal-closed",
+            CrashCause::ProcessEnded => "process-ended",
+            CrashCause::Unexplained => "unexplained",
+        }
+    }
+}
+
 /// The last value of a counter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CounterSnapshot {

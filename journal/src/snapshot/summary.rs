@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::Snapshot;
 use super::fold::{Tallied, Tally};
+use super::session::CrashCause;
 use super::totals::tokens_total;
 use crate::event::{DecimalSum, Number, Numbers, SessionStatus, Tokens};
 use crate::format::RecordKind;
@@ -62,6 +63,11 @@ pub struct SessionSummary {
     pub verified: bool,
     /// Records that were refused while it was open; see [`Snapshot::refused`].
     pub refused: u64,
+    /// The name of its root span.
+    pub name: String,
+    /// How it is known that it crashed, if it did.
+    #[serde(serialize_with = "maybe_cause")]
+    pub crash_cause: Option<CrashCause>,
 }
 
 impl SessionSummary {
@@ -100,6 +106,8 @@ impl From<&Snapshot> for SessionSummary {
             loss: snapshot.loss(),
             verified: true,
             refused: snapshot.refused(),
+            name: snapshot.root().name().to_owned(),
+            crash_cause: snapshot.crash_cause(),
         }
     }
 }
@@ -305,6 +313,13 @@ fn liveness_name<S: Serializer>(liveness: &Liveness, serializer: S) -> Result<S:
 
 fn loss_name<S: Serializer>(loss: &Loss, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(loss.as_str())
+}
+
+fn maybe_cause<S: Serializer>(
+    cause: &Option<CrashCause>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    cause.map(CrashCause::as_str).serialize(serializer)
 }
 
 fn shown<S: Serializer>(shown: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,8 +1,11 @@
 //! `cat`: the records in order.
 
+use std::collections::{BTreeSet, VecDeque};
+use std::path::PathBuf;
+
 use serde::Serialize;
 use trace_journal::event::Action;
-use trace_journal::{Error, Event, Fate, Gap, Item, Record, Records};
+use trace_journal::{Error, Event, Item, Record, Records};
 
 use super::exit::finish;
 use super::session_id::resolve;
@@ -10,28 +13,43 @@ use super::trouble::open;
 use crate::addresses::Addresses;
 use crate::args::{CatArgs, CatFormat};
 use crate::error::{ExitStatus, Result, could_not};
-use crate::escape::one_line;
 use crate::output::{Output, warn, warn_error};
-use crate::quote::quoted;
+use crate::place::locate;
+use crate::select::Selection;
+use crate::view::record::{RecordLines, type_name};
 
-pub(super) fn run(args: &CatArgs, output: &mut Output) -> Result<ExitStatus> {
-    let reader = open(&args.dir)?;
-    let records = match &args.session {
-        Some(typed) => reader
-            .session(&resolve(&args.dir, &reader, typed)?)
-            .records(),
-        None => reader.records(),
+pub(super) fn run(args: &CatArgs, dirs: &[PathBuf], output: &mut Output) -> Result<ExitStatus> {
+    let named = locate(&args.words, dirs, 1)?;
+    let dir = named.journal();
+    let reader = open(dir)?;
+    let typed = args.selection.sessions.iter().chain(&named.rest);
+    let ids = typed.map(|typed| resolve(dir, &reader, typed, output));
+    let ids = ids.collect::<Result<BTreeSet<String>>>()?;
+    let ids: Vec<String> = ids.into_iter().collect();
+    let records = match ids.as_slice() {
+        [only] => reader.session(only).records(),
+        _ => reader.records(),
     };
-    let report = reader.report();
-    let addresses = Addresses::of(&report);
+    let (is_short, is_verbose) = (output.is_bounded(), output.is_verbose());
+    let addresses = Addresses::of(&reader.report());
+    let selection = args
+        .selection
+        .understood(args.grep.as_deref(), output.clock())?;
     let mut cat = Cat {
         args,
-        addresses,
+        ids,
+        lines: RecordLines::new(addresses, reader.ids(), is_short, is_verbose),
+        last: selection.max.map(|_| VecDeque::new()),
+        day: String::new(),
+        selection,
         count: 0,
+        matched: 0,
         output,
     };
     let printed = cat.print(records)?;
-    let exit = finish(&args.dir, &reader.report(), cat.count)?;
+    cat.print_last()?;
+    let count = cat.count;
+    let exit = finish(dir, &reader.report(), count, output)?;
     Ok(match (printed, exit) {
         (ExitStatus::CouldNot, _) | (_, ExitStatus::CouldNot) => ExitStatus::CouldNot,
         (ExitStatus::Lost, _) => ExitStatus::Lost,
@@ -42,9 +60,17 @@ pub(super) fn run(args: &CatArgs, output: &mut Output) -> Result<ExitStatus> {
 /// Records on their way out.
 struct Cat<'a> {
     args: &'a CatArgs,
-    addresses: Addresses,
+    /// The sessions that are meant; all of them if there are none here.
+    ids: Vec<String>,
+    selection: Selection,
+    lines: RecordLines,
+    /// The last ones, where only those are wanted.
+    last: Option<VecDeque<(Vec<u8>, Option<String>)>>,
+    /// The day of the line before.
+    day: String,
     /// How many were there to be printed.
     count: usize,
+    matched: usize,
     output: &'a mut Output,
 }
 
@@ -56,14 +82,24 @@ impl Cat<'_> {
             match item {
                 Ok(Item::Record(record)) if record.kind.is_system() && !self.args.system => {}
                 Ok(Item::Record(record)) => self.record(&record)?,
-                Ok(Item::Gap(gap)) => self.gap(&gap)?,
+                Ok(Item::Gap(gap)) => {
+                    let line = self.lines.gap(&gap);
+                    match self.args.format {
+                        CatFormat::Text => self.put_line(&line, None)?,
+                        _ => warn(&format!("trace-recover: {line}")),
+                    }
+                }
+                // The gap in its place says the same of a damaged one.
+                Err(Error::Damage { .. }) if exit != ExitStatus::CouldNot => {
+                    exit = ExitStatus::Lost;
+                }
                 Err(error) => {
-                    exit = match error {
-                        Error::Damage { .. } if exit != ExitStatus::CouldNot => ExitStatus::Lost,
-                        _ => ExitStatus::CouldNot,
-                    };
+                    exit = ExitStatus::CouldNot;
                     warn_error(&could_not(error));
                 }
+            }
+            if self.args.max_count.is_some_and(|most| self.matched >= most) {
+                break;
             }
         }
         Ok(exit)
@@ -71,35 +107,76 @@ impl Cat<'_> {
 
     fn record(&mut self, record: &Record) -> Result<()> {
         self.count += 1;
+        // Also of what is not shown: later lines name its spans.
+        let line = self.lines.line(record, self.output.clock());
+        if !self.is_meant(record, &line) {
+            return Ok(());
+        }
+        self.matched += 1;
         match self.args.format {
             CatFormat::Text => {
-                let place = format!("{}:{}", self.addresses.run(record.run), record.seq);
-                self.output.line(&text(&place, record))
+                let day = self.lines.day(record, self.output.clock());
+                self.put_line(&line, day)
             }
-            CatFormat::Ndjson => ndjson(record, self.output),
-            CatFormat::Raw if record.kind.is_user() => {
-                self.output.bytes(&record.payload)?;
-                self.output.bytes(b"\n")
+            CatFormat::Ndjson => {
+                let json = ndjson(record)?;
+                self.put(json, None)
             }
+            CatFormat::Raw if record.kind.is_user() => self.put(record.payload.to_vec(), None),
             CatFormat::Raw => match record.event().action {
-                Action::Line(line) => {
-                    self.output.bytes(&line.bytes)?;
-                    self.output.bytes(b"\n")
-                }
+                Action::Line(line) => self.put(line.bytes.into_owned(), None),
                 _ => Ok(()),
             },
         }
     }
 
-    fn gap(&mut self, gap: &Gap) -> Result<()> {
-        let words = words(&self.addresses.run(gap.run), gap);
-        match self.args.format {
-            CatFormat::Text => self.output.folded(&words, 2),
-            _ => {
-                warn(&format!("trace-recover: {words}"));
-                Ok(())
-            }
+    fn is_meant(&self, record: &Record, line: &str) -> bool {
+        let event = record.event();
+        let is_of = |id: &String| record.session.as_deref() == Some(id);
+        let kind = match &event.action {
+            Action::SpanStart(start) | Action::Span(start, _) => start.kind.as_str(),
+            _ => "",
+        };
+        (self.ids.is_empty() || self.ids.iter().any(is_of))
+            && self.selection.has_time(event.at)
+            && self.selection.has_kind(&[kind, type_name(&event.action)])
+            && self.selection.grep().is_none_or(|grep| grep.is_match(line))
+    }
+
+    /// A line for people, cut where it does not fit.
+    fn put_line(&mut self, line: &str, day: Option<String>) -> Result<()> {
+        let line = match self.output.is_bounded() {
+            true => crate::width::cut(line, self.output.width()),
+            false => line.to_owned(),
+        };
+        self.put(line.into_bytes(), day)
+    }
+
+    /// Prints a line, or holds it until it is known whether it is one of the last.
+    fn put(&mut self, mut line: Vec<u8>, day: Option<String>) -> Result<()> {
+        line.push(b'\n');
+        let Some(last) = &mut self.last else {
+            return self.print_line(&line, day);
+        };
+        last.push_back((line, day));
+        if last.len() > self.selection.max.unwrap_or(usize::MAX) {
+            last.pop_front();
         }
+        Ok(())
+    }
+
+    /// Prints a line, below its day if that is another one than that of the line before.
+    fn print_line(&mut self, line: &[u8], day: Option<String>) -> Result<()> {
+        if let Some(day) = day.filter(|day| *day != self.day) {
+            self.output.line(&day)?;
+            self.day = day;
+        }
+        self.output.bytes(line)
+    }
+
+    fn print_last(&mut self) -> Result<()> {
+        let mut last = self.last.take().into_iter().flatten();
+        last.try_for_each(|(line, day)| self.print_line(&line, day))
     }
 }
 
@@ -112,58 +189,13 @@ struct Line<'a> {
     seq: u64,
 }
 
-fn ndjson(record: &Record, output: &mut Output) -> Result<()> {
-    output.json(&Line {
+fn ndjson(record: &Record) -> Result<Vec<u8>> {
+    let line = Line {
         event: &record.event(),
         run: record.run.to_string(),
         seq: record.seq.get(),
-    })
-}
-
-/// Run and sequence number, time, session, type, and the rest as JSON.
-fn text(place: &str, record: &Record) -> String {
-    let event = record.event();
-    let session = record.session.as_deref().map(quoted);
-    let session = session.unwrap_or_else(|| "-".to_owned());
-    let at = event.at.map_or_else(|| "-".to_owned(), |at| at.to_string());
-    let what = match (&event.action, record.kind.system_name()) {
-        (_, Some(name)) => format!("{name}  {} bytes", record.payload.len()),
-        (Action::Unknown { kind, .. }, None) => {
-            format!(
-                "record of kind {kind}  {}",
-                String::from_utf8_lossy(&record.payload)
-            )
-        }
-        (Action::Line(line), None) => format!("line  {}", String::from_utf8_lossy(&line.bytes)),
-        _ => typed(&event),
     };
-    one_line(&format!("{place}  {at}  {session}  {what}")).into_owned()
-}
-
-/// The type of an event and its members, those shown already left out.
-fn typed(event: &Event<'_>) -> String {
-    let mut event = event.clone();
-    (event.session, event.at) = (None, None);
-    let json = serde_json::to_string(&event).unwrap_or_default();
-    // `{"type":"text","span":"g1"}` reads as `text  "span":"g1"`.
-    let members = json
-        .strip_prefix("{\"type\":\"")
-        .and_then(|rest| rest.strip_suffix('}'));
-    match members.and_then(|members| members.split_once('"')) {
-        Some((kind, rest)) => format!("{kind}  {}", rest.trim_start_matches(',')),
-        None => json,
-    }
-}
-
-fn words(run: &str, gap: &Gap) -> String {
-    let last = gap
-        .last
-        .map_or_else(|| "?".to_owned(), |last| last.to_string());
-    let durable = match gap.fate {
-        Fate::Durable => "durable",
-        Fate::Written => "written, in memory",
-        _ => "never seen durable",
-    };
-    let reason = gap.reason.code();
-    format!("{run}:{}..{last}  missing, {durable}: {reason}", gap.first)
+    let json = serde_json::to_string(&line);
+    let json = json.map_err(|error| crate::error::CliError::CouldNot(error.to_string()))?;
+    Ok(crate::escape::json(&json).into_owned().into_bytes())
 }

@@ -7,10 +7,17 @@ use trace_journal::{Loss, Report};
 use super::trouble::{argument_of, say_compressed, say_unread, shown};
 use crate::error::{ExitStatus, Result};
 use crate::format::counted;
-use crate::output::{program, warn};
+use crate::output::{Output, program, warn};
 
 /// The exit code of a command that printed `count` things, and words about what is not well.
-pub(super) fn finish(dir: &Path, report: &Report, count: usize) -> Result<ExitStatus> {
+pub(super) fn finish(
+    dir: &Path,
+    report: &Report,
+    count: usize,
+    output: &mut Output,
+) -> Result<ExitStatus> {
+    // What is said comes behind what is shown.
+    output.show()?;
     say_unread(dir, report);
     say_compressed(report);
     let exit = ExitStatus::of_number(report.exit_code);
@@ -44,15 +51,17 @@ pub(super) fn finish(dir: &Path, report: &Report, count: usize) -> Result<ExitSt
 }
 
 /// Says of which segments only the caches were read, and where caches told otherwise.
-pub(super) fn say_believed(dir: &Path, report: &Report) {
-    if report.believed > 0 {
+pub(super) fn say_believed(dir: &Path, report: &Report, output: &mut Output) -> Result<()> {
+    output.show()?;
+    if report.believed > 0 && output.is_verbose() {
         let believed = counted(report.believed, "segment", "segments");
         let (program, dir) = (program(), argument_of(dir));
-        warn(&format!(
-            "trace-recover: of {believed} the caches were believed; {program} verify {dir}"
+        output.note(&format!(
+            "of {believed} the caches were believed; {program} verify {dir}"
         ));
     }
     if report.contradicted {
-        warn("trace-recover: caches told otherwise than their segments: everything was read");
+        output.note("caches told otherwise than their segments: everything was read");
     }
+    Ok(())
 }

@@ -2,16 +2,18 @@
 
 use std::path::Path;
 
-use trace_journal::Reader;
+use trace_journal::{Reader, SessionSummary};
 
-use super::trouble::{argument_of, say_compressed, say_unread, shown};
+use super::trouble::{argument_of, say_compressed, say_unread, shown, summaries};
 use crate::error::{CliError, ExitStatus, Result};
-use crate::output::program;
+use crate::escape::one_line;
+use crate::output::{Output, program};
 use crate::quote::{hash_name, quoted, unquoted};
+use crate::select::Word;
 
 /// The session meant by `typed`: its id, as it is or as it is printed, the beginning of only one
-/// id, or its hash behind a `~`.
-pub(super) fn resolve(dir: &Path, reader: &Reader, typed: &str) -> Result<String> {
+/// id, its hash behind a `~`, its place from the last one as in `-1`, `latest` or `crashed`.
+pub(super) fn resolve(dir: &Path, reader: &Reader, typed: &str, output: &Output) -> Result<String> {
     let unquoted = unquoted(typed);
     let spellings = || [Some(typed), unquoted.as_deref()].into_iter().flatten();
     if let Some(exact) = spellings().find(|id| reader.session(id).is_known()) {
@@ -27,10 +29,51 @@ pub(super) fn resolve(dir: &Path, reader: &Reader, typed: &str) -> Result<String
     candidates.sort_unstable();
     candidates.dedup();
     match candidates.as_slice() {
-        [] => Err(unknown(dir, reader, typed)),
+        [] => match by_place(dir, typed)? {
+            Some(id) => Ok(id),
+            None => Err(unknown(dir, reader, typed)),
+        },
         [only] => Ok((*only).to_owned()),
-        several => Err(CliError::Usage(ambiguous(typed, several))),
+        several => Err(CliError::Usage(ambiguous(dir, typed, several, output)?)),
     }
+}
+
+/// The session that `status` tells of, or else the last one; `None` if there is none.
+pub(super) fn unnamed(dir: &Path) -> Result<Option<String>> {
+    let (sessions, _) = summaries(dir)?;
+    let told = crashed_of(&sessions).or_else(|| sessions.first());
+    Ok(told.map(|session| session.id.clone()))
+}
+
+/// The crashed one that is detailed: the newest of the five newest.
+pub(super) fn crashed_of(sessions: &[SessionSummary]) -> Option<&SessionSummary> {
+    let mut newest = sessions.iter().take(NEWEST_MAX);
+    newest.find(|session| Word::of_summary(session) == Word::Crashed)
+}
+
+/// Sessions that a first look has.
+pub(super) const NEWEST_MAX: usize = 5;
+
+/// What `-1`, `-2`, …, `latest` and `crashed` mean.
+fn by_place(dir: &Path, typed: &str) -> Result<Option<String>> {
+    let number = typed
+        .strip_prefix('-')
+        .and_then(|number| number.parse::<usize>().ok());
+    let place = match typed {
+        "latest" => Some(1),
+        _ => number.filter(|number| *number > 0),
+    };
+    if place.is_none() && typed != "crashed" {
+        return Ok(None);
+    }
+    let (sessions, _) = summaries(dir)?;
+    let found = match place {
+        Some(place) => sessions.get(place - 1),
+        None => sessions
+            .iter()
+            .find(|one| Word::of_summary(one) == Word::Crashed),
+    };
+    Ok(found.map(|session| session.id.clone()))
 }
 
 /// A session that is not there: where records are missing, it may have been there.
@@ -72,16 +115,25 @@ fn nearest<'r>(reader: &'r Reader, typed: &str) -> Option<&'r str> {
 const ID_LEN_MAX: usize = 100;
 const CANDIDATES_LOOKED_AT_MAX: usize = 10_000;
 
-fn ambiguous(typed: &str, candidates: &[&str]) -> String {
+/// The candidates with what tells them apart, newest first.
+fn ambiguous(dir: &Path, typed: &str, candidates: &[&str], output: &Output) -> Result<String> {
+    let (mut sessions, _) = summaries(dir)?;
+    sessions.retain(|session| candidates.contains(&&*session.id));
     let mut words = format!("{} may be any of:", quoted(typed));
-    for candidate in candidates.iter().take(CANDIDATES_MAX) {
-        words.push_str("\n  ");
-        words.push_str(&quoted(candidate));
+    for session in sessions.iter().take(CANDIDATES_MAX) {
+        let title = one_line(session.title.as_deref().unwrap_or_default());
+        let (status, age) = (
+            Word::of_summary(session).as_str(),
+            output.clock().age(session.last_at),
+        );
+        let row = format!("  {}  {status}  {age}  {title}", quoted(&session.id));
+        words.push('\n');
+        words.push_str(row.trim_end());
     }
     if let Some(left_out) = candidates.len().checked_sub(CANDIDATES_MAX + 1) {
         words.push_str(&format!("\n  and {} more", left_out + 1));
     }
-    words
+    Ok(words)
 }
 
 const CANDIDATES_MAX: usize = 20;

@@ -5,17 +5,25 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use trace_journal::{Error, FORMAT_VERSION, ReadMode, Reader, Report, RunId, SegmentState};
+use trace_journal::{
+    Error, FORMAT_VERSION, ReadMode, Reader, Report, RunId, SegmentState, SessionSummary,
+};
 
 use crate::error::{CliError, Result, could_not};
 use crate::escape::one_line;
 use crate::format::counted;
 use crate::output::{program, warn};
+use crate::place::journals_below;
 use crate::quote::{argument, quoted};
 
 /// Opens the journal for reading what is asked for.
 pub(super) fn open(dir: &Path) -> Result<Reader> {
     Reader::open(dir).map_err(|error| explain(dir, error))
+}
+
+/// All sessions of a journal in a line each, newest last activity first.
+pub(super) fn summaries(dir: &Path) -> Result<(Vec<SessionSummary>, Report)> {
+    trace_journal::list(dir).map_err(|error| explain(dir, error))
 }
 
 /// Opens the journal for a verdict on all of it.
@@ -30,10 +38,19 @@ pub(super) fn explain(dir: &Path, error: Error) -> CliError {
             let names = fs::read_dir(dir).into_iter().flatten().flatten();
             let names = names.map(|file| file.file_name().to_string_lossy().into_owned());
             say_compressed_of(names.collect::<Vec<String>>().iter().map(String::as_str));
-            CliError::CouldNot(format!(
-                "{}; give the directory that the program opened as its journal",
-                one_line(&error.to_string())
-            ))
+            let below = journals_below(dir);
+            let below: Vec<String> = below.iter().map(|dir| shown(dir)).collect();
+            CliError::CouldNot(match below.as_slice() {
+                [] => format!(
+                    "{} is not a journal: give the directory that the program opened as one",
+                    shown(dir)
+                ),
+                below => format!(
+                    "{} is not a journal; these below it are: {}",
+                    shown(dir),
+                    below.join(", ")
+                ),
+            })
         }
         Error::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
             let advice =

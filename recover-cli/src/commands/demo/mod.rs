@@ -15,11 +15,12 @@ use std::path::{Path, PathBuf};
 use anstyle::{AnsiColor, Style};
 use trace_journal::{Reader, Timestamp};
 
-use super::{list, show};
-use crate::error::{ExitStatus, Result, could_not, failed};
+use super::status;
+use crate::error::{CliError, ExitStatus, Result, could_not, failed};
+use crate::escape::one_line;
 use crate::format::grouped;
-use crate::output::{Output, program};
-use crate::quote::argument;
+use crate::output::Output;
+use crate::place::holds_segments;
 
 const TITLE: Style = Style::new().bold();
 const GOOD: Style = AnsiColor::Green.on_default().bold();
@@ -44,10 +45,7 @@ pub(super) fn run(dir: Option<&Path>, output: &mut Output) -> Result<ExitStatus>
     let reader = Reader::open(&dir).map_err(could_not)?;
     output.line("")?;
     heading("What the journal still knows", output)?;
-    list::print(&dir, output)?;
-    output.line("")?;
-    heading("The session, as far as it came", output)?;
-    show::print(&reader, &session, output)?;
+    status::print(&dir, output)?;
     output.line("")?;
     heading("The proof", output)?;
     let proof = verify::compare(&reader, &session, &seen)?;
@@ -56,8 +54,8 @@ pub(super) fn run(dir: Option<&Path>, output: &mut Output) -> Result<ExitStatus>
     if let Some(remark) = proof.remark() {
         output.line(&output.styled(QUIET, &remark))?;
     }
-    output.line("")?;
-    next_steps(&dir, &session, output)?;
+    let dir = one_line(&dir.display().to_string()).into_owned();
+    output.line(&output.styled(QUIET, &format!("The journal is in {dir}.")))?;
     Ok(if proof.holds() {
         ExitStatus::Done
     } else {
@@ -68,6 +66,11 @@ pub(super) fn run(dir: Option<&Path>, output: &mut Output) -> Result<ExitStatus>
 /// The directory asked for, or a fresh one that stays.
 fn journal_directory(dir: Option<&Path>) -> Result<PathBuf> {
     if let Some(dir) = dir {
+        if holds_segments(dir) {
+            let dir = one_line(&dir.display().to_string()).into_owned();
+            let words = format!("{dir} holds a journal: the demo makes a new one");
+            return Err(CliError::Refused(words));
+        }
         fs::create_dir_all(dir).map_err(|error| failed(&dir.display().to_string(), &error))?;
         return Ok(dir.to_owned());
     }
@@ -81,16 +84,4 @@ fn journal_directory(dir: Option<&Path>) -> Result<PathBuf> {
 fn heading(words: &str, output: &mut Output) -> Result<()> {
     let line = output.styled(TITLE, words);
     output.line(&line)
-}
-
-fn next_steps(dir: &Path, session: &str, output: &mut Output) -> Result<()> {
-    let command = program();
-    output.line(&format!("The journal is in {}. Next:", dir.display()))?;
-    let sessions = argument(&format!("{}-sessions", dir.display()));
-    let dir = argument(&dir.display().to_string());
-    output.line(&format!("  {command} {dir}"))?;
-    output.line(&format!("  {command} cat {dir} --session {session} | less"))?;
-    output.line(&format!(
-        "  {command} recover {dir} -o {sessions} --format tracefile"
-    ))
 }

@@ -2,34 +2,43 @@
 
 mod files;
 mod part;
-mod report;
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use trace_journal::export::{self, TraceFileOptions};
 use trace_journal::{Loss, ReadMode, Reader, Report, Snapshot};
 
 use self::files::{Files, names};
 use super::session_id::resolve;
-use super::trouble::{explain, open_verified, say_compressed, say_unread};
+use super::trouble::{explain, open_verified};
+use super::verify::print;
 use crate::args::{FileFormat, ModeName, RecoverArgs};
-use crate::error::{ExitStatus, Result, could_not};
+use crate::error::{CliError, ExitStatus, Result, could_not};
 use crate::escape::one_line;
 use crate::format::counted;
 use crate::output::{Output, warn, warn_error};
+use crate::place::locate;
 
-pub(super) fn run(args: &RecoverArgs, output: &mut Output) -> Result<ExitStatus> {
+pub(super) fn run(args: &RecoverArgs, dirs: &[PathBuf], output: &mut Output) -> Result<ExitStatus> {
+    let named = locate(&args.words, dirs, 1)?;
+    if let Some(word) = named.rest.first() {
+        let word = one_line(word);
+        return Err(CliError::Usage(format!(
+            "{word}: sessions are named by --session"
+        )));
+    }
+    let dir = named.journal();
     if args.output.is_none() && args.sessions.is_empty() {
-        return count(args, output);
+        return count(args, dir, output);
     }
     // Strict reads everything too: the report is to say what is wrong.
     let mode = match args.mode {
         ModeName::Prefix => ReadMode::Prefix,
         ModeName::Salvage | ModeName::Strict => ReadMode::Salvage,
     };
-    let reader = open_verified(&args.dir, mode)?;
-    let ids = chosen(&args.dir, &reader, &args.sessions)?;
+    let reader = open_verified(dir, mode)?;
+    let ids = chosen(dir, &reader, &args.sessions, output)?;
     let is_damaged = reader.report().loss == Loss::Damage;
     let is_refused = args.mode == ModeName::Strict && is_damaged;
     let target = args
@@ -38,16 +47,21 @@ pub(super) fn run(args: &RecoverArgs, output: &mut Output) -> Result<ExitStatus>
         .filter(|_| !is_refused && !ids.is_empty());
     let files = match target {
         Some(out) => Some(Files::prepare(
-            (out, &args.dir),
+            (out, dir),
             names(&reader, &ids),
             args.overwrite,
         )?),
         None => None,
     };
-    let mut report = survey(&reader, &ids, |place, snapshot| match &files {
-        Some(files) => files.write(place, |out| write(snapshot, args.format, out)),
-        None => Ok(()),
+    let progress = output.progress("recover", ids.len(), "sessions");
+    let mut report = survey(&reader, &ids, |place, snapshot| {
+        progress.step();
+        match &files {
+            Some(files) => files.write(place, |out| write(snapshot, args.format, out)),
+            None => Ok(()),
+        }
     });
+    drop(progress);
     // Before anything is printed: the reader of that may go away.
     let written = match &files {
         Some(files) => files.finish(),
@@ -56,7 +70,7 @@ pub(super) fn run(args: &RecoverArgs, output: &mut Output) -> Result<ExitStatus>
     if written.is_err() {
         report.exit_code = ExitStatus::CouldNot.number();
     }
-    print(&report, &args.dir, args.json, files.is_some(), output)?;
+    print(&report, dir, false, args.json, output)?;
     let written = counted(written?, "file", "files");
     if let Some(out) = target {
         let out = out.display().to_string();
@@ -68,23 +82,14 @@ pub(super) fn run(args: &RecoverArgs, output: &mut Output) -> Result<ExitStatus>
     Ok(ExitStatus::of_number(report.exit_code))
 }
 
-/// Reads everything and reports it.
-pub(super) fn verify(dir: &Path, json: bool, output: &mut Output) -> Result<ExitStatus> {
-    let report = trace_journal::verify(dir).map_err(|error| explain(dir, error))?;
-    print(&report, dir, json, false, output)?;
-    Ok(ExitStatus::of_number(report.exit_code))
-}
-
 /// The same, as far as the mode reads, and without any file that was asked for.
-fn count(args: &RecoverArgs, output: &mut Output) -> Result<ExitStatus> {
+fn count(args: &RecoverArgs, dir: &Path, output: &mut Output) -> Result<ExitStatus> {
     let report = match args.mode {
-        ModeName::Prefix => {
-            trace_journal::recover(&args.dir, ReadMode::Prefix).map(|(_, told)| told)
-        }
-        ModeName::Salvage | ModeName::Strict => trace_journal::verify(&args.dir),
+        ModeName::Prefix => trace_journal::recover(dir, ReadMode::Prefix).map(|(_, told)| told),
+        ModeName::Salvage | ModeName::Strict => trace_journal::verify(dir),
     };
-    let report = report.map_err(|error| explain(&args.dir, error))?;
-    print(&report, &args.dir, args.json, false, output)?;
+    let report = report.map_err(|error| explain(dir, error))?;
+    print(&report, dir, false, args.json, output)?;
     if args.mode == ModeName::Strict && report.loss == Loss::Damage {
         warn("trace-recover: there is damage and the mode is strict: nothing was written");
     }
@@ -92,13 +97,13 @@ fn count(args: &RecoverArgs, output: &mut Output) -> Result<ExitStatus> {
 }
 
 /// The sessions asked for; all of them if none is named.
-fn chosen(dir: &Path, reader: &Reader, typed: &[String]) -> Result<Vec<String>> {
+fn chosen(dir: &Path, reader: &Reader, typed: &[String], output: &Output) -> Result<Vec<String>> {
     if typed.is_empty() {
         return Ok(reader.ids().map(str::to_owned).collect());
     }
     let mut ids = typed
         .iter()
-        .map(|typed| resolve(dir, reader, typed))
+        .map(|typed| resolve(dir, reader, typed, output))
         .collect::<Result<Vec<String>>>()?;
     ids.sort();
     ids.dedup();
@@ -127,22 +132,6 @@ fn survey(
         }
     }
     report
-}
-
-fn print(
-    report: &Report,
-    dir: &Path,
-    json: bool,
-    is_written: bool,
-    output: &mut Output,
-) -> Result<()> {
-    say_unread(dir, report);
-    say_compressed(report);
-    if json {
-        output.json(report)
-    } else {
-        report::print(report, dir, is_written, output)
-    }
 }
 
 fn write(snapshot: &Snapshot, format: FileFormat, out: &mut dyn Write) -> io::Result<()> {

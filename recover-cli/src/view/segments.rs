@@ -1,25 +1,17 @@
-//! The report as lines: the verdict first, then what is not well, a hint last.
-
-use std::path::Path;
+//! A journal's files as lines for grep: one a segment and a damaged place, the verdict first.
 
 use trace_journal::{
-    DamagedRange, Loss, Report, SegmentReport, SegmentState, Seq, SessionReport, SessionStatus,
+    DamagedRange, Loss, RefusedReport, Report, RunReport, SegmentReport, SegmentState, Seq,
+    SessionReport, SessionStatus,
 };
-use trace_journal::{RefusedReport, RunReport};
 
-use crate::error::{ExitStatus, Result};
+use crate::error::Result;
 use crate::escape::one_line;
 use crate::format::counted;
-use crate::output::{Output, program};
-use crate::quote::{argument, id_argument};
+use crate::output::Output;
 
-/// A summary, one line a damaged place and a segment, then what to type next.
-pub(super) fn print(
-    report: &Report,
-    dir: &Path,
-    is_written: bool,
-    output: &mut Output,
-) -> Result<()> {
+/// Prints all lines; those of what is not well come before those of sound segments.
+pub(crate) fn print(report: &Report, output: &mut Output) -> Result<()> {
     output.folded(&verdict(report), 2)?;
     if report.later_kinds > 0 {
         let records = counted(report.later_kinds, "record is", "records are");
@@ -44,24 +36,11 @@ pub(super) fn print(
     for segment in odd {
         output.folded(&segment_line(segment), 2)?;
     }
-    // A person is looking for what is not well.
-    let shown = match output.is_bounded() {
-        true => sound.len().min(SOUND_SEGMENTS_MAX),
-        false => sound.len(),
-    };
-    for segment in sound.iter().take(shown) {
+    for segment in sound {
         output.folded(&segment_line(segment), 2)?;
     }
-    if shown < sound.len() {
-        let more = u64::try_from(sound.len() - shown).unwrap_or(u64::MAX);
-        let more = counted(more, "more segment", "more segments");
-        output.line(&format!("{more} without a fault"))?;
-    }
-    print_hints(report, dir, is_written, output)
+    Ok(())
 }
-
-/// Segments without a fault that a person sees.
-const SOUND_SEGMENTS_MAX: usize = 5;
 
 fn is_sound(segment: &SegmentReport) -> bool {
     let is_usual = matches!(segment.state, SegmentState::Active | SegmentState::Sealed);
@@ -88,27 +67,6 @@ fn is_crashed(session: &SessionReport) -> bool {
 
 fn is_hit(session: &SessionReport) -> bool {
     session.loss == Loss::Damage
-}
-
-/// What to type next, to be pasted as it is.
-fn print_hints(report: &Report, dir: &Path, is_written: bool, output: &mut Output) -> Result<()> {
-    let (program, dir) = (program(), argument(&dir.display().to_string()));
-    let hit = report.sessions.iter().rfind(|session| is_hit(session));
-    let crashed = report.sessions.iter().rfind(|session| is_crashed(session));
-    let is_read = ExitStatus::of_number(report.exit_code) != ExitStatus::CouldNot;
-    let hint = match (hit.or(crashed), report.sessions.as_slice()) {
-        (Some(session), _) => format!("{program} show {dir} {}", id_argument(&session.id)),
-        (None, []) if report.segments.is_empty() || !is_read => return Ok(()),
-        (None, []) => format!("{program} cat {dir} --system"),
-        (None, _) => format!("{program} list {dir}"),
-    };
-    output.whole_line(&format!("next: {hint}"))?;
-    if !report.sessions.is_empty() && !is_written {
-        output.whole_line(&format!(
-            "      {program} recover {dir} -o OUT   # a file for each session"
-        ))?;
-    }
-    Ok(())
 }
 
 fn segment_line(segment: &SegmentReport) -> String {

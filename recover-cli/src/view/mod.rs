@@ -1,0 +1,12 @@
+//! Values of the library as lines for people.
+
+pub(crate) mod details;
+pub(crate) mod doing;
+pub(crate) mod list;
+pub(crate) mod record;
+pub(crate) mod segments;
+pub(crate) mod session;
+pub(crate) mod status;
+pub(crate) mod style;
+pub(crate) mod tree;
+pub(crate) mod verify;
