@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::seq::Seq;
+use crate::words::words;
 
 /// The result of a journal operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -255,23 +256,17 @@ pub enum DamageReason {
     NoFile,
 }
 
-impl DamageReason {
-    /// The stable name used in reports.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            DamageReason::ShortFrame => "short-frame",
-            DamageReason::BadCrc => "bad-crc",
-            DamageReason::BadLength => "bad-length",
-            DamageReason::ZeroRun => "zero-run",
-            DamageReason::BadHeader => "bad-header",
-            DamageReason::SeqGap => "seq-gap",
-            DamageReason::MissingSegment => "missing-segment",
-            DamageReason::UnknownVersion => "unknown-version",
-            DamageReason::UndecodablePayload => "undecodable-payload",
-            DamageReason::Contested => "contested",
-            DamageReason::IoError => "io-error",
-            DamageReason::NoFile => "not-a-file",
-        }
-    }
-}
+words!(DamageReason: "reason", code {
+    ShortFrame => "short-frame",
+    BadCrc => "bad-crc",
+    BadLength => "bad-length",
+    ZeroRun => "zero-run",
+    BadHeader => "bad-header",
+    SeqGap => "seq-gap",
+    MissingSegment => "missing-segment",
+    UnknownVersion => "unknown-version",
+    UndecodablePayload => "undecodable-payload",
+    Contested => "contested",
+    IoError => "io-error",
+    NoFile => "not-a-file",
+});

@@ -1,9 +1,11 @@
 //! How a journal stands.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::error::Error;
 use crate::seq::{RunId, SegmentNumber, Seq};
-use crate::settings::WriteMode;
+use crate::settings::ActiveMode;
 use crate::storage::Durability;
 use crate::writer::FailoverWriter;
 
@@ -28,7 +30,7 @@ pub struct RunInfo {
     /// What a successful sync is worth in this directory.
     pub durability: Durability,
     /// Whether records are written through a mapping of the segment, or by positioned writes.
-    pub write_mode: WriteMode,
+    pub write_mode: ActiveMode,
     /// The last record written.
     pub written: Option<Seq>,
     /// The last record known durable; none is in a file system in memory.
@@ -38,7 +40,7 @@ pub struct RunInfo {
     /// The active segment.
     pub segment: SegmentNumber,
     /// Why the run is poisoned, if it is.
-    pub poisoned: Option<String>,
+    pub poisoned: Option<Arc<Error>>,
     /// An append took its place over a second ago and has not finished: nothing after it can
     /// become durable.
     pub is_stuck: bool,
@@ -56,15 +58,15 @@ impl Info {
                 run: facts.run,
                 durability: storage.durability(),
                 write_mode: if facts.is_mapped {
-                    WriteMode::Mapped
+                    ActiveMode::Mapped
                 } else {
-                    WriteMode::Positioned
+                    ActiveMode::Positioned
                 },
                 written: facts.written.map(|seq| seq.in_opening(opening)),
                 durable: facts.durable.map(|seq| seq.in_opening(opening)),
                 backlog_bytes: facts.backlog_bytes,
                 segment: facts.segment,
-                poisoned: facts.poison.map(|cause| cause.to_string()),
+                poisoned: facts.poison,
                 is_stuck: facts.is_stuck,
                 is_closed: facts.is_closed,
             }

@@ -83,6 +83,7 @@ pub mod snapshot;
 #[doc(hidden)]
 pub mod storage;
 mod time;
+mod words;
 mod writer;
 
 pub use error::{DamageReason, Error, Result};
@@ -107,8 +108,9 @@ pub use recovery::{
 };
 pub use seq::{Address, RunId, SegmentNumber, Seq};
 pub use session::{Session, SessionBuilder, Span, SpanBuilder, SpanFinish, Written};
-pub use settings::{OnBacklog, WriteMode};
+pub use settings::{ActiveMode, OnBacklog, WriteMode};
 pub use snapshot::{SessionSummary, Snapshot};
 pub use storage::Durability;
 pub use time::Timestamp;
+pub use words::ParseError;
 pub use writer::WhenDurable;

@@ -4,13 +4,17 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
+use serde::{Serialize, Serializer};
+
+use crate::words::ParseError;
+
 /// The place of a record in its run; the first is 1 and none is left out.
 ///
 /// All records of a run share one numbering, the library's own records included, so the numbers a
 /// caller is given may skip. A journal opened with `open_best_effort` may go on in a new run after
 /// a failure; its numbers then begin anew, but compare as later, and a wait for a number of the
 /// failed run never takes one of the new run for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Seq(NonZeroU64);
 
@@ -128,21 +132,25 @@ impl fmt::Display for RunId {
 }
 
 impl FromStr for RunId {
-    type Err = ParseRunIdError;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<RunId, ParseRunIdError> {
-        let (generation, random) = text.split_once('-').ok_or(ParseRunIdError)?;
-        let generation = parse_hex(generation, 8).ok_or(ParseRunIdError)?;
-        let random = parse_hex(random, 16).ok_or(ParseRunIdError)?;
-        let generation = Generation(u32::try_from(generation).map_err(|_| ParseRunIdError)?);
-        Ok(RunId { generation, random })
+    fn from_str(text: &str) -> Result<RunId, ParseError> {
+        const EXPECTED: &str = "8 hex digits, '-', 16 hex digits";
+        parse_run(text).ok_or_else(|| ParseError::new("name of a run", text, EXPECTED))
     }
 }
 
-/// The text is not the name of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a run name: expected 8 hex digits, '-', 16 hex digits")]
-pub struct ParseRunIdError;
+impl Serialize for RunId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+fn parse_run(text: &str) -> Option<RunId> {
+    let (generation, random) = text.split_once('-')?;
+    let generation = u32::try_from(parse_hex(generation, 8)?).ok()?;
+    Some(RunId::new(generation, parse_hex(random, 16)?))
+}
 
 /// Exactly `digits` lower-case hex digits, so that a name has one spelling only.
 fn parse_hex(text: &str, digits: usize) -> Option<u64> {
@@ -207,6 +215,28 @@ impl fmt::Display for Address {
     }
 }
 
+impl FromStr for Address {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Address, ParseError> {
+        let parse = || {
+            let (run, seq) = text.split_once(':')?;
+            let seq = seq.parse().ok().and_then(Seq::new)?;
+            Some(Address {
+                run: run.parse().ok()?,
+                seq,
+            })
+        };
+        parse().ok_or_else(|| ParseError::new("address", text, "a run, ':', a number from 1 on"))
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,7 +286,7 @@ mod tests {
             "0000001F-00000000deadbeef",
             "+000001f-00000000deadbeef",
         ] {
-            assert_eq!(text.parse::<RunId>(), Err(ParseRunIdError), "{text}");
+            assert!(text.parse::<RunId>().is_err(), "{text}");
         }
     }
 }

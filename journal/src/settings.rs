@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::words::shown_words;
+
 /// What an append does when too many bytes wait for a sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -28,6 +30,27 @@ pub enum WriteMode {
     /// By one positioned write per append, one after the other.
     Positioned,
 }
+
+shown_words!(WriteMode: "write mode", {
+    Auto => "auto",
+    Mapped => "mapped",
+    Positioned => "positioned",
+});
+
+/// How a run's records get into the segment's file: what [`WriteMode::Auto`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ActiveMode {
+    /// Through a shared mapping, as [`WriteMode::Mapped`].
+    Mapped,
+    /// By positioned writes, as [`WriteMode::Positioned`].
+    Positioned,
+}
+
+shown_words!(ActiveMode: "write mode", {
+    Mapped => "mapped",
+    Positioned => "positioned",
+});
 
 /// How a run is written.
 #[derive(Clone, Debug)]

@@ -1,10 +1,15 @@
 //! Points in time as plain data; order never depends on them.
 
 mod civil;
+mod parse;
 
 use std::fmt;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::{Serialize, Serializer};
+
+use crate::words::ParseError;
 use civil::Civil;
 
 /// A point in time: seconds since 1970-01-01T00:00:00Z and nanoseconds within the second.
@@ -80,6 +85,15 @@ impl Timestamp {
         Timestamp::from_unix_nanoseconds(i128::from(milliseconds) * 1_000_000)
     }
 
+    /// From `earlier` to `self`: 0 if `self` comes first, and at most [`Duration::MAX`].
+    #[must_use]
+    pub fn duration_since(self, earlier: Timestamp) -> Duration {
+        let nanoseconds = self.nanoseconds_since(earlier);
+        let seconds = u64::try_from(nanoseconds / u128::from(NANOSECONDS_PER_SECOND));
+        let rest = u32::try_from(nanoseconds % u128::from(NANOSECONDS_PER_SECOND)).unwrap_or(0);
+        seconds.map_or(Duration::MAX, |seconds| Duration::new(seconds, rest))
+    }
+
     /// Nanoseconds from `earlier` to `self`, 0 if `self` comes first.
     #[must_use]
     pub fn nanoseconds_since(self, earlier: Timestamp) -> u128 {
@@ -109,6 +123,50 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
+impl From<Timestamp> for SystemTime {
+    /// The same point; beyond what the system can tell, the furthest that it can.
+    fn from(time: Timestamp) -> SystemTime {
+        let seconds = Duration::from_secs(time.seconds.unsigned_abs());
+        let rest = Duration::from_nanos(time.nanoseconds.into());
+        let at = match time.seconds < 0 {
+            true => UNIX_EPOCH.checked_sub(seconds),
+            false => UNIX_EPOCH.checked_add(seconds),
+        };
+        let at = at.and_then(|at| at.checked_add(rest));
+        at.unwrap_or_else(|| furthest(time.seconds < 0))
+    }
+}
+
+/// The first or last point in whole seconds that the system can tell.
+fn furthest(is_past: bool) -> SystemTime {
+    (0..63).rev().fold(UNIX_EPOCH, |at, bit| {
+        let step = Duration::from_secs(1 << bit);
+        let further = match is_past {
+            true => at.checked_sub(step),
+            false => at.checked_add(step),
+        };
+        further.unwrap_or(at)
+    })
+}
+
+impl FromStr for Timestamp {
+    type Err = ParseError;
+
+    /// Reads what `Display` writes, and RFC 3339 with any offset.
+    fn from_str(text: &str) -> Result<Timestamp, ParseError> {
+        let expected = "RFC 3339, as 2026-02-12T17:16:38.5Z";
+        let parsed = parse::parse(text).map(|(seconds, rest)| Timestamp::new(seconds, rest));
+        parsed.ok_or_else(|| ParseError::new("time", text, expected))
+    }
+}
+
+impl Serialize for Timestamp {
+    /// As `Display` writes it.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 const NANOSECONDS_PER_SECOND: u32 = 1_000_000_000;
 
 #[cfg(test)]
@@ -120,6 +178,21 @@ mod tests {
         let time = Timestamp::from_unix_nanoseconds(-1);
         assert_eq!((time.seconds(), time.nanoseconds()), (-1, 999_999_999));
         assert_eq!(time.as_unix_milliseconds(), -1);
+    }
+
+    #[test]
+    fn the_systems_times_go_there_and_back() {
+        for time in [
+            Timestamp::new(1_700_000_000, 5),
+            Timestamp::new(-1, 999_999_999),
+            Timestamp::default(),
+        ] {
+            assert_eq!(Timestamp::from(SystemTime::from(time)), time);
+        }
+        let (first, last) = (Timestamp::new(i64::MIN, 0), Timestamp::new(i64::MAX, 1));
+        assert!(SystemTime::from(first) < UNIX_EPOCH && SystemTime::from(last) > UNIX_EPOCH);
+        assert!(last.duration_since(first) > Duration::from_secs(u64::MAX - 1));
+        assert_eq!(first.duration_since(last), Duration::ZERO);
     }
 
     #[test]

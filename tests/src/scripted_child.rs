@@ -50,7 +50,7 @@ impl Script {
         vec![
             self.dir.display().to_string(),
             self.writer.to_string(),
-            mode_name(self.mode).to_owned(),
+            self.mode.to_string(),
             self.segment_bytes_max.to_string(),
             lack_name(self.lack).to_owned(),
             marks.display().to_string(),
@@ -61,9 +61,7 @@ impl Script {
     pub fn from_args(mut args: impl Iterator<Item = String>) -> Option<Script> {
         let dir = PathBuf::from(args.next()?);
         let writer = args.next()?.parse().ok()?;
-        let name = args.next()?;
-        let modes = [WriteMode::Auto, WriteMode::Mapped, WriteMode::Positioned];
-        let mode = modes.into_iter().find(|mode| mode_name(*mode) == name)?;
+        let mode = args.next()?.parse().ok()?;
         let segment_bytes_max = args.next()?.parse().ok()?;
         let name = args.next()?;
         let lacks = [None, Some(Lack::Sync), Some(Lack::Space)];
@@ -76,16 +74,6 @@ impl Script {
             lack,
             marks: Some(PathBuf::from(args.next()?)).filter(|path| path != Path::new("-")),
         })
-    }
-}
-
-/// The name of a mode in orders and messages.
-#[must_use]
-pub fn mode_name(mode: WriteMode) -> &'static str {
-    match mode {
-        WriteMode::Mapped => "mapped",
-        WriteMode::Positioned => "positioned",
-        _ => "auto",
     }
 }
 

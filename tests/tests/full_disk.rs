@@ -16,7 +16,7 @@ use journal_tests::isolated::{Needs, apart};
 use journal_tests::lax_storage::Lack;
 use journal_tests::loopfs::{Disk, Filler, Made, Mounted, run};
 use journal_tests::reference_reader::{ReferenceJournal, varint};
-use journal_tests::scripted_child::{Script, ScriptedChild, mode_name};
+use journal_tests::scripted_child::{Script, ScriptedChild};
 use journal_tests::{random, rigs};
 use trace_journal::{Loss, Reader, WriteMode};
 
@@ -139,7 +139,7 @@ fn a_full_disk_is_an_error_and_never_a_signal() {
                 if made == Made::Btrfs && mode == WriteMode::Mapped {
                     continue;
                 }
-                let name = format!("{}-{}", made.name(), mode_name(mode));
+                let name = format!("{}-{}", made.name(), mode);
                 let disk = Disk::new(dir, &name, made);
                 fill(disk.path(), mode);
                 cases += 1;
@@ -194,7 +194,7 @@ fn a_shared_copy_of_live_segments_on_a_full_xfs_is_no_signal() {
     apart(needs, test, |dir| {
         let begun = Instant::now();
         for mode in [WriteMode::Mapped, WriteMode::Positioned] {
-            let disk = Disk::new(dir, mode_name(mode), Made::Xfs);
+            let disk = Disk::new(dir, mode.as_str(), Made::Xfs);
             share(disk.path(), mode, &mut |journal, round| {
                 let to = disk.path().join(format!("copy-{round}"));
                 let mut copy = Command::new("cp");
@@ -238,7 +238,7 @@ fn a_quota_that_is_used_up_is_an_error_of_a_full_disk() {
             return rigs::skip("quota", "btrfs has no quotas here");
         }
         for mode in [WriteMode::Auto, WriteMode::Positioned] {
-            let home = disk.path().join(mode_name(mode));
+            let home = disk.path().join(mode.as_str());
             let btrfs = |words: &[&str]| run(Command::new("btrfs").args(words).arg(&home));
             btrfs(&["subvolume", "create"]);
             btrfs(&["qgroup", "limit", "8M"]);
@@ -258,7 +258,7 @@ fn a_full_tmpfs_is_an_error_and_never_a_signal() {
     apart(needs("full-tmpfs", &[]), test, |dir| {
         let begun = Instant::now();
         for mode in [WriteMode::Auto, WriteMode::Positioned] {
-            let at = dir.join(mode_name(mode));
+            let at = dir.join(mode.as_str());
             fs::create_dir(&at).unwrap();
             let mounted = Mounted::in_memory(&at, 8 << 20);
             fill(mounted.path(), mode);
@@ -306,7 +306,7 @@ fn a_file_system_that_stops_is_an_error_and_never_a_signal() {
         for made in [Made::Ext4, Made::Xfs] {
             for mode in [WriteMode::Auto, WriteMode::Positioned] {
                 for pause in [0, 200, 1300] {
-                    let name = format!("{}-{}-{pause}", made.name(), mode_name(mode));
+                    let name = format!("{}-{}-{pause}", made.name(), mode);
                     let disk = Disk::new(dir, &name, made);
                     stop(disk, mode, Duration::from_millis(pause));
                     cases += 1;

@@ -1,6 +1,13 @@
 //! Open and closed sets of names used by events.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+
+use crate::words::{ParseError, shown_words};
 
 /// What kind of work a span is: an open set of names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -97,17 +104,11 @@ pub enum SpanStatus {
     Error,
 }
 
-impl SpanStatus {
-    /// The status's name in every output.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            SpanStatus::Unset => "unset",
-            SpanStatus::Ok => "ok",
-            SpanStatus::Error => "error",
-        }
-    }
-}
+shown_words!(SpanStatus: "span status", {
+    Unset => "unset",
+    Ok => "ok",
+    Error => "error",
+});
 
 /// How a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -123,18 +124,12 @@ pub enum SessionStatus {
     Crashed,
 }
 
-impl SessionStatus {
-    /// The status's name in every output.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            SessionStatus::Running => "running",
-            SessionStatus::Completed => "completed",
-            SessionStatus::Error => "error",
-            SessionStatus::Crashed => "crashed",
-        }
-    }
-}
+shown_words!(SessionStatus: "session status", {
+    Running => "running",
+    Completed => "completed",
+    Error => "error",
+    Crashed => "crashed",
+});
 
 /// How severe a log line is: an OpenTelemetry severity number, 1 to 24.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -172,15 +167,42 @@ impl Level {
         let named = LEVEL_NAMES.iter().find(|(_, level)| *level == self);
         named.map(|(name, _)| *name)
     }
+}
 
-    /// The level of that name, in any case.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Level> {
-        let mut names = LEVEL_NAMES.iter().chain(&[("warning", Level::WARN)]);
-        let named = names.find(|(known, _)| known.eq_ignore_ascii_case(name));
-        named.map(|(_, level)| *level)
+impl fmt::Display for Level {
+    /// Its name, else its number.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.pad(name),
+            None => self.0.fmt(f),
+        }
     }
 }
+
+impl Serialize for Level {
+    /// Its name, else its number.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.name() {
+            Some(name) => serializer.serialize_str(name),
+            None => serializer.serialize_u8(self.0),
+        }
+    }
+}
+
+impl FromStr for Level {
+    type Err = ParseError;
+
+    /// A name, in any case, or a number.
+    fn from_str(text: &str) -> Result<Level, ParseError> {
+        let mut names = LEVEL_NAMES.iter().chain(&[("warning", Level::WARN)]);
+        let named = names.find(|(known, _)| known.eq_ignore_ascii_case(text));
+        let level = named.map(|(_, level)| *level);
+        let level = level.or_else(|| text.parse().ok().map(Level));
+        level.ok_or_else(|| ParseError::new("level", text, LEVELS_EXPECTED))
+    }
+}
+
+const LEVELS_EXPECTED: &str = "trace, debug, info, warn, error, fatal or a number";
 
 const LEVEL_NAMES: [(&str, Level); 6] = [
     ("trace", Level::TRACE),
@@ -211,6 +233,27 @@ impl OtlpKind {
 
 macro_rules! from_text {
     ($($open:ident),*) => {$(
+        impl fmt::Display for $open<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl Serialize for $open<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl FromStr for $open<'static> {
+            type Err = Infallible;
+
+            /// Any name is one.
+            fn from_str(name: &str) -> Result<$open<'static>, Infallible> {
+                Ok($open(Cow::Owned(name.to_owned())))
+            }
+        }
+
         impl<'a> From<&'a str> for $open<'a> {
             fn from(name: &'a str) -> $open<'a> {
                 $open(Cow::Borrowed(name))

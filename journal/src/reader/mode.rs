@@ -1,7 +1,10 @@
 //! What a reader does about damage.
 
+use crate::words::shown_words;
+
 /// What to do about damage and gaps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ReadMode {
     /// Give everything that is intact, and report what is not.
     #[default]
@@ -11,3 +14,9 @@ pub enum ReadMode {
     /// Take damage for an error.
     Strict,
 }
+
+shown_words!(ReadMode: "mode", {
+    Salvage => "salvage",
+    Prefix => "prefix",
+    Strict => "strict",
+});

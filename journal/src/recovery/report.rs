@@ -12,9 +12,7 @@ use super::outcome::exit_code;
 use super::refusals::RefusedReport;
 use super::run::{RunSurvey, SegmentSurvey};
 use super::run_state::RunState;
-use super::serialize::{
-    is_true, is_zero, loss_name, reason_code, run_name, state_name, status_name, texts,
-};
+use super::serialize::{is_true, is_zero, texts};
 use super::survey::Survey;
 use super::verdict::Verdict;
 use super::witness::Fate;
@@ -29,7 +27,6 @@ use crate::seq::{RunId, Seq};
 #[non_exhaustive]
 pub struct Report {
     /// The worst of what was lost.
-    #[serde(serialize_with = "loss_name")]
     pub loss: Loss,
     /// How many records are there and are missing.
     pub counts: RecordCounts,
@@ -90,7 +87,6 @@ pub struct SegmentReport {
     /// Sequence number of the last intact record.
     pub last_seq: Option<Seq>,
     /// What it is.
-    #[serde(serialize_with = "state_name")]
     pub state: SegmentState,
     /// Its bytes were read and checked; otherwise this is what the cache beside it says. Serialised
     /// only if it is false.
@@ -128,7 +124,6 @@ pub struct DamagedRange {
     /// How many bytes; 0 if the bytes are not there or are counted in the range before.
     pub len: u64,
     /// What is wrong.
-    #[serde(serialize_with = "reason_code")]
     pub reason: DamageReason,
     /// First sequence number that is missing for it, if one is.
     pub first_missing: Option<Seq>,
@@ -154,7 +149,6 @@ pub struct DamagedRange {
 #[non_exhaustive]
 pub struct RunReport {
     /// Its name.
-    #[serde(serialize_with = "run_name")]
     pub run: RunId,
     /// Its place among the runs.
     pub generation: u32,
@@ -180,12 +174,10 @@ pub struct SessionReport {
     /// Its id.
     pub id: String,
     /// How it stands.
-    #[serde(serialize_with = "status_name")]
     pub status: SessionStatus,
     /// Spans that were open when their run died.
     pub interrupted: u64,
     /// What was lost of it.
-    #[serde(serialize_with = "loss_name")]
     pub loss: Loss,
     /// Its intact records.
     pub records: u64,

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::seq::{RunId, Seq};
 use crate::time::Timestamp;
+use crate::words::shown_words;
 
 /// Whether the process of a run is still there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Liveness {
     /// Its lock is held.
     Live,
@@ -22,19 +24,15 @@ pub enum Liveness {
     Unknown,
 }
 
-impl Liveness {
-    /// The name used in reports.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Liveness::Live => "live",
-            Liveness::Dead => "dead",
-            Liveness::Orphaned => "orphaned",
-            Liveness::Unverified => "unverified",
-            Liveness::Unknown => "unknown",
-        }
-    }
+shown_words!(Liveness: "liveness", {
+    Live => "live",
+    Dead => "dead",
+    Orphaned => "orphaned",
+    Unverified => "unverified",
+    Unknown => "unknown",
+});
 
+impl Liveness {
     /// Whether the run may still be written, as far as is known.
     pub(crate) fn may_be_alive(self) -> bool {
         !matches!(self, Liveness::Dead | Liveness::Orphaned)
@@ -52,17 +50,11 @@ pub enum Loss {
     Damage,
 }
 
-impl Loss {
-    /// The name used in reports.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Loss::None => "none",
-            Loss::Tail => "tail",
-            Loss::Damage => "damage",
-        }
-    }
-}
+shown_words!(Loss: "loss", {
+    None => "none",
+    Tail => "tail",
+    Damage => "damage",
+});
 
 /// What a fold needs to know of a run, besides its records of the session.
 #[derive(Clone, Debug, PartialEq, Eq)]

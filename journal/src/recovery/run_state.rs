@@ -1,13 +1,12 @@
 //! Whether a run is still there.
 
-use serde::Serialize;
-
 use super::Liveness;
 use super::run::RunSurvey;
 
+use crate::words::shown_words;
+
 /// Whether a run is still there, and how it ended if not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RunState {
     /// Its process is there.
@@ -21,6 +20,14 @@ pub enum RunState {
     /// Only a later version of the library reads it.
     Unsupported,
 }
+
+shown_words!(RunState: "state of a run", {
+    Live => "live",
+    Closed => "closed",
+    Crashed => "crashed",
+    Unknown => "unknown",
+    Unsupported => "unsupported",
+});
 
 impl RunState {
     pub(super) fn of(run: &RunSurvey) -> RunState {

@@ -1,5 +1,7 @@
 //! What a file of the journal is, in one word.
 
+use crate::words::shown_words;
+
 /// What a file of the journal is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -22,19 +24,13 @@ pub enum SegmentState {
     Unreadable,
 }
 
-impl SegmentState {
-    /// The name used in reports.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            SegmentState::Active => "active",
-            SegmentState::Sealed => "sealed",
-            SegmentState::Torn => "torn",
-            SegmentState::Damaged => "damaged",
-            SegmentState::Empty => "empty",
-            SegmentState::Foreign => "foreign",
-            SegmentState::Unsupported => "unsupported",
-            SegmentState::Unreadable => "unreadable",
-        }
-    }
-}
+shown_words!(SegmentState: "state of a segment", {
+    Active => "active",
+    Sealed => "sealed",
+    Torn => "torn",
+    Damaged => "damaged",
+    Empty => "empty",
+    Foreign => "foreign",
+    Unsupported => "unsupported",
+    Unreadable => "unreadable",
+});

@@ -8,9 +8,11 @@ use crate::format::DurablePlace;
 use crate::seeded::{self, Bug};
 use crate::seq::RunId;
 use crate::storage::FileSystem;
+use crate::words::shown_words;
 
 /// What became of a missing sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Fate {
     /// A witness proves that its record was durable: it was lost to damage.
     Durable,
@@ -22,6 +24,13 @@ pub enum Fate {
     /// Nothing proves that its record was durable: a crash can explain the loss.
     Unwitnessed,
 }
+
+shown_words!(Fate: "fate", {
+    Durable => "durable",
+    Written => "written",
+    Retired => "retired",
+    Unwitnessed => "unwitnessed",
+});
 
 /// All proofs about one run.
 #[derive(Clone, Debug, Default)]

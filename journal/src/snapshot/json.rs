@@ -1,7 +1,5 @@
 //! Snapshots as serde sees them: the JSON that `recover --format json` writes.
 
-use std::fmt;
-
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
 use super::note::Note;
@@ -22,9 +20,9 @@ impl Serialize for Snapshot {
         json.serialize_field("status", self.status.as_str())?;
         json.serialize_field("liveness", self.liveness.as_str())?;
         json.serialize_field("error", &self.error)?;
-        json.serialize_field("started_at", &Displayed(self.started_at))?;
-        json.serialize_field("ended_at", &self.ended_at.map(Displayed))?;
-        json.serialize_field("last_at", &Displayed(self.last_at))?;
+        json.serialize_field("started_at", &self.started_at)?;
+        json.serialize_field("ended_at", &self.ended_at)?;
+        json.serialize_field("last_at", &self.last_at)?;
         json.serialize_field("metadata", &self.metadata)?;
         json.serialize_field("spans", self.spans())?;
         json.serialize_field("counters", &self.counters)?;
@@ -46,8 +44,8 @@ impl Serialize for SpanSnapshot<'_> {
         json.serialize_field("parent", &self.parent())?;
         json.serialize_field("kind", self.kind.as_str())?;
         json.serialize_field("name", &self.name)?;
-        json.serialize_field("started_at", &Displayed(self.started_at))?;
-        json.serialize_field("ended_at", &self.ended_at.map(Displayed))?;
+        json.serialize_field("started_at", &self.started_at)?;
+        json.serialize_field("ended_at", &self.ended_at)?;
         json.serialize_field("status", self.status.as_str())?;
         json.serialize_field("status_message", &self.status_message)?;
         json.serialize_field("interrupted", &self.is_interrupted)?;
@@ -81,12 +79,9 @@ impl Serialize for LinkSnapshot<'_> {
 impl Serialize for LogSnapshot<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut json = serializer.serialize_struct("LogSnapshot", 5)?;
-        json.serialize_field("at", &Displayed(self.at))?;
+        json.serialize_field("at", &self.at)?;
         json.serialize_field("event_name", &self.event_name)?;
-        match self.level.name() {
-            Some(name) => json.serialize_field("level", name)?,
-            None => json.serialize_field("level", &self.level.0)?,
-        }
+        json.serialize_field("level", &self.level)?;
         json.serialize_field("message", &self.message)?;
         json.serialize_field("attributes", &self.attributes)?;
         json.end()
@@ -122,7 +117,7 @@ impl Serialize for Totals {
 impl Serialize for RunSnapshot {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut json = serializer.serialize_struct("RunSnapshot", 6)?;
-        json.serialize_field("run", &Displayed(self.run))?;
+        json.serialize_field("run", &self.run)?;
         json.serialize_field("status", &self.status.map(|status| status.as_str()))?;
         json.serialize_field("liveness", self.liveness.as_str())?;
         json.serialize_field("error", &self.error)?;
@@ -136,19 +131,10 @@ impl Serialize for Note {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut json = serializer.serialize_struct("Note", 4)?;
         json.serialize_field("kind", self.kind)?;
-        json.serialize_field("run", &self.run.map(Displayed))?;
+        json.serialize_field("run", &self.run)?;
         json.serialize_field("seq", &self.seq.map(|seq| seq.get()))?;
         json.serialize_field("text", &self.text)?;
         json.end()
-    }
-}
-
-/// Anything by what it displays.
-struct Displayed<T>(T);
-
-impl<T: fmt::Display> Serialize for Displayed<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::event::{Map, Number, SessionStatus};
 use crate::recovery::{Liveness, Loss};
 use crate::seq::RunId;
 use crate::time::Timestamp;
+use crate::words::shown_words;
 
 /// The state of a session: everything its records of all runs say, put together.
 ///
@@ -236,19 +237,13 @@ pub enum CrashCause {
     Unexplained,
 }
 
-impl CrashCause {
-    /// The name used in reports.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            CrashCause::Session => "session",
-            CrashCause::Run => "run",
-            CrashCause::JournalClosed => "journal-closed",
-            CrashCause::ProcessEnded => "process-ended",
-            CrashCause::Unexplained => "unexplained",
-        }
-    }
-}
+shown_words!(CrashCause: "cause of a crash", {
+    Session => "session",
+    Run => "run",
+    JournalClosed => "journal-closed",
+    ProcessEnded => "process-ended",
+    Unexplained => "unexplained",
+});
 
 /// The last value of a counter.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,10 +1,9 @@
 //! A session in a line, from its snapshot or from rollups of its records.
 
 use std::collections::BTreeSet;
-use std::fmt::Display;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::Snapshot;
 use super::fold::{Tallied, Tally};
@@ -28,19 +27,14 @@ pub struct SessionSummary {
     /// The `title` of its metadata, unless it is empty.
     pub title: Option<String>,
     /// How the session stands.
-    #[serde(serialize_with = "status_name")]
     pub status: SessionStatus,
     /// Whether a process that decides its status is still there.
-    #[serde(serialize_with = "liveness_name")]
     pub liveness: Liveness,
     /// When it first started; where no start was seen, the first time anything was heard of it.
-    #[serde(serialize_with = "shown")]
     pub started_at: Timestamp,
     /// When it was ended; its last activity if it crashed; `None` while it is running.
-    #[serde(serialize_with = "maybe_shown")]
     pub ended_at: Option<Timestamp>,
     /// The latest time any of its records tells.
-    #[serde(serialize_with = "shown")]
     pub last_at: Timestamp,
     /// Runs that hold records of it.
     pub runs: u64,
@@ -57,7 +51,6 @@ pub struct SessionSummary {
     /// What went wrong, or why it crashed; always there for a crashed session.
     pub error: Option<String>,
     /// What was lost of it.
-    #[serde(serialize_with = "loss_name")]
     pub loss: Loss,
     /// Its records were read; otherwise a cache was believed.
     pub verified: bool,
@@ -66,7 +59,6 @@ pub struct SessionSummary {
     /// The name of its root span.
     pub name: String,
     /// How it is known that it crashed, if it did.
-    #[serde(serialize_with = "maybe_cause")]
     pub crash_cause: Option<CrashCause>,
 }
 
@@ -301,38 +293,4 @@ impl Added {
 
 fn count(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
-}
-
-fn status_name<S: Serializer>(status: &SessionStatus, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(status.as_str())
-}
-
-fn liveness_name<S: Serializer>(liveness: &Liveness, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(liveness.as_str())
-}
-
-fn loss_name<S: Serializer>(loss: &Loss, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(loss.as_str())
-}
-
-fn maybe_cause<S: Serializer>(
-    cause: &Option<CrashCause>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    cause.map(CrashCause::as_str).serialize(serializer)
-}
-
-fn shown<S: Serializer>(shown: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(shown)
-}
-
-fn maybe_shown<T, S>(shown: &Option<T>, serializer: S) -> Result<S::Ok, S::Error>
-where
-    T: Display,
-    S: Serializer,
-{
-    match shown {
-        Some(shown) => serializer.collect_str(shown),
-        None => serializer.serialize_none(),
-    }
 }

@@ -1,6 +1,7 @@
 //! What is known of files, processes and the system, in words that every system has.
 
 use crate::time::Timestamp;
+use crate::words::shown_words;
 
 /// Bytes of a page, which the system maps, keeps cached and writes at once. A multiple of it is one
 /// of every smaller page size, too.
@@ -111,17 +112,11 @@ pub enum Durability {
     Unknown,
 }
 
-impl Durability {
-    /// The name used in reports.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Durability::Disk => "disk",
-            Durability::None => "none",
-            Durability::Unknown => "unknown",
-        }
-    }
-}
+shown_words!(Durability: "durability", {
+    Disk => "disk",
+    None => "none",
+    Unknown => "unknown",
+});
 
 /// Two clocks read together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

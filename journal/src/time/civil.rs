@@ -62,9 +62,9 @@ impl Civil {
     }
 }
 
-const SECONDS_PER_DAY: i64 = 86_400;
-const DAYS_PER_ERA: i64 = 146_097;
-const DAYS_FROM_MARCH_0000_TO_1970: i64 = 719_468;
+pub(super) const SECONDS_PER_DAY: i64 = 86_400;
+pub(super) const DAYS_PER_ERA: i64 = 146_097;
+pub(super) const DAYS_FROM_MARCH_0000_TO_1970: i64 = 719_468;
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use journal_tests::lax_storage::LaxStorage;
 use journal_tests::random::Random;
-use journal_tests::scripted_child::{Script, mode_name};
+use journal_tests::scripted_child::Script;
 use journal_tests::workload::Sent;
 use trace_journal::storage::DiskStorage;
 use trace_journal::{Error, Journal, Seq};
@@ -52,7 +52,7 @@ impl Hand {
         }
         let journal = options.open(&strings.dir)?;
         let info = journal.info().run.expect("the run that was opened");
-        answer(&format!("run {} {}", info.run, mode_name(info.write_mode)));
+        answer(&format!("run {} {}", info.run, info.write_mode));
         let marks = strings.marks.as_ref();
         let marks = marks.map(|path| File::options().write(true).open(path));
         Ok(Hand {

@@ -115,7 +115,7 @@ impl World {
         if writer.is_none() {
             let journal = open_mode(&self.memory, who.mode);
             let info = journal.info().run.expect("it is open");
-            assert_eq!(info.write_mode, who.mode);
+            assert_eq!(info.write_mode.as_str(), who.mode.as_str());
             let run = info.run;
             self.told.entry(run).or_default();
             *writer = Some(Writer { journal, run });

@@ -185,7 +185,7 @@ fn log<'a>(members: &mut Members<'a>) -> Result<Log<'a>> {
         None => Level::INFO,
         Some(value) => {
             let number = value.as_u64().and_then(|number| u8::try_from(number).ok());
-            let level = number.map(Level).or_else(|| Level::named(value.as_str()?));
+            let level = number.map(Level).or_else(|| named(&value));
             let expected = "the name of a level or a severity number";
             level.ok_or_else(|| members.wrong("level", expected, &value))?
         }
@@ -197,6 +197,13 @@ fn log<'a>(members: &mut Members<'a>) -> Result<Log<'a>> {
         message: members.take("message").unwrap_or_default(),
         attributes: members.map("attributes")?,
     })
+}
+
+/// The level of that name; numbers are numbers here.
+fn named(value: &Value<'_>) -> Option<Level> {
+    let name = value.as_str()?;
+    let level: Level = name.parse().ok()?;
+    name.parse::<u8>().is_err().then_some(level)
 }
 
 fn unknown<'a>(members: &mut Members<'a>) -> Result<Action<'a>> {
