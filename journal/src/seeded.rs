@@ -7,6 +7,7 @@ macro_rules! bugs {
     ($($(#[$says:meta])+ $name:ident,)+) => {
         /// A mistake that a change could make.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[cfg_attr(not(unix), expect(dead_code, reason = "some only Unix systems can have"))]
         pub(crate) enum Bug {
             $($(#[$says])+ $name,)+
         }

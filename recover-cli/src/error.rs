@@ -54,6 +54,7 @@ pub(crate) enum ExitStatus {
     /// Refused to destroy something.
     Refused,
     /// Ended by this signal.
+    #[cfg_attr(windows, expect(dead_code, reason = "there are none"))]
     Signal(u8),
 }
 

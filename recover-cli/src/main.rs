@@ -14,6 +14,7 @@ mod place;
 mod progress;
 mod quote;
 mod select;
+#[cfg(unix)]
 mod signals;
 mod table;
 mod time;

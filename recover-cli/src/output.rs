@@ -8,7 +8,6 @@ use std::sync::LazyLock;
 use anstream::AutoStream;
 use anstyle::Style;
 use clap::ColorChoice;
-use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 
 use crate::args::Common;
@@ -55,8 +54,8 @@ impl Output {
             .ok()
             .and_then(|value| value.parse().ok());
         // Some terminals know how wide they are and not how high.
-        let terminal = tcgetwinsize(&stdout).ok().filter(|_| is_terminal);
-        let terminal = terminal.map(|size| usize::from(size.ws_col));
+        let terminal = terminal_size().filter(|_| is_terminal);
+        let terminal = terminal.map(|size| size.0);
         let width = asked.or(terminal).filter(|width| *width > 0);
         Output {
             sink: Sink::new(),
@@ -79,7 +78,7 @@ impl Output {
         if !stdout.is_terminal() {
             return;
         }
-        let rows = tcgetwinsize(&stdout).map_or(0, |size| usize::from(size.ws_row));
+        let rows = terminal_size().map_or(0, |size| size.1);
         if rows > 0 {
             self.sink.page(rows);
         }
@@ -287,6 +286,19 @@ pub(crate) fn warn_error(failure: &CliError) {
     if let (_, Some(words)) = failure.parts() {
         warn(&format!("trace-recover: {words}"));
     }
+}
+
+/// How many columns and rows the terminal has; 0 rows where it does not say.
+#[cfg(unix)]
+fn terminal_size() -> Option<(usize, usize)> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some((usize::from(size.ws_col), usize::from(size.ws_row)))
+}
+
+/// A console is not asked: it folds what is too long, and keeps what it has shown.
+#[cfg(windows)]
+fn terminal_size() -> Option<(usize, usize)> {
+    None
 }
 
 fn stdout_error(error: io::Error) -> CliError {

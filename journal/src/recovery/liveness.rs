@@ -13,7 +13,7 @@ use crate::event::system::RunOpen;
 use crate::format::{DurablePlace, FileName, Owner, RunText};
 use crate::seeded::{self, Bug};
 use crate::seq::RunId;
-use crate::storage::{FileIdentity, Lock, LockOutcome, ProcessFacts, ProcessState};
+use crate::storage::{FileIdentity, FileSystem, Lock, LockOutcome, ProcessFacts, ProcessState};
 use crate::storage::{Storage, StorageFile};
 
 /// Looks at runs, from this process.
@@ -220,7 +220,7 @@ impl Sight {
 /// Whether locks are held by processes of one machine only, and seen by all of these: not so where
 /// others mount the same files, or a program answers for them.
 fn has_own_locks(file_system: u64) -> bool {
-    !REMOTE.contains(&file_system)
+    !REMOTE.contains(&file_system) && !FileSystem::is_remote(file_system)
 }
 
 /// The run's writer.

@@ -56,7 +56,7 @@ impl DiskStorage {
         DiskStorage {
             path,
             file_system: dir.file_system(),
-            files: FileMaker::new(dir.file_system()),
+            files: FileMaker::new(&dir),
             dir,
             process: OwnProcess::here(),
         }
@@ -157,7 +157,7 @@ impl Storage for DiskStorage {
     fn durability(&self) -> Durability {
         match self.file_system {
             // Names that are not synced may be gone after power loss, and the files with them.
-            _ if self.dir.is_unsynced() => Durability::Unknown,
+            _ if self.dir.is_unsynced() || self.files.is_weak() => Durability::Unknown,
             FileSystem::Memory => Durability::None,
             FileSystem::Other => Durability::Unknown,
             _ => Durability::Disk,
@@ -172,7 +172,7 @@ impl Storage for DiskStorage {
     }
 
     fn random(&self) -> u64 {
-        process::random().unwrap_or_else(|| RandomState::new().build_hasher().finish())
+        system::random().unwrap_or_else(|| RandomState::new().build_hasher().finish())
     }
 
     fn process(&self) -> ProcessFacts {

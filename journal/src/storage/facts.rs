@@ -84,6 +84,14 @@ pub enum FileSystem {
     Xfs,
     /// Btrfs.
     Btrfs,
+    /// APFS, on macOS.
+    Apfs,
+    /// HFS+, on macOS.
+    Hfs,
+    /// NTFS, on Windows.
+    Ntfs,
+    /// ReFS, on Windows.
+    Refs,
     /// tmpfs or ramfs: in memory.
     Memory,
     /// Any other, network file systems included.
@@ -95,7 +103,15 @@ impl FileSystem {
     pub(crate) fn is_memory(number: u64) -> bool {
         matches!(number, TMPFS | RAMFS)
     }
+
+    /// Whether this number is marked as that of one which other machines mount, too.
+    pub(crate) fn is_remote(number: u64) -> bool {
+        number & REMOTE_MARK != 0
+    }
 }
+
+/// A bit of no number that statfs(2) gives.
+pub(super) const REMOTE_MARK: u64 = 1 << 63;
 
 const TMPFS: u64 = 0x0102_1994;
 const RAMFS: u64 = 0x8584_58F6;

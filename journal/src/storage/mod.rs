@@ -4,7 +4,11 @@
 //! can stand in for it.
 
 mod disk;
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
 mod facts;
+#[cfg(any(test, not(target_os = "linux")))]
+mod named;
 pub(crate) mod own_process;
 mod whole;
 
@@ -12,6 +16,10 @@ mod whole;
 mod unix;
 #[cfg(unix)]
 use unix as system;
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+use windows as system;
 
 pub use disk::DiskStorage;
 pub(crate) use facts::PAGE_LEN;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use trace_journal::{
@@ -141,7 +140,7 @@ fn cause(failure: &str) -> String {
 
 /// Whose file it is that only its owner may read.
 fn owner_advice(dir: &Path, file: &Path) -> Option<String> {
-    let owner = fs::metadata(file).ok()?.uid();
+    let owner = owner_number(file)?;
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = users.lines().find_map(|user| {
         let mut parts = user.split(':');
@@ -154,6 +153,18 @@ fn owner_advice(dir: &Path, file: &Path) -> Option<String> {
         program(),
         argument_of(dir)
     ))
+}
+
+#[cfg(unix)]
+fn owner_number(file: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(file).ok().map(|facts| facts.uid())
+}
+
+/// Owners have no numbers here.
+#[cfg(windows)]
+fn owner_number(_: &Path) -> Option<u32> {
+    None
 }
 
 /// Names segments that were compressed: they are records that seem to be missing.

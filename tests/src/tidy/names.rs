@@ -20,7 +20,8 @@ pub fn type_findings(sources: &[Source]) -> Vec<Finding> {
     for source in sources {
         for (_, sort, name) in definitions(source) {
             if TYPES.contains(&sort) {
-                places.entry(name).or_default().insert(source.path.clone());
+                let place = without_system(&source.path);
+                places.entry(name).or_default().insert(place);
             }
         }
     }
@@ -34,6 +35,19 @@ pub fn type_findings(sources: &[Source]) -> Vec<Finding> {
         .collect()
 }
 
+/// The path of a file without the system it is for: of two that differ in that only, one is
+/// compiled, and it defines what the other one does.
+fn without_system(path: &str) -> String {
+    let parts = path.split('/').filter(|part| !SYSTEMS.contains(part));
+    parts.collect::<Vec<&str>>().join("/")
+}
+
+fn path_of(place: &str) -> &str {
+    place.split_once(':').map_or(place, |(path, _)| path)
+}
+
+const SYSTEMS: [&str; 4] = ["unix", "linux", "macos", "windows"];
+
 /// One finding for each constant that is defined twice, by its name or by what it says.
 #[must_use]
 pub fn constant_findings(sources: &[Source]) -> Vec<Finding> {
@@ -42,7 +56,16 @@ pub fn constant_findings(sources: &[Source]) -> Vec<Finding> {
         for (line, name, value) in constants(source) {
             let place = (format!("{}:{line}", source.path), name.clone());
             for meaning in meanings_of(&name, &value) {
-                meanings.entry(meaning).or_default().push(place.clone());
+                let places = meanings.entry(meaning).or_default();
+                let file = without_system(&source.path);
+                let is_other_systems = |known: &(String, String)| {
+                    known.0 != place.0
+                        && without_system(path_of(&known.0)) == file
+                        && path_of(&known.0) != source.path
+                };
+                if !places.iter().any(is_other_systems) {
+                    places.push(place.clone());
+                }
             }
         }
     }
@@ -228,6 +251,21 @@ mod tests {
         let other = "impl X {\n    type Two = u8;\n}\nfn f() {\n    enum One {}\n}\n";
         let found = type_findings(&two("pub(crate) struct One<'a>;\ntype Two = u8;\n", other));
         assert_eq!(keys(found), ["writer type One"]);
+    }
+
+    #[test]
+    fn what_each_system_has_of_its_own_is_not_defined_twice() {
+        let of = |one, other| {
+            let text = "struct One;\nconst A: u8 = 1;\n";
+            let sources = [Source::new(one, text), Source::new(other, text)];
+            (
+                type_findings(&sources).len(),
+                constant_findings(&sources).len(),
+            )
+        };
+        let unix = "journal/src/storage/unix/a.rs";
+        assert_eq!(of(unix, "journal/src/storage/windows/a.rs"), (0, 0));
+        assert_eq!(of(unix, "journal/src/storage/windows/b.rs"), (1, 1));
     }
 
     #[test]

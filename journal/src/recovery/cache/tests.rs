@@ -168,7 +168,6 @@ fn only_a_flawless_sealed_segment_gets_a_cache() {
 
 #[test]
 fn a_cache_replaces_an_old_one_and_is_private() {
-    use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
     for (name, bytes) in with_caches(&journal()).files {
         std::fs::write(dir.path().join(name), bytes).unwrap();
@@ -181,8 +180,12 @@ fn a_cache_replaces_an_old_one_and_is_private() {
     write(&DiskStorage::open(dir.path()).unwrap(), run(2), FIRST).unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), expected);
     assert!(!dir.path().join(&temporary).exists());
-    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
 }
 
 #[test]

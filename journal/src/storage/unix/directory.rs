@@ -178,9 +178,9 @@ impl Directory {
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let no_other = RenameFlags::NOREPLACE;
         let renamed = rustix::fs::renameat_with(&self.dir, from, &self.dir, to, no_other);
-        match renamed {
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
-            renamed => return Ok(renamed?),
+        match renamed.map_err(io::Error::from) {
+            Err(error) if is_any(&error, &CALL_UNKNOWN) => {}
+            renamed => return renamed,
         }
         // A file that takes the name between these two calls is lost, as never happens: the names
         // that are asked for here are one process's own.
@@ -222,11 +222,12 @@ impl Directory {
     /// Makes names made and removed so far durable, where the file system can do that.
     pub(crate) fn sync(&self) -> io::Result<()> {
         match sync(&self.dir) {
-            Err(error) if is_any(&error, &UNSYNCABLE) => {
-                self.is_unsynced.store(true, Ordering::Relaxed);
+            Err(error) if !is_any(&error, &UNSYNCABLE) => Err(error),
+            synced => {
+                let is_synced = matches!(synced, Ok(true));
+                self.is_unsynced.fetch_or(!is_synced, Ordering::Relaxed);
                 Ok(())
             }
-            synced => synced,
         }
     }
 
@@ -275,9 +276,10 @@ const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
 
 /// What file systems without hard links say:
 /// <https://man7.org/linux/man-pages/man2/link.2.html>.
-const UNLINKABLE: [Errno; 6] = [
+const UNLINKABLE: [Errno; 7] = [
     Errno::PERM,
     Errno::OPNOTSUPP,
+    Errno::NOTSUP,
     Errno::NOSYS,
     Errno::MLINK,
     Errno::INVAL,
@@ -286,7 +288,10 @@ const UNLINKABLE: [Errno; 6] = [
 
 /// What those say that sync no directories:
 /// <https://man7.org/linux/man-pages/man2/fsync.2.html>.
-const UNSYNCABLE: [Errno; 3] = [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP];
+const UNSYNCABLE: [Errno; 4] = CALL_UNKNOWN;
+
+/// What those say that do not know a call; the last two are one on Linux.
+const CALL_UNKNOWN: [Errno; 4] = [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOTSUP];
 
 #[cfg(test)]
 mod tests {

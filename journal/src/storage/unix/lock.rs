@@ -29,6 +29,6 @@ fn is_contended(error: &io::Error) -> bool {
 }
 
 fn is_unsupported(error: &io::Error) -> bool {
-    let unsupported = [Errno::NOLCK, Errno::OPNOTSUPP];
+    let unsupported = [Errno::NOLCK, Errno::OPNOTSUPP, Errno::NOTSUP];
     error.kind() == io::ErrorKind::Unsupported || is_any(error, &unsupported)
 }

@@ -1,7 +1,6 @@
 //! A real directory tree, walked and counted.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Walking stops here: the demo is to be over soon, even in a home directory.
@@ -62,8 +61,16 @@ fn files_below(root: &Path, count_max: usize) -> Vec<PathBuf> {
     files
 }
 
+#[cfg(unix)]
 fn device_of(path: &Path) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
     fs::metadata(path).ok().map(|facts| facts.dev())
+}
+
+/// No folder of a drive is another file system, unless a person made it one.
+#[cfg(windows)]
+fn device_of(_: &Path) -> Option<u64> {
+    None
 }
 
 /// The files by the folder right below the root that they are in.

@@ -5,11 +5,15 @@
 
 mod acks;
 mod counts;
+#[cfg(unix)]
 mod input;
 mod lines;
 mod open;
+#[cfg(unix)]
 mod signals;
 mod target;
+#[cfg(windows)]
+mod windows;
 mod words;
 
 use std::io::BufReader;
@@ -18,11 +22,15 @@ use trace_journal::{Error, Journal};
 
 use self::acks::{Acks, Answer};
 use self::counts::Counts;
+#[cfg(unix)]
 use self::input::Input;
 use self::lines::{Lines, Next};
 use self::open::Opened;
+#[cfg(unix)]
 use self::signals::Signals;
 use self::target::Target;
+#[cfg(windows)]
+use self::windows::{Input, Signals};
 use self::words::Words;
 use crate::args::IngestArgs;
 use crate::error::{CliError, ExitStatus, Result};

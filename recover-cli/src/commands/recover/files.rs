@@ -2,14 +2,13 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use trace_journal::{Reader, export};
 
-use super::part::{Part, watch_signals};
+use super::part::{Part, give_up};
+use super::system::{make_directory, sync_directory, watch_signals};
 use crate::error::{CliError, Result};
 use crate::escape::one_line;
 
@@ -48,10 +47,8 @@ impl Files {
             let words = refused(&taken);
             return Err(CliError::Refused(format!("{words}; nothing was written")));
         }
-        let mut builder = DirBuilder::new();
-        let made = builder.recursive(true).mode(0o700).create(dir);
-        made.map_err(|error| failed("make", dir, &error))?;
-        watch_signals().map_err(|error| failed("listen to signals for", dir, &error))?;
+        make_directory(dir).map_err(|error| failed("make", dir, &error))?;
+        watch_signals(give_up).map_err(|error| failed("listen to signals for", dir, &error))?;
         Ok(files)
     }
 
@@ -91,8 +88,7 @@ impl Files {
 
     /// Makes the names durable; how many files were written.
     pub(super) fn finish(&self) -> Result<u64> {
-        let synced = File::open(&self.dir).and_then(|dir| dir.sync_all());
-        synced.map_err(|error| failed("sync", &self.dir, &error))?;
+        sync_directory(&self.dir).map_err(|error| failed("sync", &self.dir, &error))?;
         Ok(self.written.get())
     }
 }

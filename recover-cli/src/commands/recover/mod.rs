@@ -3,6 +3,15 @@
 mod files;
 mod part;
 
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+use unix as system;
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+use windows as system;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 

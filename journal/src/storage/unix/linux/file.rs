@@ -12,6 +12,7 @@ use rustix::io::{Errno, ReadWriteFlags};
 use super::confirm::Doubt;
 use super::look::{identity, look};
 use super::map::{AddressSpace, MappedFile};
+use crate::storage::unix::directory::Directory;
 use crate::storage::unix::errno::is_any;
 use crate::storage::unix::{limit, lock};
 use crate::storage::{FileIdentity, FileSystem, Lock, LockOutcome, PAGE_LEN};
@@ -25,9 +26,9 @@ pub(crate) struct FileMaker {
 }
 
 impl FileMaker {
-    pub(crate) fn new(file_system: FileSystem) -> FileMaker {
+    pub(crate) fn new(dir: &Directory) -> FileMaker {
         FileMaker {
-            file_system,
+            file_system: dir.file_system(),
             space: AddressSpace::default(),
         }
     }
@@ -56,6 +57,11 @@ impl FileMaker {
         // What cannot be mapped is synced as a whole.
         let _ = file.map(file.len()?);
         Ok(file)
+    }
+
+    /// Whether a sync was found to be worth less than it should.
+    pub(crate) fn is_weak(&self) -> bool {
+        false
     }
 }
 

@@ -28,9 +28,10 @@ pub(crate) fn identity_of(dir: &File, name: &str) -> io::Result<FileIdentity> {
     Ok(identity(&look(dir, name, AtFlags::SYMLINK_NOFOLLOW)?))
 }
 
-/// Makes names made and removed in a directory durable.
-pub(crate) fn sync(dir: &File) -> io::Result<()> {
-    retry(|| dir.sync_all())
+/// Makes names made and removed in a directory durable; `false` if that is not known to have been
+/// done.
+pub(crate) fn sync(dir: &File) -> io::Result<bool> {
+    retry(|| dir.sync_all()).map(|()| true)
 }
 
 /// The number that tells the file system; 0 if the system does not say.

@@ -68,17 +68,6 @@ pub(crate) fn boot_nanoseconds() -> u64 {
     seconds.saturating_mul(1_000_000_000).saturating_add(rest)
 }
 
-/// Eight bytes from the system's random source.
-pub(crate) fn random() -> Option<u64> {
-    use std::io::Read;
-    let mut bytes = [0; 8];
-    std::fs::File::open("/dev/urandom")
-        .ok()?
-        .read_exact(&mut bytes)
-        .ok()?;
-    Some(u64::from_le_bytes(bytes))
-}
-
 /// When a process started, in clock ticks since boot: field 22 of
 /// <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>.
 fn started(pid: u32) -> Option<u64> {
@@ -99,7 +88,6 @@ mod tests {
         assert!(facts.started > 0 && !facts.boot_id.is_empty());
         assert!(boot_nanoseconds() > 0);
         assert!(facts.pid_namespace > 0);
-        assert_ne!(random(), random());
     }
 
     fn owner(pid: u32, started: u64) -> Owner {
