@@ -186,13 +186,13 @@ impl Recorder {
     }
 
     fn append_encoded(&self, session: Option<&SessionId>, event: &Event<'_>) -> Result<Seq> {
-        let mut buffer = take_buffer();
-        let mut marks = self.sharing.is_some().then(Marks::default);
-        let encoded = codec::encode_marked(event, &mut buffer, marks.as_mut());
+        let (mut buffer, mut marks) = take_buffer();
+        let asked = self.sharing.is_some().then_some(&mut marks);
+        let encoded = codec::encode_marked(event, &mut buffer, asked);
         let appended = match encoded {
-            Ok(kind) => match (&self.sharing, session, &marks) {
-                (Some(sharing), Some(session), Some(marks)) if sharing.takes(kind, &buffer) => {
-                    sharing.append(&*self.sink, kind, session, (&buffer, marks))
+            Ok(kind) => match (&self.sharing, session) {
+                (Some(sharing), Some(session)) if sharing.takes(kind, &buffer) => {
+                    sharing.append(&*self.sink, kind, session, (&buffer, &marks))
                 }
                 _ => self.sink.append(kind, session, &buffer),
             },
@@ -202,7 +202,7 @@ impl Recorder {
                 Err(error)
             }
         };
-        put_back(buffer);
+        put_back(buffer, marks);
         appended
     }
 
@@ -260,23 +260,27 @@ fn invalid(reason: &str) -> Error {
 }
 
 thread_local! {
-    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static BUFFER: RefCell<(Vec<u8>, Marks)> = RefCell::default();
     static IS_REDACTING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The thread's buffer, emptied; a new one while it is in use or the thread is ending.
-fn take_buffer() -> Vec<u8> {
+/// The thread's buffer and place for marks, emptied; new ones while they are in use or the thread is
+/// ending.
+fn take_buffer() -> (Vec<u8>, Marks) {
     let taken = BUFFER.try_with(|buffer| std::mem::take(&mut *buffer.borrow_mut()));
-    let mut buffer = taken.unwrap_or_default();
+    let (mut buffer, mut marks) = taken.unwrap_or_default();
     buffer.clear();
-    buffer
+    marks.clear();
+    (buffer, marks)
 }
 
-/// Gives the buffer back, unless one large event made it larger than the others need.
-fn put_back(buffer: Vec<u8>) {
-    if buffer.capacity() <= BUFFER_LEN_MAX {
-        let _ = BUFFER.try_with(|kept| kept.replace(buffer));
+/// Gives them back, unless one large event made them larger than the others need.
+fn put_back(buffer: Vec<u8>, marks: Marks) {
+    if buffer.capacity() <= BUFFER_LEN_MAX && marks.capacity() <= MARKS_MAX {
+        let _ = BUFFER.try_with(|kept| kept.replace((buffer, marks)));
     }
 }
 
 const BUFFER_LEN_MAX: usize = 1 << 20;
+
+const MARKS_MAX: usize = 1 << 14;

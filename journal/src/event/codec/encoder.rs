@@ -42,11 +42,11 @@ impl<'v> Encoder<'v> {
         }
     }
 
-    /// A value begins here.
+    /// A value begins here that has no more than so many bytes.
     #[inline]
-    pub(super) fn begin_value(&mut self) -> Option<OpenMark> {
+    pub(super) fn begin_value(&mut self, len_max: usize) -> Option<OpenMark> {
         let at = self.out.len();
-        self.marks.as_mut().map(|marks| marks.begin(at))
+        self.marks.as_mut()?.begin(at, len_max)
     }
 
     /// A value that began there ends here.

@@ -31,12 +31,27 @@ impl Marks {
         &self.marks
     }
 
-    pub(super) fn begin(&mut self, start: usize) -> OpenMark {
-        let at = self.marks.len();
+    /// A value begins here that has no more than so many bytes, besides a few for its length; `None`
+    /// if that is too short.
+    pub(super) fn begin(&mut self, start: usize, len_max: usize) -> Option<OpenMark> {
         let list = self.list.take();
+        if len_max.saturating_add(LENGTH_LEN_MAX) < ELEMENT_LEN_MIN {
+            return None;
+        }
+        let at = self.marks.len();
         let end = start;
         self.marks.push(Mark { start, end, list });
-        OpenMark { at, list }
+        Some(OpenMark { at, list })
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.marks.clear();
+        self.list = None;
+    }
+
+    /// How many there is place for.
+    pub(crate) fn capacity(&self) -> usize {
+        self.marks.capacity()
     }
 
     /// What is put down next is an element of the list that begins here, or of none.
@@ -68,3 +83,6 @@ pub(crate) const VALUE_LEN_MIN: usize = 1024;
 
 /// So is an element of a list, of which several are referred to at once.
 pub(crate) const ELEMENT_LEN_MIN: usize = 64;
+
+/// A tag and a length take at most so many bytes.
+const LENGTH_LEN_MAX: usize = 11;

@@ -98,7 +98,12 @@ fn put_nested_value(to: &mut Encoder<'_>, value: &Value<'_>, left: u8) {
         // Where it is means nothing to another record.
         Value::Elsewhere(other) => put_nested_value(to, &other.to_value(), left),
         _ => {
-            let open = to.begin_value();
+            let len_max = match value {
+                Value::String(text) => text.len(),
+                Value::Bytes(bytes) => bytes.len(),
+                _ => usize::MAX,
+            };
+            let open = to.begin_value(len_max);
             put_long_value(to, value, left);
             to.end_value(open);
         }
