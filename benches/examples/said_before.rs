@@ -63,7 +63,7 @@ fn row(out: &mut dyn Write, name: &str, events: &[Value<'static>]) -> Outcome<()
     let [all, once] = bytes.map(|bytes| bytes >> 10);
     writeln!(
         out,
-        "{name:28} {count:>7} {all:>9} {once:>9} {:>6.1} {plain:>9} {shared:>9} {:>6.2}",
+        "{name:28} {count:>7} {all:>9} {once:>9} {:>6} {plain:>9} {shared:>9} {:>6}",
         ratio(bytes[0], bytes[1]),
         ratio(u64::try_from(shared)?, u64::try_from(plain)?),
     )?;
@@ -170,9 +170,10 @@ fn from_json(json: &serde_json::Value) -> Value<'static> {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "two places are shown")]
-fn ratio(a: u64, b: u64) -> f64 {
-    a as f64 / b.max(1) as f64
+/// In hundredths.
+fn ratio(a: u64, b: u64) -> String {
+    let hundredths = a.saturating_mul(100) / b.max(1);
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
 const ROUNDS: usize = 9;

@@ -11,6 +11,7 @@ mod record;
 mod record_fetch;
 mod records;
 mod recover;
+mod said_before;
 mod session_fold;
 mod session_records;
 mod sessions;

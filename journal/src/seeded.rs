@@ -200,6 +200,12 @@ bugs! {
     RunsByClock,
     /// Work after the end of a session takes it up again.
     EndReopened,
+    /// A record refers to values in a segment that was left.
+    SaidElsewhere,
+    /// Values with the same samples count as the same.
+    SaidNotCompared,
+    /// A value that another session said counts as said.
+    SaidByAnother,
     /// A line does not tell when it came.
     LineTimeForgotten,
     /// The last lines of a session are not kept.

@@ -1,9 +1,11 @@
 //! What reading a journal gives: records, and the gaps between them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::said_before::{ReferredSegment, Referrer};
 use crate::error::DamageReason;
 use crate::event::Event;
 use crate::event::codec;
@@ -33,6 +35,8 @@ pub struct Record {
     pub session: Option<Arc<str>>,
     /// What was appended; for a typed event, its encoding. A slice of a larger read.
     pub payload: Bytes,
+    /// Where its values are that it does not say itself, of a kind that may have such.
+    pub(super) referrer: Option<(Arc<ReferredSegment>, Referrer)>,
 }
 
 /// Sequence numbers of a run that no intact record has.
@@ -51,6 +55,20 @@ pub struct Gap {
 }
 
 impl Record {
+    /// A record that no journal holds, for fuzzing: what it refers to is nowhere.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn loose(kind: RecordKind, session: &str, payload: Bytes) -> Record {
+        Record {
+            run: RunId::new(1, 1),
+            seq: Seq::FIRST,
+            kind,
+            session: Some(session.into()),
+            payload,
+            referrer: None,
+        }
+    }
+
     /// Where the record is: its run and its sequence number there.
     #[must_use]
     pub fn address(&self) -> Address {
@@ -64,8 +82,27 @@ impl Record {
     /// kind and for what this library does not know.
     #[must_use]
     pub fn event(&self) -> Event<'_> {
-        codec::decode(self.kind, &self.payload, self.session.as_deref())
+        let session = self.session.as_deref();
+        let Some((segment, referrer)) = &self.referrer else {
+            return codec::decode(self.kind, &self.payload, session);
+        };
+        match codec::decode_odd(self.kind, &self.payload) {
+            Some((event, odd)) if odd.elsewhere == 0 => in_session(event, session),
+            _ => {
+                let payload = segment.expand(*referrer, &self.payload).map(Bytes::from);
+                let event = payload.as_ref().and_then(|payload| {
+                    let event = codec::decode_known(self.kind, payload)?;
+                    Some(in_session(event, session).into_owned())
+                });
+                event.unwrap_or_else(|| codec::decode(self.kind, &self.payload, session))
+            }
+        }
     }
+}
+
+fn in_session<'a>(mut event: Event<'a>, session: Option<&'a str>) -> Event<'a> {
+    event.session = session.map(Cow::Borrowed).or(event.session);
+    event
 }
 
 impl Gap {

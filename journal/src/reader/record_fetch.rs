@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::journal_view::JournalView;
+use super::said_before::{ReferredSegment, Referrer};
 use super::session_records::BranchPlaces;
 use crate::error::Result;
 use crate::format::{FRAME_HEADER_LEN, FrameHeader, FrameSeed, seq_from};
@@ -28,6 +29,22 @@ pub(super) struct FetchedRecord<'a> {
     pub(super) seq: Seq,
     pub(super) header: FrameHeader,
     pub(super) payload: &'a [u8],
+    /// Where its frame is, and the segment.
+    offset: u64,
+    segment: &'a ReferredSegment,
+}
+
+impl FetchedRecord<'_> {
+    /// The payload with the values in it that it does not say itself, those that are there; `None`
+    /// if none is.
+    pub(super) fn expanded(&self) -> Option<Vec<u8>> {
+        let referrer = Referrer {
+            kind: self.header.kind,
+            session: self.header.session,
+            offset: self.offset,
+        };
+        self.segment.expand(referrer, self.payload)
+    }
 }
 
 impl RecordFetcher {
@@ -74,10 +91,12 @@ impl RecordFetcher {
             return Ok(true);
         }
         let file = self.file(view, (places.run, at), segment)?;
+        let seed = FrameSeed::new(run.run, segment.part.segment.number);
         let source = CurrentSegment {
             segment,
             places,
-            seed: FrameSeed::new(run.run, segment.part.segment.number),
+            seed,
+            referred: ReferredSegment::new(Arc::clone(&file), seed),
             end: view.end(places.run).unwrap_or(u64::MAX),
         };
         let mut is_whole = true;
@@ -148,6 +167,7 @@ struct CurrentSegment<'a> {
     segment: &'a SegmentSurvey,
     places: &'a BranchPlaces,
     seed: FrameSeed,
+    referred: ReferredSegment,
     /// The first sequence number that is left out.
     end: u64,
 }
@@ -156,7 +176,7 @@ impl CurrentSegment<'_> {
     /// The record at `extent` of a buffer that begins with the first of `near`, unless it is left
     /// out; `None` if it is not there any more.
     fn find<'b>(
-        &self,
+        &'b self,
         buffer: &'b [u8],
         near: &[Extent],
         extent: Extent,
@@ -179,6 +199,8 @@ impl CurrentSegment<'_> {
             seq,
             header,
             payload,
+            offset: extent.offset,
+            segment: &self.referred,
         }))
     }
 }

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use super::journal_view::JournalView;
 use super::record::{Gap, Item, Record};
 use super::record_fetch::FAR;
+use super::said_before::{ReferredSegment, Referrer};
 use super::session_records::BranchPlaces;
 use crate::error::{DamageReason, Error, Result};
-use crate::format::{FrameHeader, seq_from};
+use crate::event::codec;
+use crate::format::{FrameHeader, FrameSeed, seq_from};
 use crate::recovery::{Extent, RunSurvey, SegmentSurvey, Verdict};
 use crate::segment::{FrameReader, IntactRange, ReadFailure};
 use crate::seq::{SegmentNumber, Seq};
@@ -62,6 +64,8 @@ struct SegmentCursor {
     /// A cache told of it, and it was not read since.
     is_unread: bool,
     next: Next,
+    /// The same segment, for values that were said before.
+    referred: Arc<ReferredSegment>,
 }
 
 /// Where the next frames of a segment are.
@@ -214,6 +218,7 @@ impl RunCursor {
                             kind: header.kind,
                             session,
                             payload,
+                            referrer: source.referrer(&header, offset),
                         }));
                     }
                     Some(Err((offset, failure))) => {
@@ -252,6 +257,8 @@ impl RunCursor {
             return Ok(None);
         }
         let mut reader = view.open(run, segment)?;
+        let seed = FrameSeed::new(run.run, segment.part.segment.number);
+        let referred = Arc::new(ReferredSegment::new(reader.file(), seed));
         if let Next::Islands(islands) = &next {
             let places = islands.iter().map(|island| island.offset..island.end);
             reader.read_ahead(places.collect());
@@ -262,7 +269,25 @@ impl RunCursor {
             first_seq: segment.first_seq,
             is_unread: is_whole && !segment.part.is_verified,
             next,
+            referred,
         }))
+    }
+}
+
+impl SegmentCursor {
+    /// Where the values are that a record does not say itself.
+    fn referrer(
+        &self,
+        header: &FrameHeader,
+        offset: Option<u64>,
+    ) -> Option<(Arc<ReferredSegment>, Referrer)> {
+        let offset = offset.filter(|_| codec::may_be_referred_to(header.kind))?;
+        let referrer = Referrer {
+            kind: header.kind,
+            session: header.session,
+            offset,
+        };
+        Some((Arc::clone(&self.referred), referrer))
     }
 }
 

@@ -6,7 +6,8 @@ use super::journal_view::JournalView;
 use super::record_fetch::{FetchedRecord, RecordFetcher};
 use super::session_records::SessionPlaces;
 use crate::error::Result;
-use crate::event::codec;
+use crate::event::Event;
+use crate::event::codec::{self, Oddities};
 use crate::format::RecordKind;
 use crate::recovery::Loss;
 use crate::snapshot::{Fold, Keeper, Snapshot};
@@ -96,7 +97,7 @@ fn records<'p>(found: &[FetchedRecord<'_>], fold: &mut Fold<'p>, keeper: &mut Ke
         let event = match stays(one) {
             true => {
                 let payload = kept.split_off(..one.payload.len()).unwrap_or_default();
-                codec::decode_odd(kind, payload).map(|(event, odd)| {
+                decode(one, payload, keeper).map(|(event, odd)| {
                     fold.record(seq, event);
                     odd
                 })
@@ -109,7 +110,7 @@ fn records<'p>(found: &[FetchedRecord<'_>], fold: &mut Fold<'p>, keeper: &mut Ke
                 };
                 decoded.map(|(event, odd)| {
                     fold.passing_record(seq, event);
-                    odd
+                    with_expanded(one, odd)
                 })
             }
         };
@@ -118,4 +119,33 @@ fn records<'p>(found: &[FetchedRecord<'_>], fold: &mut Fold<'p>, keeper: &mut Ke
             None => fold.unknown_record(seq, kind),
         }
     }
+}
+
+/// The event of a record, with the values in it that stand in earlier ones of its segment.
+fn decode<'p>(
+    one: &FetchedRecord<'_>,
+    payload: &'p [u8],
+    keeper: &mut Keeper<'p>,
+) -> Option<(Event<'p>, Oddities)> {
+    let kind = one.header.kind;
+    let (event, odd) = codec::decode_odd(kind, payload)?;
+    let expanded = match odd.elsewhere {
+        0 => None,
+        _ => one.expanded(),
+    };
+    let expanded = expanded.and_then(|payload| codec::decode_odd(kind, keeper.keep(payload)));
+    expanded.or(Some((event, odd)))
+}
+
+/// What there is to say about a record when the values are in it that stand in earlier ones.
+fn with_expanded(one: &FetchedRecord<'_>, odd: Oddities) -> Oddities {
+    let expanded = match odd.elsewhere {
+        0 => None,
+        _ => one.expanded(),
+    };
+    let expanded = expanded.and_then(|payload| {
+        let (_, odd) = codec::decode_odd_without_values(one.header.kind, &payload)?;
+        Some(odd)
+    });
+    expanded.unwrap_or(odd)
 }

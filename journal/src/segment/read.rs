@@ -47,6 +47,11 @@ impl FrameReader {
         }
     }
 
+    /// The file it reads.
+    pub(crate) fn file(&self) -> Arc<dyn StorageFile> {
+        Arc::clone(&self.file)
+    }
+
     /// Says that all frames in these places will be asked for, one after the other.
     pub(crate) fn read_ahead(&mut self, places: Vec<Range<u64>>) {
         if Ahead::pays(&places) {

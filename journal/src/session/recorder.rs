@@ -16,7 +16,7 @@ use super::text_offsets::TextOffsets;
 use crate::error::{Error, Result};
 use crate::event::codec::Marks;
 use crate::event::{Action, Crash, Event, JsonLine, Value, codec};
-use crate::format::UserKind;
+use crate::format::{RecordKind, UserKind};
 use crate::own_thread::without_signals;
 use crate::seeded::{self, Bug};
 use crate::seq::{RunId, Seq};
@@ -237,8 +237,19 @@ impl fmt::Debug for Recorder {
     }
 }
 
-/// Only a crash and a record of an unknown kind may be without a session.
+/// Only a crash and a record of an unknown kind may be without a session, and only of a kind that
+/// is not known may one be bytes.
 fn check_session(event: &Event<'_>) -> Result<()> {
+    if let Action::Unknown { kind, .. } = event.action
+        && codec::is_known(RecordKind(kind))
+    {
+        // The same bytes may say something else in another place: their values may stand elsewhere.
+        return Err(Error::InvalidEvent {
+            reason: format!(
+                "records of kind {kind} are events, and bytes of them are not recorded"
+            ),
+        });
+    }
     let is_free = matches!(event.action, Action::Crash(_) | Action::Unknown { .. });
     if event.session.is_some() || is_free {
         return Ok(());
@@ -264,8 +275,8 @@ thread_local! {
     static IS_REDACTING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The thread's buffer and place for marks, emptied; new ones while they are in use or the thread is
-/// ending.
+/// The thread's buffer and place for marks, emptied; new ones while they are in use or the thread
+/// is ending.
 fn take_buffer() -> (Vec<u8>, Marks) {
     let taken = BUFFER.try_with(|buffer| std::mem::take(&mut *buffer.borrow_mut()));
     let (mut buffer, mut marks) = taken.unwrap_or_default();

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use trace_journal::event::Action;
 use trace_journal::format::RecordKind;
-use trace_journal::{Error, Event, Item, JsonLine, ReadMode, Reader, Record, RunId, Seq};
+use trace_journal::{Error, Event, Item, JsonLine, ReadMode, Reader, Record, Seq};
 use trace_journal::{Journal, Timestamp};
 
 use super::memory::Memory;
@@ -20,13 +20,8 @@ pub(super) fn event(bytes: &[u8]) -> u64 {
     let Some((kind, payload)) = bytes.split_first() else {
         return 0;
     };
-    let record = Record {
-        run: RunId::new(1, 1),
-        seq: Seq::FIRST,
-        kind: RecordKind::new(*kind),
-        session: Some("s".into()),
-        payload: Bytes::copy_from_slice(payload),
-    };
+    let payload = Bytes::copy_from_slice(payload);
+    let record = Record::loose(RecordKind::new(*kind), "s", payload);
     let event = record.event();
     assert_eq!(text(&event), text(&event.clone().into_owned()));
     if let Action::Unknown {

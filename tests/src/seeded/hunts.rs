@@ -54,6 +54,9 @@ NextSegmentKept          | disk-full      | trace_journal | an_orderly_end_gives
 RoomNotClaimed           | killed         | trace_journal | zeros_spare_what_is_being
 SealRoomNotKept          | killed         | trace_journal | a_full_segment_has_room
 SealMiscounts            | damage         | damage        | every_zeroed
+SaidElsewhere            | killed         | said_before   | what_was_written
+SaidNotCompared          | killed         | said_before   | what_was_written
+SaidByAnother            | killed         | said_before   | what_was_written
 LineTimeForgotten        | killed         | trace_journal | a_line_has_the_time
 LinesNotKept             | killed         | lines         | lines_have_a_time
 EndReopened              | killed         | trace_journal | snapshot::tests::status

@@ -2,6 +2,8 @@
 //!
 //! The bytes are postcard's; each part is `None` where postcard would give an error.
 
+use std::ops::Range;
+
 use super::encoder::{MORE, NODES_MAX};
 
 /// A payload and how much of it was read.
@@ -18,6 +20,8 @@ pub(super) struct Decoder<'a> {
     /// One was one too many.
     is_exhausted: bool,
     odd: Oddities,
+    /// Where the values are that stand elsewhere, their tags included.
+    elsewhere: Vec<Range<usize>>,
     /// A stretch of it that is known to be text, and where that begins.
     text: &'a str,
     text_at: usize,
@@ -52,6 +56,7 @@ impl<'a> Decoder<'a> {
             nodes_left: NODES_MAX,
             is_exhausted: false,
             odd: Oddities::default(),
+            elsewhere: Vec::new(),
             text: "",
             text_at: 0,
         }
@@ -106,9 +111,21 @@ impl<'a> Decoder<'a> {
         self.odd
     }
 
-    /// Values were gone past that are elsewhere.
-    pub(super) fn count_elsewhere(&mut self, count: u32) {
+    /// What was read from a tag on stands for so many values that are elsewhere.
+    #[cold]
+    pub(super) fn note_elsewhere(&mut self, tag_at: usize, count: u32) {
         self.odd.elsewhere = self.odd.elsewhere.saturating_add(u64::from(count));
+        self.elsewhere.push(tag_at..self.at);
+    }
+
+    /// Where values are that stand elsewhere, their tags included.
+    pub(super) fn elsewhere(&self) -> &[Range<usize>] {
+        &self.elsewhere
+    }
+
+    /// How many bytes were read.
+    pub(super) fn offset(&self) -> usize {
+        self.at
     }
 
     #[cold]
@@ -126,6 +143,7 @@ impl<'a> Decoder<'a> {
 
     pub(super) fn go_back(&mut self, to: Place) {
         (self.at, self.nodes_left, self.odd) = (to.at, to.nodes_left, to.odd);
+        self.elsewhere.retain(|place| place.end <= to.at);
         self.is_exhausted = false;
     }
 

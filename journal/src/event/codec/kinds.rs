@@ -50,6 +50,12 @@ fn put_unknown(to: &mut Encoder<'_>, kind: u8, payload: &[u8]) -> Result<RecordK
     Ok(RecordKind(kind))
 }
 
+/// Whether payloads of a kind are events that this library knows.
+pub(crate) fn is_known(kind: RecordKind) -> bool {
+    let is_of_session = (RecordKind::SESSION_START.0..=RecordKind::CUSTOM.0).contains(&kind.0);
+    is_of_session || [RecordKind::CRASH_NOTE, RecordKind::LINE].contains(&kind)
+}
+
 /// The event that a whole payload is; `None` if it is not understood to its last byte.
 pub(super) fn read<'a>(kind: RecordKind, from: &mut Decoder<'a>) -> Option<Event<'a>> {
     let session = match kind {

@@ -31,8 +31,8 @@ impl Marks {
         &self.marks
     }
 
-    /// A value begins here that has no more than so many bytes, besides a few for its length; `None`
-    /// if that is too short.
+    /// A value begins here that has no more than so many bytes, besides a few for its length;
+    /// `None` if that is too short.
     pub(super) fn begin(&mut self, start: usize, len_max: usize) -> Option<OpenMark> {
         let list = self.list.take();
         if len_max.saturating_add(LENGTH_LEN_MAX) < ELEMENT_LEN_MIN {

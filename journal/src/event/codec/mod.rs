@@ -33,8 +33,9 @@ mod text;
 mod value;
 
 pub(crate) use decoder::Oddities;
+pub(crate) use kinds::is_known;
 pub(crate) use mark::{Mark, Marks};
-pub(crate) use reference::{Reference, put_reference};
+pub(crate) use reference::{Reference, expand, may_be_referred_to, put_reference};
 pub(crate) use span::{numbers, put_numbers};
 pub(crate) use value::TITLE_KEY;
 

@@ -1,7 +1,12 @@
 //! A value that stands elsewhere: in an earlier record of the same session and segment.
 
+use super::decoder::Decoder;
 use super::encoder::Encoder;
+use super::kinds;
+use super::skip::skip_value;
 use super::tag;
+use crate::format::{PAYLOAD_LEN_MAX, RecordKind};
+use crate::len::len_usize;
 
 /// Where the bytes of a value stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +18,11 @@ pub(crate) struct Reference {
     pub(crate) len: u64,
     /// How many values they are; more than one only as elements of a list.
     pub(crate) stands_for: u32,
+}
+
+/// Whether records of a kind may have values that stand elsewhere, and be where others' stand.
+pub(crate) fn may_be_referred_to(kind: RecordKind) -> bool {
+    (RecordKind::SPAN_START.0..=RecordKind::CUSTOM.0).contains(&kind.0)
 }
 
 /// Puts a reference down in place of the values it stands for.
@@ -28,6 +38,64 @@ pub(crate) fn put_reference(out: &mut Vec<u8>, reference: &Reference) {
     let mut to = Encoder::new(out);
     to.number(tag::ELSEWHERE);
     to.bytes(&body);
+}
+
+/// The payload with the values in it that it refers to, as far as `fetch` gets them and they are
+/// values of their own; `None` if that is none. No more than a record may hold is put in.
+pub(crate) fn expand(
+    kind: RecordKind,
+    payload: &[u8],
+    mut fetch: impl FnMut(&Reference) -> Option<Vec<u8>>,
+) -> Option<Vec<u8>> {
+    let mut from = Decoder::new(payload);
+    if !may_be_referred_to(kind) {
+        return None;
+    }
+    kinds::skip(kind, &mut from)?;
+    let mut made = Vec::with_capacity(payload.len());
+    let mut copied = 0;
+    let mut left = len_usize(PAYLOAD_LEN_MAX).saturating_sub(payload.len());
+    for place in from.elsewhere() {
+        let reference = payload.get(place.clone()).and_then(reference);
+        let reference = reference.filter(|reference| len_usize(reference.len) <= left);
+        let values = reference.and_then(|reference| {
+            let values = fetch(&reference)?;
+            are_values(&values, reference.stands_for).then_some(values)
+        });
+        if let Some(values) = values {
+            left -= values.len();
+            made.extend_from_slice(payload.get(copied..place.start)?);
+            made.extend_from_slice(&values);
+            copied = place.end;
+        }
+    }
+    made.extend_from_slice(payload.get(copied..)?);
+    (copied > 0).then_some(made)
+}
+
+/// What these bytes refer to, the tag included; `None` if it is of a form that is not known.
+fn reference(bytes: &[u8]) -> Option<Reference> {
+    let mut from = Decoder::new(bytes);
+    let is_elsewhere = from.u32()? == tag::ELSEWHERE;
+    let mut body = Decoder::new(from.bytes()?);
+    let is_again = body.byte()? == AGAIN;
+    let (stands_for, size) = (body.u32()?, body.u64()?);
+    let frame = body.u64()?.checked_mul(8)?;
+    let (from, len) = (body.u64()?, body.u64()?);
+    body.end()?;
+    (is_elsewhere && is_again && size == len).then_some(Reference {
+        frame,
+        from,
+        len,
+        stands_for,
+    })
+}
+
+/// Whether these bytes are so many values, of which none stands elsewhere.
+fn are_values(bytes: &[u8], count: u32) -> bool {
+    let mut from = Decoder::new(bytes);
+    let are = (0..count).all(|_| skip_value(&mut from).is_some());
+    are && from.end().is_some() && from.elsewhere().is_empty()
 }
 
 /// The form of a value that was said before.

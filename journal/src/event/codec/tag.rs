@@ -22,6 +22,8 @@ pub(super) fn elsewhere<'a>(
     count_max: usize,
 ) -> Option<(Elsewhere<'a>, usize)> {
     let tag = u8::try_from(tag).ok()?;
+    // It takes one byte.
+    let tag_at = from.offset() - 1;
     let bytes = match tag {
         TAG..=TAG_MAX => from.bytes()?,
         _ => return None,
@@ -35,6 +37,6 @@ pub(super) fn elsewhere<'a>(
         _ => Elsewhere::of_tag(tag, bytes),
     };
     let count = usize::try_from(other.stands_for()).ok()?;
-    from.count_elsewhere(other.stands_for());
+    from.note_elsewhere(tag_at, other.stands_for());
     (1..=count_max).contains(&count).then_some((other, count))
 }
