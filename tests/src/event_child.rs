@@ -24,8 +24,20 @@ impl EventChild {
     /// If it does not start or cannot open the journal.
     #[must_use]
     pub fn start(program: &str, dir: &Path) -> EventChild {
-        let mut child = Command::new(program)
-            .arg(dir)
+        EventChild::begin(Command::new(program).arg(dir))
+    }
+
+    /// As [`start`](EventChild::start), of one that says values once.
+    ///
+    /// # Panics
+    /// As [`start`](EventChild::start).
+    #[must_use]
+    pub fn start_sharing(program: &str, dir: &Path) -> EventChild {
+        EventChild::begin(Command::new(program).arg(dir).arg(SHARES))
+    }
+
+    fn begin(command: &mut Command) -> EventChild {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -105,8 +117,9 @@ impl Drop for EventChild {
 ///
 /// # Panics
 /// If the journal cannot be opened or closed.
-pub fn write_down(dir: &Path) {
-    let journal = Journal::open(dir).expect("the journal opens");
+pub fn write_down(dir: &Path, how: Option<&str>) {
+    let options = Journal::options().share_values(how == Some(SHARES));
+    let journal = options.open(dir).expect("the journal opens");
     let mut agent = Agent::new(journal.clone());
     let answer = |text: &str| {
         let mut stdout = std::io::stdout().lock();
@@ -130,3 +143,5 @@ pub fn write_down(dir: &Path) {
     drop(agent);
     journal.close().expect("the journal closes");
 }
+
+const SHARES: &str = "share-values";

@@ -11,10 +11,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use journal_tests::event_child::EventChild;
 use journal_tests::random::{Random, seed};
 use journal_tests::rigs::{self, Budget};
-use journal_tests::simdisk::{Process, SimDisk, Style};
+use journal_tests::simdisk::{Image, Process, SimDisk, Style};
 use trace_journal::event::Action;
+use trace_journal::format::{
+    FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FramePlace, FrameSeed,
+};
 use trace_journal::{Item, Journal, Loss, Map, ReadMode, Reader, Value, WriteMode};
 
 /// What the event of this number says: all messages of its session up to then, and a picture that
@@ -92,7 +96,10 @@ impl Found {
 
 fn read(disk: &SimDisk) -> Found {
     let storage = Arc::new(Process::start(disk));
-    let reader = Reader::of_storage(storage, ReadMode::Salvage).unwrap();
+    found(&Reader::of_storage(storage, ReadMode::Salvage).unwrap())
+}
+
+fn found(reader: &Reader) -> Found {
     let mut events = BTreeMap::new();
     for item in reader.records() {
         let Item::Record(record) = item.unwrap() else {
@@ -196,6 +203,25 @@ fn what_was_written_says_all_its_values_after_a_kill() {
 }
 
 #[test]
+fn what_a_killed_process_wrote_says_all_its_values() {
+    let budget = Budget::new("said-before-killed", Duration::from_secs(30), 5);
+    let mut kills = 0;
+    while kills < 30 && !budget.is_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut random = Random::part(seed(), kills);
+        let mut child = EventChild::start_sharing(SCRIBE, dir.path());
+        let written = random.within(1, EVENTS);
+        (0..written).for_each(|number| child.write(&line(number)));
+        child.kill();
+        let found = found(&Reader::open(dir.path()).unwrap());
+        has_all(&found, written);
+        assert_eq!(found.loss, Loss::None);
+        kills += 1;
+    }
+    budget.done(kills, seed());
+}
+
+#[test]
 fn what_was_durable_says_all_its_values_after_a_power_cut_and_no_event_says_another() {
     let budget = Budget::new("said-before-cuts", Duration::from_secs(60), 100);
     let (mut states, mut lacking) = (0, 0);
@@ -258,6 +284,86 @@ fn no_event_says_another_value_after_damage() {
     budget.done(states, seed());
 }
 
+/// Bytes of payloads are changed, and their frames made whole again: what a reference says then is
+/// whatever it is.
+#[test]
+fn references_that_lead_anywhere_cost_little_and_end_nothing() {
+    let budget = Budget::new("said-before-hostile", Duration::from_secs(40), 100);
+    let disk = SimDisk::new(Random::new(1));
+    let journal = open(&disk, WriteMode::Positioned);
+    for number in 0..EVENTS {
+        journal.append_json(&line(number)).unwrap();
+    }
+    journal.close().unwrap();
+    let mut cases = 0;
+    for case in 0..1000 {
+        if budget.is_over() {
+            break;
+        }
+        let mut random = Random::part(seed(), case);
+        let mut images = disk.images();
+        for ((run, number), image) in disk.segments() {
+            let mut bytes = image.bytes().to_vec();
+            change_payloads(&mut bytes, FrameSeed::new(run, number), &mut random);
+            images.insert(
+                FileName::Segment(run, number).to_string(),
+                Image::new(bytes),
+            );
+        }
+        let storage = Arc::new(Process::start(&SimDisk::of(images, Random::new(1))));
+        let reader = Reader::of_storage(storage, ReadMode::Salvage).unwrap();
+        let mut len = 0;
+        for item in reader.records() {
+            if let Item::Record(record) = item.unwrap() {
+                len += format!("{:?}", record.event()).len();
+            }
+        }
+        let snapshots = reader.sessions().map(|snapshot| snapshot.unwrap());
+        len += snapshots
+            .map(|snapshot| format!("{snapshot:?}").len())
+            .sum::<usize>();
+        assert!(len < 64 << 20, "{len} bytes of {case}");
+        cases += 1;
+    }
+    budget.done(cases, seed());
+}
+
+/// Changes a few payloads of events, and has their checksums fit.
+fn change_payloads(bytes: &mut [u8], seed: FrameSeed, random: &mut Random) {
+    let mut at = usize::try_from(FRAMES_OFFSET).unwrap();
+    let mut seq = 0;
+    while let Some(fields) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        let Ok(header) = FrameHeader::decode(*fields) else {
+            break;
+        };
+        let len = usize::try_from(header.payload_len).unwrap();
+        let payload = &mut bytes[at + FRAME_HEADER_LEN..][..len];
+        if header.kind.get() == SPAN_START && random.once_in(8) {
+            for _ in 0..random.within(1, 4) {
+                let place = usize::try_from(random.below(u64::try_from(len).unwrap())).unwrap();
+                payload[place] = [
+                    9,
+                    1,
+                    0,
+                    0xff,
+                    payload[place] ^ 1,
+                    payload[place].wrapping_add(1),
+                ][usize::try_from(random.below(6)).unwrap()];
+            }
+            let place = FramePlace {
+                seed,
+                offset: u64::try_from(at).unwrap(),
+                seq: u64::from(header.seq_low),
+            };
+            let fixed = FrameHeader::new(place, header.kind, header.session, payload);
+            bytes[at..at + FRAME_HEADER_LEN].copy_from_slice(&fixed.encode());
+        }
+        seq += 1;
+        at += usize::try_from(header.frame_len()).unwrap();
+    }
+    assert!(seq > 0, "a segment without frames");
+}
+
 #[test]
 fn values_are_said_once_in_a_segment() {
     let bytes = |shares: bool| {
@@ -269,16 +375,15 @@ fn values_are_said_once_in_a_segment() {
             journal.append_json(&line(number)).unwrap();
         }
         journal.close().unwrap();
-        disk.segments()
-            .values()
-            .map(journal_tests::simdisk::Image::len)
-            .sum::<usize>()
+        disk.segments().values().map(Image::len).sum::<usize>()
     };
     let (once, always) = (bytes(true), bytes(false));
     assert!(once * 5 < always, "{once} of {always}");
 }
 
 const MODES: [WriteMode; 2] = [WriteMode::Mapped, WriteMode::Positioned];
+const SCRIBE: &str = env!("CARGO_BIN_EXE_journal-event-child");
+const SPAN_START: u8 = 19;
 const SESSIONS: u64 = 2;
 const EVENTS: u64 = 60;
 

@@ -2,5 +2,6 @@
 
 fn main() {
     let dir = std::env::args_os().nth(1).expect("a directory");
-    journal_tests::event_child::write_down(dir.as_ref());
+    let how = std::env::args().nth(2);
+    journal_tests::event_child::write_down(dir.as_ref(), how.as_deref());
 }

@@ -103,3 +103,103 @@ const AGAIN: u8 = 1;
 
 /// A form, and five numbers.
 const BODY_LEN_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+
+    use super::*;
+    use crate::event::codec::{decode_known, encode};
+    use crate::event::{Action, Custom, Event, Value};
+
+    /// A payload that says these values in a list, and where in it their bytes are.
+    fn said(values: &[Value<'static>]) -> (Vec<u8>, Range<usize>) {
+        let mut payload = Vec::new();
+        let list = Value::List(values.to_vec());
+        let custom = Custom {
+            name: "c".into(),
+            data: list,
+        };
+        let event = Event::new(Action::Custom(custom));
+        encode(&event, &mut payload).unwrap();
+        // Time, name, tag and count are before them, no extras behind.
+        let start = 1 + 2 + 2;
+        let end = payload.len() - 1;
+        (payload, start..end)
+    }
+
+    /// A payload with a list of so many values, at whose place these bytes are.
+    fn with(count: u8, bytes: &[u8]) -> Vec<u8> {
+        let (payload, values) = said(&[Value::Null]);
+        let mut made = payload[..values.start].to_vec();
+        made[values.start - 1] = count;
+        made.extend_from_slice(bytes);
+        made.extend_from_slice(&payload[values.end..]);
+        made
+    }
+
+    fn reference_to(values: &Range<usize>, stands_for: u32) -> Reference {
+        Reference {
+            frame: 8192,
+            from: u64::try_from(values.start).unwrap(),
+            len: u64::try_from(values.len()).unwrap(),
+            stands_for,
+        }
+    }
+
+    /// What becomes of a list of so many values in whose place a reference is.
+    fn followed(count: u8, reference: &Reference, target: &[u8]) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        put_reference(&mut bytes, reference);
+        let payload = with(count, &bytes);
+        assert!(decode_known(RecordKind::CUSTOM, &payload).is_some());
+        expand(RecordKind::CUSTOM, &payload, |asked| {
+            assert_eq!(asked, reference);
+            let from = len_usize(asked.from);
+            let values = target.get(from..)?.get(..len_usize(asked.len))?;
+            Some(values.to_vec())
+        })
+    }
+
+    #[test]
+    fn values_are_put_in_where_they_are_referred_to() {
+        let (target, values) = said(&["one".into(), Value::from(2), Value::Null]);
+        let all = followed(3, &reference_to(&values, 3), &target);
+        assert_eq!(all.as_deref(), Some(&target[..]));
+    }
+
+    #[test]
+    fn what_is_not_so_many_whole_values_is_not_put_in() {
+        let (target, values) = said(&["one".into(), "two".into()]);
+        assert_eq!(followed(3, &reference_to(&values, 3), &target), None);
+        assert_eq!(followed(1, &reference_to(&values, 1), &target), None);
+        let cut = values.start..values.end - 1;
+        assert_eq!(followed(2, &reference_to(&cut, 2), &target), None);
+        let beyond = values.start..target.len() + 9;
+        assert_eq!(followed(2, &reference_to(&beyond, 2), &target), None);
+    }
+
+    #[test]
+    fn values_that_stand_elsewhere_themselves_are_not_put_in() {
+        let mut inner = Vec::new();
+        put_reference(&mut inner, &reference_to(&(0..100), 1));
+        let target = with(1, &inner);
+        let values = target.len() - 1 - inner.len()..target.len() - 1;
+        assert_eq!(followed(1, &reference_to(&values, 1), &target), None);
+    }
+
+    #[test]
+    fn no_more_is_put_in_than_a_record_may_hold() {
+        let mut bytes = Vec::new();
+        let long = Reference {
+            frame: 8192,
+            from: 0,
+            len: u64::from(PAYLOAD_LEN_MAX),
+            stands_for: 1,
+        };
+        put_reference(&mut bytes, &long);
+        let payload = with(1, &bytes);
+        let expanded = expand(RecordKind::CUSTOM, &payload, |_| panic!("it is too long"));
+        assert_eq!(expanded, None);
+    }
+}
