@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::seq::{RunId, SegmentNumber, Seq};
 use crate::settings::ActiveMode;
+use crate::shared::Opening;
 use crate::storage::Durability;
-use crate::writer::FailoverWriter;
 
 /// How a journal stands at one moment; see `Journal::info`.
 #[derive(Clone, Debug)]
@@ -44,15 +44,16 @@ pub struct RunInfo {
     /// An append took its place over a second ago and has not finished: nothing after it can
     /// become durable.
     pub is_stuck: bool,
-    /// Whether the run is closed.
+    /// Whether this opening of it is closed.
     pub is_closed: bool,
 }
 
 impl Info {
-    pub(crate) fn of(writer: &FailoverWriter) -> Info {
-        let run = writer.current().ok().map(|(core, opening)| {
-            let facts = core.status();
-            let storage = core.storage();
+    pub(crate) fn of(opening: &Opening) -> Info {
+        let is_closed = opening.is_closed();
+        let run = opening.look(|run, opening| {
+            let facts = run.status();
+            let storage = run.storage();
             RunInfo {
                 dir: storage.path().to_owned(),
                 run: facts.run,
@@ -68,12 +69,12 @@ impl Info {
                 segment: facts.segment,
                 poisoned: facts.poison,
                 is_stuck: facts.is_stuck,
-                is_closed: facts.is_closed,
+                is_closed: facts.is_closed || is_closed,
             }
         });
         Info {
             run,
-            errors: writer.errors().counts(),
+            errors: opening.error_counts(),
         }
     }
 }

@@ -3,24 +3,28 @@
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Event, JsonLine};
 use crate::format::UserKind;
 use crate::info::Info;
 use crate::options::JournalOptions;
 use crate::recovered::Recovery;
-use crate::seq::{RunId, Seq};
-use crate::session::{Recorder, Redact, SessionBuilder, SharedValues, Sink, Written};
-use crate::writer::{FailoverWriter, WhenDurable};
+use crate::seq::Seq;
+use crate::session::{Recorder, Session, SessionBuilder, SharedValues, Sink, Written};
+use crate::shared::{EndingOf, Opening};
+use crate::writer::WhenDurable;
 
 /// A journal open for writing; clones share it.
 ///
 /// Dropping the last clone closes it, waiting at most one second (while a panic unwinds, it only
 /// makes everything durable); [`close`](Journal::close)
-/// reports what becomes of it. Session and span handles do not keep it open. In a forked child
-/// every operation does nothing, and appends are refused.
+/// reports what becomes of it. Session and span handles do not keep it open. Openings of one
+/// directory in one process share a run: see [`JournalOptions::shared`]. In a forked child every
+/// operation does nothing, and appends are refused, unless
+/// [`reopen_in_child`](JournalOptions::reopen_in_child) was asked for.
 #[derive(Clone, Debug)]
 pub struct Journal {
     inner: Arc<JournalInner>,
@@ -29,9 +33,8 @@ pub struct Journal {
 /// What all clones share; dropped with the last of them.
 #[derive(Debug)]
 struct JournalInner {
-    writer: Arc<FailoverWriter>,
+    opening: Arc<Opening>,
     recorder: Arc<Recorder>,
-    recovered: Vec<RunId>,
 }
 
 impl Journal {
@@ -61,12 +64,20 @@ impl Journal {
     /// [`Error::Closed`](crate::Error::Closed), [`Error::Forked`](crate::Error::Forked); the record
     /// is then not part of the journal, and no number was given out for it.
     pub fn append_raw(&self, kind: UserKind, payload: impl AsRef<[u8]>) -> Result<Seq> {
-        self.inner.writer.append(kind.into(), payload.as_ref())
+        self.inner.opening.append_raw(kind.into(), payload.as_ref())
     }
 
     /// A session of this id, about to start; an id that was used before goes on.
     pub fn session<'a>(&self, id: impl Into<Cow<'a, str>>) -> SessionBuilder<'a> {
         SessionBuilder::new(Arc::clone(&self.inner.recorder), id.into())
+    }
+
+    /// The session of this id, to go on with: nothing is recorded. For another thread, or a worker
+    /// that was started again; one that was never started is there as soon as something is
+    /// recorded in it.
+    #[must_use]
+    pub fn session_by_id(&self, id: impl Into<String>) -> Session {
+        Session::bound(Arc::clone(&self.inner.recorder), id.into())
     }
 
     /// Records an event, in the session it names.
@@ -106,16 +117,12 @@ impl Journal {
         self.inner.recorder.note_crash(reason, None)
     }
 
-    /// What this opening found left behind by runs that died.
+    /// What was found left behind by runs that died when the run was opened; all openings that
+    /// share it are told the same.
     #[must_use]
     pub fn recovery(&self) -> Recovery {
-        let storage = self
-            .inner
-            .writer
-            .current()
-            .ok()
-            .map(|(run, _)| Arc::clone(run.storage()));
-        Recovery::new(storage, self.inner.recovered.clone())
+        let run = self.inner.opening.run();
+        Recovery::new(run.storage(), run.recovered().to_vec())
     }
 
     /// Waits until every record up to `seq` is durable.
@@ -128,7 +135,7 @@ impl Journal {
     /// [`Error::UnknownSeq`](crate::Error::UnknownSeq) for a number that was not given out,
     /// [`Error::Closed`](crate::Error::Closed), [`Error::Forked`](crate::Error::Forked).
     pub fn wait_durable(&self, seq: Seq) -> Result<()> {
-        self.inner.writer.wait_durable(seq, None)
+        self.inner.opening.wait_durable(seq, None)
     }
 
     /// As [`wait_durable`](Journal::wait_durable), at most for `time`.
@@ -137,12 +144,21 @@ impl Journal {
     /// [`Error::Timeout`](crate::Error::Timeout) when the time is over, which says nothing about
     /// the record; else as [`wait_durable`](Journal::wait_durable).
     pub fn wait_durable_timeout(&self, seq: Seq, time: Duration) -> Result<()> {
-        self.inner.writer.wait_durable(seq, deadline(time))
+        self.inner.opening.wait_durable(seq, deadline(time))
     }
 
     /// Resolves when every record up to `seq` is durable; runs on any executor.
     pub fn when_durable(&self, seq: Seq) -> WhenDurable {
-        self.inner.writer.when_durable(seq)
+        self.inner.opening.when_durable(seq)
+    }
+
+    /// Whether every record up to `seq` is durable. If that is not settled, a sync is asked for:
+    /// an event loop asks again a little later. Never waits.
+    ///
+    /// # Errors
+    /// As [`wait_durable`](Journal::wait_durable).
+    pub fn poll_durable(&self, seq: Seq) -> Poll<Result<()>> {
+        self.inner.opening.poll_durable(seq)
     }
 
     /// Makes every record appended so far durable and returns the last one covered.
@@ -154,51 +170,105 @@ impl Journal {
     /// [`Error::Poisoned`](crate::Error::Poisoned) if a sync failed; nothing more is then promised
     /// of this run.
     pub fn sync(&self) -> Result<Seq> {
-        self.inner.writer.sync()
+        self.inner.opening.sync()
     }
 
     /// The last record known durable; `None` if none is, as in a file system in memory.
     #[must_use]
     pub fn durable(&self) -> Option<Seq> {
-        self.inner.writer.durable()
+        self.inner.opening.durable()
     }
 
     /// How the journal stands.
     #[must_use]
     pub fn info(&self) -> Info {
-        Info::of(&self.inner.writer)
+        Info::of(&self.inner.opening)
     }
 
-    /// Makes everything durable and closes the journal for all clones and handles; later appends
-    /// give [`Error::Closed`](crate::Error::Closed). Closing again gives the first result again.
+    /// Whether this process opened the journal, not one that it is a fork of; asks nothing of the
+    /// system where that can be told without.
+    #[must_use]
+    pub fn is_own_process(&self) -> bool {
+        self.inner.opening.is_own_process()
+    }
+
+    /// A new span id, 16 lower-case hex digits, as spans get one that are given none.
+    #[must_use]
+    pub fn new_span_id(&self) -> String {
+        self.inner.recorder.span_id()
+    }
+
+    /// A new trace id, 32 lower-case hex digits, as sessions get one that are given none.
+    #[must_use]
+    pub fn new_trace_id(&self) -> String {
+        self.inner.recorder.trace_id()
+    }
+
+    /// Makes everything durable and closes the journal for all clones of this opening and its
+    /// handles; later appends give [`Error::Closed`](crate::Error::Closed). Where other openings of
+    /// this process share the run, they go on, and the last one to be closed closes it. Closing
+    /// again gives the first result again.
+    ///
+    /// Sessions that [end with the journal](SessionBuilder::ends_with_journal) and were begun
+    /// through this opening are ended first.
     ///
     /// # Durability
-    /// After `Ok`, every record ever acknowledged survives power loss, and the run is on record
-    /// as closed.
+    /// After `Ok`, every record ever acknowledged survives power loss, and the run, if no other
+    /// opening shares it, is on record as closed.
     ///
     /// # Errors
     /// [`Error::Poisoned`](crate::Error::Poisoned) if a sync failed, now or before;
     /// [`Error::Forked`](crate::Error::Forked).
     pub fn close(&self) -> Result<()> {
-        self.inner.writer.current()?.0.close(None)
+        self.inner.end(false, None)
+    }
+
+    /// As [`close`](Journal::close), waiting at most for `time`: for a hook that a program calls
+    /// when it exits.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`](crate::Error::Timeout) when the time is over: the journal is closed for
+    /// its handles, and goes on with what is left to do; else as [`close`](Journal::close).
+    pub fn close_timeout(&self, time: Duration) -> Result<()> {
+        self.inner.end(false, deadline(time))
+    }
+
+    /// Makes everything durable and lets go of the journal as [`close_timeout`] does, but leaves
+    /// the run to look as dead as the process is about to be: for programs that die of an exception
+    /// of another language. No session is ended, and those that are open count as crashed.
+    ///
+    /// Where other openings share the run, they go on with it, and the last one to end decides.
+    ///
+    /// # Durability
+    /// After `Ok`, every record ever acknowledged survives power loss.
+    ///
+    /// # Errors
+    /// As [`close_timeout`].
+    ///
+    /// [`close_timeout`]: Journal::close_timeout
+    pub fn leave(&self, time: Duration) -> Result<()> {
+        self.inner.end(true, deadline(time))
     }
 }
 
 impl Journal {
-    /// A journal that `writer` writes, opened when the runs that died were put on record.
-    pub(crate) fn new(
-        writer: FailoverWriter,
-        (redact, sharing): (Option<Redact>, Option<SharedValues>),
-        recovered: Vec<RunId>,
-    ) -> Journal {
-        let writer = Arc::new(writer);
-        let sink: Arc<dyn Sink> = writer.clone();
+    /// The journal of an opening, which keeps what its sessions have said if it is given that.
+    pub(crate) fn new(opening: Opening, sharing: Option<SharedValues>) -> Journal {
+        let opening = Arc::new(opening);
+        let sink: Arc<dyn Sink> = opening.clone();
+        let redact = opening.run().redact();
         Journal {
             inner: Arc::new(JournalInner {
                 recorder: Arc::new(Recorder::new(sink, redact, sharing)),
-                writer,
-                recovered,
+                opening,
             }),
+        }
+    }
+
+    /// Counts what stopped nothing, and has the hook told of it.
+    pub(crate) fn report(&self, problems: &[Error]) {
+        for problem in problems {
+            self.inner.opening.report(problem);
         }
     }
 
@@ -224,20 +294,22 @@ impl WeakJournal {
     }
 }
 
+impl JournalInner {
+    fn end(&self, is_left: bool, deadline: Option<Instant>) -> Result<()> {
+        if !is_left {
+            for session in self.opening.take_ending() {
+                self.recorder.end_session(&session);
+            }
+        }
+        self.opening.end(EndingOf { is_left, deadline })
+    }
+}
+
 impl Drop for JournalInner {
     fn drop(&mut self) {
-        // A caller that wants to know how closing went calls `close`.
-        let Ok((run, _)) = self.writer.current() else {
-            return;
-        };
         // A panic that takes the program down is no orderly close: the run dies with it, and the
-        // panic's note is the reason.
-        let until = deadline(CLOSE_TIME_MAX);
-        let _ = if std::thread::panicking() {
-            run.leave(until)
-        } else {
-            run.close(until)
-        };
+        // panic's note is the reason. A caller that wants to know how it went calls `close`.
+        let _ = self.end(std::thread::panicking(), deadline(CLOSE_TIME_MAX));
     }
 }
 

@@ -66,6 +66,8 @@ mod info;
 mod journal;
 mod len;
 mod open;
+mod open_run;
+mod opener;
 mod options;
 mod own_thread;
 mod panic_hook;
@@ -79,6 +81,7 @@ mod segment;
 mod seq;
 mod session;
 mod settings;
+mod shared;
 pub mod snapshot;
 #[doc(hidden)]
 pub mod storage;

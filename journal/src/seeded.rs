@@ -228,6 +228,14 @@ bugs! {
     IntervalOverflows,
     /// Wakers are called by the thread that ran the sync, and may panic there.
     WakerInsideLock,
+    /// An opening does not wait for the run that is being closed.
+    ClosingNotAwaited,
+    /// Closing one opening closes the run for all that share it.
+    CloseIsForAll,
+    /// A session that has ended is ended once more with its journal.
+    EndedTwice,
+    /// A span that was detached is ended by dropping it.
+    DetachedEndsByDrop,
     /// What was synced in a file system in memory is called durable.
     TmpfsCalledDurable,
 }

@@ -92,7 +92,7 @@ impl Agent {
         };
         let started = talk.session.started();
         self.sessions.insert(id.to_owned(), talk);
-        started.result().map(|_| ())
+        started.map_or(Ok(()), |written| written.result().map(|_| ()))
     }
 
     /// A message only says whose it is; a user's becomes a span with its first text.

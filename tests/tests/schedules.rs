@@ -224,7 +224,8 @@ fn plain_of(disk: &SimDisk) -> ReferenceJournal {
 }
 
 fn options(about: About, mode: WriteMode) -> JournalOptions {
-    let options = Journal::options().write_mode(mode);
+    // A table that outlives an order would take what is the checker's along.
+    let options = Journal::options().write_mode(mode).shared(false);
     let options = options.segment_bytes_max(16 << 10);
     match about {
         About::Backlog => options

@@ -225,7 +225,7 @@ fn open(process: &Process, mode: WriteMode) -> Journal {
 }
 
 fn open_with(process: &Process, mode: WriteMode, segment_len: u64) -> Journal {
-    let options = Journal::options().stepped().write_mode(mode);
+    let options = Journal::options().stepped().shared(false).write_mode(mode);
     let options = options.segment_bytes_max(segment_len);
     let storage = Arc::new(process.clone());
     options.storage(storage).open("/simulated").unwrap()

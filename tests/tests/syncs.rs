@@ -488,7 +488,7 @@ fn a_session_whose_first_record_was_refused_keeps_its_name() {
     });
     let big = "x".repeat(9000);
     let session = scene.journal.session("s").set("big", big).start();
-    assert_eq!(session.started().seq(), None);
+    assert_eq!(session.started().unwrap().seq(), None);
     scene.ledger.heal();
     session.span("x").start();
     scene.journal.close().unwrap();

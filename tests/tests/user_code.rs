@@ -370,7 +370,7 @@ fn a_value_without_end_becomes_text_and_ends_no_stack() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(dir.path()).unwrap();
     let session = journal.session("s").set("deep", deep()).start();
-    session.started().result().unwrap();
+    session.started().unwrap().result().unwrap();
     session.append(Event::custom("deep", deep())).unwrap();
     session.set("deep", deep()).result().unwrap();
     let span = session.span("step").set("deep", deep()).start();

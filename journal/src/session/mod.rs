@@ -3,6 +3,7 @@
 mod ids;
 mod receipt;
 mod recorder;
+mod run_counts;
 #[expect(clippy::module_inception, reason = "it is what the others are about")]
 mod session;
 mod session_inner;
@@ -24,5 +25,6 @@ pub use span_finish::SpanFinish;
 pub use start::SessionBuilder;
 
 pub(crate) use recorder::{Recorder, Redact};
+pub(crate) use run_counts::RunCounts;
 pub(crate) use shared_values::SharedValues;
-pub(crate) use sink::Sink;
+pub(crate) use sink::{Home, SessionId, Sink};

@@ -4,18 +4,17 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::Written;
-use super::ids::IdSource;
 use super::shared_values::SharedValues;
 use super::sink::{SessionId, Sink};
-use super::text_offsets::TextOffsets;
 use crate::error::{Error, Result};
 use crate::event::codec::Marks;
-use crate::event::{Action, Crash, Event, JsonLine, Value, codec};
+use crate::event::hex::to_hex;
+use crate::event::{Action, Crash, Event, JsonLine, SessionEnd, SessionStatus, Value, codec};
 use crate::format::{RecordKind, UserKind};
 use crate::own_thread::without_signals;
 use crate::seeded::{self, Bug};
@@ -31,8 +30,6 @@ pub(crate) struct Recorder {
     redact: Option<Redact>,
     /// `None`: every record says all of its values.
     sharing: Option<SharedValues>,
-    texts: Mutex<TextOffsets>,
-    ids: IdSource,
 }
 
 impl Recorder {
@@ -41,13 +38,10 @@ impl Recorder {
         redact: Option<Redact>,
         sharing: Option<SharedValues>,
     ) -> Recorder {
-        let ids = IdSource::new(sink.random());
         Recorder {
             sink,
             redact,
             sharing,
-            texts: Mutex::default(),
-            ids,
         }
     }
 
@@ -133,22 +127,32 @@ impl Recorder {
         event: &mut Event<'e>,
         source: Option<RunId>,
     ) -> Result<Seq> {
-        let refuse = |event: &Event<'_>, error: &Error| {
-            self.sink
-                .note_refused(event.session.as_deref(), error.code());
-        };
         if event.session.is_none() {
             event.session = session.map(|session| Cow::Borrowed(session.as_str()));
         }
         self.sink
             .check()
-            .inspect_err(|error| refuse(event, error))?;
+            .inspect_err(|error| self.refuse(event, error))?;
         self.complete(event);
+        let is_end = matches!(event.action, Action::SessionEnd(_) | Action::Crash(_));
+        let ended = event.session.clone().filter(|_| is_end);
+        let recorded = self.record_complete(session, event, source)?;
+        if let Some(ended) = ended {
+            self.sink.session_ended(&ended);
+        }
+        Ok(recorded)
+    }
+
+    fn record_complete<'e>(
+        &self,
+        session: Option<&'e SessionId>,
+        event: &mut Event<'e>,
+        source: Option<RunId>,
+    ) -> Result<Seq> {
         let checked = self.redact(event).and_then(|()| check_session(event));
-        checked.inspect_err(|error| refuse(event, error))?;
+        checked.inspect_err(|error| self.refuse(event, error))?;
         if let (Action::Text(text), Some(id)) = (&mut event.action, &event.session) {
-            let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
-            texts.place(self.sink.opening(), id, text, source);
+            self.sink.place_text(id, text, source);
         }
         // The hook may have renamed the session, and the event may name another one.
         match (event.session.as_deref(), session) {
@@ -160,6 +164,11 @@ impl Recorder {
         }
     }
 
+    fn refuse(&self, event: &Event<'_>, error: &Error) {
+        self.sink
+            .note_refused(event.session.as_deref(), error.code());
+    }
+
     /// What the caller left out and the journal knows.
     fn complete(&self, event: &mut Event<'_>) {
         let is_timeless =
@@ -169,7 +178,7 @@ impl Recorder {
         }
         if let Action::SessionStart(start) = &mut event.action {
             let trace_id = &mut start.trace_id;
-            trace_id.get_or_insert_with(|| Cow::Owned(self.ids.trace_id()));
+            trace_id.get_or_insert_with(|| Cow::Owned(self.trace_id()));
         }
     }
 
@@ -191,7 +200,7 @@ impl Recorder {
         let encoded = codec::encode_marked(event, &mut buffer, asked);
         let appended = match encoded {
             Ok(kind) => match (&self.sharing, session) {
-                (Some(sharing), Some(session)) if sharing.takes(kind, &buffer) => {
+                (Some(sharing), Some(session)) if self.shares(sharing, kind, &buffer) => {
                     sharing.append(&*self.sink, kind, session, (&buffer, &marks))
                 }
                 _ => self.sink.append(kind, session, &buffer),
@@ -220,12 +229,34 @@ impl Recorder {
             .report(&invalid("metadata is not made of named members"));
     }
 
-    pub(super) fn span_id(&self) -> String {
-        self.ids.span_id()
+    /// In a fork the lock of what was said may never be free.
+    fn shares(&self, sharing: &SharedValues, kind: RecordKind, payload: &[u8]) -> bool {
+        sharing.takes(kind, payload) && self.sink.is_own_process()
     }
 
-    pub(super) fn trace_id(&self) -> String {
-        self.ids.trace_id()
+    /// A new span id: 16 lower-case hex digits, not all zero.
+    pub(crate) fn span_id(&self) -> String {
+        to_hex(self.sink.new_id().to_le_bytes())
+    }
+
+    /// A new trace id: 32 lower-case hex digits, not all zero.
+    pub(crate) fn trace_id(&self) -> String {
+        self.span_id() + &self.span_id()
+    }
+
+    /// Has the session end when the journal does, in order.
+    pub(super) fn end_with_journal(&self, session: &str) {
+        self.sink.end_with_journal(session);
+    }
+
+    /// Ends a session whose journal is being closed.
+    pub(crate) fn end_session(&self, session: &str) {
+        let end = SessionEnd {
+            status: SessionStatus::Completed,
+            error: None,
+        };
+        let mut event = Event::new(Action::SessionEnd(end)).in_session(session);
+        self.write(None, &mut event);
     }
 }
 

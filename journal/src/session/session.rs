@@ -38,7 +38,18 @@ impl Session {
             recorder,
             id,
             trace_id,
-            started,
+            started: Some(started),
+        });
+        Session { shared }
+    }
+
+    /// One that was started somewhere else.
+    pub(crate) fn bound(recorder: Arc<Recorder>, id: String) -> Session {
+        let shared = Arc::new(SessionInner {
+            recorder,
+            id: SessionId::new(id),
+            trace_id: String::new(),
+            started: None,
         });
         Session { shared }
     }
@@ -50,14 +61,15 @@ impl Session {
     }
 
     /// The trace id given or made at this start; of a session that goes on, the first one stands.
+    /// Empty for one that was not started through this handle.
     #[must_use]
     pub fn trace_id(&self) -> &str {
         &self.shared.trace_id
     }
 
-    /// What became of the record of its start.
+    /// What became of the record of its start; `None` if it was not started through this handle.
     #[must_use]
-    pub fn started(&self) -> Written {
+    pub fn started(&self) -> Option<Written> {
         self.shared.started
     }
 

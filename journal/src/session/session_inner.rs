@@ -13,7 +13,7 @@ pub(super) struct SessionInner {
     pub(super) recorder: Arc<Recorder>,
     pub(super) id: SessionId,
     pub(super) trace_id: String,
-    pub(super) started: Written,
+    pub(super) started: Option<Written>,
 }
 
 impl SessionInner {

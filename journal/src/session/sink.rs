@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
-use crate::format::{FileName, RecordKind};
-use crate::seq::{SegmentNumber, Seq};
+use crate::event::Text;
+use crate::format::RecordKind;
+use crate::seq::{RunId, SegmentNumber, Seq};
 use crate::storage::StorageFile;
-use crate::writer::{FailoverWriter, RunWriter, Unfit};
 
 /// Where the records of handles go: the runs of a journal, or memory in tests.
 pub(crate) trait Sink: fmt::Debug + Send + Sync {
@@ -36,17 +36,29 @@ pub(crate) trait Sink: fmt::Debug + Send + Sync {
     /// The segment a record is in, to read from.
     fn open_segment(&self, home: &Home) -> Option<Arc<dyn StorageFile>>;
 
-    /// Which of its runs is written to now.
-    fn opening(&self) -> u16;
+    /// Sets the offset of a piece of text that is about to be written, and counts the piece; what
+    /// run it is copied from, if it is.
+    fn place_text(&self, session: &str, text: &mut Text<'_>, source: Option<RunId>);
+
+    /// A number for an id, not 0, that no other id has.
+    fn new_id(&self) -> u64;
+
+    /// Whether this process opened the journal, not one that it is a fork of.
+    fn is_own_process(&self) -> bool {
+        true
+    }
+
+    /// Has the session end when the journal does, in order.
+    fn end_with_journal(&self, session: &str);
+
+    /// Says that the session has ended.
+    fn session_ended(&self, session: &str);
 
     /// Counts a record of this session that was refused before it had a payload.
     fn note_refused(&self, session: Option<&str>, code: &'static str);
 
     /// Tells the error hook of an error that no caller is told of.
     fn report(&self, error: &Error);
-
-    /// A number that cannot be guessed.
-    fn random(&self) -> u64;
 }
 
 /// Where a record of a session is, or goes.
@@ -98,7 +110,7 @@ impl SessionId {
     }
 
     /// The session's number in a run; asked for once per run.
-    pub(super) fn number(&self, opening: u16, ask: impl Fn(&str) -> Result<u32>) -> Result<u32> {
+    pub(crate) fn number(&self, opening: u16, ask: impl Fn(&str) -> Result<u32>) -> Result<u32> {
         let tag = (u64::from(opening) + 1) << 32;
         let known = self.number.load(Ordering::Relaxed);
         if known & !u64::from(u32::MAX) == tag {
@@ -108,87 +120,5 @@ impl SessionId {
         self.number
             .store(tag + u64::from(number), Ordering::Relaxed);
         Ok(number)
-    }
-}
-
-impl Sink for FailoverWriter {
-    fn check(&self) -> Result<()> {
-        FailoverWriter::check(self)
-    }
-
-    fn append(&self, kind: RecordKind, session: Option<&SessionId>, payload: &[u8]) -> Result<Seq> {
-        self.append_to(kind, payload, |run, opening| match session {
-            None => Ok(0),
-            Some(session) => session.number(opening, |id| run.session_index(id)),
-        })
-    }
-
-    fn home(&self, session: &SessionId) -> Option<Home> {
-        let home = self.with_live_run(|run, opening| {
-            Ok(Home {
-                opening,
-                segment: run.active_segment(),
-                session: session.number(opening, |id| run.session_index(id))?,
-                offset: 0,
-            })
-        });
-        home.ok()
-    }
-
-    fn append_placed(
-        &self,
-        kind: RecordKind,
-        session: &SessionId,
-        payload: &[u8],
-        within: Option<Home>,
-    ) -> Result<Option<(Seq, Home)>> {
-        let number = |run: &RunWriter, opening| session.number(opening, |id| run.session_index(id));
-        let placed =
-            FailoverWriter::append_placed(self, kind, payload, number, |opening, number| {
-                match within {
-                    None => Ok(None),
-                    Some(home) if (home.opening, home.session) == (opening, number) => {
-                        Ok(Some(home.segment))
-                    }
-                    Some(_) => Err(Unfit),
-                }
-            });
-        let placed = placed?.map(|(placed, opening, session)| {
-            let home = Home {
-                opening,
-                segment: placed.segment,
-                session,
-                offset: placed.offset,
-            };
-            (placed.seq, home)
-        });
-        Ok(placed)
-    }
-
-    fn open_segment(&self, home: &Home) -> Option<Arc<dyn StorageFile>> {
-        let (run, opening) = self.current().ok()?;
-        let name = FileName::Segment(run.run(), home.segment).to_string();
-        let is_current = opening == home.opening;
-        is_current.then(|| run.storage().open(&name).ok()).flatten()
-    }
-
-    fn opening(&self) -> u16 {
-        self.current().map_or(0, |(_, opening)| opening)
-    }
-
-    fn note_refused(&self, session: Option<&str>, code: &'static str) {
-        FailoverWriter::note_refused(self, session, code);
-    }
-
-    fn report(&self, error: &Error) {
-        self.errors().report(error);
-    }
-
-    fn random(&self) -> u64 {
-        match self.current() {
-            Ok((run, _)) => run.storage().random(),
-            // Nothing is recorded then, so any number will do.
-            Err(_) => 0,
-        }
     }
 }

@@ -10,11 +10,14 @@ use crate::event::{
     Action, Channel, Counter, Event, IntoValue, Level, Log, Map, Number, SpanEnd, SpanFields,
     SpanLink, SpanStatus, SpanUpdate, Text, Value,
 };
+use crate::seeded::{self, Bug};
 
 /// A span being recorded; clones share it.
 ///
 /// Its methods never fail or panic and wait no longer than the backlog option says. Dropping the
-/// last clone of a span that was started here and not ended ends it, with the status unset.
+/// last clone of a span that was started here and not ended ends it, with the status unset, unless
+/// it is [detached](Span::detach). Ends of that kind behind which nothing more came of their
+/// session before it crashed belong to its crash: those spans read as interrupted.
 #[derive(Clone, Debug)]
 pub struct Span {
     open: Arc<SpanInner>,
@@ -26,7 +29,8 @@ struct SpanInner {
     session: Arc<SessionInner>,
     id: String,
     started: Option<Written>,
-    has_ended: AtomicBool,
+    /// The last clone ends it.
+    is_attached: AtomicBool,
 }
 
 impl Span {
@@ -42,10 +46,21 @@ impl Span {
         let open = Arc::new(SpanInner {
             session,
             id,
+            is_attached: AtomicBool::new(started.is_some()),
             started,
-            has_ended: AtomicBool::new(false),
         });
         Span { open }
+    }
+
+    /// Has nothing but an end end the span: dropping its handles, this one and all clones, writes
+    /// nothing. For bindings, whose handles are dropped by a collector or a thread that is ended,
+    /// and for tasks that may be given up: a span without an end is interrupted when its session
+    /// crashes.
+    #[must_use = "the span goes on through what this returns, or by its id"]
+    pub fn detach(self) -> Span {
+        let is_kept = seeded::has(Bug::DetachedEndsByDrop);
+        self.open.is_attached.fetch_and(is_kept, Ordering::Relaxed);
+        self
     }
 
     /// The span's id.
@@ -153,7 +168,7 @@ impl Span {
     }
 
     pub(super) fn write_end<'e>(&'e self, event: &mut Event<'e>) -> Written {
-        self.open.has_ended.store(true, Ordering::Relaxed);
+        self.open.is_attached.store(false, Ordering::Relaxed);
         self.open.session.write_event(event)
     }
 
@@ -164,7 +179,7 @@ impl Span {
 
 impl Drop for SpanInner {
     fn drop(&mut self) {
-        if self.started.is_none() || self.has_ended.load(Ordering::Relaxed) {
+        if !self.is_attached.load(Ordering::Relaxed) {
             return;
         }
         let reason = "dropped while panicking";

@@ -162,6 +162,12 @@ impl<'a> SpanBuilder<'a> {
         Span::started_as(self.session, id, started)
     }
 
+    /// As [`start`](SpanBuilder::start), and dropping the span writes nothing: see
+    /// [`detach`](Span::detach).
+    pub fn start_detached(self) -> Span {
+        self.start().detach()
+    }
+
     /// Records a whole span that ended at `end`, in one record.
     pub fn complete(mut self, end: Timestamp, status: SpanStatus) -> Written {
         let id = self.take_id();

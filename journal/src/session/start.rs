@@ -21,6 +21,7 @@ pub struct SessionBuilder<'a> {
     id: Cow<'a, str>,
     at: Option<Timestamp>,
     start: SessionStart<'a>,
+    ends_with_journal: bool,
 }
 
 impl<'a> SessionBuilder<'a> {
@@ -30,6 +31,7 @@ impl<'a> SessionBuilder<'a> {
             id,
             at: None,
             start: SessionStart::default(),
+            ends_with_journal: false,
         }
     }
 
@@ -92,6 +94,17 @@ impl<'a> SessionBuilder<'a> {
         self
     }
 
+    /// Has the session end, completed, when the journal is closed in order and it has not ended
+    /// before: for programs whose sessions have no end of their own, as those of `tracing`.
+    ///
+    /// A journal that is dropped while a panic unwinds, [`leave`](crate::Journal::leave), and the
+    /// death of the process do not end it: then it has crashed. What counts is the opening of the
+    /// journal that the session is started through.
+    pub fn ends_with_journal(mut self) -> SessionBuilder<'a> {
+        self.ends_with_journal = true;
+        self
+    }
+
     /// Records the start and returns the session. A session of the same id goes on: members of
     /// its metadata are merged, its first name, trace and time stand.
     pub fn start(self) -> Session {
@@ -109,6 +122,9 @@ impl<'a> SessionBuilder<'a> {
         event.at = self.at;
         let started = self.recorder.write(Some(&id), &mut event);
         drop(event);
+        if self.ends_with_journal {
+            self.recorder.end_with_journal(id.as_str());
+        }
         Session::new(self.recorder, id, trace_id, started)
     }
 }

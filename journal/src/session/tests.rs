@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::recorder::{Recorder, Redact};
+use super::run_counts::RunCounts;
 use super::sink::{Home, SessionId, Sink};
 use super::{Session, SessionBuilder, Span};
 use crate::error::{Error, Result};
@@ -14,17 +15,33 @@ use crate::event::{
     SpanLink, SpanStatus, Text, Tokens, Value, codec,
 };
 use crate::format::{RecordKind, UserKind};
-use crate::seq::Seq;
+use crate::seq::{RunId, Seq};
 use crate::storage::StorageFile;
 use crate::time::Timestamp;
 
 /// Keeps records in memory; refuses while told to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Memory {
+    counts: RunCounts,
     records: Mutex<Vec<(RecordKind, Option<String>, Bytes)>>,
     is_closed: AtomicBool,
     reported: Mutex<Vec<&'static str>>,
     refused: Mutex<Vec<&'static str>>,
+    /// What was said of sessions that end with the journal, and of those that have ended.
+    ending: Mutex<Vec<String>>,
+}
+
+impl Default for Memory {
+    fn default() -> Memory {
+        Memory {
+            counts: RunCounts::new(1),
+            records: Mutex::default(),
+            is_closed: AtomicBool::default(),
+            reported: Mutex::default(),
+            refused: Mutex::default(),
+            ending: Mutex::default(),
+        }
+    }
 }
 
 impl Sink for Memory {
@@ -56,8 +73,20 @@ impl Sink for Memory {
         None
     }
 
-    fn opening(&self) -> u16 {
-        0
+    fn place_text(&self, session: &str, text: &mut Text<'_>, source: Option<RunId>) {
+        self.counts.place_text(0, session, text, source);
+    }
+
+    fn new_id(&self) -> u64 {
+        self.counts.new_id()
+    }
+
+    fn end_with_journal(&self, session: &str) {
+        self.ending.lock().unwrap().push(format!("add {session}"));
+    }
+
+    fn session_ended(&self, session: &str) {
+        self.ending.lock().unwrap().push(format!("end {session}"));
     }
 
     fn note_refused(&self, _: Option<&str>, code: &'static str) {
@@ -66,10 +95,6 @@ impl Sink for Memory {
 
     fn report(&self, error: &Error) {
         self.reported.lock().unwrap().push(error.code());
-    }
-
-    fn random(&self) -> u64 {
-        1
     }
 }
 
@@ -117,7 +142,7 @@ fn a_start_says_what_it_was_told() {
         .set_from(&config)
         .start();
     assert_eq!((session.id(), session.trace_id()), ("ses_1", trace_id));
-    assert_eq!(session.started().seq(), Seq::new(1));
+    assert_eq!(session.started().unwrap().seq(), Seq::new(1));
     let event = memory.last();
     let Action::SessionStart(start) = &event.action else {
         panic!("{event:?}")

@@ -52,6 +52,16 @@ impl DiskStorage {
         Ok(DiskStorage::of(path, dir))
     }
 
+    /// The same directory, opened by this process, which may be a fork of the one that has it open.
+    pub(crate) fn opened_again(&self) -> io::Result<DiskStorage> {
+        Ok(DiskStorage::of(self.path.clone(), self.dir.opened_again()?))
+    }
+
+    /// Which directory it is, whatever its path.
+    pub(crate) fn identity(&self) -> io::Result<FileIdentity> {
+        self.dir.own_identity()
+    }
+
     fn of(path: PathBuf, dir: Directory) -> DiskStorage {
         DiskStorage {
             path,

@@ -4,11 +4,12 @@ use super::sync_primitives::{Mutex, PoisonError};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use crate::error::Error;
 
 /// A caller's function that is told of errors.
-pub(crate) type ErrorHook = Box<dyn Fn(&Error) + Send + Sync>;
+pub(crate) type ErrorHook = Arc<dyn Fn(&Error) + Send + Sync>;
 
 /// Counts of errors by code, and the hook that hears of the first of each.
 #[derive(Default)]
@@ -66,14 +67,13 @@ impl fmt::Debug for ErrorLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     #[test]
     fn the_hook_hears_of_the_first_error_of_each_code_and_may_panic() {
         let heard = Arc::new(AtomicU32::new(0));
         let counter = Arc::clone(&heard);
-        let log = ErrorLog::new(Some(Box::new(move |_| {
+        let log = ErrorLog::new(Some(Arc::new(move |_| {
             counter.fetch_add(1, Ordering::Relaxed);
             panic!("of the hook's own");
         })));

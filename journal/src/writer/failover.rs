@@ -4,25 +4,24 @@ use super::sync_primitives::Mutex;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::append::path::Placed;
 use super::error_log::ErrorLog;
 use super::run::RunWriter;
 use super::sync::wait::WhenDurable;
-use super::sync_primitives::lock;
+use super::sync_primitives::{lock, try_lock};
 use crate::error::{Error, Result};
 use crate::event::system::Clocks;
-use crate::format::RecordKind;
-use crate::seq::{SegmentNumber, Seq};
+use crate::seq::Seq;
 use crate::storage::own_process::OwnProcess;
 use crate::time::Timestamp;
 use crate::writer::append::refused::{RefusedCounts, RefusedRecord};
 
-/// Opens another run of the same journal.
-pub(crate) type Reopen = Box<dyn Fn() -> Result<Arc<RunWriter>> + Send + Sync>;
+/// Opens another run of the same journal; says what could not be done and stops nothing.
+pub(crate) type Reopen = Box<dyn Fn(&mut Vec<Error>) -> Result<Arc<RunWriter>> + Send + Sync>;
 
 /// The run a handle writes to, and what became of the ones before it.
 pub(crate) struct FailoverWriter {
@@ -53,10 +52,6 @@ pub(crate) enum RunsRef<'a> {
     First(&'a Runs),
     Later(Guard<Arc<Runs>>),
 }
-
-/// The run, or the number of the session in it, is another one than a record was made for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Unfit;
 
 /// A run that failed.
 #[derive(Clone)]
@@ -89,119 +84,65 @@ impl FailoverWriter {
         }
     }
 
-    /// The run written to now and its number among the runs of this handle.
-    pub(crate) fn current(&self) -> Result<(Arc<RunWriter>, u16)> {
+    /// The run written to now and its number; if a number is given, only while it is that run.
+    pub(crate) fn run_for(&self, bound: Option<u16>) -> Result<(Arc<RunWriter>, u16)> {
         let runs = self.read();
+        runs.check_bound(bound)?;
         Ok((Arc::clone(runs.run()?), runs.number()))
     }
 
-    /// Does something with the run to write to, which has this number: a failed one is first
-    /// replaced by a new one if this handle does that and the last attempt was long enough ago.
-    #[inline]
-    pub(crate) fn with_live_run<T>(
+    /// Does something with the run to write to, which has this number. One that failed is first
+    /// replaced by a new one, if that is wished, the last attempt was long enough ago, and it need
+    /// not be the one with the number that is given.
+    pub(crate) fn with_run<T>(
         &self,
+        bound: Option<u16>,
         act: impl FnOnce(&RunWriter, u16) -> Result<T>,
     ) -> Result<T> {
-        // The run a handle began with is not even copied: a processor reads back what it has put
-        // together last only when all it stored for the record before that has left it.
-        match &self.first.current {
-            Ok(run) if self.later.get().is_none() && !run.is_poisoned() => act(run, 0),
-            _ => self.with_later(act),
-        }
-    }
-
-    #[cold]
-    fn with_later<T>(&self, act: impl FnOnce(&RunWriter, u16) -> Result<T>) -> Result<T> {
-        let mut runs = self.read();
-        let has_failed = runs.current.as_ref().map_or(true, |c| c.is_poisoned());
-        if has_failed && self.reopen.is_some() {
+        if bound.is_none() && !self.is_alive() {
             self.try_reopen();
-            runs = self.read();
         }
+        let runs = self.read();
+        runs.check_bound(bound)?;
         act(runs.run()?, runs.number())
     }
 
-    /// Whether an append could do anything; to be asked before any lock is taken, because a lock
-    /// that another thread held at the moment of a fork stays locked in the child.
-    pub(crate) fn check(&self) -> Result<()> {
-        self.with_live_run(|run, _| run.check_open())
+    /// The number of the run written to now.
+    pub(crate) fn number(&self) -> u16 {
+        self.read().number()
+    }
+
+    /// Whether there is a run that has not failed.
+    pub(crate) fn is_alive(&self) -> bool {
+        let runs = self.read();
+        runs.current.as_ref().is_ok_and(|run| !run.is_poisoned())
+    }
+
+    /// Has a run that has not failed: if need be, another is opened now.
+    pub(crate) fn revive(&self) -> Result<()> {
+        let mut problems = Vec::new();
+        let revived = {
+            let mut last_attempt = lock(&self.last_attempt);
+            match &self.reopen {
+                _ if self.is_alive() => Ok(()),
+                Some(reopen) => {
+                    *last_attempt = Instant::now();
+                    self.reopen(reopen, &mut problems)
+                }
+                None => self.run_for(None).and_then(|(run, _)| run.check_open()),
+            }
+        };
+        problems.iter().for_each(|error| self.errors.report(error));
+        revived
     }
 
     pub(crate) fn errors(&self) -> &ErrorLog {
         &self.errors
     }
 
-    /// Appends a record without session.
-    pub(crate) fn append(&self, kind: RecordKind, payload: &[u8]) -> Result<Seq> {
-        self.append_to(kind, payload, |_, _| Ok(0))
-    }
-
-    /// Appends a record of the session that `number` finds the index of, in the run it is given.
-    pub(crate) fn append_to(
-        &self,
-        kind: RecordKind,
-        payload: &[u8],
-        number: impl Fn(&RunWriter, u16) -> Result<u32>,
-    ) -> Result<Seq> {
-        let appended = self.with_live_run(|run, opening| {
-            let session = number(run, opening);
-            let session = session.inspect_err(|error| {
-                run.note_refused(0, payload.len(), error.code());
-            })?;
-            let appended = run.append(kind, session, payload);
-            appended.map(|seq| seq.in_opening(opening))
-        });
-        appended.inspect_err(|error| {
-            if let Error::Disabled { .. } = error {
-                self.miss(payload.len(), error.code());
-            }
-        })
-    }
-
-    /// As [`append_to`](FailoverWriter::append_to), and says where the record is; `None`, and
-    /// nothing is appended, if `within` does not have the number that was found in the run.
-    pub(crate) fn append_placed(
-        &self,
-        kind: RecordKind,
-        payload: &[u8],
-        number: impl Fn(&RunWriter, u16) -> Result<u32>,
-        within: impl Fn(u16, u32) -> Result<Option<SegmentNumber>, Unfit>,
-    ) -> Result<Option<(Placed, u16, u32)>> {
-        let placed = self.with_live_run(|run, opening| {
-            let session = number(run, opening);
-            let session = session.inspect_err(|error| {
-                run.note_refused(0, payload.len(), error.code());
-            })?;
-            let Ok(within) = within(opening, session) else {
-                return Ok(None);
-            };
-            let placed = run.append_placed((kind, session), payload, within)?;
-            Ok(placed.map(|mut placed| {
-                placed.seq = placed.seq.in_opening(opening);
-                (placed, opening, session)
-            }))
-        });
-        placed.inspect_err(|error| {
-            if let Error::Disabled { .. } = error {
-                self.miss(payload.len(), error.code());
-            }
-        })
-    }
-
-    /// Counts a record of a session that was refused before it was encoded.
-    pub(crate) fn note_refused(&self, session: Option<&str>, code: &'static str) {
-        match self.current() {
-            Ok((run, _)) => {
-                let number = session.and_then(|id| run.session_index(id).ok());
-                run.note_refused(number.unwrap_or(0), 0, code);
-            }
-            Err(_) => self.miss(0, code),
-        }
-    }
-
     /// Counts a record that came while there was no run; the first run there is will tell.
     #[cold]
-    fn miss(&self, payload_len: usize, code: &'static str) {
+    pub(crate) fn miss(&self, payload_len: usize, code: &'static str) {
         if !self.process.is_here() {
             return;
         }
@@ -222,11 +163,10 @@ impl FailoverWriter {
     pub(crate) fn wait_durable(&self, seq: Seq, deadline: Option<Instant>) -> Result<()> {
         match self.settled(seq) {
             Some(outcome) => outcome,
-            None => self
-                .current()?
-                .0
-                .syncer()
-                .wait_durable(value_of(seq), deadline),
+            None => {
+                let (run, _) = self.run_for(None)?;
+                run.syncer().wait_durable(value_of(seq), deadline)
+            }
         }
     }
 
@@ -235,19 +175,17 @@ impl FailoverWriter {
             Some(Err(error)) => Err(error),
             // Durable in a run that failed later: any number known durable resolves at once.
             Some(Ok(())) => return WhenDurable::ready(),
-            None => self.current().map(|(run, _)| Arc::clone(run.syncer())),
+            None => self.run_for(None).map(|(run, _)| Arc::clone(run.syncer())),
         };
         WhenDurable::new(syncer, value_of(seq))
     }
 
-    pub(crate) fn sync(&self) -> Result<Seq> {
-        let (run, opening) = self.current()?;
-        Ok(run.sync()?.in_opening(opening))
-    }
-
-    pub(crate) fn durable(&self) -> Option<Seq> {
-        let (run, opening) = self.current().ok()?;
-        Some(run.syncer().durable_here()?.in_opening(opening))
+    pub(crate) fn poll_durable(&self, seq: Seq) -> Poll<Result<()>> {
+        match (self.settled(seq), self.run_for(None)) {
+            (Some(outcome), _) => Poll::Ready(outcome),
+            (None, Ok((run, _))) => run.syncer().poll_durable(value_of(seq)),
+            (None, Err(error)) => Poll::Ready(Err(error)),
+        }
     }
 
     /// What is settled about a number of a run that failed.
@@ -264,25 +202,32 @@ impl FailoverWriter {
 
     fn try_reopen(&self) {
         let Some(reopen) = &self.reopen else { return };
-        // A thread that finds the lock taken goes on with the failed run: one attempt is enough.
-        let Ok(mut last_attempt) = self.last_attempt.try_lock() else {
-            return;
-        };
-        if last_attempt.elapsed() < REOPEN_INTERVAL {
-            return;
+        let mut problems = Vec::new();
+        {
+            // A thread that finds the lock taken goes on with the failed run: one attempt will do.
+            let Some(mut last_attempt) = try_lock(&self.last_attempt) else {
+                return;
+            };
+            if last_attempt.elapsed() < REOPEN_INTERVAL {
+                return;
+            }
+            *last_attempt = Instant::now();
+            if let Err(error) = self.reopen(reopen, &mut problems) {
+                problems.push(error);
+            }
         }
-        *last_attempt = Instant::now();
+        // The hook may append, too, or open the journal.
+        problems.iter().for_each(|error| self.errors.report(error));
+    }
+
+    /// Puts another run in the place of one that failed. To be called with the lock of the
+    /// last attempt.
+    fn reopen(&self, reopen: &Reopen, problems: &mut Vec<Error>) -> Result<()> {
         if let Ok(failed) = &self.read().current {
             failed.abandon();
         }
-        match reopen() {
-            Ok(run) => self.replace(run),
-            Err(error) => {
-                // The hook may append, too.
-                drop(last_attempt);
-                self.errors.report(&error);
-            }
-        }
+        self.replace(reopen(problems)?);
+        Ok(())
     }
 
     fn replace(&self, run: Arc<RunWriter>) {
@@ -331,6 +276,12 @@ impl Deref for RunsRef<'_> {
 }
 
 impl Runs {
+    /// Whether the run with this number is still the one that is written to.
+    fn check_bound(&self, bound: Option<u16>) -> Result<()> {
+        let failed = bound.and_then(|number| self.past.get(usize::from(number)));
+        failed.map_or(Ok(()), |failed| Err(failed.cause.clone()))
+    }
+
     /// The run written to now.
     pub(crate) fn run(&self) -> Result<&Arc<RunWriter>> {
         self.current.as_ref().map_err(Error::clone)
@@ -372,6 +323,8 @@ mod tests {
     use crate::storage::DiskStorage;
     use crate::writer::OpenRun;
 
+    use crate::format::RecordKind;
+
     const KIND: RecordKind = RecordKind(200);
 
     /// A run that syncs only when it is asked to.
@@ -398,6 +351,22 @@ mod tests {
         found.runs.iter().map(|run| run.refused.count).collect()
     }
 
+    fn append(writer: &FailoverWriter, payload: &[u8]) -> Result<Seq> {
+        append_as(writer, None, payload)
+    }
+
+    /// As an opening does that goes on when a run fails, or one that may write to one run only.
+    fn append_as(writer: &FailoverWriter, bound: Option<u16>, payload: &[u8]) -> Result<Seq> {
+        let appended = writer.with_run(bound, |run, number| {
+            Ok(run.append(KIND, 0, payload)?.in_opening(number))
+        });
+        appended.inspect_err(|error| {
+            if let Error::Disabled { .. } = error {
+                writer.miss(payload.len(), error.code());
+            }
+        })
+    }
+
     fn let_time_pass(writer: &FailoverWriter) {
         let long_ago = Instant::now().checked_sub(REOPEN_INTERVAL);
         *writer.last_attempt.lock().unwrap() = long_ago.unwrap();
@@ -420,22 +389,22 @@ mod tests {
         let path = dir.path().to_owned();
         let first = open(&path, 1);
         let errors = Arc::new(ErrorLog::new(None));
-        let writer = FailoverWriter::new(first, errors, Some(Box::new(move || open(&path, 2))));
-        let durable = writer.append(KIND, b"durable").unwrap();
+        let writer = FailoverWriter::new(first, errors, Some(Box::new(move |_| open(&path, 2))));
+        let durable = append(&writer, b"durable").unwrap();
         writer.wait_durable(durable, None).unwrap();
-        let lost = writer.append(KIND, b"never synced").unwrap();
+        let lost = append(&writer, b"never synced").unwrap();
         let cause = Error::io("sync", dir.path(), std::io::Error::other("bad disk"));
-        writer.current().unwrap().0.syncer().poison(cause);
-        let early = writer.append(KIND, b"too early").unwrap_err();
+        writer.run_for(None).unwrap().0.syncer().poison(cause);
+        let early = append(&writer, b"too early").unwrap_err();
         assert_eq!(early.code(), "poisoned");
         let_time_pass(&writer);
-        let next = writer.append(KIND, b"in the next run").unwrap();
+        let next = append(&writer, b"in the next run").unwrap();
         assert_eq!((durable.opening(), next.opening()), (0, 1));
         writer.wait_durable(next, None).unwrap();
         assert_eq!(refused(dir.path()), [0, 1]);
         let outcomes = [durable, lost, next].map(|seq| outcome(&writer, seq));
         assert_eq!(outcomes, [None, Some("poisoned"), None]);
-        writer.current().unwrap().0.close(None).unwrap();
+        writer.run_for(None).unwrap().0.close(None).unwrap();
     }
 
     #[test]
@@ -444,7 +413,7 @@ mod tests {
         let path = dir.path().to_owned();
         let errors = Arc::new(ErrorLog::new(None));
         let tries = Mutex::new(0);
-        let reopen: Reopen = Box::new(move || {
+        let reopen: Reopen = Box::new(move |_| {
             let mut tries = tries.lock().unwrap();
             *tries += 1;
             match *tries {
@@ -453,15 +422,15 @@ mod tests {
             }
         });
         let writer = FailoverWriter::new(Err(Error::Closed), Arc::clone(&errors), Some(reopen));
-        let code = || writer.append(KIND, b"").unwrap_err().code();
+        let code = || append(&writer, b"").unwrap_err().code();
         assert_eq!(code(), "disabled");
         let_time_pass(&writer);
         assert_eq!(code(), "disabled");
         assert_eq!(errors.counts(), [("timeout", 1)]);
         let_time_pass(&writer);
-        let seq = writer.append(KIND, b"at last").unwrap();
+        let seq = append(&writer, b"at last").unwrap();
         assert_eq!(seq.opening(), 1);
         assert_eq!(refused(dir.path()), [2]);
-        writer.current().unwrap().0.close(None).unwrap();
+        writer.run_for(None).unwrap().0.close(None).unwrap();
     }
 }

@@ -13,13 +13,13 @@ mod signals;
 mod status;
 mod supply;
 mod sync;
-mod sync_primitives;
+pub(crate) mod sync_primitives;
 mod threads;
 mod wakeup;
 mod watermark;
 
 pub(crate) use error_log::{ErrorHook, ErrorLog};
-pub(crate) use failover::{FailoverWriter, Reopen, Unfit};
+pub(crate) use failover::{FailoverWriter, Reopen};
 pub(crate) use open::{OpenRun, next_generation};
 pub(crate) use run::RunWriter;
 pub use sync::wait::WhenDurable;

@@ -1,6 +1,7 @@
 //! One run being written: what it is put together from, and the append.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::append::appender::Appender;
 use super::append::log_writer::{AppendError, LogWriter};
@@ -233,9 +234,15 @@ impl RunWriter {
         self.syncer.finish_recovery(uncached);
     }
 
-    /// Makes every record appended so far durable and returns the last one covered.
-    pub(crate) fn sync(&self) -> Result<Seq> {
-        self.syncer.sync()
+    /// Makes every record appended so far durable, at most until `deadline`, and returns the last
+    /// one covered.
+    pub(crate) fn sync(&self, deadline: Option<Instant>) -> Result<Seq> {
+        self.syncer.sync(deadline)
+    }
+
+    /// The last record known durable, as callers are told it.
+    pub(crate) fn durable(&self) -> Option<Seq> {
+        self.syncer.durable_here()
     }
 
     /// Whether records are still accepted.

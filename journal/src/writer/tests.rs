@@ -46,7 +46,7 @@ fn records_larger_than_a_segment_get_one_of_their_own() {
         run.append(KIND, 0, b"small").unwrap();
         run.append(KIND, 0, &large).unwrap();
         run.append(KIND, 0, b"small").unwrap();
-        run.sync().unwrap();
+        run.sync(None).unwrap();
         run.close(None).unwrap();
         let second = frames(&run, dir.path(), 2);
         assert_eq!(second[1], (KIND, 6, 3 << 20));
@@ -133,7 +133,7 @@ fn a_removed_directory_poisons_the_run_and_wakes_waiters() {
         let dir = root.path().join("journal");
         std::fs::create_dir(&dir).unwrap();
         let run = open(&dir, mode);
-        let durable = run.sync().unwrap();
+        let durable = run.sync(None).unwrap();
         std::fs::remove_dir_all(&dir).unwrap();
         let seq = run.append(KIND, 0, b"lost").unwrap();
         assert!(matches!(
@@ -206,7 +206,7 @@ fn the_error_hook_may_close_while_a_waiter_syncs() {
     let (opened, closed) = <(Arc<OnceLock<Arc<RunWriter>>>, Arc<OnceLock<_>>)>::default();
     let hook: ErrorHook = {
         let (opened, closed) = (Arc::clone(&opened), Arc::clone(&closed));
-        Box::new(move |_| {
+        Arc::new(move |_| {
             let _ = closed.set(opened.get().unwrap().close(None));
         })
     };

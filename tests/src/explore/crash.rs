@@ -306,7 +306,7 @@ fn find(disk: &SimDisk, way: Way, random: &mut Random) -> Found {
 }
 
 pub(super) fn open(process: &Process, mode: WriteMode) -> Result<Journal, String> {
-    let options = Journal::options().stepped().write_mode(mode);
+    let options = Journal::options().stepped().shared(false).write_mode(mode);
     let options = options.segment_bytes_max(16 << 10);
     let storage = Arc::new(process.clone());
     let journal = options.storage(storage).open("/simulated");

@@ -16,7 +16,10 @@ pub(super) fn directory(bytes: &[u8]) -> u64 {
     let memory = craft::directory(bytes);
     let size = memory.size();
     let before = read_all_ways(&memory);
-    let options = Journal::options().storage(memory.storage()).stepped();
+    let options = Journal::options()
+        .storage(memory.storage())
+        .stepped()
+        .shared(false);
     let journal = match options.segment_bytes_max(SEGMENT_LEN).open("memory") {
         Ok(journal) => journal,
         // The last generation of all may be taken.

@@ -30,7 +30,10 @@ pub(super) fn open(memory: &Memory) -> Journal {
 /// If it cannot be opened.
 #[must_use]
 pub(super) fn open_mode(memory: &Memory, mode: WriteMode) -> Journal {
-    let options = Journal::options().storage(memory.storage()).stepped();
+    let options = Journal::options()
+        .storage(memory.storage())
+        .stepped()
+        .shared(false);
     let options = options.segment_bytes_max(SEGMENT_LEN).write_mode(mode);
     options.open("memory").expect("nothing is in the way")
 }

@@ -111,6 +111,10 @@ RunsByClock              | clock          | sim           | every_crash_state_ke
 FilesForEverybody        | private        | mid_call      | every_file_is
 AppendWaitsForSync       | polite         | mid_call      | what_is_appended_during
 SignalsLeftOpen          | polite         | user_code     | no_thread_of_the_journal
+ClosingNotAwaited        | many-processes | shared        | an_opening_while_the_last
+CloseIsForAll            | many-processes | shared        | openings_share_a_run
+EndedTwice               | polite         | endings       | an_orderly_end
+DetachedEndsByDrop       | killed         | endings       | a_detached_span
 IntervalOverflows        | polite         | user_code     | options_at_their_extremes
 FileSizeLimitIgnored     | polite         | limits        | a_limit_on_file_size
 FileSizeLimitIgnored     | polite         | limit_matrix  | limits_and_pairs

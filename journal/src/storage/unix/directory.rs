@@ -54,6 +54,23 @@ impl Directory {
         Ok(directory)
     }
 
+    /// The same directory, wherever it is by now.
+    pub(crate) fn opened_again(&self) -> io::Result<Directory> {
+        let flags = DIRECTORY | OFlags::RDONLY;
+        Directory::held(retry(|| {
+            Ok(rustix::fs::openat(&self.dir, ".", flags, Mode::empty())?)
+        })?)
+    }
+
+    /// Which directory it is.
+    pub(crate) fn own_identity(&self) -> io::Result<FileIdentity> {
+        let facts = self.dir.metadata()?;
+        Ok(FileIdentity {
+            device: facts.dev(),
+            inode: facts.ino(),
+        })
+    }
+
     fn held(dir: impl Into<File>) -> io::Result<Directory> {
         let dir = dir.into();
         let links = rustix::fs::fstat(&dir)?.st_nlink;

@@ -75,6 +75,16 @@ impl Directory {
         Directory::open(&absolute)
     }
 
+    /// The same directory: nothing takes its place while it is open.
+    pub(crate) fn opened_again(&self) -> io::Result<Directory> {
+        Directory::open(&self.path)
+    }
+
+    /// Which directory it is.
+    pub(crate) fn own_identity(&self) -> io::Result<FileIdentity> {
+        identity(&self.dir, self.volume)
+    }
+
     /// Opens a file, for writing wherever that may be done: only such a one can be synced.
     pub(crate) fn open_file(&self, name: &str, is_writable: bool) -> io::Result<File> {
         let path = self.path.join(name);

@@ -26,7 +26,7 @@ fn a_record_waited_for_alone_is_positioned_and_more_of_them_are_stored() {
         run.append(KIND, 0, b"one of many").unwrap();
     }
     assert!(is_writable());
-    run.sync().unwrap();
+    run.sync(None).unwrap();
     // That sync was for more than one record.
     assert!(is_writable());
     let found = frames(&run, dir.path(), 1);

@@ -11,12 +11,13 @@ use crate::error::{Error, Result};
 use crate::seq::Seq;
 
 impl Syncer {
-    /// Makes every record appended so far durable and returns the last one covered.
-    pub(crate) fn sync(&self) -> Result<Seq> {
+    /// Makes every record appended so far durable, at most until `deadline`, and returns the last
+    /// one covered.
+    pub(crate) fn sync(&self, deadline: Option<Instant>) -> Result<Seq> {
         self.constants().check_process()?;
         let last = Seq::new(self.segments().written()).unwrap_or(Seq::FIRST);
         if self.steps().is_dirty() {
-            self.wait_durable(last, None)?;
+            self.wait_durable(last, deadline)?;
         } else if let Some(error) = self.signals().poisoned() {
             return Err(error);
         } else if self.signals().closed().is_none() {
@@ -51,6 +52,16 @@ impl Syncer {
                 return Err(Error::Timeout);
             }
         }
+    }
+
+    /// Whether everything up to `seq` is durable; if that is not settled yet, a sync is asked for.
+    pub(crate) fn poll_durable(&self, seq: Seq) -> Poll<Result<()>> {
+        if let Some(outcome) = self.durability_of(seq) {
+            return Poll::Ready(outcome);
+        }
+        self.signals().note_waiter();
+        self.signals().syncer().want_sync();
+        Poll::Pending
     }
 
     /// Whether the record is durable, if that is settled.

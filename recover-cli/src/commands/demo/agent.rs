@@ -30,7 +30,9 @@ pub(crate) fn run(dir: &Path, tree: &Path, session: &str) -> Result<ExitStatus> 
             "Walk the tree, count everything, tell me what you find.",
         )
         .start();
-    watcher.ack(session.started())?;
+    session
+        .started()
+        .map_or(Ok(()), |written| watcher.ack(written))?;
     let work = Work {
         session,
         watcher,
