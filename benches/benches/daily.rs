@@ -93,7 +93,7 @@ fn list(criterion: &mut Criterion) {
     }
     journal.close().expect("the disk works");
     criterion.bench_function("list/cached/100 sessions", |bench| {
-        bench.iter(|| trace_journal::list(&dir).expect("the journal is whole"));
+        bench.iter(|| Reader::summaries(&dir).expect("the journal is whole"));
     });
 }
 

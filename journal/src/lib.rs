@@ -72,9 +72,10 @@ mod options;
 mod own_thread;
 mod panic_hook;
 mod parallel;
-mod reader;
+pub mod reader;
 mod recovered;
 mod recovery;
+pub mod report;
 mod rollup;
 mod seeded;
 mod segment;
@@ -89,31 +90,23 @@ mod time;
 mod words;
 mod writer;
 
-pub use error::{DamageReason, Error, Result};
+pub use error::{Error, Result};
 pub use event::{
-    Channel, Event, JsonLine, Level, Map, Model, Number, OtlpKind, SessionStatus, SpanFields,
-    SpanKind, SpanLink, SpanStatus, Tokens, Value,
+    Channel, Event, Level, Map, Number, SessionStatus, SpanKind, SpanLink, SpanStatus, Tokens,
+    Value,
 };
 pub use format::{RecordKind, UserKind, VERSION as FORMAT_VERSION};
-pub use info::{Info, RunInfo};
+pub use info::Info;
 pub use journal::Journal;
 pub use options::JournalOptions;
 pub use panic_hook::install_panic_hook;
-pub use reader::{
-    Gap, Item, ReadMode, Reader, Record, Records, SessionReader, Sessions, list, recover, verify,
-};
-#[doc(hidden)]
-pub use reader::{list_storage, verify_storage};
+pub use reader::{Item, ReadMode, Reader, Record};
 pub use recovered::Recovery;
-pub use recovery::{
-    ByteClasses, DamagedRange, Fate, Liveness, Loss, RecordCounts, RefusedReport, Report,
-    RunReport, RunState, SegmentReport, SegmentState, SessionReport,
-};
-pub use seq::{Address, RunId, SegmentNumber, Seq};
+pub use recovery::{Liveness, Loss, Report};
+pub use seq::{Address, RunId, Seq};
 pub use session::{Session, SessionBuilder, Span, SpanBuilder, SpanFinish, Written};
-pub use settings::{ActiveMode, OnBacklog, WriteMode};
+pub use settings::{OnBacklog, WriteMode};
 pub use snapshot::{SessionSummary, Snapshot};
-pub use storage::Durability;
 pub use time::Timestamp;
 pub use words::ParseError;
 pub use writer::WhenDurable;

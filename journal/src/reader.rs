@@ -6,11 +6,11 @@ mod journal_view;
 mod list;
 mod losses;
 mod mode;
+mod options;
 mod prefetch;
 mod record;
 mod record_fetch;
 mod records;
-mod recover;
 mod said_before;
 mod session_fold;
 mod session_records;
@@ -20,13 +20,11 @@ mod verify;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use list::{list, list_storage};
 pub use mode::ReadMode;
+pub use options::{ReaderOptions, Summaries};
 pub use record::{Gap, Item, Record};
 pub use records::Records;
-pub use recover::recover;
 pub use sessions::Sessions;
-pub use verify::{verify, verify_storage};
 
 use crate::error::{Error, Result};
 use crate::recovery::survey::Depth;
@@ -34,7 +32,7 @@ use crate::recovery::{Loss, Report};
 use crate::seq::RunId;
 use crate::snapshot::Snapshot;
 use crate::storage::Storage;
-use journal_view::{JournalView, on_disk};
+use journal_view::JournalView;
 use record_fetch::RecordFetcher;
 use session_records::SessionPlaces;
 
@@ -47,41 +45,21 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Looks at what the journal in `dir` holds, in [`ReadMode::Salvage`]; an empty directory is a
-    /// journal without sessions.
+    /// Looks at what the journal in `dir` holds; an empty directory is a journal without sessions.
     ///
     /// Finished segments that have a cache beside them are not read, only the records that are
-    /// asked for, each of which is checked. [`open_verified`](Reader::open_verified) reads all.
+    /// asked for, each of which is checked; [`options`](Reader::options) can ask for more.
     ///
     /// # Errors
-    /// [`Error::Io`] if the directory is missing, is a file or cannot be read,
-    /// [`Error::NotAJournal`] if it has only foreign files, and [`Error::Unsupported`] if the
-    /// only segments it has are of a newer version.
+    /// As [`ReaderOptions::open`].
     pub fn open(dir: impl AsRef<Path>) -> Result<Reader> {
-        Reader::open_mode(dir, ReadMode::default())
-    }
-
-    /// As [`open`](Reader::open), in the mode given. Other modes than [`ReadMode::Salvage`] depend
-    /// on what is missing and read everything.
-    ///
-    /// # Errors
-    /// As [`open`](Reader::open), and [`Error::Damage`] in [`ReadMode::Strict`] if there is any.
-    pub fn open_mode(dir: impl AsRef<Path>, mode: ReadMode) -> Result<Reader> {
-        Reader::with_caches(on_disk(dir.as_ref())?, mode)
-    }
-
-    /// As [`open_mode`](Reader::open_mode), with every byte of every segment read and checked.
-    ///
-    /// # Errors
-    /// As [`open_mode`](Reader::open_mode).
-    pub fn open_verified(dir: impl AsRef<Path>, mode: ReadMode) -> Result<Reader> {
-        Reader::of_storage(on_disk(dir.as_ref())?, mode)
+        Reader::options().open(dir)
     }
 
     /// Reads every byte of a journal on another disk than the operating system's, for simulations.
     ///
     /// # Errors
-    /// As [`open_mode`](Reader::open_mode).
+    /// As [`ReaderOptions::open`].
     #[doc(hidden)]
     pub fn of_storage(storage: Arc<dyn Storage>, mode: ReadMode) -> Result<Reader> {
         let view = Arc::new(JournalView::new(storage, mode, Depth::Everything)?);
@@ -147,12 +125,10 @@ impl Reader {
         Records::of_all(Arc::clone(view))
     }
 
-    /// What is missing, and why. It names no sessions: [`Report::add_session`] does.
+    /// What is missing, and why. It names no sessions: [`Sessions::report`] does.
     #[must_use]
     pub fn report(&self) -> Report {
-        let mut report = self.view.best_known().report();
-        report.contradicted = self.view.known_verified().is_some();
-        report
+        self.view.best_report()
     }
 }
 

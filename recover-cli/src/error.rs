@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use trace_journal::Error;
+use trace_journal::report::Outcome;
 
 use crate::escape::one_line;
 
@@ -59,18 +60,14 @@ pub(crate) enum ExitStatus {
 }
 
 impl ExitStatus {
-    /// How a report with this exit code ends.
-    pub(crate) fn of_number(number: u8) -> ExitStatus {
-        let exits = [
-            ExitStatus::Done,
-            ExitStatus::CouldNot,
-            ExitStatus::Usage,
-            ExitStatus::Lost,
-            ExitStatus::NothingMatched,
-            ExitStatus::Refused,
-        ];
-        let exit = exits.into_iter().find(|exit| exit.number() == number);
-        exit.unwrap_or(ExitStatus::CouldNot)
+    /// How a command ends that reports this.
+    pub(crate) fn of(outcome: Outcome) -> ExitStatus {
+        match outcome {
+            Outcome::Sound => ExitStatus::Done,
+            Outcome::Lost => ExitStatus::Lost,
+            Outcome::Empty => ExitStatus::NothingMatched,
+            _ => ExitStatus::CouldNot,
+        }
     }
 
     /// The number given to the shell.

@@ -7,10 +7,11 @@
 use std::collections::HashMap;
 
 use serde_json::Value as Json;
+use trace_journal::event::SpanFields;
 use trace_journal::event::{Action, SpanStart};
 use trace_journal::{
-    Error, Event, Journal, Map, Number, Result, Session, Span, SpanFields, SpanKind, SpanStatus,
-    Timestamp, Tokens, Value,
+    Error, Event, Journal, Map, Number, Result, Session, Span, SpanKind, SpanStatus, Timestamp,
+    Tokens, Value,
 };
 
 /// The adapter: it knows which sessions, steps and messages are under way.

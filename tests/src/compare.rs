@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use trace_journal::format::HEADER_PAGE_LEN;
-use trace_journal::{Item, Reader, Report, SegmentState};
+use trace_journal::report::SegmentState;
+use trace_journal::{Item, Reader, Report};
 
 use crate::reference_reader::ReferenceJournal;
 

@@ -8,11 +8,12 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use trace_journal::RunId;
+use trace_journal::format::SegmentNumber;
 use trace_journal::format::{
     FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, HeaderState, SegmentHeader,
     seq_from,
 };
-use trace_journal::{RunId, SegmentNumber};
 
 /// Every intact record of a journal, by run and sequence number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

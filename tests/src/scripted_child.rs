@@ -339,7 +339,7 @@ mod tests {
 
     fn record(sent: Sent) -> ReferenceRecord {
         ReferenceRecord {
-            segment: trace_journal::SegmentNumber::FIRST,
+            segment: trace_journal::format::SegmentNumber::FIRST,
             offset: 0,
             end: 0,
             kind: 140 + sent.thread,

@@ -14,9 +14,7 @@ use journal_tests::listing::paths_with;
 use journal_tests::random::Random;
 use journal_tests::rigs::Budget;
 use tempfile::TempDir;
-use trace_journal::{
-    Journal, Loss, ReadMode, Reader, SessionStatus, Snapshot, SpanStatus, list, recover, verify,
-};
+use trace_journal::{Journal, Loss, Reader, Report, SessionStatus, Snapshot, SpanStatus};
 
 /// What is compared of a session.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,20 +81,29 @@ fn damage(dir: &Path, random: &mut Random) {
     fs::write(&paths[at], bytes).unwrap();
 }
 
+fn told_as_they_pass(reader: &Reader) -> Report {
+    let mut sessions = reader.sessions();
+    assert!(sessions.report().sessions.is_empty());
+    sessions
+        .by_ref()
+        .for_each(|snapshot| drop(snapshot.unwrap()));
+    sessions.report()
+}
+
 /// What those tell who read everything; panics unless it is the same.
 fn verified(dir: &Path) -> (Sessions, Loss) {
-    let reader = Reader::open_verified(dir, ReadMode::Salvage).unwrap();
+    let reader = Reader::options().verify(true).open(dir).unwrap();
     let snapshots = reader.sessions().map(|snapshot| snapshot.unwrap());
     let shown: Sessions = snapshots
         .map(|snapshot| (snapshot.id().to_owned(), of_snapshot(&snapshot)))
         .collect();
     let loss = reader.report().loss;
     for report in [
-        verify(dir).unwrap(),
-        recover(dir, ReadMode::Salvage).unwrap().1,
+        Reader::options().verify(true).report(dir).unwrap(),
+        told_as_they_pass(&reader),
     ] {
         assert_eq!((report.loss, report.believed), (loss, 0));
-        assert_eq!(report.exit_code, reader.report().exit_code);
+        assert_eq!(report.outcome, reader.report().outcome);
         let sessions = report.sessions.into_iter().map(|one| {
             let told = Told {
                 status: one.status,
@@ -124,10 +131,10 @@ fn a_command_that_believed_a_cache_says_so_and_all_agree() {
             damage(dir.path(), &mut random);
         }
         let (shown, loss) = verified(dir.path());
-        let (rows, report) = list(dir.path()).unwrap();
-        let is_told = report.believed > 0;
-        assert!(is_told || report.loss == loss, "case {cases}");
-        for row in rows {
+        let all = Reader::summaries(dir.path()).unwrap();
+        let is_told = all.report.believed > 0;
+        assert!(is_told || all.report.loss == loss, "case {cases}");
+        for row in all.sessions {
             let told = Told {
                 status: row.status,
                 records: row.records,
@@ -188,7 +195,7 @@ fn a_report_names_the_sessions_that_were_hit_once() {
         bytes[at] ^= 1;
     }
     fs::write(&path, bytes).unwrap();
-    let report = verify(dir.path()).unwrap();
+    let report = Reader::options().verify(true).report(dir.path()).unwrap();
     assert_eq!(report.ranges.len(), 2);
     for range in &report.ranges {
         let named: Vec<&str> = range.sessions.iter().map(|id| &**id).collect();

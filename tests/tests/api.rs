@@ -4,9 +4,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use serde::Serialize;
-use trace_journal::{
-    Fate, Level, Liveness, Loss, ParseError, RunState, SegmentState, SessionStatus, SpanStatus,
-};
+use trace_journal::report::{Fate, RunState, SegmentState};
+use trace_journal::{Level, Liveness, Loss, ParseError, SessionStatus, SpanStatus};
 
 fn reads_back<T>(names: &[&str])
 where

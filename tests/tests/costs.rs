@@ -15,7 +15,7 @@ use journal_tests::rigs;
 use journal_tests::simdisk::{Process, SimDisk};
 use journal_tests::workload::kind;
 use trace_journal::storage::Storage;
-use trace_journal::{Journal, SpanStatus, list_storage};
+use trace_journal::{Journal, Reader, SpanStatus};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -61,7 +61,7 @@ fn open_and_close(storage: Arc<dyn Storage>) {
 }
 
 fn list(storage: Arc<dyn Storage>) {
-    list_storage(storage).unwrap();
+    Reader::options().storage(storage).summaries("").unwrap();
 }
 
 /// What is twice as much takes at most twice as many calls, give or take what threads that share

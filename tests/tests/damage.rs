@@ -15,7 +15,8 @@ use journal_tests::rigs;
 use journal_tests::workload::kind;
 use tempfile::TempDir;
 use trace_journal::format::{FRAMES_OFFSET, FileName};
-use trace_journal::{Fate, Item, Journal, Loss, ReadMode, Reader, RunId, UserKind};
+use trace_journal::report::Fate;
+use trace_journal::{Item, Journal, Loss, Reader, RunId, UserKind};
 
 /// The segments of a journal, by file name.
 type Files = BTreeMap<String, Vec<u8>>;
@@ -110,7 +111,7 @@ impl Sound {
     /// Reads a damaged journal and holds it against the sound one; gives the loss it reports.
     fn check(&self, damaged: &Files, what: &str) -> Loss {
         let dir = laid_out(damaged);
-        let reader = Reader::open_verified(dir.path(), ReadMode::Salvage).unwrap();
+        let reader = Reader::options().verify(true).open(dir.path()).unwrap();
         let (mut found, mut missing) = (BTreeSet::new(), Vec::new());
         for item in reader.records() {
             match item.unwrap() {
@@ -241,7 +242,7 @@ fn a_segment_cut_anywhere_gives_everything_before_the_cut() {
             sound.check(&damaged, &format!("cut at {at}"))
         } else {
             let dir = laid_out(&damaged);
-            let reader = Reader::open_verified(dir.path(), ReadMode::Salvage).unwrap();
+            let reader = Reader::options().verify(true).open(dir.path()).unwrap();
             assert_eq!(reader.records().filter(is_record).count(), 0);
             reader.report().loss
         };
@@ -394,7 +395,7 @@ fn a_session_is_known_by_every_segment_of_its_run() {
     assert!(files.len() > 2);
     for kept in files {
         let dir = laid_out(&Files::from([kept]));
-        let reader = Reader::open_verified(dir.path(), ReadMode::Salvage).unwrap();
+        let reader = Reader::options().verify(true).open(dir.path()).unwrap();
         assert_eq!(reader.ids().collect::<Vec<_>>(), ["s"]);
     }
 }
@@ -411,7 +412,7 @@ fn renamed_copied_and_foreign_files_invent_nothing() {
     let mut overwritten = sound.files.clone();
     overwritten.insert(name.clone(), other.files[&only(&other)].clone());
     let dir = laid_out(&overwritten);
-    let reader = Reader::open_verified(dir.path(), ReadMode::Salvage).unwrap();
+    let reader = Reader::options().verify(true).open(dir.path()).unwrap();
     let invented = reader
         .records()
         .filter_map(Result::ok)
@@ -441,7 +442,7 @@ fn a_damaged_journal_is_written_on_and_the_old_bytes_stay() {
         journal.wait_durable(seq).unwrap();
         journal.close().unwrap();
         assert!(segments(dir.path())[&name] == damaged[&name], "cut at {at}");
-        let reader = Reader::open_verified(dir.path(), ReadMode::Salvage).unwrap();
+        let reader = Reader::options().verify(true).open(dir.path()).unwrap();
         let items: Vec<Item> = reader.records().map(Result::unwrap).collect();
         let is_after = |item: &Item| matches!(item, Item::Record(r) if r.kind.get() == 201);
         assert_eq!(
@@ -492,7 +493,7 @@ fn damage_that_caches_do_not_know_of_is_told_as_if_all_had_been_verified() {
         let dir = laid_out(damaged);
         let quick = Reader::open(dir.path()).unwrap();
         let is_quick = !quick.report().is_verified();
-        let verified = Reader::open_verified(dir.path(), ReadMode::Salvage).unwrap();
+        let verified = Reader::options().verify(true).open(dir.path()).unwrap();
         assert_eq!(told(&quick), told(&verified), "{what}");
         is_quick && quick.report().is_verified()
     };

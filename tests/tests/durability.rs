@@ -4,7 +4,7 @@ use journal_tests::listing::names;
 use journal_tests::workload::kind;
 use std::time::Duration;
 
-use trace_journal::{Error, Journal, OnBacklog, SpanStatus, list};
+use trace_journal::{Error, Journal, OnBacklog, Reader, SpanStatus};
 
 #[test]
 fn an_acknowledged_record_is_below_the_watermark() {
@@ -118,7 +118,7 @@ fn a_long_run_is_listed_from_a_merged_cache_also_while_it_goes_on() {
         journal.sync().unwrap();
         rounds += 1;
     }
-    let live = list(dir.path()).unwrap().0;
+    let live = Reader::summaries(dir.path()).unwrap().sessions;
     assert!(
         live.iter()
             .all(|row| row.spans == 1 + 2 * rounds && row.interrupted == 0)
@@ -130,7 +130,7 @@ fn a_long_run_is_listed_from_a_merged_cache_also_while_it_goes_on() {
         session.end();
     }
     journal.close().unwrap();
-    let told = list(dir.path()).unwrap().0;
+    let told = Reader::summaries(dir.path()).unwrap().sessions;
     assert_eq!(told.len(), 10);
     let late = rounds - 1;
     for row in &told {
@@ -146,7 +146,7 @@ fn a_long_run_is_listed_from_a_merged_cache_also_while_it_goes_on() {
         for name in names(dir.path()).iter().filter(|name| is_gone(name)) {
             std::fs::remove_file(dir.path().join(name)).unwrap();
         }
-        let mut rows = list(dir.path()).unwrap().0;
+        let mut rows = Reader::summaries(dir.path()).unwrap().sessions;
         // Whether a cache was believed is all that may differ.
         rows.iter_mut().for_each(|row| row.verified = false);
         assert_eq!(rows, told);

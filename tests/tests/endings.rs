@@ -12,7 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use journal_tests::workload::kind;
-use trace_journal::{Journal, Reader, RunState, SessionStatus, Snapshot, SpanStatus};
+use trace_journal::report::RunState;
+use trace_journal::{Journal, Reader, SessionStatus, Snapshot, SpanStatus};
 
 /// Longer than anything takes here.
 const LONG: Duration = Duration::from_secs(600);

@@ -21,7 +21,8 @@ use journal_tests::sample::completed;
 use journal_tests::simdisk::{Image, Process, SimDisk, TMPFS};
 use journal_tests::workload::kind;
 use serde_json::Value;
-use trace_journal::{Durability, Fate, Item, Journal, Loss, ReadMode, Reader};
+use trace_journal::report::{Durability, Fate, Outcome};
+use trace_journal::{Item, Journal, Loss, ReadMode, Reader};
 
 #[test]
 fn every_kill_in_memory_loses_nothing_and_nothing_is_durable() {
@@ -87,7 +88,7 @@ fn a_record_that_had_been_written_in_memory_is_lost_to_damage_but_never_was_dura
             let storage = Arc::new(Process::start(&disk));
             let reader = Reader::of_storage(storage, ReadMode::Salvage).unwrap();
             let report = reader.report();
-            assert_eq!((report.loss, report.exit_code), (Loss::Damage, 3));
+            assert_eq!((report.loss, report.outcome), (Loss::Damage, Outcome::Lost));
             let is_disk = fate == Fate::Durable;
             let counts = (report.counts.lost_durable, report.counts.lost_unwitnessed);
             assert_eq!(counts, if is_disk { (1, 0) } else { (0, 1) });

@@ -20,7 +20,7 @@ use journal_tests::rigs::{self, Budget};
 use journal_tests::workload::Sent;
 use tempfile::TempDir;
 use trace_journal::format::FRAMES_OFFSET;
-use trace_journal::{Item, Loss, ReadMode, Reader, WriteMode};
+use trace_journal::{Item, Loss, Reader, WriteMode};
 
 const CHILD: &str = env!("CARGO_BIN_EXE_journal-child");
 
@@ -110,7 +110,7 @@ fn is_cut(path: &Path, large_len: u64) -> bool {
 
 /// Holds what is there against what was acknowledged.
 fn check(dir: &Path, answers: &Answers, large_len: u64) -> Result<Left, String> {
-    let reader = Reader::open_verified(dir, ReadMode::Salvage).unwrap();
+    let reader = Reader::options().verify(true).open(dir).unwrap();
     let mut found = BTreeMap::new();
     for item in reader.records() {
         if let Item::Record(record) = item.unwrap() {

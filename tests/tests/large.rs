@@ -10,10 +10,12 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use journal_tests::random::{Random, seed};
+use trace_journal::format::SegmentNumber;
 use trace_journal::format::{
     FRAMES_OFFSET, Features, FrameHeader, FramePlace, FrameSeed, RecordKind, SegmentHeader,
 };
-use trace_journal::{DamageReason, Item, ReadMode, Reader, RunId, SegmentNumber};
+use trace_journal::report::DamageReason;
+use trace_journal::{Item, Reader, RunId};
 
 const RUN: RunId = RunId::new(1, 5);
 
@@ -84,7 +86,7 @@ impl Sparse {
 
 /// What is in a journal: the numbers, and what is said to be wrong.
 fn read(dir: &Path) -> (Vec<u64>, Vec<DamageReason>) {
-    let reader = Reader::open_verified(dir, ReadMode::Salvage).unwrap();
+    let reader = Reader::options().verify(true).open(dir).unwrap();
     let items = reader.records().map(Result::unwrap);
     let numbers = items.filter_map(|item| match item {
         Item::Record(record) => Some(record.seq.get()),

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use journal_tests::command::{run, run_with};
 use journal_tests::ingest_child::IngestChild;
-use trace_journal::{ReadMode, Reader, Snapshot, list};
+use trace_journal::{Reader, Snapshot};
 
 fn ingest(dir: &Path, session: &str, input: &[u8]) {
     let dir = dir.to_str().unwrap();
@@ -21,9 +21,9 @@ fn ingest(dir: &Path, session: &str, input: &[u8]) {
 }
 
 fn snapshot(dir: &Path, session: &str) -> Snapshot {
-    let verified = Reader::open_verified(dir, ReadMode::Salvage).unwrap();
+    let verified = Reader::options().verify(true).open(dir).unwrap();
     let snapshot = verified.snapshot(session).unwrap();
-    let summaries = list(dir).unwrap().0;
+    let summaries = Reader::summaries(dir).unwrap().sessions;
     let summary = summaries.into_iter().find(|one| one.id == session).unwrap();
     assert_eq!(summary.started_at, snapshot.started_at());
     assert_eq!(summary.last_at, snapshot.last_at());

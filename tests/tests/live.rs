@@ -71,7 +71,7 @@ fn a_header_that_is_written_while_it_is_read_is_no_damage() {
     let journal = open(dir.path());
     append_until(&journal, 2);
     let run = journal.info().run.unwrap().run;
-    let name = FileName::Segment(run, trace_journal::SegmentNumber::new(2)).to_string();
+    let name = FileName::Segment(run, trace_journal::format::SegmentNumber::new(2)).to_string();
     let path = dir.path().join(&name);
     // As it is while the segment is being made, until the reader has looked at it.
     let whole = fs::read(&path).unwrap();

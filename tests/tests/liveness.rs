@@ -15,8 +15,9 @@ use journal_tests::random::Random;
 use journal_tests::simdisk::{Locks, Process, SimDisk, Style};
 use journal_tests::workload::kind;
 use trace_journal::format::FileName;
+use trace_journal::report::RunState;
 use trace_journal::storage::Storage;
-use trace_journal::{Journal, Liveness, ReadMode, Reader, RunId, RunState};
+use trace_journal::{Journal, Liveness, ReadMode, Reader, RunId};
 
 const SESSION: &str = "session";
 

@@ -11,7 +11,7 @@ use std::path::Path;
 use journal_tests::counting_allocator::{CountingAllocator, alone, peak_of_all};
 use journal_tests::rigs::{done, is_strict};
 use tempfile::TempDir;
-use trace_journal::{Event, Journal, Reader, Value, list, verify};
+use trace_journal::{Event, Journal, Reader, Value};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -42,11 +42,18 @@ fn growth(count: u64, make: impl Fn(u64) -> TempDir, work: impl Fn(&Path)) -> u6
 }
 
 fn verified(dir: &Path) {
-    assert!(!verify(dir).unwrap().sessions.is_empty());
+    assert!(
+        !Reader::options()
+            .verify(true)
+            .report(dir)
+            .unwrap()
+            .sessions
+            .is_empty()
+    );
 }
 
 fn listed(dir: &Path) {
-    assert!(!list(dir).unwrap().0.is_empty());
+    assert!(!Reader::summaries(dir).unwrap().sessions.is_empty());
 }
 
 /// Of each shape: what verifying and listing may take for each thing.

@@ -13,6 +13,7 @@ use journal_tests::listing::paths_with;
 use journal_tests::modes::modes;
 use journal_tests::reference_reader::ReferenceJournal;
 use journal_tests::workload::kind;
+use trace_journal::report::Outcome;
 use trace_journal::{Error, Journal, Loss, Reader, Seq, WriteMode};
 
 fn open(dir: &Path, mode: WriteMode) -> Journal {
@@ -33,8 +34,8 @@ fn check_whole(dir: &Path, appended: &[Seq]) {
     let plain = ReferenceJournal::read(dir);
     let report = compare(dir, &plain).unwrap();
     assert_eq!(
-        (report.loss, report.exit_code),
-        (Loss::None, 0),
+        (report.loss, report.outcome),
+        (Loss::None, Outcome::Sound),
         "{report:?}"
     );
     assert_eq!(plain.runs.len(), 1);

@@ -16,8 +16,9 @@ use journal_tests::observed_storage::Operation;
 use journal_tests::workload::kind;
 use serde_json::Value;
 use tempfile::TempDir;
+use trace_journal::report::Outcome;
 use trace_journal::storage::DiskStorage;
-use trace_journal::{Journal, Loss, ReadMode, Reader, Report, WriteMode, list};
+use trace_journal::{Journal, Loss, Reader, Report, WriteMode};
 
 /// A journal without threads, whose disk is full when it is told to be.
 struct Scene {
@@ -76,10 +77,8 @@ fn in_each_mode(test: fn(WriteMode)) {
 
 /// What everybody who reads says was refused, and the codes.
 fn told(dir: &Path) -> (u64, Vec<String>) {
-    let verified = Reader::open_verified(dir, ReadMode::Salvage)
-        .unwrap()
-        .report();
-    let listed = list(dir).unwrap().1;
+    let verified = Reader::options().verify(true).open(dir).unwrap().report();
+    let listed = Reader::summaries(dir).unwrap().report;
     let counts = |report: &Report| {
         let runs = report.runs.iter();
         assert_eq!(
@@ -88,7 +87,14 @@ fn told(dir: &Path) -> (u64, Vec<String>) {
         );
         assert_eq!(report.loss(), Loss::None, "{report:?}");
         let is_refused = report.counts.refused > 0;
-        assert_eq!(report.exit_code, if is_refused { 3 } else { 0 });
+        assert_eq!(
+            report.outcome,
+            if is_refused {
+                Outcome::Lost
+            } else {
+                Outcome::Sound
+            }
+        );
         let codes = runs.filter_map(|run| run.refusals.clone());
         let codes: Vec<String> = codes.flat_map(|refusals| refusals.codes).collect();
         (report.counts.refused, codes)
@@ -173,11 +179,13 @@ fn a_poisoned_run_tells_what_it_refused_to_the_end() {
                 .is_none()
         );
         assert!(scene.journal.close().is_err());
-        let report = Reader::open_verified(scene.dir.path(), ReadMode::Salvage)
+        let report = Reader::options()
+            .verify(true)
+            .open(scene.dir.path())
             .unwrap()
             .report();
         assert_eq!(report.counts.refused, 7, "{report:?}");
-        let sessions = list(scene.dir.path()).unwrap().0;
+        let sessions = Reader::summaries(scene.dir.path()).unwrap().sessions;
         assert_eq!(sessions[0].refused, 7);
     });
 }
@@ -218,9 +226,9 @@ fn a_session_says_what_was_refused_while_it_was_open() {
     for sessions in [3, 20] {
         let (dir, refused) = many(sessions);
         assert_eq!(told(dir.path()).0, refused);
-        let (summaries, _) = list(dir.path()).unwrap();
+        let summaries = Reader::summaries(dir.path()).unwrap().sessions;
         let reader = Reader::open(dir.path()).unwrap();
-        let verified = Reader::open_verified(dir.path(), ReadMode::Salvage).unwrap();
+        let verified = Reader::options().verify(true).open(dir.path()).unwrap();
         for summary in &summaries {
             let snapshots = [&reader, &verified].map(|reader| reader.snapshot(&summary.id));
             for snapshot in snapshots {

@@ -59,7 +59,7 @@ impl Scene {
             .snapshot(session)
             .unwrap();
         assert_eq!(snapshot.loss(), Loss::None);
-        let (rows, _) = trace_journal::list(self.path()).unwrap();
+        let rows = Reader::summaries(self.path()).unwrap().sessions;
         let row = rows.into_iter().find(|row| row.id == session);
         // A snapshot's records are read; a row may come from a cache, and says so.
         let row = row.map(|mut row| {

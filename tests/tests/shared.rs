@@ -16,10 +16,9 @@ use journal_tests::io_ledger::{EIO, Failure, Ledger};
 use journal_tests::observed_storage::Operation;
 use journal_tests::workload::kind;
 use tempfile::TempDir;
+use trace_journal::report::RunState;
 use trace_journal::storage::{DiskStorage, Storage};
-use trace_journal::{
-    Error, Journal, JournalOptions, Reader, RunId, RunState, SessionStatus, SpanStatus,
-};
+use trace_journal::{Error, Journal, JournalOptions, Reader, RunId, SessionStatus, SpanStatus};
 
 fn dir() -> TempDir {
     tempfile::tempdir().unwrap()

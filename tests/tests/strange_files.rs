@@ -14,7 +14,8 @@ use std::process::Command;
 use journal_tests::command::{Ran, run};
 use journal_tests::rigs::skip;
 use journal_tests::workload::kind;
-use trace_journal::{Journal, Loss, ReadMode, Reader, Report, SegmentReport, SegmentState};
+use trace_journal::report::{Outcome, SegmentReport, SegmentState};
+use trace_journal::{Journal, Loss, Reader, Report};
 
 /// A journal of one closed run of several segments; gives the second one.
 fn journal() -> (tempfile::TempDir, PathBuf) {
@@ -40,17 +41,13 @@ fn journal() -> (tempfile::TempDir, PathBuf) {
 
 fn report(segment: &Path) -> Report {
     let dir = segment.parent().unwrap();
-    let report = Reader::open_verified(dir, ReadMode::Salvage)
-        .unwrap()
-        .report();
+    let report = Reader::options().verify(true).open(dir).unwrap().report();
     // Opening the journal neither waits for it nor touches it.
     let kind = fs::symlink_metadata(segment).unwrap().file_type();
     let next = Journal::options().stepped().open(dir).unwrap();
     next.close().unwrap();
     assert_eq!(fs::symlink_metadata(segment).unwrap().file_type(), kind);
-    let after = Reader::open_verified(dir, ReadMode::Salvage)
-        .unwrap()
-        .report();
+    let after = Reader::options().verify(true).open(dir).unwrap().report();
     assert_eq!(after.loss, report.loss);
     assert_eq!(after.counts.lost_durable, report.counts.lost_durable);
     report
@@ -74,7 +71,7 @@ fn a_segment_that_was_moved_behind_a_link_is_read() {
     fs::rename(&segment, &moved).unwrap();
     symlink("../moved", &segment).unwrap();
     let found = report(&segment);
-    assert_eq!((found.loss, found.exit_code), (Loss::None, 0));
+    assert_eq!((found.loss, found.outcome), (Loss::None, Outcome::Sound));
     assert!(found.counts.recovered > records, "the next run's, too");
     assert_eq!(told(&found, &segment).link.as_deref(), Some("../moved"));
     let ran = verify(&segment).code(0);
@@ -93,7 +90,11 @@ fn a_link_that_leads_nowhere_is_named_and_nothing_is_called_lost() {
     for target in ["../elsewhere", segment.to_str().unwrap()] {
         symlink(target, &segment).unwrap();
         let found = report(&segment);
-        assert_eq!((found.loss, found.exit_code), (Loss::None, 1), "{target}");
+        assert_eq!(
+            (found.loss, found.outcome),
+            (Loss::None, Outcome::Unreadable),
+            "{target}"
+        );
         assert!(found.ranges.is_empty(), "{:?}", found.ranges);
         let told = told(&found, &segment);
         assert_eq!(told.state, SegmentState::Unreadable, "{target}");
@@ -138,7 +139,11 @@ fn what_cannot_be_a_segment_is_named_and_its_records_are_missed() {
             continue;
         }
         let found = report(&segment);
-        assert_eq!((found.loss, found.exit_code), (Loss::Damage, 3), "{what}");
+        assert_eq!(
+            (found.loss, found.outcome),
+            (Loss::Damage, Outcome::Lost),
+            "{what}"
+        );
         assert!(found.counts.lost_durable > 0, "{what}");
         assert_eq!(
             told(&found, &segment).state,
@@ -164,5 +169,5 @@ fn other_names_are_left_alone_whatever_they_are() {
     symlink("/dev/zero", dir.join("zeros")).unwrap();
     fs::create_dir(dir.join("folder")).unwrap();
     let found = report(&segment);
-    assert_eq!((found.loss, found.exit_code), (Loss::None, 0));
+    assert_eq!((found.loss, found.outcome), (Loss::None, Outcome::Sound));
 }

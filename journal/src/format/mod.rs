@@ -13,6 +13,7 @@ mod header;
 mod kind;
 mod run_text;
 
+pub use crate::seq::SegmentNumber;
 pub(crate) use begun::HopHeader;
 pub(crate) use byte_sum::ByteSum;
 pub(crate) use checksum::checksum;

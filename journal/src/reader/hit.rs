@@ -21,6 +21,13 @@ impl JournalView {
         report
     }
 
+    /// As [`report`](JournalView::report), by what is known best by now.
+    pub(super) fn best_report(&self) -> Report {
+        let mut report = self.best_known().report();
+        report.contradicted = self.known_verified().is_some();
+        report
+    }
+
     /// What was lost of a session, as far as can be told: which session a missing record
     /// belonged to is not known.
     ///

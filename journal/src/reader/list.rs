@@ -1,11 +1,10 @@
 //! All sessions of a journal, each in a line.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::journal_view::{JournalView, on_disk};
+use super::journal_view::JournalView;
 use super::mode::ReadMode;
 use super::prefetch::PROCESSORS_MAX;
 use super::record_fetch::RecordFetcher;
@@ -19,45 +18,10 @@ use crate::rollup::SessionRollup;
 use crate::snapshot::{SessionSummary, SummaryFold, Unclear};
 use crate::storage::Storage;
 
-/// All sessions of a journal, each in a line, newest last activity first; and what is missing.
-///
-/// Of finished segments the caches beside them are read, where they are there, and believed: what
-/// became of the segments since then shows when the records are read. Of long runs merged caches
-/// tell of many segments at once, so that a list takes as long as there are sessions. A session's
-/// records in a segment are read where no cache tells what they come to, as where they change what
-/// a span that ended in another segment has cost. Other segments are read once.
-///
-/// # Errors
-/// As [`Reader::open`](super::Reader::open), and [`Error::Io`](crate::Error::Io) if the records of
-/// a session cannot be read.
-///
-/// # Examples
-/// ```
-/// # fn main() -> trace_journal::Result<()> {
-/// # let dir = std::env::temp_dir();
-/// # let dir = dir.join(format!("trace-journal-list-{}", std::process::id()));
-/// # std::fs::create_dir_all(&dir).expect("a new directory");
-/// let (sessions, report) = trace_journal::list(&dir)?;
-/// for session in sessions {
-///     println!("{} {} spans", session.id, session.spans);
-/// }
-/// println!("lost: {}", report.loss().as_str());
-/// # std::fs::remove_dir_all(&dir).expect("the directory is empty");
-/// # Ok(())
-/// # }
-/// ```
-pub fn list(dir: impl AsRef<Path>) -> Result<(Vec<SessionSummary>, Report)> {
-    list_storage(on_disk(dir.as_ref())?)
-}
-
-/// As [`list`], of a journal on another disk than the operating system's, for simulations.
-///
-/// # Errors
-/// As [`list`].
-#[doc(hidden)]
-pub fn list_storage(storage: Arc<dyn Storage>) -> Result<(Vec<SessionSummary>, Report)> {
+/// All sessions of a journal in any order, by the caches where they tell; and what is missing.
+pub(super) fn of_caches(storage: &Arc<dyn Storage>) -> Result<(Vec<SessionSummary>, Report)> {
     let look =
-        |depth| JournalView::new(Arc::clone(&storage), ReadMode::Salvage, depth).map(Arc::new);
+        |depth| JournalView::new(Arc::clone(storage), ReadMode::Salvage, depth).map(Arc::new);
     let mut view = look(Depth::Merged)?;
     let mut list = summaries(&view, PARALLEL_MIN);
     if let Ok(None) = list {
@@ -70,9 +34,7 @@ pub fn list_storage(storage: Arc<dyn Storage>) -> Result<(Vec<SessionSummary>, R
         view = view.verified()?;
         list = summaries(&view, 2);
     }
-    let mut list = list?.unwrap_or_default();
-    // A stable order takes half as much memory again.
-    list.sort_unstable_by(|a, b| b.last_at.cmp(&a.last_at).then_with(|| a.id.cmp(&b.id)));
+    let list = list?.unwrap_or_default();
     let mut report = view.report();
     report.contradicted = contradicted;
     Ok((list, report))

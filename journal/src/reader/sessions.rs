@@ -8,7 +8,7 @@ use super::prefetch::Prefetcher;
 use super::record_fetch::RecordFetcher;
 use super::session_fold::snapshot;
 use crate::error::Result;
-use crate::recovery::Report;
+use crate::recovery::{Outcome, Report, SessionReport};
 use crate::seq::RunId;
 use crate::snapshot::{SessionSummary, Snapshot};
 
@@ -26,6 +26,9 @@ pub struct Sessions {
     /// `None` before the first one is made, and where one thread does it all.
     prefetcher: Option<Prefetcher>,
     has_begun: bool,
+    /// Those that were given.
+    told: Vec<SessionReport>,
+    has_failed: bool,
 }
 
 impl Sessions {
@@ -62,14 +65,25 @@ impl Sessions {
             fetcher: RecordFetcher::of_all(),
             prefetcher: None,
             has_begun: false,
+            told: Vec::new(),
+            has_failed: false,
         }
     }
 }
 
-impl Iterator for Sessions {
-    type Item = Result<Snapshot>;
+impl Sessions {
+    /// What is missing from the journal, and why; it names the sessions that were given so far.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let mut report = self.view.best_report();
+        report.sessions.clone_from(&self.told);
+        if self.has_failed {
+            report.outcome = Outcome::Unreadable;
+        }
+        report
+    }
 
-    fn next(&mut self) -> Option<Result<Snapshot>> {
+    fn make(&mut self) -> Option<Result<Snapshot>> {
         if !self.has_begun {
             self.has_begun = true;
             self.prefetcher = Prefetcher::start(&self.view, self.ahead.iter().copied());
@@ -80,6 +94,19 @@ impl Iterator for Sessions {
         }
         let session = self.view.sessions.get(at)?;
         Some(snapshot(&self.view, session, &mut self.fetcher))
+    }
+}
+
+impl Iterator for Sessions {
+    type Item = Result<Snapshot>;
+
+    fn next(&mut self) -> Option<Result<Snapshot>> {
+        let made = self.make()?;
+        match &made {
+            Ok(snapshot) => self.told.push(SessionSummary::from(snapshot).into()),
+            Err(_) => self.has_failed = true,
+        }
+        Some(made)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::Seq;
 use crate::error::DamageReason;
-use crate::recovery::{Fate, MemoryStorage, SegmentBuilder, segment_name};
+use crate::recovery::{Fate, MemoryStorage, Outcome, RunState, SegmentBuilder, segment_name};
 
 fn reader(storage: &MemoryStorage, mode: ReadMode) -> Result<Reader> {
     Reader::with_caches(Arc::new(storage.clone()), mode)
@@ -154,17 +154,19 @@ fn the_report_has_the_documented_shape() {
              "durable_seq": 11, "last_seq": 15, "refused": 0, "refusals": null},
         ],
         "sessions": [],
-        "exit_code": 3,
     });
     assert_eq!(serde_json::to_value(&report).unwrap(), expected);
-    assert_eq!(report.missing(), 1);
+    assert_eq!((report.missing(), report.outcome), (1, Outcome::Lost));
 }
 
 #[test]
 fn what_is_no_journal_is_told_apart() {
     let dir = tempfile::tempdir().unwrap();
     let code = |path: &Path| Reader::open(path).unwrap_err().code();
-    assert_eq!(Reader::open(dir.path()).unwrap().report().exit_code, 4);
+    assert_eq!(
+        Reader::open(dir.path()).unwrap().report().outcome,
+        Outcome::Empty
+    );
     assert_eq!(code(&dir.path().join("missing")), "io");
     let file = dir.path().join("notes.txt");
     std::fs::write(&file, "notes").unwrap();
@@ -181,19 +183,20 @@ fn a_written_journal_reads_back_while_it_is_open_and_after() {
         .append_raw(UserKind::new(200).unwrap(), b"bare")
         .unwrap();
     let reader = Reader::open(dir.path()).unwrap();
-    assert_eq!(reader.report().exit_code, 0);
+    assert_eq!(reader.report().outcome, Outcome::Sound);
     let bare = reader.records().find_map(|item| match item.unwrap() {
         Item::Record(record) if record.payload == b"bare"[..] => Some(record),
         _ => None,
     });
     let bare = bare.unwrap();
     assert_eq!((bare.seq, bare.session), (seq, None));
-    assert_eq!(reader.report().runs[0].state, crate::RunState::Live);
+    assert_eq!(reader.report().runs[0].state, RunState::Live);
     journal.close().unwrap();
-    let (sessions, report) = recover(dir.path(), ReadMode::Strict).unwrap();
-    assert_eq!((sessions.len(), report.loss()), (0, Loss::None));
+    let options = Reader::options().mode(ReadMode::Strict).verify(true);
+    let report = options.report(dir.path()).unwrap();
+    assert_eq!((report.sessions.len(), report.loss()), (0, Loss::None));
     assert_eq!(report.segments[0].state.as_str(), "sealed");
-    assert_eq!(report.runs[0].state, crate::RunState::Closed);
+    assert_eq!(report.runs[0].state, RunState::Closed);
 }
 
 #[test]

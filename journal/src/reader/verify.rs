@@ -1,57 +1,23 @@
 //! Everything read, and every session counted.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Reader;
 use super::group::Group;
-use super::journal_view::{JournalView, on_disk};
-use super::list::{PARALLEL_MIN, of_rollups_only};
+use super::journal_view::JournalView;
+use super::list::{PARALLEL_MIN, of_records, of_rollups_only};
 use super::mode::ReadMode;
 use super::record_fetch::RecordFetcher;
 use crate::error::Result;
 use crate::recovery::survey::Depth;
-use crate::recovery::{Report, SessionReport};
+use crate::recovery::{Outcome, Report, SessionReport};
 use crate::seeded::{self, Bug};
 use crate::snapshot::SessionSummary;
 use crate::storage::Storage;
 
 /// Reads every byte of every segment, and says what is missing, why, and how each session stands.
-///
-/// No cache is believed. The sessions are counted from what was read; the records of a session are
-/// read once more only where that does not tell, as of one with thousands of open spans. Memory: a
-/// few hundred bytes for each session, a few for each span of sessions that are spread over
-/// several segments, up to 24 MiB of them, and what one session with all its spans takes, a few
-/// dozen bytes each.
-///
-/// # Errors
-/// As [`Reader::open`](super::Reader::open).
-///
-/// # Examples
-/// ```
-/// # fn main() -> trace_journal::Result<()> {
-/// # let dir = std::env::temp_dir();
-/// # let dir = dir.join(format!("trace-journal-verify-{}", std::process::id()));
-/// # std::fs::create_dir_all(&dir).expect("a new directory");
-/// let report = trace_journal::verify(&dir)?;
-/// for session in &report.sessions {
-///     println!("{} lost {}", session.id, session.loss.as_str());
-/// }
-/// # std::fs::remove_dir_all(&dir).expect("the directory is empty");
-/// # Ok(())
-/// # }
-/// ```
-pub fn verify(dir: impl AsRef<Path>) -> Result<Report> {
-    verify_storage(on_disk(dir.as_ref())?)
-}
-
-/// As [`verify`], of a journal on another disk than the operating system's, for simulations.
-///
-/// # Errors
-/// As [`verify`].
-#[doc(hidden)]
-pub fn verify_storage(storage: Arc<dyn Storage>) -> Result<Report> {
+pub(super) fn report(storage: Arc<dyn Storage>) -> Result<Report> {
     if seeded::has(Bug::EverySessionFolded) {
         let reader = Reader::of_storage(storage, ReadMode::Salvage)?;
         let mut report = reader.report();
@@ -68,11 +34,41 @@ pub fn verify_storage(storage: Arc<dyn Storage>) -> Result<Report> {
         Err(_) => has_failed = true,
     });
     if has_failed {
-        report.exit_code = 1;
+        report.outcome = Outcome::Unreadable;
     }
     sessions.sort_unstable_by_key(|(at, _)| *at);
     report.sessions = sessions.into_iter().map(|(_, session)| session).collect();
     Ok(report)
+}
+
+/// Reads every byte of every segment: the sessions as they are found, and what is missing.
+pub(super) fn summaries(
+    storage: Arc<dyn Storage>,
+    mode: ReadMode,
+) -> Result<(Vec<SessionSummary>, Report)> {
+    let depth = match mode {
+        ReadMode::Salvage => Depth::Counts,
+        ReadMode::Prefix | ReadMode::Strict => Depth::Everything,
+    };
+    let view = Arc::new(JournalView::new(storage, mode, depth)?);
+    let mut report = view.report();
+    let mut sessions = Vec::with_capacity(view.sessions.len());
+    let mut take = |told: Result<SessionSummary>| match told {
+        Ok(told) => sessions.push(SessionSummary {
+            verified: true,
+            ..told
+        }),
+        // The others are told all the same.
+        Err(_) => report.outcome = Outcome::Unreadable,
+    };
+    if mode == ReadMode::Salvage {
+        tell(&view, &mut |_, told| take(told));
+    } else {
+        let mut fetcher = RecordFetcher::of_all();
+        let all = view.sessions.iter();
+        all.for_each(|session| take(of_records(&view, session, &mut fetcher)));
+    }
+    Ok((sessions, report))
 }
 
 impl From<SessionSummary> for SessionReport {

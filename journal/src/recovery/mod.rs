@@ -61,6 +61,7 @@ pub(crate) use claim::Claim;
 pub(crate) use extents::Extent;
 pub(crate) use files::StrayState;
 pub(crate) use finding::Finding;
+pub use outcome::Outcome;
 pub(crate) use plan::is_recovered;
 pub use refusals::RefusedReport;
 pub use report::{DamagedRange, RecordCounts, Report, RunReport, SegmentReport, SessionReport};

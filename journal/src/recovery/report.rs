@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::byte_classes::ByteClasses;
 use super::files::Stray;
 use super::finding::Finding;
-use super::outcome::exit_code;
+use super::outcome::Outcome;
 use super::refusals::RefusedReport;
 use super::run::{RunSurvey, SegmentSurvey};
 use super::run_state::RunState;
@@ -47,10 +47,9 @@ pub struct Report {
     pub runs: Vec<RunReport>,
     /// Every session that was asked for.
     pub sessions: Vec<SessionReport>,
-    /// How a command that reports this ends: 0 nothing lost beyond a torn end, 1 something could
-    /// not be read, or all there is needs a later version, 3 damage or refused records, 4 nothing
-    /// there.
-    pub exit_code: u8,
+    /// What the look came to; left out when it is serialised, as the other members say why.
+    #[serde(skip)]
+    pub outcome: Outcome,
 }
 
 /// How many records are there and are missing, as far as sequence numbers tell.
@@ -202,7 +201,7 @@ impl Report {
             ranges: Vec::new(),
             runs: Vec::new(),
             sessions: Vec::new(),
-            exit_code: exit_code(survey),
+            outcome: Outcome::of(survey),
         };
         for run in &survey.runs {
             report.add_run(run);

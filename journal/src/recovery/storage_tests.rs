@@ -3,6 +3,7 @@
 use super::Loss;
 use super::SegmentState;
 use super::apply::recover;
+use super::outcome::Outcome;
 use super::plan::plan;
 use super::report::Report;
 use super::run_state::RunState;
@@ -97,7 +98,7 @@ fn files_that_may_not_be_read_are_no_damage() {
     assert!(survey.has_failed());
     let report = Report::new(&survey);
     assert_eq!(report.counts.recovered, 0);
-    assert_eq!(report.exit_code, 1);
+    assert_eq!(report.outcome, Outcome::Unreadable);
     assert_eq!(report.loss, Loss::None);
     assert!(report.ranges.is_empty(), "{:?}", report.ranges);
     for (file, size) in [(segment_name(1, 1), 16 << 10), ("notes.txt".to_owned(), 9)] {

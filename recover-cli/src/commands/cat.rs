@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use trace_journal::event::Action;
-use trace_journal::{Error, Event, Item, Record, Records};
+use trace_journal::reader::Records;
+use trace_journal::{Error, Event, Item, Record};
 
 use super::exit::finish;
 use super::session_id::resolve;

@@ -20,7 +20,7 @@ pub(super) fn finish(
     output.show()?;
     say_unread(dir, report);
     say_compressed(report);
-    let exit = ExitStatus::of_number(report.exit_code);
+    let exit = ExitStatus::of(report.outcome);
     if exit == ExitStatus::NothingMatched || exit == ExitStatus::Done && count == 0 {
         warn(&format!("trace-recover: no sessions in {}", shown(dir)));
     }

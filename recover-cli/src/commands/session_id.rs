@@ -79,14 +79,14 @@ fn by_place(dir: &Path, typed: &str) -> Result<Option<String>> {
 /// A session that is not there: where records are missing, it may have been there.
 fn unknown(dir: &Path, reader: &Reader, typed: &str) -> CliError {
     let (name, report) = (quoted(typed), reader.report());
-    if ExitStatus::of_number(report.exit_code) == ExitStatus::CouldNot {
+    if ExitStatus::of(report.outcome) == ExitStatus::CouldNot {
         say_unread(dir, &report);
         let words = format!("no session {name} in what could be read");
         return CliError::CouldNot(words);
     }
     let is_compressed = say_compressed(&report);
     let (program, at) = (program(), shown(dir));
-    let is_damaged = ExitStatus::of_number(report.exit_code) == ExitStatus::Lost;
+    let is_damaged = ExitStatus::of(report.outcome) == ExitStatus::Lost;
     if is_compressed || is_damaged || report.missing() > 0 {
         return CliError::NothingMatched(format!(
             "no session {name} in what is left of {at}, of which records are missing; {program} \

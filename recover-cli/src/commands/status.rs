@@ -43,7 +43,7 @@ pub(super) fn run(args: &StatusArgs, dirs: &[PathBuf], output: &mut Output) -> R
         if let Some(line) = status::short(&card, output) {
             output.line(&line)?;
         }
-        return Ok(ExitStatus::of_number(report.exit_code));
+        return Ok(ExitStatus::of(report.outcome));
     }
     if args.json {
         output.json(&document(&card))?;
@@ -143,7 +143,7 @@ fn document(card: &Card<'_>) -> Value {
 }
 
 fn exit_code(report: &Report, sessions: usize) -> u8 {
-    match ExitStatus::of_number(report.exit_code) {
+    match ExitStatus::of(report.outcome) {
         ExitStatus::Done if sessions == 0 => ExitStatus::NothingMatched.number(),
         exit => exit.number(),
     }

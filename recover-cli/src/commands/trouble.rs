@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use trace_journal::{
-    Error, FORMAT_VERSION, ReadMode, Reader, Report, RunId, SegmentState, SessionSummary,
-};
+use trace_journal::FORMAT_VERSION;
+use trace_journal::report::SegmentState;
+use trace_journal::{Error, ReadMode, Reader, Report, RunId, SessionSummary};
 
 use crate::error::{CliError, Result, could_not};
 use crate::escape::one_line;
@@ -22,12 +22,14 @@ pub(super) fn open(dir: &Path) -> Result<Reader> {
 
 /// All sessions of a journal in a line each, newest last activity first.
 pub(super) fn summaries(dir: &Path) -> Result<(Vec<SessionSummary>, Report)> {
-    trace_journal::list(dir).map_err(|error| explain(dir, error))
+    let told = Reader::summaries(dir).map_err(|error| explain(dir, error))?;
+    Ok((told.sessions, told.report))
 }
 
 /// Opens the journal for a verdict on all of it.
 pub(super) fn open_verified(dir: &Path, mode: ReadMode) -> Result<Reader> {
-    Reader::open_verified(dir, mode).map_err(|error| explain(dir, error))
+    let options = Reader::options().mode(mode).verify(true);
+    options.open(dir).map_err(|error| explain(dir, error))
 }
 
 /// Why a journal could not be opened, and what helps.

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use trace_journal::{Loss, Report};
+use serde::Serialize;
+use trace_journal::{Loss, Reader, Report};
 
 use super::trouble::{argument_of, explain, say_compressed, say_unread, shown, summaries};
 use crate::args::{FailOn, VerifyArgs};
@@ -22,7 +23,13 @@ pub(super) fn run(args: &VerifyArgs, dirs: &[PathBuf], output: &mut Output) -> R
     let mut worst = ExitStatus::Done;
     for dir in &named.journals {
         let report = report(dir, args.quick)?;
-        print(&report, dir, args.segments, args.json, output)?;
+        let about = About {
+            dir,
+            exit: ExitStatus::of(report.outcome),
+            has_segments: args.segments,
+            is_json: args.json,
+        };
+        print(&report, &about, output)?;
         worst = worse(worst, exit(&report, args.fail_on));
     }
     Ok(worst)
@@ -31,20 +38,38 @@ pub(super) fn run(args: &VerifyArgs, dirs: &[PathBuf], output: &mut Output) -> R
 fn report(dir: &Path, is_quick: bool) -> Result<Report> {
     match is_quick {
         true => summaries(dir).map(|(_, report)| report),
-        false => trace_journal::verify(dir).map_err(|error| explain(dir, error)),
+        false => {
+            let told = Reader::options().verify(true).report(dir);
+            told.map_err(|error| explain(dir, error))
+        }
     }
 }
 
+/// What a report is of, and how it is printed.
+pub(super) struct About<'a> {
+    pub(super) dir: &'a Path,
+    /// How the command ends.
+    pub(super) exit: ExitStatus,
+    pub(super) has_segments: bool,
+    pub(super) is_json: bool,
+}
+
+/// A report as JSON, and how the command ends.
+#[derive(Serialize)]
+struct Told<'r> {
+    #[serde(flatten)]
+    report: &'r Report,
+    exit_code: u8,
+}
+
 /// Prints a report, and says what is not well with the files.
-pub(super) fn print(
-    report: &Report,
-    dir: &Path,
-    has_segments: bool,
-    is_json: bool,
-    output: &mut Output,
-) -> Result<()> {
-    match (output.is_quiet(), is_json, has_segments) {
-        (_, true, _) => output.json(report)?,
+pub(super) fn print(report: &Report, about: &About<'_>, output: &mut Output) -> Result<()> {
+    let dir = about.dir;
+    match (output.is_quiet(), about.is_json, about.has_segments) {
+        (_, true, _) => output.json(&Told {
+            report,
+            exit_code: about.exit.number(),
+        })?,
         (true, ..) => {}
         (_, _, true) => segments::print(report, output)?,
         _ => verify::print(report, dir, output)?,
@@ -52,7 +77,7 @@ pub(super) fn print(
     output.show()?;
     say_unread(dir, report);
     say_compressed(report);
-    if ExitStatus::of_number(report.exit_code) == ExitStatus::NothingMatched {
+    if about.exit == ExitStatus::NothingMatched {
         warn(&format!("trace-recover: no sessions in {}", shown(dir)));
     }
     hint(report, dir, output);
@@ -76,7 +101,7 @@ fn hint(report: &Report, dir: &Path, output: &mut Output) {
 
 /// How it ends, by what counts as a failure.
 fn exit(report: &Report, fail_on: FailOn) -> ExitStatus {
-    let exit = ExitStatus::of_number(report.exit_code);
+    let exit = ExitStatus::of(report.outcome);
     match (exit, fail_on) {
         (ExitStatus::Lost, FailOn::Never) => ExitStatus::Done,
         (ExitStatus::Done, FailOn::Tail) if report.loss == Loss::Tail => ExitStatus::Lost,

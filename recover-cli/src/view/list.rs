@@ -1,6 +1,7 @@
 //! Sessions and runs as rows.
 
-use trace_journal::{Report, RunState, SessionSummary};
+use trace_journal::report::RunState;
+use trace_journal::{Report, SessionSummary};
 
 use super::session::from_home;
 use super::style::{BAD, BUSY, QUIET, of_word};

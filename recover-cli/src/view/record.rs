@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use trace_journal::event::{Action, SpanEnd, SpanStart};
-use trace_journal::{Event, Gap, Level, Record, SpanKind, SpanStatus, Timestamp, Value};
+use trace_journal::reader::Gap;
+use trace_journal::{Event, Level, Record, SpanKind, SpanStatus, Timestamp, Value};
 
 use crate::addresses::Addresses;
 use crate::escape::one_line;
@@ -88,8 +89,8 @@ impl RecordLines {
             None => format!("{run}:{} and what followed", gap.first),
         };
         let durable = match gap.fate {
-            trace_journal::Fate::Durable => "lost, had been durable",
-            trace_journal::Fate::Written => "lost, had been written, in memory",
+            trace_journal::report::Fate::Durable => "lost, had been durable",
+            trace_journal::report::Fate::Written => "lost, had been written, in memory",
             _ => "missing, never seen durable",
         };
         format!("{range}  {durable}: {}", gap.reason)

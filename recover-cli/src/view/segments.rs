@@ -1,9 +1,9 @@
 //! A journal's files as lines for grep: one a segment and a damaged place, the verdict first.
 
-use trace_journal::{
-    DamagedRange, Loss, RefusedReport, Report, RunReport, SegmentReport, SegmentState, Seq,
-    SessionReport, SessionStatus,
+use trace_journal::report::{
+    DamagedRange, RefusedReport, RunReport, SegmentReport, SegmentState, SessionReport,
 };
+use trace_journal::{Loss, Report, Seq, SessionStatus};
 
 use crate::error::Result;
 use crate::escape::one_line;

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use trace_journal::{Loss, Report, RunState, SessionSummary, Snapshot, Timestamp};
+use trace_journal::report::RunState;
+use trace_journal::{Loss, Report, SessionSummary, Snapshot, Timestamp};
 
 use super::doing;
 use super::list::{COLUMNS_OF_STATUS, rows_of_status};

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use trace_journal::{
-    DamagedRange, Loss, Report, RunId, SegmentReport, SegmentState, SessionReport, SessionStatus,
-};
+use trace_journal::report::{DamagedRange, SegmentReport, SegmentState, SessionReport};
+use trace_journal::{Loss, Report, RunId, SessionStatus};
 
 use super::style::{BAD, GOOD};
 use crate::addresses::Addresses;

@@ -12,9 +12,8 @@ use std::thread;
 use journal_tests::compare::compare;
 use journal_tests::reference_reader::{ReferenceJournal, varint};
 use rustix::process::{Pid, WaitOptions, waitpid};
-use trace_journal::{
-    Durability, Error, Item, Journal, JournalOptions, Reader, RunState, Seq, UserKind, WriteMode,
-};
+use trace_journal::report::{Durability, RunState};
+use trace_journal::{Error, Item, Journal, JournalOptions, Reader, Seq, UserKind, WriteMode};
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();

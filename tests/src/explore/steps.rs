@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use trace_journal::{Journal, Liveness, Loss, ReadMode, Reader, RunId, RunState, Seq};
+use trace_journal::report::RunState;
+use trace_journal::{Journal, Liveness, Loss, ReadMode, Reader, RunId, Seq};
 
 use super::crash::{Explorer, open};
 use super::ops::{Act, Interleaved, Step};

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use trace_journal::RunId;
+use trace_journal::format::SegmentNumber;
 use trace_journal::format::{FRAME_HEADER_LEN, FRAMES_OFFSET, FrameHeader};
-use trace_journal::{RunId, SegmentNumber};
 
 use super::cursor::Cursor;
 use super::varint::varint;

@@ -1,11 +1,12 @@
 //! Directories out of bytes: files with names, headers and frames that are right, nearly right or
 //! wrong.
 
+use trace_journal::RunId;
+use trace_journal::format::SegmentNumber;
 use trace_journal::format::{
     FRAME_HEADER_LEN, FRAMES_OFFSET, Features, FileName, FrameHeader, FramePlace, FrameSeed,
     RecordKind, SegmentHeader, seq_low,
 };
-use trace_journal::{RunId, SegmentNumber};
 
 use super::cache::cache;
 use super::cursor::Cursor;

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use trace_journal::event::Action;
+use trace_journal::event::JsonLine;
 use trace_journal::format::RecordKind;
-use trace_journal::{Error, Event, Item, JsonLine, ReadMode, Reader, Record, Seq};
+use trace_journal::{Error, Event, Item, ReadMode, Reader, Record, Seq};
 use trace_journal::{Journal, Timestamp};
 
 use super::memory::Memory;

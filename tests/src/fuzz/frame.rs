@@ -1,6 +1,6 @@
 //! Any bytes where frames are expected.
 
-use trace_journal::SegmentNumber;
+use trace_journal::format::SegmentNumber;
 use trace_journal::format::{FRAMES_OFFSET, Features, FileName, SegmentHeader};
 
 use super::craft::{run, segment};

@@ -5,7 +5,8 @@ use std::io;
 
 use trace_journal::export::{self, TraceFileOptions};
 use trace_journal::format::RecordKind;
-use trace_journal::{ReadMode, Reader, RunId, SegmentNumber};
+use trace_journal::format::SegmentNumber;
+use trace_journal::{ReadMode, Reader, RunId};
 
 use super::craft::{CLOCKS, Segment, run};
 use super::memory::Memory;

@@ -1,9 +1,10 @@
 //! Any bytes as the fields in front of segments and frames, and as a file's name.
 
+use trace_journal::RunId;
+use trace_journal::format::SegmentNumber;
 use trace_journal::format::{
     FRAME_HEADER_LEN, Features, FileName, FrameHeader, HeaderState, SegmentHeader,
 };
-use trace_journal::{RunId, SegmentNumber};
 
 use super::cursor::Cursor;
 use super::rig_defects::{Defect, has};

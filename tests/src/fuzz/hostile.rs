@@ -1,10 +1,11 @@
 //! Payloads full of frames of the very segment they are in, and damage around them.
 
+use trace_journal::RunId;
+use trace_journal::format::SegmentNumber;
 use trace_journal::format::{
     FRAME_HEADER_LEN, FRAMES_OFFSET, Features, FileName, FrameHeader, FramePlace, FrameSeed,
     RecordKind, SegmentHeader, padded,
 };
-use trace_journal::{RunId, SegmentNumber};
 
 use super::craft::{CLOCKS, run};
 use super::cursor::Cursor;

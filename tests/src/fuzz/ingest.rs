@@ -1,7 +1,8 @@
 //! Any bytes as JSON lines.
 
 use trace_journal::event::Action;
-use trace_journal::{Error, Event, Item, JsonLine, ReadMode, Reader};
+use trace_journal::event::JsonLine;
+use trace_journal::{Error, Event, Item, ReadMode, Reader};
 
 use super::memory::Memory;
 use super::pool::open;

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use trace_journal::{RunId, SegmentNumber};
+use trace_journal::RunId;
+use trace_journal::format::SegmentNumber;
 
 use super::cache::{Found, crc, framed, len, odd};
 use super::cursor::Cursor;
@@ -109,8 +110,8 @@ const VERSION: u8 = 1;
 
 #[cfg(test)]
 mod tests {
+    use trace_journal::Reader;
     use trace_journal::format::FileName;
-    use trace_journal::list_storage;
 
     use super::super::memory::Memory;
     use super::super::pool::{LINES, open};
@@ -136,12 +137,19 @@ mod tests {
         let (_, last, _) = segments[segments.len() - 1];
         assert!(segments.len() > 2);
         let files: Vec<Vec<u8>> = segments.into_iter().map(|(.., file)| file).collect();
-        let expected = list_storage(memory.storage()).unwrap().0;
+        let expected = Reader::options()
+            .storage(memory.storage())
+            .summaries("")
+            .unwrap()
+            .sessions;
         let cache = merged(run, first, &files, &mut Cursor::new(&[]));
         memory.put(&FileName::Merged(run, first, last).to_string(), cache);
-        let (rows, report) = list_storage(memory.storage()).unwrap();
-        assert_eq!(rows.len(), expected.len());
+        let told = Reader::options()
+            .storage(memory.storage())
+            .summaries("")
+            .unwrap();
+        assert_eq!(told.sessions.len(), expected.len());
         // A reader of a segment verifies it.
-        assert!(report.segments.iter().all(|segment| !segment.verified));
+        assert!(told.report.segments.iter().all(|segment| !segment.verified));
     }
 }

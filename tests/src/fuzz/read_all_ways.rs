@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use trace_journal::event::JsonLine;
 use trace_journal::export::{self, TraceFileOptions};
-use trace_journal::{
-    Address, DamageReason, DamagedRange, Error, Item, JsonLine, ReadMode, Reader, Report,
-    SessionReport, SessionSummary, Snapshot, list_storage, verify_storage,
-};
+use trace_journal::report::{DamageReason, DamagedRange, SessionReport};
+use trace_journal::{Address, Error, Item, ReadMode, Reader, Report, SessionSummary, Snapshot};
 
 use super::memory::Memory;
 
@@ -74,8 +73,8 @@ pub(super) fn read_all_ways(memory: &Memory) -> Seen {
 /// If without caches the list tells anything else than the snapshots do.
 fn check_list(memory: &Memory) {
     memory.let_read(READ_FACTOR * memory.size() + READ_FREE);
-    if let Ok((rows, _)) = list_storage(memory.storage()) {
-        let _ = json(&rows);
+    if let Ok(told) = Reader::options().storage(memory.storage()).summaries("") {
+        let _ = json(&told.sessions);
     }
     let bare = Memory::new(0);
     for (name, file) in memory.files() {
@@ -85,10 +84,11 @@ fn check_list(memory: &Memory) {
     }
     bare.let_read(READ_FACTOR * bare.size() + READ_FREE);
     let reader = Reader::of_storage(bare.storage(), ReadMode::Salvage);
-    let rows = list_storage(bare.storage());
-    let (Ok(reader), Ok((mut rows, _))) = (reader, rows) else {
+    let rows = Reader::options().storage(bare.storage()).summaries("");
+    let (Ok(reader), Ok(told)) = (reader, rows) else {
         return;
     };
+    let mut rows = told.sessions;
     let snapshots = reader.sessions();
     let mut expected: Vec<SessionSummary> = snapshots
         .map(|snapshot| SessionSummary::from(&snapshot.expect("memory can be read")))
@@ -97,7 +97,11 @@ fn check_list(memory: &Memory) {
     rows.sort_by(|a, b| a.id.cmp(&b.id));
     assert_eq!(rows, expected, "a list that is none of the snapshots");
     bare.let_read(READ_FACTOR * bare.size() + READ_FREE);
-    let mut report = verify_storage(bare.storage()).expect("it could be read before");
+    let mut report = Reader::options()
+        .verify(true)
+        .storage(bare.storage())
+        .report("")
+        .expect("it could be read before");
     report.sessions.sort_by(|a, b| a.id.cmp(&b.id));
     let counted = |one: &SessionReport| {
         (

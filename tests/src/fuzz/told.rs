@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use trace_journal::ReadMode;
 use trace_journal::format::RecordKind;
-use trace_journal::{ReadMode, SegmentNumber};
+use trace_journal::format::SegmentNumber;
 
 use super::craft::{CLOCKS, Segment, run};
 use super::memory::Memory;

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use trace_journal::format::SegmentNumber;
 use trace_journal::format::{FileName, HeaderState, SegmentHeader};
-use trace_journal::{Error, Fate, Gap, Item, Loss, ReadMode, Reader, RunId, SegmentNumber};
+use trace_journal::reader::Gap;
+use trace_journal::report::Fate;
+use trace_journal::{Error, Item, Loss, ReadMode, Reader, RunId};
 
 use crate::compare;
 use crate::reference_reader::{ReferenceJournal, ReferenceRecord, varint};

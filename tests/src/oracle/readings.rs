@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use trace_journal::{Item, Loss, ReadMode, Reader, Report, RunId, SegmentNumber};
+use trace_journal::format::SegmentNumber;
+use trace_journal::{Item, Loss, ReadMode, Reader, Report, RunId};
 
 use crate::compare;
 use crate::reference_reader::{ReferenceJournal, ReferenceSegment};

@@ -6,8 +6,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use trace_journal::RunId;
-use trace_journal::SegmentNumber;
 use trace_journal::format::FileName;
+use trace_journal::format::SegmentNumber;
 
 use super::fault::{Bug, Faults};
 use super::file::{File, FileId, Style};

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use trace_journal::RunId;
 use trace_journal::format::FileName;
-use trace_journal::{RunId, SegmentNumber};
+use trace_journal::format::SegmentNumber;
 
 use super::disk::SimDisk;
 use super::file::SECTOR;

@@ -58,7 +58,7 @@ impl Row for List {
     fn measure(&self, case: &Case, task: &Task) -> Outcome<Figure> {
         let shape = shape(case)?;
         let watch = Watch::start();
-        let (rows, _) = trace_journal::list(&task.dir)?;
+        let rows = trace_journal::Reader::summaries(&task.dir)?.sessions;
         let figure = watch.stop(1)?;
         let expected = usize::try_from(task.count(shape.sessions))?;
         if rows.len() != expected || rows.iter().any(|row| row.cost.is_zero()) {
@@ -119,5 +119,5 @@ const JOURNALS: [Shape; 5] = [
     },
 ];
 
-const CACHED: &str = "list(), index caches";
-const UNCACHED: &str = "list(), no caches";
+const CACHED: &str = "Reader::summaries, index caches";
+const UNCACHED: &str = "Reader::summaries, no caches";

@@ -4,7 +4,7 @@ use super::{Case, Filling, Row, Task, engine_cases};
 use crate::engine::{EVERYTHING, Outcome, Work};
 use crate::figure::{Figure, Watch};
 use crate::floor::count_frames;
-use trace_journal::{Loss, ReadMode, Reader};
+use trace_journal::{Loss, Reader};
 
 pub struct Recover;
 
@@ -75,7 +75,7 @@ fn count(task: &Task) -> u32 {
 }
 
 fn verified(task: &Task) -> Outcome<u64> {
-    let report = Reader::open_verified(&task.dir, ReadMode::Salvage)?.report();
+    let report = Reader::options().verify(true).open(&task.dir)?.report();
     if report.loss() != Loss::None || !report.is_verified() {
         return Err("something is lost, or was not read".into());
     }
@@ -83,4 +83,4 @@ fn verified(task: &Task) -> Outcome<u64> {
 }
 
 const TWO_THREADS: &str = "pread + crc, 2 threads";
-const VERIFY: &str = "Reader::open_verified: survey, every checksum";
+const VERIFY: &str = "verified Reader: survey, every checksum";

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 
+use super::super::Reader;
 use super::*;
 use crate::event::arbitrary::Rng;
 use crate::event::system::{Clocks, RunClose, RunOpen};
@@ -366,7 +367,11 @@ fn listed(storage: &MemoryStorage) -> (Vec<SessionSummary>, usize) {
         .sessions
         .iter()
         .filter_map(|one| of_rollups(&view, one, &mut fetcher).unwrap());
-    let mut rows = list_storage(shared).unwrap().0;
+    let mut rows = Reader::options()
+        .storage(shared)
+        .summaries("")
+        .unwrap()
+        .sessions;
     // What a cache told is not to be told apart.
     rows.iter_mut().for_each(|row| row.verified = true);
     (rows, told.count())

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use trace_journal::{Durability, Error, Journal, RunId, Seq};
+use trace_journal::report::Durability;
+use trace_journal::{Error, Journal, RunId, Seq};
 
 use super::open::Opened;
 use super::words::Words;

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use trace_journal::{Durability, Error, Journal, OnBacklog, SessionStatus};
+use trace_journal::report::Durability;
+use trace_journal::{Error, Journal, OnBacklog, Reader, SessionStatus};
 
 use super::words::Words;
 use crate::args::{Ack, IngestArgs};
@@ -104,7 +105,7 @@ impl Opened {
         // What cannot be read here is told by the commands that read the journal.
         let ids = recovery.session_ids().unwrap_or_default();
         let ids: BTreeSet<String> = ids.into_iter().collect();
-        let sessions = trace_journal::list(dir).map(|(sessions, _)| sessions);
+        let sessions = Reader::summaries(dir).map(|told| told.sessions);
         let mut crashed = sessions.unwrap_or_default();
         crashed.retain(|one| one.status == SessionStatus::Crashed && ids.contains(&one.id));
         let names: Vec<String> = crashed.iter().map(|session| quoted(&session.id)).collect();

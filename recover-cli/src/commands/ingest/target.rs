@@ -1,6 +1,7 @@
 //! Where lines become records.
 
-use trace_journal::{Error, Event, Journal, JsonLine, Seq, Session};
+use trace_journal::event::JsonLine;
+use trace_journal::{Error, Event, Journal, Seq, Session};
 
 use super::words::Words;
 use crate::args::{IngestArgs, LineForm};

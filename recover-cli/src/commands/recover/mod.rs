@@ -21,7 +21,7 @@ use trace_journal::{Loss, ReadMode, Reader, Report, Snapshot};
 use self::files::{Files, names};
 use super::session_id::resolve;
 use super::trouble::{explain, open_verified};
-use super::verify::print;
+use super::verify::{About, print};
 use crate::args::{FileFormat, ModeName, RecoverArgs};
 use crate::error::{CliError, ExitStatus, Result, could_not};
 use crate::escape::one_line;
@@ -41,12 +41,7 @@ pub(super) fn run(args: &RecoverArgs, dirs: &[PathBuf], output: &mut Output) -> 
     if args.output.is_none() && args.sessions.is_empty() {
         return count(args, dir, output);
     }
-    // Strict reads everything too: the report is to say what is wrong.
-    let mode = match args.mode {
-        ModeName::Prefix => ReadMode::Prefix,
-        ModeName::Salvage | ModeName::Strict => ReadMode::Salvage,
-    };
-    let reader = open_verified(dir, mode)?;
+    let reader = open_verified(dir, read_mode(args.mode))?;
     let ids = chosen(dir, &reader, &args.sessions, output)?;
     let is_damaged = reader.report().loss == Loss::Damage;
     let is_refused = args.mode == ModeName::Strict && is_damaged;
@@ -63,7 +58,7 @@ pub(super) fn run(args: &RecoverArgs, dirs: &[PathBuf], output: &mut Output) -> 
         None => None,
     };
     let progress = output.progress("recover", ids.len(), "sessions");
-    let mut report = survey(&reader, &ids, |place, snapshot| {
+    let (report, mut exit) = survey(&reader, &ids, |place, snapshot| {
         progress.step();
         match &files {
             Some(files) => files.write(place, |out| write(snapshot, args.format, out)),
@@ -77,9 +72,9 @@ pub(super) fn run(args: &RecoverArgs, dirs: &[PathBuf], output: &mut Output) -> 
         None => Ok(0),
     };
     if written.is_err() {
-        report.exit_code = ExitStatus::CouldNot.number();
+        exit = ExitStatus::CouldNot;
     }
-    print(&report, dir, false, args.json, output)?;
+    print(&report, &about(dir, exit, args), output)?;
     let written = counted(written?, "file", "files");
     if let Some(out) = target {
         let out = out.display().to_string();
@@ -88,21 +83,36 @@ pub(super) fn run(args: &RecoverArgs, dirs: &[PathBuf], output: &mut Output) -> 
     if is_refused {
         warn("trace-recover: there is damage and the mode is strict: nothing was written");
     }
-    Ok(ExitStatus::of_number(report.exit_code))
+    Ok(exit)
+}
+
+/// Strict reads everything too: the report is to say what is wrong.
+fn read_mode(mode: ModeName) -> ReadMode {
+    match mode {
+        ModeName::Prefix => ReadMode::Prefix,
+        ModeName::Salvage | ModeName::Strict => ReadMode::Salvage,
+    }
+}
+
+fn about<'a>(dir: &'a Path, exit: ExitStatus, args: &RecoverArgs) -> About<'a> {
+    About {
+        dir,
+        exit,
+        has_segments: false,
+        is_json: args.json,
+    }
 }
 
 /// The same, as far as the mode reads, and without any file that was asked for.
 fn count(args: &RecoverArgs, dir: &Path, output: &mut Output) -> Result<ExitStatus> {
-    let report = match args.mode {
-        ModeName::Prefix => trace_journal::recover(dir, ReadMode::Prefix).map(|(_, told)| told),
-        ModeName::Salvage | ModeName::Strict => trace_journal::verify(dir),
-    };
-    let report = report.map_err(|error| explain(dir, error))?;
-    print(&report, dir, false, args.json, output)?;
+    let options = Reader::options().verify(true).mode(read_mode(args.mode));
+    let report = options.report(dir).map_err(|error| explain(dir, error))?;
+    let exit = ExitStatus::of(report.outcome);
+    print(&report, &about(dir, exit, args), output)?;
     if args.mode == ModeName::Strict && report.loss == Loss::Damage {
         warn("trace-recover: there is damage and the mode is strict: nothing was written");
     }
-    Ok(ExitStatus::of_number(report.exit_code))
+    Ok(exit)
 }
 
 /// The sessions asked for; all of them if none is named.
@@ -124,8 +134,9 @@ fn survey(
     reader: &Reader,
     ids: &[String],
     use_it: impl Fn(usize, &Snapshot) -> Result<()>,
-) -> Report {
+) -> (Report, ExitStatus) {
     let mut report = reader.report();
+    let mut exit = ExitStatus::of(report.outcome);
     for (place, id) in ids.iter().enumerate() {
         let snapshot = reader.snapshot(id).map_err(could_not);
         let used = snapshot.and_then(|snapshot| {
@@ -134,13 +145,13 @@ fn survey(
         });
         if let Err(failure) = used {
             // One session must not cost the others.
-            if ExitStatus::of_number(report.exit_code) != ExitStatus::CouldNot {
-                report.exit_code = failure.parts().0.number();
+            if exit != ExitStatus::CouldNot {
+                exit = failure.parts().0;
             }
             warn_error(&failure);
         }
     }
-    report
+    (report, exit)
 }
 
 fn write(snapshot: &Snapshot, format: FileFormat, out: &mut dyn Write) -> io::Result<()> {
