@@ -59,7 +59,7 @@ fn record(run: &RunWriter, records: &[RunRecovered]) -> Result<()> {
             ..record.clone()
         };
         system::encode(&record, &mut payload)?;
-        run.append(RecordKind::RUN_RECOVERED, 0, &payload)?;
+        run.append(RecordKind::RUN_RECOVERED, None, &payload)?;
     }
     if !records.is_empty() {
         run.sync(None)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::event::Event;
+use crate::event::{Event, Map, codec};
 use crate::format::PAYLOAD_LEN_MAX;
 use crate::session::{Redact, SharedValues};
 use crate::settings::{OnBacklog, SEGMENT_LEN_MIN, WriteMode, WriterSettings};
@@ -111,6 +111,15 @@ impl JournalOptions {
         self
     }
 
+    /// What else the program says of itself, such as the service it is or the machine's role: kept
+    /// with the run, and told with it. Default: nothing; at most 65,536 bytes as they are written.
+    pub fn resource(mut self, resource: Map<'_>) -> JournalOptions {
+        self.given.push("resource");
+        self.settings.resource.clear();
+        codec::encode_members(&resource, &mut self.settings.resource);
+        self
+    }
+
     /// A function that sees every typed event before a byte of it is encoded, and may change it.
     /// If it panics, that event is refused. Raw appends bypass it.
     pub fn redact(
@@ -201,6 +210,7 @@ impl JournalOptions {
             on_backlog,
             write_mode,
             program,
+            resource,
             is_stepped: _,
         } = first;
         let settings = [
@@ -221,6 +231,7 @@ impl JournalOptions {
             ("on_backlog", own.on_backlog == *on_backlog),
             ("write_mode", own.write_mode == *write_mode),
             ("program", own.program == *program),
+            ("resource", own.resource == *resource),
         ];
         let mut given = settings
             .iter()
@@ -252,7 +263,9 @@ impl JournalOptions {
         in_bounds("backlog_bytes_max", settings.backlog_bytes_max, 1, u64::MAX)?;
         let (name, version) = &settings.program;
         let len = u64::try_from(name.len().max(version.len())).unwrap_or(u64::MAX);
-        in_bounds("program", len, 0, PROGRAM_LEN_MAX)
+        in_bounds("program", len, 0, PROGRAM_LEN_MAX)?;
+        let len = u64::try_from(settings.resource.len()).unwrap_or(u64::MAX);
+        in_bounds("resource", len, 0, RESOURCE_LEN_MAX)
     }
 }
 
@@ -275,6 +288,7 @@ fn in_bounds(option: &'static str, value: u64, min: u64, max: u64) -> Result<()>
 }
 
 const PROGRAM_LEN_MAX: u64 = 1024;
+const RESOURCE_LEN_MAX: u64 = 64 << 10;
 
 /// What may be asked for, though the format holds less.
 const RECORD_LEN_MAX: u64 = 1 << 30;

@@ -13,6 +13,7 @@ mod record_fetch;
 mod records;
 mod said_before;
 mod session_fold;
+mod session_ids;
 mod session_records;
 mod sessions;
 mod verify;
@@ -168,5 +169,7 @@ impl SessionReader<'_> {
     }
 }
 
+#[cfg(test)]
+mod reused_index_tests;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ pub use crate::error::DamageReason;
 pub use crate::info::RunInfo;
 pub use crate::recovery::{
     ByteClasses, DamagedRange, Fate, Liveness, Loss, Outcome, RecordCounts, RefusedReport, Report,
-    RunReport, RunState, SegmentReport, SegmentState, SessionReport,
+    RunOrigin, RunReport, RunState, SegmentReport, SegmentState, SessionReport,
 };
 pub use crate::settings::ActiveMode;
 pub use crate::storage::Durability;

@@ -92,6 +92,12 @@ bugs! {
     SealMiscounts,
     /// A session counts as declared before its declaration is written.
     DeclaredTooEarly,
+    /// An index is taken to stand for one session in the whole run.
+    IndexOfRun,
+    /// Records of two sessions that had an index one after the other are one row of a merged cache.
+    ReusedIndexMerged,
+    /// A session that ended stays in memory.
+    EndedSessionKept,
     /// A session is declared in the first segment of a run only.
     DeclaredOnce,
     /// A segment without a seal is cut at its end.

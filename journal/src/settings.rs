@@ -64,6 +64,8 @@ pub(crate) struct WriterSettings {
     pub(crate) write_mode: WriteMode,
     /// Name and version of the program that writes.
     pub(crate) program: (String, String),
+    /// What else it says of itself, encoded.
+    pub(crate) resource: Vec<u8>,
     /// No threads: the waiter runs the syncer's steps itself.
     pub(crate) is_stepped: bool,
 }
@@ -79,6 +81,7 @@ impl Default for WriterSettings {
             on_backlog: OnBacklog::Wait(Duration::from_secs(1)),
             write_mode: WriteMode::Auto,
             program: (String::new(), String::new()),
+            resource: Vec::new(),
             is_stepped: false,
         }
     }

@@ -44,6 +44,12 @@ pub fn peak_of_all<T>(work: impl FnOnce() -> T) -> (T, u64) {
     (made, peak.saturating_sub(before))
 }
 
+/// The bytes that all threads together have now.
+#[must_use]
+pub fn held_by_all() -> u64 {
+    HELD_BY_ALL.load(Relaxed)
+}
+
 /// Held by each test of a binary that has one which measures all threads: what other tests allocate
 /// meanwhile would count.
 pub fn alone() -> MutexGuard<'static, ()> {

@@ -26,6 +26,7 @@ pub mod observed_storage;
 pub mod oracle;
 pub mod random;
 pub mod reference_reader;
+pub mod requests;
 pub mod rigs;
 pub mod sample;
 pub mod scripted_child;

@@ -1,4 +1,4 @@
-//! Promises: many-processes.
+//! Promises: many-processes, polite.
 //!
 //! What opening and listing cost as runs, sessions and spans add up: counted in calls and in bytes
 //! of memory, never in time.
@@ -7,10 +7,11 @@
 
 use std::sync::Arc;
 
-use journal_tests::counting_allocator::{CountingAllocator, alone, peak_of_all};
+use journal_tests::counting_allocator::{CountingAllocator, alone, held_by_all, peak_of_all};
 use journal_tests::io_ledger::Ledger;
 use journal_tests::observed_storage::Operation;
 use journal_tests::random::Random;
+use journal_tests::requests::serve;
 use journal_tests::rigs;
 use journal_tests::simdisk::{Process, SimDisk};
 use journal_tests::workload::kind;
@@ -277,4 +278,18 @@ fn an_oracle_of_costs_notices_what_grows_faster() {
     let much = [0, 40 << 20, 120 << 20];
     let noticed = std::panic::catch_unwind(|| assert_memory("much", much, LISTED_BYTES[0]));
     noticed.unwrap_err();
+}
+
+#[test]
+fn sessions_that_are_over_take_no_memory_of_their_run() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::options().stepped().open(dir.path()).unwrap();
+    serve(&journal, 0..10_000, &mut || {}).unwrap();
+    let before = held_by_all();
+    serve(&journal, 10_000..50_000, &mut || {}).unwrap();
+    let more = held_by_all().saturating_sub(before);
+    println!("RIG sessions-without-end sessions=40000 bytes={more}");
+    assert!(more < 256 << 10, "{more}");
+    journal.close().unwrap();
 }

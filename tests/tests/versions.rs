@@ -15,7 +15,7 @@ use journal_tests::simdisk::{Image, Process, SimDisk};
 use journal_tests::workload::kind;
 use trace_journal::format::{Features, FileName, HEADER_PAGE_LEN, SegmentHeader, VERSION};
 use trace_journal::report::{Outcome, RunState, SegmentState};
-use trace_journal::{Item, Journal, Loss, ReadMode, Reader, Report, RunId};
+use trace_journal::{Error, Item, Journal, Loss, Map, ReadMode, Reader, Report, RunId, Value};
 
 type Files = BTreeMap<String, Image>;
 
@@ -311,4 +311,39 @@ fn names_without_an_intact_header_page_raise_no_generation() {
     let (report, _) = read(&disk);
     let largest = report.runs.iter().filter(|run| run.generation == u32::MAX);
     assert_eq!(largest.count(), 3);
+}
+
+#[test]
+fn what_a_program_says_of_itself_is_told_with_its_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut resource = Map::new();
+    resource.insert("service", "checkout");
+    resource.insert("shards", 7_i64);
+    resource.insert("zones", Value::List(vec!["a".into(), true.into()]));
+    let options = Journal::options()
+        .program("shop", "1.2")
+        .resource(resource.clone());
+    let journal = options.open(dir.path()).unwrap();
+    journal.session("s").start().end();
+    journal.close().unwrap();
+    let reader = Reader::open(dir.path()).unwrap();
+    let report = reader.report();
+    let snapshot = reader.snapshot("s").unwrap();
+    for origin in [&report.runs[0].origin, &snapshot.runs()[0].origin] {
+        let origin = origin.as_ref().unwrap();
+        assert_eq!(
+            (&*origin.program, &*origin.program_version),
+            ("shop", "1.2")
+        );
+        assert_eq!(origin.pid, std::process::id());
+        assert_eq!(origin.resource(), resource);
+    }
+    let json = serde_json::to_value(&report.runs[0]).unwrap();
+    assert_eq!(json["resource"]["zones"], serde_json::json!(["a", true]));
+    assert_eq!(json["program"], "shop");
+    // More than a run should have is refused.
+    let mut large = Map::new();
+    large.insert("large", "x".repeat(1 << 16));
+    let refused = Journal::options().resource(large).open(dir.path());
+    assert!(matches!(refused, Err(Error::InvalidOption { .. })));
 }

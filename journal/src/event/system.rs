@@ -82,8 +82,9 @@ pub(crate) struct RunOpen<'a> {
     pub(crate) clocks: Clocks,
     /// Runs whose process was seen alive: generation and random part.
     pub(crate) live_runs: Vec<(u32, u64)>,
-    /// Anything else about the process, by name.
-    pub(crate) resource: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// What the program says of itself, as the codec puts members down; empty for nothing.
+    #[serde(borrow, with = "serde_bytes")]
+    pub(crate) resource: Cow<'a, [u8]>,
     pub(crate) extras: Extras,
 }
 

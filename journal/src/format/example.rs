@@ -3,6 +3,9 @@
 use super::{
     FRAMES_OFFSET, Features, FrameHeader, FramePlace, FrameSeed, RecordKind, SegmentHeader,
 };
+use super::{
+    HEAD_LEN_MAX, OFFSET_MAX, RUN_TEXT_LEN_MAX, SEQ_MAX, SESSION_ID_LEN_MAX, SESSION_INDEX_MAX,
+};
 use crate::seq::{Generation, RunId, SegmentNumber};
 
 const RUN: RunId = RunId {
@@ -50,4 +53,27 @@ fn the_frame_is_as_described() {
     frame.extend_from_slice(b"hello");
     frame.resize(24, 0);
     assert_printed(&dump(8192, &frame));
+}
+
+#[test]
+fn the_limits_are_as_described() {
+    let numbers = [
+        SEQ_MAX,
+        OFFSET_MAX,
+        HEAD_LEN_MAX,
+        u64::from(SESSION_INDEX_MAX) + 1,
+    ];
+    assert_eq!(numbers, [1 << 47, 1 << 35, 1 << 26, 1 << 24]);
+    for line in [
+        "| sequence number | 2^47 |\n",
+        "| offset of a frame | below 2^35 |\n",
+        "| payload | 2^29 - 64 bytes |\n",
+        "| session index | 2^24 - 1 |\n",
+        "| session id | 65,536 bytes |\n",
+        "| `.run` file | 4,096 bytes |\n",
+        "behind it, in one segment | 2^26 bytes |\n",
+    ] {
+        assert_printed(line);
+    }
+    assert_eq!((SESSION_ID_LEN_MAX, RUN_TEXT_LEN_MAX), (65_536, 4_096));
 }

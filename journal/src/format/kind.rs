@@ -58,6 +58,11 @@ impl RecordKind {
         )
     }
 
+    /// Whether the session it is of is over, unless it goes on.
+    pub(crate) fn ends_session(self) -> bool {
+        matches!(self, Self::SESSION_END | Self::CRASH_NOTE)
+    }
+
     /// Whether it is kept for notes of later versions about the journal.
     pub(crate) fn is_to_come(self) -> bool {
         matches!(self.0, 96..=119)

@@ -11,6 +11,7 @@ mod file_name;
 mod frame;
 mod header;
 mod kind;
+mod limits;
 mod run_text;
 
 pub use crate::seq::SegmentNumber;
@@ -24,6 +25,7 @@ pub(crate) use frame::FRAME_LEN_MIN;
 pub use frame::{FrameHeader, FrameLen, FramePlace, padded, seq_from, seq_low};
 pub use header::{HeaderState, SegmentHeader};
 pub use kind::{RecordKind, UserKind};
+pub(crate) use limits::{HEAD_LEN_MAX, OFFSET_MAX, RUN_TEXT_LEN_MAX, SEQ_MAX, SESSION_ID_LEN_MAX};
 pub use run_text::{DurablePlace, Owner, RunText, released};
 
 /// The format version this library writes, and the newest it reads. 0: not yet frozen.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::journal_view::JournalView;
+use super::session_records::RowPlace;
 use crate::error::{Error, Result};
 use crate::format::seq_from;
 use crate::recovery::{Loss, RunSurvey, SegmentSurvey};
@@ -68,7 +69,7 @@ impl<'v> Group<'v> {
         let (Some(run), Some(facts)) = (self.view.run(at), self.view.facts(at)) else {
             return;
         };
-        // Which member a session index is of, and where they have records.
+        // Which member an index in a segment is of, and where they have records.
         let mut indices = BTreeMap::new();
         let mut segments = BTreeSet::new();
         for (place, member) in self.members.iter_mut().enumerate() {
@@ -78,14 +79,20 @@ impl<'v> Group<'v> {
                 continue;
             };
             member.fold.begin_branch(facts.clone());
-            indices.extend(branch.indices.iter().map(|index| (*index, place)));
-            segments.extend(branch.segments.iter().copied());
+            for row in branch.rows.iter() {
+                indices.insert(*row, place);
+            }
+            segments.extend(branch.segments());
         }
-        for segment in segments.into_iter().filter_map(|at| run.segments.get(at)) {
-            if let Err(failure) = self.segment(run, segment, &indices) {
+        for at in segments {
+            let Some(segment) = run.segments.get(at) else {
+                continue;
+            };
+            let member = |index| indices.get(&RowPlace::new(at, index)).copied();
+            if let Err(failure) = self.segment(run, segment, &member) {
                 let rows = segment.part.places.rows.iter();
-                for place in rows.filter_map(|row| indices.get(&row.index)) {
-                    self.members[*place].failure = Some(failure.clone());
+                for place in rows.filter_map(|row| member(row.index)) {
+                    self.members[place].failure = Some(failure.clone());
                 }
             }
         }
@@ -95,7 +102,7 @@ impl<'v> Group<'v> {
         &mut self,
         run: &RunSurvey,
         segment: &SegmentSurvey,
-        indices: &BTreeMap<u32, usize>,
+        member: &dyn Fn(u32) -> Option<usize>,
     ) -> Result<()> {
         let mut reader = self.view.open(run, segment)?;
         let islands = &segment.part.scanned.islands;
@@ -110,8 +117,8 @@ impl<'v> Group<'v> {
                     Err(crate::segment::ReadFailure::Damage(_)) => {
                         // It was intact when everything was verified.
                         let rows = segment.part.places.rows.iter();
-                        for place in rows.filter_map(|row| indices.get(&row.index)) {
-                            self.members[*place].has_changed = true;
+                        for place in rows.filter_map(|row| member(row.index)) {
+                            self.members[place].has_changed = true;
                         }
                         break;
                     }
@@ -122,10 +129,10 @@ impl<'v> Group<'v> {
                 };
                 offset += header.frame_len();
                 let is_shown = header.session != 0 && !header.kind.is_system();
-                let place = indices.get(&header.session).filter(|_| is_shown);
+                let place = member(header.session).filter(|_| is_shown);
                 let seq = Seq::new(seq_from(segment.first_seq, header.seq_low));
                 if let (Some(place), Some(seq)) = (place, seq) {
-                    let fold = &mut self.members[*place].fold;
+                    let fold = &mut self.members[place].fold;
                     fold.only_record(seq, header.kind, &payload);
                 }
             }

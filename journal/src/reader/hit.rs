@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::journal_view::JournalView;
-use super::session_records::{BranchPlaces, SessionPlaces, is_terminal};
+use super::session_records::{BranchPlaces, SessionPlaces};
 use crate::event::SessionStatus;
 use crate::format::RecordKind;
 use crate::recovery::{Loss, Report};
@@ -49,7 +49,7 @@ impl JournalView {
         }
         let (first, last) = branch.ends(self.run(branch.run)?)?;
         let from = (first.1 == RecordKind::SESSION_START).then_some(first.0);
-        let to = is_terminal(last.1).then_some(last.0);
+        let to = last.1.ends_session().then_some(last.0);
         Some(losses.places(from, to))
     }
 
@@ -109,7 +109,11 @@ impl JournalView {
         let open = (started_at, ended_at.filter(|_| is_over));
         let refused = session.branches.iter().filter_map(|branch| {
             let run = self.run(branch.run)?;
-            Some(run.refused.of_session(&branch.indices, open))
+            let is_its = |index, segment| {
+                let nearest = run.sessions.nearest(index, segment);
+                nearest.is_none_or(|id| id.is_empty() || **id == *session.id)
+            };
+            Some(run.refused.of_session(&branch.indices(), &is_its, open))
         });
         refused.fold(0, u64::saturating_add)
     }

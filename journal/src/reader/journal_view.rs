@@ -6,14 +6,15 @@ use std::sync::{Arc, OnceLock};
 
 use super::losses::Losses;
 use super::mode::ReadMode;
-use super::session_records::{BranchPlaces, Few, SessionPlaces, join, places};
+use super::session_records::{BranchPlaces, Few, RowPlace, SessionPlaces, UNKNOWN_ID};
+use super::session_records::{join, named, places};
 use crate::error::{Error, Result};
 use crate::event::{Action, codec};
 use crate::format::{FrameSeed, RecordKind};
 use crate::recovery::cache;
 use crate::recovery::survey::{Depth, Scope, Survey, survey};
 use crate::recovery::{
-    Extent, Fate, RunFacts, RunSurvey, SegmentSurvey, SessionRow, StrayState, Verdict,
+    Extent, Fate, RunFacts, RunSurvey, SegmentSurvey, SessionNames, SessionRow, StrayState, Verdict,
 };
 use crate::seeded::{self, Bug};
 use crate::segment::{FrameReader, ReadFailure};
@@ -46,8 +47,8 @@ pub(super) struct JournalView {
 /// What is worked out once for all sessions of a run.
 #[derive(Debug)]
 struct RunView {
-    /// The ids of session indices that no record declares.
-    undeclared: BTreeMap<u32, Arc<str>>,
+    /// The ids of session indices where no record declares them.
+    undeclared: BTreeMap<RowPlace, Arc<str>>,
     facts: Arc<RunFacts>,
     losses: Losses,
     /// The first sequence number prefix mode does not read.
@@ -87,7 +88,7 @@ impl JournalView {
         let mut branches = session.branches.iter();
         branches.all(|branch| {
             let run = self.run(branch.run);
-            run.is_some_and(|run| branch.segments(run).all(|s| s.part.is_verified))
+            run.is_some_and(|run| branch.surveys(run).all(|(_, s)| s.part.is_verified))
                 || seeded::has(Bug::BelievedNotSaid)
         })
     }
@@ -97,7 +98,7 @@ impl JournalView {
         self.by_id = Vec::new();
         self.sessions.shrink_to_fit();
         for run in &mut self.survey.runs {
-            run.sessions = BTreeMap::new();
+            run.sessions = SessionNames::default();
             for row in run
                 .segments
                 .iter_mut()
@@ -149,15 +150,16 @@ impl JournalView {
         self.sessions.get(*self.by_id.get(found.ok()?)?)
     }
 
-    pub(super) fn id(&self, run: usize, index: u32) -> Option<Arc<str>> {
+    /// The session of an index in a segment of a run, by their places in the survey.
+    pub(super) fn id(&self, (run, segment): (usize, usize), index: u32) -> Option<Arc<str>> {
         if index == 0 {
             return None;
         }
-        match self.run(run)?.sessions.get(&index) {
-            Some(id) if id.is_empty() => Some(Arc::from(UNKNOWN_ID)),
-            Some(id) => Some(Arc::clone(id)),
-            None => self.runs.get(run)?.undeclared.get(&index).cloned(),
-        }
+        let (names, survey) = (self.runs.get(run)?, self.run(run)?);
+        let number = survey.segments.get(segment)?.part.segment.number;
+        let declared = || survey.sessions.declared(index, number).map(named);
+        let undeclared = names.undeclared.get(&RowPlace::new(segment, index));
+        undeclared.cloned().or_else(declared)
     }
 
     pub(super) fn losses(&self, run: usize) -> Option<&Losses> {
@@ -183,18 +185,18 @@ impl JournalView {
     /// `reads_all`, what a cache says of all sessions is kept in memory.
     pub(super) fn extents(
         &self,
-        segment: &SegmentSurvey,
+        (at, segment): (usize, &SegmentSurvey),
         branch: &BranchPlaces,
         reads_all: bool,
     ) -> Vec<Extent> {
         let mut extents = Vec::new();
-        for row in branch.rows(segment) {
+        for row in branch.rows((at, segment)) {
             if reads_all {
                 cache::keep_lists(&*self.storage, &segment.part);
             }
             extents.extend(cache::extents(&*self.storage, &segment.part, row));
         }
-        if branch.indices.len() > 1 {
+        if branch.has_several(at) {
             extents.sort_unstable();
             // Only a forged cache has the same bytes twice.
             extents.dedup_by(|next, before| next.offset < before.end());
@@ -238,7 +240,7 @@ impl JournalView {
             let Some(run) = self.run(branch.run) else {
                 continue;
             };
-            for segment in branch.segments(run) {
+            for segment in branch.surveys(run) {
                 let rows = branch.rows(segment);
                 sum = rows.map(&part).fold(sum, u64::saturating_add);
             }
@@ -295,25 +297,29 @@ impl JournalView {
         let (facts, losses) = (Arc::new(facts(run, end)), Losses::of(run));
         let (count, places) = places(run);
         self.sessions.reserve(count);
+        let first_session = self.sessions.len();
+        let mut is_reused = false;
         for (index, segments) in places {
             let Some(run) = self.survey.runs.get(at) else {
                 return;
             };
-            let id = match run.sessions.get(&index) {
-                Some(id) if id.is_empty() => Arc::from(UNKNOWN_ID),
-                Some(id) => id.clone(),
-                None => {
-                    let id = self.undeclared(run, index, &segments);
-                    undeclared.insert(index, Arc::clone(&id));
-                    id
+            let ids = self.ids(run, index, &segments, &mut undeclared);
+            is_reused |= ids.len() > 1;
+            self.sessions.extend(ids.into_iter().map(|(id, rows)| {
+                let branch = BranchPlaces {
+                    run: at,
+                    rows: rows.into(),
+                };
+                SessionPlaces {
+                    id,
+                    branches: Few::One(branch),
                 }
-            };
-            let branches = Few::One(BranchPlaces {
-                run: at,
-                indices: Few::One(index),
-                segments,
-            });
-            self.sessions.push(SessionPlaces { id, branches });
+            }));
+        }
+        if is_reused {
+            // Indices come in order of first records until they are used again.
+            let sessions = self.sessions.get_mut(first_session..).unwrap_or_default();
+            sessions.sort_by_key(SessionPlaces::first_segment);
         }
         self.runs.push(RunView {
             facts,
@@ -321,29 +327,6 @@ impl JournalView {
             end,
             undeclared,
         });
-    }
-
-    /// The id of a session index whose declaration is lost: its start says it again, else it
-    /// gets a name of its own.
-    fn undeclared(&self, run: &RunSurvey, index: u32, segments: &[usize]) -> Arc<str> {
-        for segment in segments.iter().filter_map(|at| run.segments.get(*at)) {
-            let row = segment.part.places.row(index).into_iter();
-            let mut turns = row.flat_map(|row| std::iter::once(&row.first).chain(&row.turns));
-            let Some(start) = turns.find(|p| p.kind == RecordKind::SESSION_START) else {
-                continue;
-            };
-            let Ok(mut reader) = self.open(run, segment) else {
-                continue;
-            };
-            let Ok((header, payload)) = reader.frame(start.offset(), || 0) else {
-                continue;
-            };
-            let event = codec::decode(header.kind, &payload, None);
-            if let Some(id) = event.session.filter(|id| !id.is_empty()) {
-                return Arc::from(&*id);
-            }
-        }
-        Arc::from(format!("unknown-{}-{index}", run.run))
     }
 
     fn io_error(&self, operation: &'static str, name: &str, error: std::io::Error) -> Error {
@@ -386,6 +369,7 @@ fn facts(run: &RunSurvey, end: Option<u64>) -> RunFacts {
             .collect(),
         liveness: run.liveness,
         opened_at: run.opened.as_ref().map(|opened| opened.at),
+        origin: run.origin(),
         closed: run.closed.filter(is_read),
         crash_notes: crash_notes.collect(),
     }
@@ -393,6 +377,3 @@ fn facts(run: &RunSurvey, end: Option<u64>) -> RunFacts {
 
 /// What a run's crash notes say is told to each of its sessions, so it is cut to this.
 const REASONS_LEN_MAX: usize = 4 << 10;
-
-/// The session of records whose session has no name.
-const UNKNOWN_ID: &str = "unknown";

@@ -168,17 +168,21 @@ fn attempt(
 ) -> Result<Result<SessionSummary, Unclear>> {
     let mut fold = SummaryFold::new(&session.id);
     let mut parts = 0..;
-    let segments = session.branches.iter().map(|branch| branch.segments.len());
+    let segments = session
+        .branches
+        .iter()
+        .map(|branch| branch.segments().count());
     let is_alone = segments.sum::<usize>() == 1;
     for branch in session.branches.iter() {
         let (Some(run), Some(facts)) = (view.run(branch.run), view.facts(branch.run)) else {
             return Ok(Err(Unclear::default()));
         };
         fold.begin_branch(facts.clone());
-        for (at, part) in branch.segments.iter().zip(&mut parts) {
-            let segment = run.segments.get(*at);
+        for (at, part) in branch.segments().zip(&mut parts) {
+            let segment = run.segments.get(at);
             if !to_read.contains(&part) {
-                let told = segment.and_then(|segment| rollup(view, segment, branch, is_alone));
+                let told =
+                    segment.and_then(|segment| rollup(view, (at, segment), branch, is_alone));
                 match told {
                     Some((rollup, spans)) => fold.rollup(part, &rollup, spans),
                     None => fold.unclear(part),
@@ -188,7 +192,7 @@ fn attempt(
             if segment.is_some_and(|segment| segment.part.places.merged.is_some()) {
                 return Ok(Err(Unclear::default()));
             }
-            let is_whole = fetcher.segment(view, branch, *at, &mut |found| {
+            let is_whole = fetcher.segment(view, branch, at, &mut |found| {
                 for one in found {
                     fold.record(part, one.seq, one.header.kind, one.payload);
                 }
@@ -207,11 +211,11 @@ fn attempt(
 /// finished there of which the hashes are left out, for there `is_only` this rollup.
 fn rollup<'s>(
     view: &JournalView,
-    segment: &'s SegmentSurvey,
-    branch: &BranchPlaces,
+    (at, segment): (usize, &'s SegmentSurvey),
+    branch: &'s BranchPlaces,
     is_only: bool,
 ) -> Option<(SessionRollup<'s>, usize)> {
-    let mut rows = branch.rows(segment);
+    let mut rows = branch.rows((at, segment));
     let row = rows.next()?;
     // Which of two indices' records come first is not known.
     rows.next().is_none().then_some(())?;

@@ -68,8 +68,8 @@ impl RecordFetcher {
         visit: &mut dyn FnMut(&[FetchedRecord<'_>]),
     ) -> Result<bool> {
         let mut is_whole = true;
-        for at in &*places.segments {
-            is_whole &= self.segment(view, places, *at, visit)?;
+        for at in places.segments() {
+            is_whole &= self.segment(view, places, at, visit)?;
         }
         Ok(is_whole)
     }
@@ -86,13 +86,14 @@ impl RecordFetcher {
         let Some((run, segment)) = run.and_then(|run| Some((run, run.segments.get(at)?))) else {
             return Ok(true);
         };
-        let extents = view.extents(segment, places, self.reads_all);
+        let extents = view.extents((at, segment), places, self.reads_all);
         if extents.is_empty() {
             return Ok(true);
         }
         let file = self.file(view, (places.run, at), segment)?;
         let seed = FrameSeed::new(run.run, segment.part.segment.number);
         let source = CurrentSegment {
+            at,
             segment,
             places,
             seed,
@@ -164,6 +165,8 @@ impl RecordFetcher {
 
 /// The segment that is being read.
 struct CurrentSegment<'a> {
+    /// Its place in the survey.
+    at: usize,
     segment: &'a SegmentSurvey,
     places: &'a BranchPlaces,
     seed: FrameSeed,
@@ -186,7 +189,7 @@ impl CurrentSegment<'_> {
         let (fields, payload) = frame.split_first_chunk::<FRAME_HEADER_LEN>()?;
         let header = FrameHeader::decode(*fields).ok()?;
         let payload = payload.get(..usize::try_from(header.payload_len).ok()?)?;
-        let is_it = header.frame_len() == extent.len && self.places.has(header.session);
+        let is_it = header.frame_len() == extent.len && self.places.has(self.at, header.session);
         if !is_it || !header.fits(self.seed, extent.offset, payload) {
             return None;
         }

@@ -37,6 +37,8 @@ pub struct Records {
 #[derive(Debug)]
 struct RunCursor {
     places: BranchPlaces,
+    /// Its segments that have any.
+    segments: Vec<usize>,
     gaps: VecDeque<Gap>,
     /// The next of its segments.
     segment: usize,
@@ -58,6 +60,8 @@ struct RunCursor {
 /// A segment that is being read.
 #[derive(Debug)]
 struct SegmentCursor {
+    /// Its place in the survey.
+    at: usize,
     reader: FrameReader,
     file: String,
     first_seq: u64,
@@ -92,11 +96,7 @@ impl Records {
         let segments = |run| view.run(run).map_or(0, |run| run.segments.len());
         Records {
             ahead: runs
-                .map(|run| BranchPlaces {
-                    run,
-                    indices: Vec::new().into(),
-                    segments: (0..segments(run)).collect::<Vec<usize>>().into(),
-                })
+                .map(|run| BranchPlaces::whole(run, segments(run)))
                 .collect(),
             view,
             is_whole: true,
@@ -138,6 +138,7 @@ impl RunCursor {
         let mut gaps: Vec<Gap> = run.findings.iter().filter_map(|f| gap_of(run, f)).collect();
         gaps.sort_by_key(|gap| gap.first);
         RunCursor {
+            segments: places.segments().collect(),
             places,
             gaps: gaps.into(),
             segment: 0,
@@ -209,7 +210,7 @@ impl RunCursor {
                         }
                         let session = match header.kind.is_system() {
                             true => None,
-                            false => view.id(self.places.run, header.session),
+                            false => view.id((self.places.run, source.at), header.session),
                         };
                         let seq = seq_from(source.first_seq, header.seq_low);
                         return Some(Ok(Record {
@@ -228,10 +229,11 @@ impl RunCursor {
                     None => self.source = None,
                 }
             }
-            let segment = run.segments.get(*self.places.segments.get(self.segment)?)?;
+            let at = *self.segments.get(self.segment)?;
+            let segment = run.segments.get(at)?;
             self.segment += 1;
             self.failed_at = 0;
-            match self.begin(view, run, segment, is_whole) {
+            match self.begin(view, run, (at, segment), is_whole) {
                 Ok(source) => self.source = source,
                 Err(error) => return Some(Err(error)),
             }
@@ -242,7 +244,7 @@ impl RunCursor {
         &self,
         view: &Arc<JournalView>,
         run: &RunSurvey,
-        segment: &SegmentSurvey,
+        (at, segment): (usize, &SegmentSurvey),
         is_whole: bool,
     ) -> Result<Option<SegmentCursor>, Error> {
         let next = if is_whole {
@@ -251,7 +253,7 @@ impl RunCursor {
             let from = resumed.map_or(0, |(_, offset)| offset);
             Next::Islands(intact_from(&segment.part.scanned.islands, from))
         } else {
-            Next::Extents(view.extents(segment, &self.places, false).into())
+            Next::Extents(view.extents((at, segment), &self.places, false).into())
         };
         if next.is_empty() {
             return Ok(None);
@@ -264,6 +266,7 @@ impl RunCursor {
             reader.read_ahead(places.collect());
         }
         Ok(Some(SegmentCursor {
+            at,
             reader,
             file: segment.part.segment.name.clone(),
             first_seq: segment.first_seq,
@@ -294,13 +297,13 @@ impl SegmentCursor {
 type ReadResult = Result<(FrameHeader, bytes::Bytes), (u64, ReadFailure)>;
 
 impl SegmentCursor {
-    /// The next record; `places` has no indices if it may be any session's.
+    /// The next record, of those that `places` has.
     fn read(&mut self, places: &BranchPlaces) -> Option<ReadResult> {
         let offset = self.next.offset()?;
         let frame = self.reader.frame(offset, || self.next.ahead());
         let len = frame.as_ref().ok().map(|(header, _)| header.frame_len());
         self.next.advance(len);
-        let is_own = |header: &FrameHeader| places.indices.is_empty() || places.has(header.session);
+        let is_own = |header: &FrameHeader| places.has(self.at, header.session);
         Some(match frame {
             // The list of places was wrong.
             Ok((header, _)) if !is_own(&header) => {

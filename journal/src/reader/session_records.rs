@@ -20,10 +20,28 @@ pub(super) struct SessionPlaces {
 pub(super) struct BranchPlaces {
     /// Which of the survey's runs.
     pub(super) run: usize,
-    /// Its session indices there, in order; one, unless the id was declared more than once.
-    pub(super) indices: Few<u32>,
-    /// Which of the run's segments have records of it, in order.
-    pub(super) segments: Few<usize>,
+    /// In order; one for each segment, unless the id has several indices there.
+    pub(super) rows: Few<RowPlace>,
+}
+
+/// In which segment of a run a session has records, by its place in the survey, and its index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RowPlace {
+    segment: u32,
+    index: u32,
+}
+
+impl RowPlace {
+    pub(super) fn new(segment: usize, index: u32) -> RowPlace {
+        RowPlace {
+            segment: u32::try_from(segment).unwrap_or(u32::MAX),
+            index,
+        }
+    }
+
+    fn at(self) -> usize {
+        usize::try_from(self.segment).unwrap_or(usize::MAX)
+    }
 }
 
 /// Mostly one thing, which then takes no memory of its own.
@@ -82,6 +100,11 @@ impl<T> Deref for Few<T> {
 pub(super) type LastRecord = (At, RecordKind);
 
 impl SessionPlaces {
+    /// The first segment of its run that has records of it.
+    pub(super) fn first_segment(&self) -> Option<usize> {
+        self.branches.first()?.segments().next()
+    }
+
     /// Adds what is behind everything there is.
     fn add(&mut self, later: &BranchPlaces) {
         match &mut self.branches {
@@ -127,52 +150,85 @@ pub(super) fn join(sessions: &mut Vec<SessionPlaces>) -> Vec<usize> {
 }
 
 impl BranchPlaces {
-    fn join(&mut self, later: &BranchPlaces) {
-        self.indices.add(&later.indices);
-        self.segments.add(&later.segments);
+    /// All records of a run of so many segments.
+    pub(super) fn whole(run: usize, segments: usize) -> BranchPlaces {
+        let rows = (0..segments).map(|at| RowPlace::new(at, ANY_INDEX));
+        let rows: Vec<RowPlace> = rows.collect();
+        BranchPlaces {
+            run,
+            rows: rows.into(),
+        }
     }
 
-    /// The segments that have records of the session.
-    pub(super) fn segments<'a>(
+    fn join(&mut self, later: &BranchPlaces) {
+        self.rows.add(&later.rows);
+    }
+
+    /// Which of the run's segments have records of the session, in order.
+    pub(super) fn segments(&self) -> impl DoubleEndedIterator<Item = usize> {
+        let segments = self.rows.chunk_by(|a, b| a.segment == b.segment);
+        segments.filter_map(|rows| rows.first()).map(|row| row.at())
+    }
+
+    /// The same, with what was found out about each.
+    pub(super) fn surveys<'a>(
         &'a self,
         run: &'a RunSurvey,
-    ) -> impl DoubleEndedIterator<Item = &'a SegmentSurvey> {
-        let segments = self.segments.iter();
-        segments.filter_map(|at| run.segments.get(*at))
+    ) -> impl DoubleEndedIterator<Item = (usize, &'a SegmentSurvey)> {
+        let segments = self.segments();
+        segments.filter_map(|at| Some((at, run.segments.get(at)?)))
     }
 
-    /// What a segment holds of the session: of its indices and the segment's rows, the fewer are
-    /// gone through.
+    /// What a segment, which is at this place in the survey, holds of the session.
     pub(super) fn rows<'a>(
         &'a self,
-        segment: &'a SegmentSurvey,
+        (at, segment): (usize, &'a SegmentSurvey),
     ) -> impl Iterator<Item = &'a SessionRow> {
-        let places = &segment.part.places;
-        let (by_index, by_row) = match self.indices.len() < places.rows.len() {
-            true => (&self.indices[..], &[][..]),
-            false => (&[][..], &places.rows[..]),
-        };
-        let by_index = by_index.iter().filter_map(|index| places.row(*index));
-        by_index.chain(by_row.iter().filter(|row| self.has(row.index)))
+        let rows = self.rows_at(at).iter();
+        rows.filter_map(|row| segment.part.places.row(row.index))
     }
 
-    /// Whether a session index is one of the session's.
-    pub(super) fn has(&self, index: u32) -> bool {
-        self.indices.binary_search(&index).is_ok()
+    fn rows_at(&self, at: usize) -> &[RowPlace] {
+        let from = self.rows.partition_point(|row| row.at() < at);
+        let rest = self.rows.get(from..).unwrap_or_default();
+        let len = rest.partition_point(|row| row.at() == at);
+        rest.get(..len).unwrap_or_default()
+    }
+
+    /// Whether a session index is one of the session's in a segment.
+    pub(super) fn has(&self, at: usize, index: u32) -> bool {
+        let mut rows = self.rows_at(at).iter();
+        rows.any(|row| row.index == index || row.index == ANY_INDEX)
+    }
+
+    /// Whether the session has several indices in a segment.
+    pub(super) fn has_several(&self, at: usize) -> bool {
+        self.rows_at(at).len() > 1
+    }
+
+    /// All its indices, each once.
+    pub(super) fn indices(&self) -> Vec<u32> {
+        let mut indices: Vec<u32> = self.rows.iter().map(|row| row.index).collect();
+        indices.sort_unstable();
+        indices.dedup();
+        indices
     }
 
     /// The first and the last record of the session in the run.
     pub(super) fn ends(&self, run: &RunSurvey) -> Option<(LastRecord, LastRecord)> {
-        let first = self.segments(run).next()?;
-        let last = self.segments(run).next_back()?;
-        let firsts = self.rows(first).map(|row| ends(first, row).0);
-        let lasts = self.rows(last).map(|row| ends(last, row).1);
+        let first = self.surveys(run).next()?;
+        let last = self.surveys(run).next_back()?;
+        let firsts = self.rows(first).map(|row| ends(first.1, row).0);
+        let lasts = self.rows(last).map(|row| ends(last.1, row).1);
         Some((
             firsts.min_by_key(|end| end.0)?,
             lasts.max_by_key(|end| end.0)?,
         ))
     }
 }
+
+/// Stands for all indices.
+const ANY_INDEX: u32 = 0;
 
 /// The first and the last record of a row.
 fn ends(segment: &SegmentSurvey, row: &SessionRow) -> (LastRecord, LastRecord) {
@@ -187,7 +243,7 @@ fn ends(segment: &SegmentSurvey, row: &SessionRow) -> (LastRecord, LastRecord) {
 
 /// The session indices a run has records of, in order, each with the segments they are in; and how
 /// many they are.
-pub(super) fn places(run: &RunSurvey) -> (usize, impl Iterator<Item = (u32, Few<usize>)> + use<>) {
+pub(super) fn places(run: &RunSurvey) -> (usize, impl Iterator<Item = (u32, Vec<usize>)> + use<>) {
     let segments = run.segments.iter().enumerate();
     let rows = segments.flat_map(|(at, segment)| {
         let rows = segment.part.places.rows.iter();
@@ -203,12 +259,18 @@ pub(super) fn places(run: &RunSurvey) -> (usize, impl Iterator<Item = (u32, Few<
         let its = its.take_while(|(same, _)| *same == index);
         let segments: Vec<usize> = its.map(|(_, at)| *at).collect();
         from += segments.len();
-        Some((index, segments.into()))
+        Some((index, segments))
     });
     (count, places)
 }
 
-/// Whether a record of this kind ends its session.
-pub(super) fn is_terminal(kind: RecordKind) -> bool {
-    kind == RecordKind::SESSION_END || kind == RecordKind::CRASH_NOTE
+/// A declared id; the empty one is `unknown`.
+pub(super) fn named(id: &Arc<str>) -> Arc<str> {
+    match id.is_empty() {
+        true => Arc::from(UNKNOWN_ID),
+        false => Arc::clone(id),
+    }
 }
+
+/// The session of records whose session has no name.
+pub(super) const UNKNOWN_ID: &str = "unknown";

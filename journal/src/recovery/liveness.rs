@@ -10,7 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::Liveness;
 use crate::event::system::RunOpen;
-use crate::format::{DurablePlace, FileName, Owner, RunText};
+use crate::format::{DurablePlace, FileName, Owner, RUN_TEXT_LEN_MAX, RunText};
 use crate::seeded::{self, Bug};
 use crate::seq::RunId;
 use crate::storage::{FileIdentity, FileSystem, Lock, LockOutcome, ProcessFacts, ProcessState};
@@ -249,9 +249,6 @@ fn read_text(file: &dyn StorageFile, run: RunId) -> Option<RunText> {
     text.truncate(len);
     Some(RunText::parse(run, &text))
 }
-
-/// A `.run` file takes less, unless names in it are very long.
-const RUN_TEXT_LEN_MAX: usize = 4096;
 
 /// What statfs(2) gives for network file systems, FUSE and 9p.
 const REMOTE: &[u64] = &[

@@ -10,7 +10,8 @@ use super::recovered::{Recovered, recovered};
 use crate::error::{Error, Result};
 use crate::event::system::{self, RunOpen, SEAL_LEN_MAX, Seal};
 use crate::format::{
-    FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, Owner, RecordKind, padded,
+    FRAME_HEADER_LEN, FRAMES_OFFSET, FileName, FrameHeader, FrameSeed, HEAD_LEN_MAX, Owner,
+    RecordKind, padded,
 };
 use crate::len::{len_u64, len_usize};
 use crate::parallel::at_once;
@@ -374,7 +375,6 @@ fn read(
 const SHARED_MIN: usize = 128;
 
 const HEAD_LEN: u64 = 16 << 10;
-const HEAD_LEN_MAX: u64 = 64 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::event::system::{Clocks, REFUSED_SESSIONS_MAX, Refused};
 use crate::seeded::{self, Bug};
+use crate::seq::SegmentNumber;
 use crate::time::Timestamp;
 
 /// Why and when records were refused.
@@ -32,8 +33,8 @@ pub(crate) struct Refusals {
     /// Reasons, each once, in order; the first few.
     codes: Vec<String>,
     times: Option<(Timestamp, Timestamp)>,
-    /// By session index, what notes that name it say.
-    named: BTreeMap<u32, u64>,
+    /// By session index and segment, what notes there that name it say.
+    named: BTreeMap<(u32, SegmentNumber), u64>,
     /// Notes that do not name all sessions they are about.
     unnamed: Vec<Unnamed>,
 }
@@ -70,7 +71,7 @@ impl Refusals {
             times: Some(times),
             named: indices
                 .into_iter()
-                .map(|index| (index, note.count))
+                .map(|index| ((index, SegmentNumber(0)), note.count))
                 .collect(),
             unnamed: match is_all {
                 true => Vec::new(),
@@ -114,12 +115,31 @@ impl Refusals {
         }
     }
 
-    /// How many of them may have been of a session that has these indices and was open from one
-    /// time to another, or ever after: as notes say that name it, and those that do not name all
-    /// and were written at that time.
-    pub(crate) fn of_session(&self, indices: &[u32], open: (Timestamp, Option<Timestamp>)) -> u64 {
-        let named = indices.iter().filter_map(|index| self.named.get(index));
-        let named = named.fold(0, |sum: u64, count| sum.saturating_add(*count));
+    /// What notes in one segment come to, as those of the segment with this number.
+    pub(super) fn in_segment(&self, number: SegmentNumber) -> Refusals {
+        let named = self.named.iter();
+        let named = named.map(|((index, _), count)| ((*index, number), *count));
+        Refusals {
+            named: named.collect(),
+            ..self.clone()
+        }
+    }
+
+    /// How many of them may have been of a session that was open from one time to another, or ever
+    /// after: as notes say that name it, and those that do not name all and were written at that
+    /// time. It has these indices, of which `is_its` says whether one is its in a segment.
+    pub(crate) fn of_session(
+        &self,
+        indices: &[u32],
+        is_its: &dyn Fn(u32, SegmentNumber) -> bool,
+        open: (Timestamp, Option<Timestamp>),
+    ) -> u64 {
+        let everywhere = |index| (index, SegmentNumber(0))..=(index, SegmentNumber(u32::MAX));
+        let named = indices
+            .iter()
+            .flat_map(|index| self.named.range(everywhere(*index)));
+        let named = named.filter(|((index, segment), _)| is_its(*index, *segment));
+        let named = named.fold(0, |sum: u64, (_, count)| sum.saturating_add(*count));
         let is_about = |unnamed: &&Unnamed| {
             let (first, last) = unnamed.times;
             let is_named = unnamed.named.iter().any(|index| indices.contains(index));
@@ -187,7 +207,7 @@ mod tests {
         refusals.note(&note(7, &[3, 4, 5, 6, 7, 8, 9, 10], 12, (30, 40)));
         refusals.note(&note(1, &[], 0, (50, 50)));
         let of = |indices: &[u32], from, to: Option<i64>| {
-            refusals.of_session(indices, (at(from), to.map(at)))
+            refusals.of_session(indices, &|_, _| true, (at(from), to.map(at)))
         };
         assert_eq!(refusals.count, 13);
         assert_eq!(of(&[1], 1, None), 5 + 7);

@@ -8,11 +8,12 @@ use serde::Serialize;
 use super::byte_classes::ByteClasses;
 use super::files::Stray;
 use super::finding::Finding;
+use super::origin::RunOrigin;
 use super::outcome::Outcome;
 use super::refusals::RefusedReport;
 use super::run::{RunSurvey, SegmentSurvey};
 use super::run_state::RunState;
-use super::serialize::{is_true, is_zero, texts};
+use super::serialize::{is_true, is_zero, origin_members, texts};
 use super::survey::Survey;
 use super::verdict::Verdict;
 use super::witness::Fate;
@@ -156,6 +157,9 @@ pub struct RunReport {
     /// The format version it is of, if it is `unsupported` for that. Serialised only then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
+    /// The process that opened it, if the record that says so is there.
+    #[serde(flatten, serialize_with = "origin_members")]
+    pub origin: Option<Arc<RunOrigin>>,
     /// The last sequence number known to have been durable; none is in a file system in memory.
     pub durable_seq: Option<Seq>,
     /// The last one of an intact record.
@@ -239,6 +243,7 @@ impl Report {
             generation: run.run.generation.0,
             state: RunState::of(run),
             version: run.unsupported.and_then(|found| Some(found.needs?.version)),
+            origin: run.origin(),
             durable_seq: Seq::new(run.witness.durable()),
             last_seq: run.last_seq,
             refused: run.refused.count,

@@ -1,7 +1,6 @@
 //! One run: its segments in order, what is missing from it, and why.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use serde_bytes::ByteBuf;
 
@@ -15,6 +14,7 @@ use super::refusals::Refusals;
 use super::segment_scan::{OpenFacts, Part};
 use super::segment_state::SegmentState;
 use super::seq_assignment::number;
+use super::session_names::SessionNames;
 use super::unused::used_to;
 use super::verdict::Verdict;
 use super::witness::Witness;
@@ -31,7 +31,7 @@ pub(crate) struct RunSurvey {
     pub(crate) liveness: Liveness,
     /// In order of their numbers.
     pub(crate) segments: Vec<SegmentSurvey>,
-    pub(crate) sessions: BTreeMap<u32, Arc<str>>,
+    pub(crate) sessions: SessionNames,
     pub(crate) opened: Option<OpenFacts>,
     pub(crate) closed: Option<Seq>,
     /// Payloads of crash notes of the run as a whole.
@@ -95,7 +95,7 @@ impl RunSurvey {
             run,
             liveness,
             segments: Vec::with_capacity(parts.len()),
-            sessions: BTreeMap::new(),
+            sessions: SessionNames::default(),
             opened: None,
             closed: None,
             crashes: Vec::new(),
@@ -336,17 +336,15 @@ impl RunSurvey {
     }
 
     fn take_notes(&mut self, part: &mut Part, first_seq: u64) {
-        // The first declaration counts.
-        let mut sessions = std::mem::take(&mut part.notes.sessions);
-        sessions.append(&mut self.sessions);
-        self.sessions = sessions;
+        let number = part.segment.number;
+        self.sessions.take(part);
         if self.opened.is_none() {
             self.opened.clone_from(&part.notes.open);
         }
         if let Some((low, _)) = part.claims.closed {
             self.closed = Seq::new(seq_from(first_seq, low));
         }
-        self.refused.merge(part.notes.refused.clone());
+        self.refused.merge(part.notes.refused.in_segment(number));
         for (low, payload) in &part.notes.crashes {
             if let Some(seq) = Seq::new(seq_from(first_seq, *low)) {
                 self.crashes.push((seq, payload.clone()));

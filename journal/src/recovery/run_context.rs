@@ -1,7 +1,9 @@
 //! What recovery finds out about a run, in plain data.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use super::origin::RunOrigin;
 use crate::seq::{RunId, Seq};
 use crate::time::Timestamp;
 use crate::words::shown_words;
@@ -64,6 +66,8 @@ pub(crate) struct RunFacts {
     pub(crate) live_runs: BTreeSet<RunId>,
     pub(crate) liveness: Liveness,
     pub(crate) opened_at: Option<Timestamp>,
+    /// The process that opened it.
+    pub(crate) origin: Option<Arc<RunOrigin>>,
     /// Its program closed it.
     pub(crate) closed: Option<Seq>,
     /// Crash notes of the run as a whole, in order, with their reasons.

@@ -1,6 +1,9 @@
-//! Whether a run is still there.
+//! Whether a run is still there, and whose it is.
+
+use std::sync::Arc;
 
 use super::Liveness;
+use super::origin::RunOrigin;
 use super::run::RunSurvey;
 
 use crate::words::shown_words;
@@ -38,5 +41,13 @@ impl RunState {
             (None, Liveness::Dead | Liveness::Orphaned) => RunState::Crashed,
             (None, Liveness::Unknown | Liveness::Unverified) => RunState::Unknown,
         }
+    }
+}
+
+impl RunSurvey {
+    /// The process that opened it.
+    pub(crate) fn origin(&self) -> Option<Arc<RunOrigin>> {
+        let opened = self.opened.as_ref()?;
+        Some(Arc::clone(&opened.origin))
     }
 }

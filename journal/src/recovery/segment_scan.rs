@@ -6,12 +6,14 @@ use std::sync::Arc;
 use super::apart::Allowance;
 use super::files::{HeaderFact, SegmentFile, barred};
 use super::liveness::owner_of;
+use super::origin::RunOrigin;
 use super::recovered::{Recovered, recovered, run_id};
 use super::refusals::Refusals;
 use super::session_index::{Keeps, Places, PlacesBuilder};
 use crate::event::system::{self, RunOpen, Seal, SegmentStart, SessionRef, SyncMark};
 use crate::event::system::{Refused, Retired, RunClose};
-use crate::format::{FRAMES_OFFSET, FrameSeed, Owner, RecordKind, padded, seq_from, seq_low};
+use crate::format::{FRAMES_OFFSET, FrameSeed, Owner, RecordKind, SEQ_MAX};
+use crate::format::{padded, seq_from, seq_low};
 use crate::seeded::{self, Bug};
 use crate::segment::{ScanInput, ScanRange, ScanResult, Seen, scan};
 use crate::seq::RunId;
@@ -86,6 +88,8 @@ pub(crate) struct OpenFacts {
     pub(crate) at: Timestamp,
     pub(crate) live_runs: Vec<RunId>,
     pub(crate) owner: Owner,
+    /// What is told of it.
+    pub(crate) origin: Arc<RunOrigin>,
 }
 
 impl Part {
@@ -303,6 +307,7 @@ fn note_runs(seen: &Seen<'_>, notes: &mut PartNotes) -> Option<()> {
             notes.open.get_or_insert_with(|| OpenFacts {
                 at: Timestamp::new(open.clocks.wall_seconds, open.clocks.wall_nanoseconds),
                 owner: owner_of(&open),
+                origin: Arc::new(RunOrigin::of(&open)),
                 live_runs: open.live_runs.into_iter().map(run_id).collect(),
             });
         }
@@ -357,13 +362,10 @@ fn own_seq(told: u64, low: u32) -> Option<u64> {
     Some(told).filter(|seq| is_sane(*seq) && seq_low(*seq) == low)
 }
 
-/// No run reaches numbers above this, so sums of them cannot overflow.
+/// No run reaches numbers above that, so sums of them cannot overflow.
 fn is_sane(seq: u64) -> bool {
     (1..=SEQ_MAX).contains(&seq)
 }
-
-// Half of what a `Seq` can be, so that numbers counted on from here can be one, too.
-const SEQ_MAX: u64 = 1 << 47;
 
 /// The number of a run's `RunOpen`.
 const OPEN_SEQ: u32 = 2;

@@ -304,7 +304,7 @@ impl PlacesDraft {
         };
         builder.add(seen);
         // Once: a session may end and begin as often as it likes.
-        if is_end(seen.header.kind) && !self.was_made {
+        if seen.header.kind.ends_session() && !self.was_made {
             self.was_made = true;
             let made = std::mem::replace(&mut self.rollup, DraftRollup::None);
             self.rollup = DraftRollup::Made(made.finish().into());
@@ -325,11 +325,7 @@ impl DraftRollup {
 
 /// Whether all records of a session are likely to be in this segment.
 fn is_whole(row: &SessionRow) -> bool {
-    row.first.kind == RecordKind::SESSION_START && is_end(row.last.kind)
-}
-
-fn is_end(kind: RecordKind) -> bool {
-    kind == RecordKind::SESSION_END || kind == RecordKind::CRASH_NOTE
+    row.first.kind == RecordKind::SESSION_START && row.last.kind.ends_session()
 }
 
 /// Session indices below this are looked up directly, which takes 4 bytes each.

@@ -80,7 +80,7 @@ fn a_sound_run_has_no_findings() {
     assert_eq!(segment.state, SegmentState::Active);
     let count = |session| segment.part.places.row(session).map_or(0, |row| row.count);
     assert_eq!([count(1), count(2), count(3)], [6, 1, 0]);
-    assert_eq!(&*run.sessions[&1], "one");
+    assert_eq!(&**run.sessions.nearest(1, SegmentNumber(1)).unwrap(), "one");
 }
 
 #[test]

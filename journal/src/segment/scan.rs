@@ -8,7 +8,7 @@ use super::scan_result::ScanResult;
 use super::scanner::{ScanInput, Scanner};
 use super::seen::Seen;
 use super::sums::Sums;
-use crate::format::FRAMES_OFFSET;
+use crate::format::{FRAMES_OFFSET, OFFSET_MAX};
 use crate::storage::StorageFile;
 
 /// Walks the frames of `file` from its header pages to its end, and shows those that say anything
@@ -99,6 +99,3 @@ impl Scanner<'_> {
         }
     }
 }
-
-/// Offsets are kept as multiples of 8 in 32 bits.
-const OFFSET_MAX: u64 = 8 << 32;

@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
 use crate::event::Text;
 use crate::format::RecordKind;
 use crate::seq::{RunId, SegmentNumber, Seq};
 use crate::storage::StorageFile;
+pub(crate) use crate::writer::SessionId;
 
 /// Where the records of handles go: the runs of a journal, or memory in tests.
 pub(crate) trait Sink: fmt::Debug + Send + Sync {
@@ -67,8 +67,8 @@ pub(crate) struct Home {
     /// Which of the handle's runs it is.
     pub(crate) opening: u16,
     pub(crate) segment: SegmentNumber,
-    /// The session's index there.
-    pub(crate) session: u32,
+    /// The session's serial number in the run.
+    pub(crate) session: u64,
     /// Of the record's frame; 0 before there is one.
     pub(crate) offset: u64,
 }
@@ -86,39 +86,5 @@ impl Home {
 
     fn place(&self) -> (u16, SegmentNumber) {
         (self.opening, self.segment)
-    }
-}
-
-/// The id of a session and its number in the run written to last.
-#[derive(Debug)]
-pub(crate) struct SessionId {
-    id: String,
-    /// 1 + the run's place among the runs of the journal, then the number in 32 bits; 0 if unknown.
-    number: AtomicU64,
-}
-
-impl SessionId {
-    pub(crate) fn new(id: impl Into<String>) -> SessionId {
-        SessionId {
-            id: id.into(),
-            number: AtomicU64::new(0),
-        }
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.id
-    }
-
-    /// The session's number in a run; asked for once per run.
-    pub(crate) fn number(&self, opening: u16, ask: impl Fn(&str) -> Result<u32>) -> Result<u32> {
-        let tag = (u64::from(opening) + 1) << 32;
-        let known = self.number.load(Ordering::Relaxed);
-        if known & !u64::from(u32::MAX) == tag {
-            return Ok(u32::try_from(known - tag).unwrap_or(0));
-        }
-        let number = ask(&self.id)?;
-        self.number
-            .store(tag + u64::from(number), Ordering::Relaxed);
-        Ok(number)
     }
 }

@@ -16,23 +16,23 @@ use crate::writer::RunWriter;
 impl Opening {
     /// Appends a record without session.
     pub(crate) fn append_raw(&self, kind: RecordKind, payload: &[u8]) -> Result<Seq> {
-        self.append_to(kind, payload, |_, _| Ok(0))
+        self.append_to(kind, None, payload)
     }
 
-    /// Appends a record of the session that `number` finds the index of, in the run it is given.
+    /// Appends a record of a session, if there is one.
     #[inline]
     fn append_to(
         &self,
         kind: RecordKind,
+        session: Option<&SessionId>,
         payload: &[u8],
-        number: impl Fn(&RunWriter, u16) -> Result<u32>,
     ) -> Result<Seq> {
         let append = |run: &RunWriter, opening| {
-            let session = number(run, opening);
-            let session = session.inspect_err(|error| {
-                run.note_refused(0, payload.len(), error.code());
+            let session = session.map(|session| session.in_run(run, opening));
+            let session = session.transpose().inspect_err(|error| {
+                run.note_refused(None, payload.len(), error.code());
             })?;
-            let appended = run.append(kind, session, payload);
+            let appended = run.append(kind, session.as_deref(), payload);
             appended.map(|seq| seq.in_opening(opening))
         };
         // The run it began with is not even copied: a processor reads back what it has put
@@ -57,20 +57,20 @@ impl Opening {
     ) -> Result<Option<(Seq, Home)>> {
         let acting = self.acting();
         let placed = acting.with_run(|run, opening| {
-            let number = session.number(opening, |id| run.session_index(id));
-            let number = number.inspect_err(|error| {
-                run.note_refused(0, payload.len(), error.code());
+            let session = session.in_run(run, opening).inspect_err(|error| {
+                run.note_refused(None, payload.len(), error.code());
             })?;
-            if within.is_some_and(|home| (home.opening, home.session) != (opening, number)) {
+            let serial = session.serial();
+            if within.is_some_and(|home| (home.opening, home.session) != (opening, serial)) {
                 return Ok(None);
             }
             let segment = within.map(|home| home.segment);
-            let placed = run.append_placed((kind, number), payload, segment)?;
+            let placed = run.append_placed((kind, Some(&session)), payload, segment)?;
             Ok(placed.map(|placed| {
                 let home = Home {
                     opening,
                     segment: placed.segment,
-                    session: number,
+                    session: serial,
                     offset: placed.offset,
                 };
                 (placed.seq.in_opening(opening), home)
@@ -95,10 +95,7 @@ impl Sink for Opening {
     }
 
     fn append(&self, kind: RecordKind, session: Option<&SessionId>, payload: &[u8]) -> Result<Seq> {
-        self.append_to(kind, payload, |run, opening| match session {
-            None => Ok(0),
-            Some(session) => session.number(opening, |id| run.session_index(id)),
-        })
+        self.append_to(kind, session, payload)
     }
 
     fn home(&self, session: &SessionId) -> Option<Home> {
@@ -106,7 +103,7 @@ impl Sink for Opening {
             Ok(Home {
                 opening,
                 segment: run.active_segment(),
-                session: session.number(opening, |id| run.session_index(id))?,
+                session: session.in_run(run, opening)?.serial(),
                 offset: 0,
             })
         });
@@ -164,8 +161,8 @@ impl Sink for Opening {
         }
         match acting.run.writer().run_for(acting.bound()) {
             Ok((run, _)) => {
-                let number = session.and_then(|id| run.session_index(id).ok());
-                run.note_refused(number.unwrap_or(0), 0, code);
+                let session = session.and_then(|id| run.session(id).ok());
+                run.note_refused(session.as_deref(), 0, code);
             }
             Err(_) => acting.run.writer().miss(0, code),
         }

@@ -116,13 +116,14 @@ impl Serialize for Totals {
 
 impl Serialize for RunSnapshot {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut json = serializer.serialize_struct("RunSnapshot", 6)?;
+        let mut json = serializer.serialize_struct("RunSnapshot", 7)?;
         json.serialize_field("run", &self.run)?;
         json.serialize_field("status", &self.status.map(|status| status.as_str()))?;
         json.serialize_field("liveness", self.liveness.as_str())?;
         json.serialize_field("error", &self.error)?;
         json.serialize_field("superseded", &self.is_superseded)?;
         json.serialize_field("records", &self.records)?;
+        json.serialize_field("origin", &self.origin.as_deref())?;
         json.end()
     }
 }

@@ -9,7 +9,7 @@ use super::note::Note;
 use super::span::SpanSnapshot;
 use super::totals::Totals;
 use crate::event::{Map, Number, SessionStatus};
-use crate::recovery::{Liveness, Loss};
+use crate::recovery::{Liveness, Loss, RunOrigin};
 use crate::seq::RunId;
 use crate::time::Timestamp;
 use crate::words::shown_words;
@@ -273,4 +273,6 @@ pub struct RunSnapshot {
     pub is_superseded: bool,
     /// Records of the session in this run, the library's own ones left out.
     pub records: u64,
+    /// The process that opened the run, if the record that says so is there.
+    pub origin: Option<Arc<RunOrigin>>,
 }

@@ -26,6 +26,7 @@ pub(crate) fn killed(generation: u32, lines: &str) -> Run {
             START + i64::from(generation) * RUN_SECONDS,
             0,
         )),
+        origin: None,
         closed: None,
         crash_notes: Vec::new(),
     };

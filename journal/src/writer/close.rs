@@ -149,7 +149,7 @@ mod tests {
         for is_left in [false, true] {
             let dir = tempfile::tempdir().unwrap();
             let run = open(dir.path(), stepped());
-            run.append(KIND, 0, b"record").unwrap();
+            run.append(KIND, None, b"record").unwrap();
             run.supply().execute(PreallocTask::Segment).unwrap();
             assert_eq!(segments(dir.path()), 2);
             match is_left {

@@ -150,7 +150,7 @@ impl FailoverWriter {
         let refusal = RefusedRecord {
             bytes: u64::try_from(payload_len).unwrap_or(u64::MAX),
             code,
-            session: 0,
+            session: None,
             at: Clocks {
                 wall_seconds: now.seconds(),
                 wall_nanoseconds: now.nanoseconds(),
@@ -358,7 +358,7 @@ mod tests {
     /// As an opening does that goes on when a run fails, or one that may write to one run only.
     fn append_as(writer: &FailoverWriter, bound: Option<u16>, payload: &[u8]) -> Result<Seq> {
         let appended = writer.with_run(bound, |run, number| {
-            Ok(run.append(KIND, 0, payload)?.in_opening(number))
+            Ok(run.append(KIND, None, payload)?.in_opening(number))
         });
         appended.inspect_err(|error| {
             if let Error::Disabled { .. } = error {

@@ -10,7 +10,6 @@ use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::thread;
 
 use super::append::backlog::BacklogLimit;
-use super::append::declared_sessions::DeclaredSessions;
 use super::append::path::{AppendLimits, AppendPath};
 use super::append::write_group::{WriteGroup, WriteOutcome};
 use super::segment::buffer::SegmentBuffer;
@@ -181,7 +180,6 @@ impl Model {
         let signals = std::sync::Arc::<Signals>::default();
         let path = AppendPath::new(
             std::sync::Arc::clone(&segments),
-            std::sync::Arc::new(DeclaredSessions::new()),
             std::sync::Arc::clone(&signals),
             AppendLimits {
                 record_len_max: u64::MAX,
@@ -201,7 +199,7 @@ impl Model {
 
     /// `None` once what is writable is full, or the segment is closed.
     fn append(&self, word: u64) -> Option<u64> {
-        self.path.append(KIND, 0, &payload(word)).map(Seq::get)
+        self.path.append(KIND, None, &payload(word)).map(Seq::get)
     }
 
     /// Appends, and goes on in the second segment if the first one is full: it is the log's lock
@@ -346,7 +344,7 @@ fn append_in_turn(log: &Mutex<Vec<u8>>, group: &WriteGroup, payload: u8) -> usiz
         written.push(payload);
         return written.len() - 1;
     }
-    let follower = group.join(KIND, 0, &[payload]);
+    let follower = group.join(KIND, (0, SegmentNumber::FIRST), &[payload]);
     if follower.outcome() == WriteOutcome::Waiting {
         let mut written = log.lock().unwrap();
         if follower.outcome() == WriteOutcome::Waiting {

@@ -9,6 +9,7 @@ mod open;
 mod run;
 mod run_constants;
 mod segment;
+mod session_id;
 mod signals;
 mod status;
 mod supply;
@@ -22,6 +23,7 @@ pub(crate) use error_log::{ErrorHook, ErrorLog};
 pub(crate) use failover::{FailoverWriter, Reopen};
 pub(crate) use open::{OpenRun, next_generation};
 pub(crate) use run::RunWriter;
+pub(crate) use session_id::SessionId;
 pub use sync::wait::WhenDurable;
 
 #[cfg(all(test, loom))]

@@ -103,7 +103,7 @@ impl OpenRun {
             segment_len,
             recovers: self.recovers,
         }));
-        run.append(RecordKind::RUN_OPEN, 0, &run_open)?;
+        run.append(RecordKind::RUN_OPEN, None, &run_open)?;
         if !is_stepped {
             threads::start(&run)
                 .map_err(|e| Error::io("start a thread for", run.storage().path(), e))?;
@@ -140,7 +140,7 @@ fn run_open(
             .iter()
             .map(|run| (run.generation.0, run.random))
             .collect(),
-        resource: Vec::new(),
+        resource: constants.settings().resource.as_slice().into(),
         extras: Vec::new(),
     };
     let mut payload = Vec::new();

@@ -7,6 +7,7 @@ use super::append::appender::Appender;
 use super::append::log_writer::{AppendError, LogWriter};
 use super::append::path::{Placed, len_of};
 use super::append::refused::RefusedCounts;
+use super::append::run_session::RunSession;
 use super::error_log::ErrorLog;
 use super::lock_file::LockFile;
 use super::run_constants::RunConstants;
@@ -37,7 +38,7 @@ use crate::writer::sync::commit_queue::CommitGroup;
 /// 3. the log of the [`Appender`]: held for an append, and for a rotation,
 /// 4. the pipeline of the [`Preallocator`]: held while a segment is made,
 /// 5. one of the others, none of which is held while another lock is taken: the claim of a prefault
-///    window, the sync queue, the pending write group, the numbers of sessions, the stall detector,
+///    window, the sync queue, the pending write group, the open sessions, the stall detector,
 ///    the leader of a sync, the waiters of a sync and each group of them, the two wake-ups, the
 ///    counts of errors, the caller's code that waits to be called, the threads.
 #[derive(Debug)]
@@ -128,14 +129,19 @@ impl RunWriter {
         self.constants.clocks()
     }
 
-    /// The number of a session in this run, given out at its first use.
-    pub(crate) fn session_index(&self, id: &str) -> Result<u32> {
+    /// The session of this id.
+    pub(crate) fn session(&self, id: &str) -> Result<Arc<RunSession>> {
         self.constants.check_process()?;
-        self.appender.session_number(id)
+        self.appender.session(id)
     }
 
     /// Appends one record; when this returns `Ok`, the record survives the death of the process.
-    pub(crate) fn append(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
+    pub(crate) fn append(
+        &self,
+        kind: RecordKind,
+        session: Option<&RunSession>,
+        payload: &[u8],
+    ) -> Result<Seq> {
         if let Err(error) = self.check_open() {
             return Err(self.appender.refuse((kind, session), payload, error));
         }
@@ -143,16 +149,27 @@ impl RunWriter {
             drop(self.syncer.lock_state());
         }
         if let Some(seq) = self.appender.append_lock_free(kind, session, payload) {
+            self.after(kind, session);
             return Ok(seq);
         }
-        self.append_with_log(kind, session, payload)
+        let appended = self.append_with_log(kind, session, payload)?;
+        self.after(kind, session);
+        Ok(appended)
+    }
+
+    /// Lets go of what a session takes once its last record is written.
+    #[inline]
+    fn after(&self, kind: RecordKind, session: Option<&RunSession>) {
+        if let Some(session) = session.filter(|_| kind.ends_session()) {
+            self.appender.forget(session);
+        }
     }
 
     /// Appends one record and says where it is; `None`, and nothing is appended, if a segment is
     /// named and records go into another one by now.
     pub(crate) fn append_placed(
         &self,
-        (kind, session): (RecordKind, u32),
+        (kind, session): (RecordKind, Option<&RunSession>),
         payload: &[u8],
         within: Option<SegmentNumber>,
     ) -> Result<Option<Placed>> {
@@ -160,11 +177,15 @@ impl RunWriter {
         self.check_open().map_err(refuse)?;
         let what = (kind, session);
         if let Some(placed) = self.appender.place_lock_free(what, payload, within) {
+            self.after(kind, session);
             return Ok(Some(placed));
         }
         self.wait_for_room(kind, payload).map_err(refuse)?;
         match self.appender.place_with_log(what, payload, within) {
-            Ok(placed) => Ok(Some(placed)),
+            Ok(placed) => {
+                self.after(kind, session);
+                Ok(Some(placed))
+            }
             Err(AppendError::LeftBehind) => Ok(None),
             Err(failure) => Err(refuse(self.failed(failure))),
         }
@@ -177,12 +198,22 @@ impl RunWriter {
 
     /// What most appends need not do, and need not set up.
     #[inline(never)]
-    fn append_with_log(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
+    fn append_with_log(
+        &self,
+        kind: RecordKind,
+        session: Option<&RunSession>,
+        payload: &[u8],
+    ) -> Result<Seq> {
         let appended = self.try_append_with_log(kind, session, payload);
         appended.map_err(|error| self.appender.refuse((kind, session), payload, error))
     }
 
-    fn try_append_with_log(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Result<Seq> {
+    fn try_append_with_log(
+        &self,
+        kind: RecordKind,
+        session: Option<&RunSession>,
+        payload: &[u8],
+    ) -> Result<Seq> {
         self.wait_for_room(kind, payload)?;
         let appended = self.appender.append_with_log(kind, session, payload);
         appended.map_err(|failure| self.failed(failure))
@@ -215,7 +246,12 @@ impl RunWriter {
     }
 
     /// Counts a record that was refused before it was encoded.
-    pub(crate) fn note_refused(&self, session: u32, payload_len: usize, code: &'static str) {
+    pub(crate) fn note_refused(
+        &self,
+        session: Option<&RunSession>,
+        payload_len: usize,
+        code: &'static str,
+    ) {
         self.appender.note_refused(session, payload_len, code);
     }
 

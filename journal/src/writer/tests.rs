@@ -18,7 +18,7 @@ fn a_closed_run_ends_in_run_close_and_seal_and_leaves_no_sign_of_life() {
     for mode in [positioned(), mapped()] {
         let dir = tempfile::tempdir().unwrap();
         let run = open(dir.path(), mode);
-        let seq = run.append(KIND, 0, b"first").unwrap();
+        let seq = run.append(KIND, None, b"first").unwrap();
         run.syncer().wait_durable(seq, None).unwrap();
         run.close(None).unwrap();
         let found = frames(&run, dir.path(), 1);
@@ -28,7 +28,10 @@ fn a_closed_run_ends_in_run_close_and_seal_and_leaves_no_sign_of_life() {
         assert_eq!(found.iter().map(|frame| frame.1).collect::<Vec<_>>(), dense);
         // The segment and its cache.
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
-        assert!(matches!(run.append(KIND, 0, b"late"), Err(Error::Closed)));
+        assert!(matches!(
+            run.append(KIND, None, b"late"),
+            Err(Error::Closed)
+        ));
         run.close(None).unwrap();
     }
 }
@@ -43,9 +46,9 @@ fn records_larger_than_a_segment_get_one_of_their_own() {
         };
         let run = open(dir.path(), settings);
         let large = vec![7; 3 << 20];
-        run.append(KIND, 0, b"small").unwrap();
-        run.append(KIND, 0, &large).unwrap();
-        run.append(KIND, 0, b"small").unwrap();
+        run.append(KIND, None, b"small").unwrap();
+        run.append(KIND, None, &large).unwrap();
+        run.append(KIND, None, b"small").unwrap();
         run.sync(None).unwrap();
         run.close(None).unwrap();
         let second = frames(&run, dir.path(), 2);
@@ -68,7 +71,7 @@ fn a_full_segment_has_room_for_its_seal() {
         let run = open(dir.path(), settings);
         // The smallest frames leave no room that is not kept.
         for _ in 0..2000 {
-            run.append(KIND, 0, b"").unwrap();
+            run.append(KIND, None, b"").unwrap();
         }
         run.close(None).unwrap();
         for number in 1..4 {
@@ -94,10 +97,10 @@ fn many_threads_rotating_leave_dense_sequences() {
             for thread in 0..8_u8 {
                 let run = &run;
                 scope.spawn(move || {
-                    let session = run.session_index(&format!("s{thread}")).unwrap();
+                    let session = run.session(&format!("s{thread}")).unwrap();
                     for round in 0..500_usize {
                         let seq = run
-                            .append(KIND, session, &vec![thread; round % 700])
+                            .append(KIND, Some(&session), &vec![thread; round % 700])
                             .unwrap();
                         if round % 100 == 0 {
                             run.syncer().wait_durable(seq, None).unwrap();
@@ -135,13 +138,13 @@ fn a_removed_directory_poisons_the_run_and_wakes_waiters() {
         let run = open(&dir, mode);
         let durable = run.sync(None).unwrap();
         std::fs::remove_dir_all(&dir).unwrap();
-        let seq = run.append(KIND, 0, b"lost").unwrap();
+        let seq = run.append(KIND, None, b"lost").unwrap();
         assert!(matches!(
             run.syncer().wait_durable(seq, None),
             Err(Error::Poisoned { .. })
         ));
         assert!(matches!(
-            run.append(KIND, 0, b"more"),
+            run.append(KIND, None, b"more"),
             Err(Error::Poisoned { .. })
         ));
         run.syncer().wait_durable(durable, None).unwrap();
@@ -160,10 +163,10 @@ fn an_oversized_record_is_refused_and_noted_before_the_next_one() {
         // The run's own records are larger than that, but they are the library's.
         let run = open(dir.path(), settings);
         assert!(matches!(
-            run.append(KIND, 0, &[0; 11]),
+            run.append(KIND, None, &[0; 11]),
             Err(Error::LimitExceeded { .. })
         ));
-        run.append(KIND, 0, &[0; 10]).unwrap();
+        run.append(KIND, None, &[0; 10]).unwrap();
         run.close(None).unwrap();
         let kinds: Vec<u8> = frames(&run, dir.path(), 1)
             .iter()
@@ -187,7 +190,7 @@ impl Wake for Woken {
 fn what_is_durable_is_on_record_before_anybody_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let run = open(dir.path(), stepped());
-    let seq = run.append(KIND, 0, b"waited for").unwrap();
+    let seq = run.append(KIND, None, b"waited for").unwrap();
     let woken = Arc::new(Woken(Arc::clone(&run), OnceLock::new()));
     let waker = Waker::from(Arc::clone(&woken));
     let mut durable = WhenDurable::new(Ok(Arc::clone(run.syncer())), seq);
@@ -221,7 +224,7 @@ fn the_error_hook_may_close_while_a_waiter_syncs() {
     };
     let run = open.open().unwrap();
     opened.set(Arc::clone(&run)).unwrap();
-    let seq = run.append(KIND, 0, b"lost").unwrap();
+    let seq = run.append(KIND, None, b"lost").unwrap();
     std::fs::remove_dir_all(&dir).unwrap();
     assert!(matches!(
         run.syncer().wait_durable(seq, None),

@@ -57,7 +57,7 @@ pub(super) fn merged(
         &body,
     ]
     .concat();
-    framed((b'J', VERSION), &covered, &[rollups, hashes].concat())
+    framed((b'M', VERSION), &covered, &[rollups, hashes].concat())
 }
 
 /// What is said of a segment as a whole.
@@ -106,7 +106,7 @@ fn row(index: u32, segments: &[Found], input: &mut Cursor<'_>) -> (Vec<u8>, Vec<
     (row.concat(), rollup, hashes)
 }
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 #[cfg(test)]
 mod tests {

@@ -81,6 +81,9 @@ EmptySegmentRemoved      | hands-off      | damage        | a_damaged_journal
 ReadAheadBelieved        | damage         | trace_journal | frames_read_ahead_are
 ChecksumNotCompared      | damage         | damage        | every_flipped
 OffsetNotCovered         | damage         | damage        | frames_swapped
+IndexOfRun               | damage         | trace_journal | an_index_that_is_used_again
+ReusedIndexMerged        | damage         | trace_journal | an_index_that_is_used_again
+EndedSessionKept         | polite         | costs         | sessions_that_are_over
 DeclaredOnce             | damage         | damage        | a_session_is_known
 SearchGivenUp            | damage         | damage        | every_flipped
 SearchLeftOff            | damage         | trace_journal | searching_costs

@@ -45,7 +45,7 @@ use bytes::Bytes;
 
 use self::decoder::Decoder;
 use self::encoder::Encoder;
-use super::{Action, Event, SpanFacts};
+use super::{Action, Event, Map, SpanFacts};
 use crate::error::Result;
 use crate::format::RecordKind;
 
@@ -106,6 +106,24 @@ pub(crate) fn decode<'a>(
 /// As [`decode`], without a session from elsewhere; `None` if the payload is not understood.
 pub(crate) fn decode_known(kind: RecordKind, payload: &[u8]) -> Option<Event<'_>> {
     kinds::read(kind, &mut Decoder::new(payload))
+}
+
+/// Appends members that stand for themselves to `out`; none take no bytes.
+pub(crate) fn encode_members(members: &Map<'_>, out: &mut Vec<u8>) {
+    if !members.is_empty() {
+        value::put_top_members(&mut Encoder::bounded(out), members);
+    }
+}
+
+/// The members that these bytes are; `None` unless they are, to the last byte.
+pub(crate) fn decode_members(bytes: &[u8]) -> Option<Map<'_>> {
+    if bytes.is_empty() {
+        return Some(Map::new());
+    }
+    let mut from = Decoder::new(bytes);
+    let members = value::top_members(&mut from)?;
+    from.end()?;
+    Some(members)
 }
 
 /// As [`decode_known`]; also what else there is to say.

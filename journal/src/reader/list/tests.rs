@@ -263,7 +263,7 @@ impl Author {
                 boot_nanoseconds: 0,
             },
             live_runs: earlier.map(|run| (run, 0xabc0 + u64::from(run))).collect(),
-            resource: Vec::new(),
+            resource: (&[][..]).into(),
             extras: Vec::new(),
         }
     }

@@ -34,7 +34,7 @@ impl RunCursor {
     fn resume(mut self, before: &RunCursor, run: &RunSurvey, segment: SegmentNumber) -> RunCursor {
         let number = |at: &usize| run.segments.get(*at).map(|s| s.part.segment.number);
         let is_done = |at: &usize| number(at) < Some(segment);
-        self.segment = self.places.segments.partition_point(is_done);
+        self.segment = self.segments.partition_point(is_done);
         self.resumed = Some((segment, before.failed_at));
         // What could be read then may be part of a gap now.
         let is_behind = |gap: &Gap| gap.last.is_none_or(|last| last.get() >= before.due);
@@ -58,6 +58,6 @@ impl RunCursor {
     /// The segment that is read, or the last one that was.
     fn segment_before<'r>(&self, run: &'r RunSurvey) -> Option<&'r SegmentSurvey> {
         let at = self.segment.checked_sub(1)?;
-        run.segments.get(*self.places.segments.get(at)?)
+        run.segments.get(*self.segments.get(at)?)
     }
 }

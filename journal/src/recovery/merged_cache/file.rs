@@ -185,10 +185,10 @@ fn field<const N: usize>(front: &[u8; MERGED_FRONT_LEN], at: usize) -> Option<[u
 }
 
 /// As a segment's, but for the letter behind its name.
-const MERGED_MAGIC: [u8; 8] = [0x8a, b'T', b'R', b'J', b'\r', b'\n', 0x1a, b'\n'];
+const MERGED_MAGIC: [u8; 8] = [0x8a, b'T', b'R', b'M', b'\r', b'\n', 0x1a, b'\n'];
 
 /// Another version is ignored.
-const MERGED_VERSION: u32 = 1;
+const MERGED_VERSION: u32 = 2;
 
 /// Bytes in front of the body.
 const MERGED_FRONT_LEN: usize = 40;

@@ -8,6 +8,7 @@ use crate::format::FileName;
 use crate::recovery::cache::{self, CacheFile, SegmentSummary};
 use crate::recovery::session_index::SessionRow;
 use crate::rollup::{RollupBuilder, SessionRollup};
+use crate::seeded::{self, Bug};
 use crate::seq::{RunId, SegmentNumber};
 use crate::storage::Storage;
 
@@ -157,7 +158,7 @@ struct TakenSource<'s> {
 }
 
 /// Puts sources together, session by session, so that only one rollup at a time is in the making;
-/// `None` if one of them is not sound.
+/// `None` if one of them is not sound, or an index stands for one session here and another there.
 fn merge(run: RunId, first: SegmentNumber, sources: Vec<MergeSource>) -> Option<Vec<Vec<u8>>> {
     let mut segments = Vec::new();
     let mut declared = BTreeMap::new();
@@ -167,7 +168,11 @@ fn merge(run: RunId, first: SegmentNumber, sources: Vec<MergeSource>) -> Option<
         let behind = u32::try_from(segments.len()).ok()?;
         segments.extend(source.segments);
         for (index, id) in source.declared {
-            declared.entry(index).or_insert(id);
+            let known = declared.entry(index).or_insert_with(|| id.clone());
+            // A row is of one session.
+            if *known != id && !seeded::has(Bug::ReusedIndexMerged) {
+                return None;
+            }
         }
         bytes.push((source.rollups, source.hashes));
         taken.push((source.rows, behind));

@@ -105,16 +105,16 @@ fn load(
         return None;
     }
     let mut places = Some(places(&merged, name, merged.rollups.read(&*file)?)?);
-    // A session's first declaration counts, wherever that is.
     let declared = merged.body.declared.into_iter();
-    let mut declared: BTreeMap<_, _> = declared.map(|(index, id)| (index, id.into())).collect();
+    let declared: BTreeMap<_, _> = declared.map(|(index, id)| (index, id.into())).collect();
+    let mut declared = Some(declared);
     let mut parts = Vec::with_capacity(files.len());
     for (file, covered) in files.iter().zip(&merged.body.segments) {
-        let places = match file.number == last {
-            true => places.take().unwrap_or_default(),
-            false => Places::default(),
+        let (places, declared) = match file.number == last {
+            true => (places.take(), declared.take()),
+            false => (None, None),
         };
-        let declared = std::mem::take(&mut declared);
+        let (places, declared) = (places.unwrap_or_default(), declared.unwrap_or_default());
         parts.push(covered.part(storage, file, declared, places)?);
     }
     Some(parts)

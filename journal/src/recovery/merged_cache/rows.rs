@@ -23,6 +23,11 @@ pub(crate) struct MergedPlaces {
 }
 
 impl MergedPlaces {
+    /// The first of the segments.
+    pub(crate) fn first(&self) -> SegmentNumber {
+        self.first
+    }
+
     /// The segments of the first and the last record of a row.
     pub(crate) fn ends(&self, row: usize) -> Option<(SegmentNumber, SegmentNumber)> {
         let (first, last) = self.ends.get(row)?;

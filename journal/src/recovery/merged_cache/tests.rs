@@ -54,9 +54,6 @@ fn journal() -> MemoryStorage {
         let (ending, beginning) = (format!("span {}", number - 1), format!("span {number}"));
         segment.declare(1, "a").declare(number + 1, "one of two");
         segment.declare(number, "one of two");
-        if number == 4 {
-            segment.declare(2, "too late");
-        }
         event(&mut segment, 1, start("whole"));
         event(&mut segment, number + 1, start(&beginning));
         if number > 1 {
@@ -257,6 +254,25 @@ fn who_has_an_undeclared_session_has_no_merged_cache_that_is_taken() {
     for declared in [&[1, 2][..], &[1, 3], &[]] {
         assert!(journal(declared).is_empty(), "{declared:?}");
     }
+}
+
+#[test]
+fn an_index_that_is_used_again_keeps_segments_from_being_merged() {
+    let mut storage = MemoryStorage::default();
+    let mut next_seq = 1;
+    for (number, id) in [(1, "old"), (2, "old"), (3, "new")] {
+        let mut segment = SegmentBuilder::new(2, number, next_seq, next_seq - 1);
+        segment.declare(7, id).raw(7, id.as_bytes());
+        next_seq = segment.next_seq() + 1;
+        storage.put(&segment, segment.sealed((number < 3).then_some(number + 1)));
+    }
+    storage.add_caches();
+    let made = |first, last| {
+        let ends = (SegmentNumber(first), SegmentNumber(last));
+        make(&storage, run(2), ends, &[2]).is_some()
+    };
+    assert!(made(1, 2));
+    assert!(!made(1, 3) && !made(2, 3));
 }
 
 #[test]

@@ -43,7 +43,7 @@ impl SaidValues {
 
     /// The key of a value of a session: of its length and of what it begins with, has in its
     /// middle, and ends with. Without the hasher, values with equal keys cannot be made on purpose.
-    pub(super) fn key(&self, session: u32, value: &[u8]) -> u64 {
+    pub(super) fn key(&self, session: u64, value: &[u8]) -> u64 {
         let middle = value.len() / 2;
         let samples = [0, middle, value.len().saturating_sub(SAMPLE_LEN)];
         let samples = samples.map(|at| {

@@ -242,6 +242,7 @@ fn runs(branches: &[Branch], verdict: &SessionOutcome) -> Vec<RunSnapshot> {
             error: standing.and_then(|one| one.error),
             is_superseded: *role == Role::Superseded,
             records: branch.records,
+            origin: branch.facts.origin.clone(),
         }
     });
     snapshots.collect()

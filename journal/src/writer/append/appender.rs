@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use super::log_writer::{AppendError, LogWriter};
+use super::open_sessions::OpenSessions;
 use super::path::{AppendLimits, AppendPath, Placed, len_of};
 use super::preamble::{AppendRequest, encode};
 use super::refused::{RefusedCounts, RefusedRecord};
-use super::session_numbers::SessionNumbers;
+use super::run_session::RunSession;
 use super::write_group::{Follower, WriteGroup, WriteOutcome};
 use crate::error::{Error, Result};
 use crate::event::system::{RunClose, SyncMark};
@@ -29,7 +30,7 @@ pub(crate) struct Appender {
     signals: Arc<Signals>,
     supply: Arc<Preallocator>,
     path: AppendPath,
-    sessions: SessionNumbers,
+    sessions: OpenSessions,
     /// The end of the run. See `RunWriter` for when it is locked.
     log: Mutex<LogWriter>,
     /// Records that wait for the log.
@@ -54,19 +55,14 @@ impl Appender {
     ) -> Appender {
         let segments = log.segments();
         let limits = AppendLimits::of(constants.settings());
-        let path = AppendPath::new(
-            Arc::clone(&segments),
-            log.declared(),
-            Arc::clone(&signals),
-            limits,
-        );
+        let path = AppendPath::new(Arc::clone(&segments), Arc::clone(&signals), limits);
         Appender {
             constants,
             segments,
             signals,
             supply,
             path,
-            sessions: SessionNumbers::default(),
+            sessions: OpenSessions::default(),
             log: Mutex::new(log),
             group: WriteGroup::default(),
         }
@@ -76,9 +72,18 @@ impl Appender {
         self.path.limits()
     }
 
-    /// The number of a session in this run, given out at its first use.
-    pub(crate) fn session_number(&self, id: &str) -> Result<u32> {
-        self.sessions.number(id)
+    /// The session of this id.
+    pub(crate) fn session(&self, id: &str) -> Result<Arc<RunSession>> {
+        let active = self.segments.active().number();
+        let is_in_use = |session: &RunSession| session.index_in(active).is_some();
+        self.sessions.session(id, is_in_use)
+    }
+
+    /// Lets go of a session that ended.
+    pub(crate) fn forget(&self, session: &RunSession) {
+        if !seeded::has(Bug::EndedSessionKept) {
+            self.sessions.forget(session);
+        }
     }
 
     /// Appends without a lock if that is possible now.
@@ -86,7 +91,7 @@ impl Appender {
     pub(crate) fn append_lock_free(
         &self,
         kind: RecordKind,
-        session: u32,
+        session: Option<&RunSession>,
         payload: &[u8],
     ) -> Option<Seq> {
         self.path.append(kind, session, payload)
@@ -96,7 +101,7 @@ impl Appender {
     /// only there.
     pub(crate) fn place_lock_free(
         &self,
-        (kind, session): (RecordKind, u32),
+        (kind, session): (RecordKind, Option<&RunSession>),
         payload: &[u8],
         within: Option<SegmentNumber>,
     ) -> Option<Placed> {
@@ -112,7 +117,7 @@ impl Appender {
     pub(crate) fn append_with_log(
         &self,
         kind: RecordKind,
-        session: u32,
+        session: Option<&RunSession>,
         payload: &[u8],
     ) -> Result<Seq, AppendError> {
         match self.lock_log_or_follow(kind, session, payload) {
@@ -130,7 +135,7 @@ impl Appender {
     /// Appends with the log and says where; if a segment is named, only there.
     pub(crate) fn place_with_log(
         &self,
-        what: (RecordKind, u32),
+        what: (RecordKind, Option<&RunSession>),
         payload: &[u8],
         within: Option<SegmentNumber>,
     ) -> Result<Placed, AppendError> {
@@ -140,18 +145,16 @@ impl Appender {
     fn append_as_leader(
         &self,
         mut log: MutexGuard<'_, LogWriter>,
-        (kind, session): (RecordKind, u32),
+        (kind, session): (RecordKind, Option<&RunSession>),
         payload: &[u8],
         within: Option<SegmentNumber>,
     ) -> Result<Placed, AppendError> {
         if log.is_closed() {
             return Err(AppendError::Refused(Error::Closed));
         }
-        let id = self.sessions.id(session);
         let record = AppendRequest {
             kind,
             session,
-            session_id: id.as_deref(),
             payload,
             within,
         };
@@ -167,13 +170,19 @@ impl Appender {
     }
 
     /// Waits for the log, or until the thread that has it has written the record, too.
-    fn lock_log_or_follow(&self, kind: RecordKind, session: u32, payload: &[u8]) -> WriteRole<'_> {
+    fn lock_log_or_follow(
+        &self,
+        kind: RecordKind,
+        session: Option<&RunSession>,
+        payload: &[u8],
+    ) -> WriteRole<'_> {
         let free = try_lock(&self.log);
         let is_alone = free.is_some() && self.group.members() == 0;
-        if is_alone || !self.can_follow(session, payload) {
+        let declared = self.grouped_index(session, payload);
+        let Some(declared) = declared.filter(|_| !is_alone) else {
             return WriteRole::Leader(free.unwrap_or_else(|| self.lock_log()));
-        }
-        let follower = self.group.join(kind, session, payload);
+        };
+        let follower = self.group.join(kind, declared, payload);
         let mut log = free.or_else(|| self.lock_log_unless_settled(&follower));
         if let Some(log) = &mut log
             && follower.outcome() == WriteOutcome::Waiting
@@ -186,12 +195,18 @@ impl Appender {
         }
     }
 
-    /// Whether the record comes by a positioned write and nothing has to go before it.
-    fn can_follow(&self, session: u32, payload: &[u8]) -> bool {
+    /// If the record comes by a positioned write and nothing has to go before it: the index of its
+    /// session, and the segment where that is declared.
+    fn grouped_index(
+        &self,
+        session: Option<&RunSession>,
+        payload: &[u8],
+    ) -> Option<(u32, SegmentNumber)> {
         let segment = self.segments.active();
-        segment.is_positioned()
-            && len_of(payload) <= GROUPED_LEN_MAX
-            && self.path.is_bare(segment, session)
+        let is_short = len_of(payload) <= GROUPED_LEN_MAX;
+        let may_follow = segment.is_positioned() && is_short;
+        let index = self.path.bare_index(segment, session);
+        Some((index.filter(|_| may_follow)?, segment.number()))
     }
 
     /// Waits for the log or, as `None` says, until it is settled what becomes of the record.
@@ -224,7 +239,7 @@ impl Appender {
     #[cold]
     pub(crate) fn refuse(
         &self,
-        (kind, session): (RecordKind, u32),
+        (kind, session): (RecordKind, Option<&RunSession>),
         payload: &[u8],
         error: Error,
     ) -> Error {
@@ -237,15 +252,20 @@ impl Appender {
 
     /// Counts a record that was refused before or while it was appended, and puts that on record
     /// if it is time to. The host's own doing is not counted: appends after the end, or in a fork.
-    pub(crate) fn note_refused(&self, session: u32, payload_len: usize, code: &'static str) {
+    pub(crate) fn note_refused(
+        &self,
+        session: Option<&RunSession>,
+        payload_len: usize,
+        code: &'static str,
+    ) {
         // In a fork a lock may never be free.
         if self.constants.check_process().is_err() || code == Error::Closed.code() {
             return;
         }
-        let refusal = RefusedRecord {
+        let mut refusal = RefusedRecord {
             bytes: u64::try_from(payload_len).unwrap_or(u64::MAX),
             code,
-            session,
+            session: None,
             at: self.constants.clocks(),
         };
         let mut log = self.lock_log();
@@ -253,6 +273,8 @@ impl Appender {
         if log.is_closed() && !self.signals.is_poisoned() {
             return;
         }
+        let index = log.index_of(session).filter(|index| *index > 0);
+        refusal.session = index.zip(session.map(RunSession::shared_id));
         log.refused().add(refusal);
         self.note_if_due(&mut log);
     }
@@ -260,10 +282,9 @@ impl Appender {
     /// Has a run that takes this one's place tell what this one has refused and not told.
     pub(crate) fn leave_refused_to(&self, heir: &Appender) {
         let mut left = self.lock_log().refused().take();
-        left.renumber(|index| {
-            let id = self.sessions.id(index);
-            id.and_then(|id| heir.sessions.number(&id).ok())
-                .unwrap_or(0)
+        left.renumber(|id| {
+            let session = heir.session(id).ok()?;
+            heir.lock_log().index_of(Some(&session))
         });
         heir.take_refused(left);
     }

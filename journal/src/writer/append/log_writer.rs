@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::declared_sessions::DeclaredSessions;
 use super::frame_writer::{FrameWriter, frames_len};
 use super::path::Placed;
 use super::preamble::{AppendRequest, encode};
 use super::refused::PendingRefusals;
+use super::run_session::{RunSession, SessionIndices};
 use super::sync_queue::SyncQueue;
+use super::write_group::GroupedRecord;
 use crate::error::{Error, Result};
 use crate::event::system::{RunClose, SEGMENT_START_LEN_MAX, Seal, SegmentStart};
 use crate::format::{RecordKind, padded};
@@ -53,7 +54,7 @@ pub(crate) struct LogWriter {
     active: Arc<ActiveSegment>,
     /// The active segment, for appenders that do not have the log.
     segments: Arc<SegmentList>,
-    declared: Arc<DeclaredSessions>,
+    indices: SessionIndices,
     sync_queue: Arc<Mutex<SyncQueue>>,
     frames: FrameWriter,
     refused: PendingRefusals,
@@ -68,7 +69,7 @@ impl LogWriter {
         let mut log = LogWriter {
             constants,
             segments: Arc::new(SegmentList::new(Arc::clone(first.buffer()))),
-            declared: Arc::new(DeclaredSessions::new()),
+            indices: SessionIndices::default(),
             frames: FrameWriter::new(Arc::clone(&sync_queue)),
             sync_queue,
             active: first,
@@ -90,9 +91,15 @@ impl LogWriter {
         Arc::clone(&self.sync_queue)
     }
 
-    /// Which sessions are declared where.
-    pub(crate) fn declared(&self) -> Arc<DeclaredSessions> {
-        Arc::clone(&self.declared)
+    /// The index under which a session goes on record, 0 for none; not declared yet, perhaps.
+    pub(crate) fn index_of(&mut self, session: Option<&RunSession>) -> Option<u32> {
+        match session {
+            None => Some(0),
+            Some(session) => {
+                let known = session.index_in(self.active.number());
+                known.or_else(|| self.indices.index_of(session))
+            }
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -125,22 +132,30 @@ impl LogWriter {
             {
                 return Err(AppendError::LeftBehind);
             }
+            let Some(index) = self.index_of(record.session) else {
+                self.rotate(record.room(), durable_seq, next_segment)?;
+                continue;
+            };
             let preamble = record
-                .preamble(&segment, &self.declared, self.refused.counts())
+                .preamble(&segment, index, self.refused.counts())
                 .map_err(AppendError::Refused)?;
             let frames = preamble.frames(&segment, &record);
             if seeded::has(Bug::RefusedForgotten) {
                 self.refused.clear();
             }
-            if seeded::has(Bug::DeclaredTooEarly) {
-                self.declared.add(segment.number(), record.session);
+            let declared = record.session.map(|session| (session, segment.number()));
+            if let Some((session, number)) = declared.filter(|_| seeded::has(Bug::DeclaredTooEarly))
+            {
+                session.set_declared(number, index);
             }
             let put = self.frames.put(&segment, &frames);
             if let Some(placed) = put.map_err(AppendError::Refused)? {
                 if preamble.says_refused() {
                     self.refused.was_told();
                 }
-                self.declared.add(segment.number(), record.session);
+                if let Some((session, number)) = declared {
+                    session.set_declared(number, index);
+                }
                 return Ok(placed);
             }
             // In a fresh segment the session has to be declared in any case.
@@ -156,15 +171,15 @@ impl LogWriter {
     /// end of the segment is locked, and the record goes into the next one.
     pub(crate) fn append_group<'a>(
         &mut self,
-        records: impl Iterator<Item = (RecordKind, u32, &'a [u8])>,
+        records: impl Iterator<Item = GroupedRecord<'a>>,
     ) -> Option<u64> {
         let segment = Arc::clone(&self.active);
         if self.is_closed || !self.refused.counts().is_empty() {
             return None;
         }
-        let frame = |(kind, session, payload)| {
-            let is_declared = self.declared.contains(segment.number(), session);
-            is_declared.then(|| segment.frame(kind, session, payload))
+        let frame = |record: GroupedRecord<'a>| {
+            let is_declared = record.declared_in == segment.number() || record.session == 0;
+            is_declared.then(|| segment.frame(record.kind, record.session, record.payload))
         };
         let frames: Vec<_> = records.map(frame).collect::<Option<_>>()?;
         let put = self.frames.put(&segment, &frames).unwrap_or_else(|_| {
@@ -299,6 +314,7 @@ impl LogWriter {
     fn start_segment(&mut self, predecessor_end: u64, durable_seq: u64) -> Result<()> {
         let segment = Arc::clone(&self.active);
         let first_seq = segment.first_seq();
+        self.indices.begin_segment();
         let start = SegmentStart {
             first_seq,
             predecessor_end,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::backlog::BacklogLimit;
-use super::declared_sessions::DeclaredSessions;
+use super::run_session::RunSession;
 use crate::format::{PAYLOAD_LEN_MAX, RecordKind, padded};
 use crate::seq::{SegmentNumber, Seq};
 use crate::settings::WriterSettings;
@@ -16,7 +16,6 @@ use crate::writer::sync_primitives::atomic::{AtomicBool, Ordering};
 #[derive(Debug)]
 pub(crate) struct AppendPath {
     segments: Arc<SegmentList>,
-    declared: Arc<DeclaredSessions>,
     signals: Arc<Signals>,
     limits: AppendLimits,
     /// Refused records are to be noted before the next one. Sequentially consistent: an append that
@@ -55,13 +54,11 @@ impl AppendLimits {
 impl AppendPath {
     pub(crate) fn new(
         segments: Arc<SegmentList>,
-        declared: Arc<DeclaredSessions>,
         signals: Arc<Signals>,
         limits: AppendLimits,
     ) -> AppendPath {
         AppendPath {
             segments,
-            declared,
             signals,
             limits,
             has_refused: AtomicBool::new(false),
@@ -75,7 +72,12 @@ impl AppendPath {
     /// Appends to the mapped active segment without a lock; `None` if that takes more than room
     /// that is there, writable and under the backlog limit.
     #[inline]
-    pub(crate) fn append(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Option<Seq> {
+    pub(crate) fn append(
+        &self,
+        kind: RecordKind,
+        session: Option<&RunSession>,
+        payload: &[u8],
+    ) -> Option<Seq> {
         let placed = self.append_within(kind, session, payload, None)?;
         Some(placed.seq)
     }
@@ -85,7 +87,7 @@ impl AppendPath {
     pub(crate) fn append_within(
         &self,
         kind: RecordKind,
-        session: u32,
+        session: Option<&RunSession>,
         payload: &[u8],
         within: Option<SegmentNumber>,
     ) -> Option<Placed> {
@@ -98,7 +100,8 @@ impl AppendPath {
         let segment = self.segments.active();
         let written_bytes = segment.bytes_at(segment.tail().offset);
         let backlog_bytes = written_bytes.saturating_sub(durable_bytes);
-        let is_plain = segment.is_mapped() && self.is_bare(segment, session);
+        let index = self.bare_index(segment, session)?;
+        let is_plain = segment.is_mapped();
         let has_room = || self.limits.backlog.has_room(backlog_bytes, padded(len));
         if !is_plain || !(kind.is_system() || has_room()) {
             return None;
@@ -106,7 +109,7 @@ impl AppendPath {
         if within.is_some_and(|within| within != segment.number()) {
             return None;
         }
-        let frame = segment.frame(kind, session, payload);
+        let frame = segment.frame(kind, index, payload);
         let start = segment.try_append(&frame)?;
         self.after_append(segment, start.offset + frame.frame_len());
         Some(Placed {
@@ -121,11 +124,18 @@ impl AppendPath {
         self.segments.active().number()
     }
 
-    /// Whether nothing has to go before a record of this session.
+    /// The index of a record's session, 0 if it has none; `None` if something has to go before it.
     #[inline]
-    pub(crate) fn is_bare(&self, segment: &SegmentBuffer, session: u32) -> bool {
-        self.declared.contains(segment.number(), session)
-            && !self.has_refused.load(Ordering::SeqCst)
+    pub(crate) fn bare_index(
+        &self,
+        segment: &SegmentBuffer,
+        session: Option<&RunSession>,
+    ) -> Option<u32> {
+        let index = match session {
+            None => 0,
+            Some(session) => session.index_in(segment.number())?,
+        };
+        (!self.has_refused.load(Ordering::SeqCst)).then_some(index)
     }
 
     /// Says whether refused records are to be noted before the next one.

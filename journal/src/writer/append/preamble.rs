@@ -1,7 +1,8 @@
 //! A record on its way to the disk, and what has to go before it.
 
-use super::declared_sessions::DeclaredSessions;
+use super::path::len_of;
 use super::refused::RefusedCounts;
+use super::run_session::RunSession;
 use crate::error::Result;
 use crate::event::system::{self, SessionRef};
 use crate::format::{RecordKind, padded};
@@ -13,9 +14,7 @@ use crate::writer::segment::buffer::{Frame, SegmentBuffer};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AppendRequest<'a> {
     pub(crate) kind: RecordKind,
-    pub(crate) session: u32,
-    /// The session's id, for its declaration.
-    pub(crate) session_id: Option<&'a str>,
+    pub(crate) session: Option<&'a RunSession>,
     pub(crate) payload: &'a [u8],
     /// The only segment it may go into, if it refers to others there.
     pub(crate) within: Option<SegmentNumber>,
@@ -24,42 +23,56 @@ pub(crate) struct AppendRequest<'a> {
 /// Payloads of the frames that go before a record.
 #[derive(Debug)]
 pub(crate) struct Preamble {
+    /// Of the record's session, 0 if it has none.
+    index: u32,
     /// One for each reason.
     refused: Vec<Vec<u8>>,
     declaration: Option<Vec<u8>>,
 }
 
 impl AppendRequest<'_> {
-    /// What has to go before this record in a segment.
+    /// What has to go before this record in a segment, where its session has this index.
     pub(crate) fn preamble(
         &self,
         segment: &SegmentBuffer,
-        declared: &DeclaredSessions,
+        index: u32,
         refused: &RefusedCounts,
     ) -> Result<Preamble> {
         let refused = refused.notes();
         let refused: Result<Vec<_>> = refused.iter().map(encode).collect();
-        let is_declared = declared.contains(segment.number(), self.session)
-            || (seeded::has(Bug::DeclaredOnce) && segment.number() > SegmentNumber::FIRST);
-        let declaration = self.session_id.filter(|_| !is_declared).map(|id| {
+        let is_declared = |session: &&RunSession| {
+            session.index_in(segment.number()).is_some()
+                || (seeded::has(Bug::DeclaredOnce) && segment.number() > SegmentNumber::FIRST)
+        };
+        let undeclared = self.session.filter(|session| !is_declared(session));
+        let declaration = undeclared.map(|session| {
             encode(&SessionRef {
-                index: self.session,
-                id: id.into(),
+                index,
+                id: session.id().into(),
                 extras: Vec::new(),
             })
         });
         Ok(Preamble {
+            index,
             refused: refused?,
             declaration: declaration.transpose()?,
         })
     }
 
+    /// Bytes it takes at most in a segment in which its session is not declared, with nothing said
+    /// of others.
+    pub(crate) fn room(&self) -> u64 {
+        padded(len_of(self.payload)).saturating_add(self.declaration_len())
+    }
+
     /// Bytes the declaration of the session takes at most, 0 for a record without session.
     pub(crate) fn declaration_len(&self) -> u64 {
-        let Some(id) = self.session_id else { return 0 };
+        let Some(session) = self.session else {
+            return 0;
+        };
         // Index, length of the id and the extras take at most 16 bytes more.
         padded(
-            u64::try_from(id.len())
+            u64::try_from(session.id().len())
                 .unwrap_or(u64::MAX / 4)
                 .saturating_add(16),
         )
@@ -77,9 +90,8 @@ impl Preamble {
         let refused = self.refused.iter();
         let refused = refused.map(|said| frame(RecordKind::REFUSED, 0, said));
         let declaration = self.declaration.as_ref();
-        let declaration =
-            declaration.map(|said| frame(RecordKind::SESSION_REF, record.session, said));
-        let itself = segment.frame(record.kind, record.session, record.payload);
+        let declaration = declaration.map(|said| frame(RecordKind::SESSION_REF, self.index, said));
+        let itself = segment.frame(record.kind, self.index, record.payload);
         refused.chain(declaration).chain([itself]).collect()
     }
 

@@ -17,13 +17,13 @@ fn a_record_waited_for_alone_is_positioned_and_more_of_them_are_stored() {
     let is_writable = || run.syncer().segments().active().writable_to() > 0;
     assert!(is_writable());
     for round in 0..4 {
-        let seq = run.append(KIND, 0, b"alone").unwrap();
+        let seq = run.append(KIND, None, b"alone").unwrap();
         run.syncer().wait_durable(seq, None).unwrap();
         // The first one had the beginning of the run before it; the next ones were alone.
         assert_eq!(is_writable(), round == 0);
     }
     for _ in 0..3 {
-        run.append(KIND, 0, b"one of many").unwrap();
+        run.append(KIND, None, b"one of many").unwrap();
     }
     assert!(is_writable());
     run.sync(None).unwrap();
@@ -46,7 +46,7 @@ fn records_that_many_wait_for_are_positioned_unless_there_are_others() {
     run.syncer().step_sync();
     for (appended, expected) in [(3, true), (4, false), (3, true), (2, true)] {
         for _ in 0..appended {
-            run.append(KIND, 0, b"record").unwrap();
+            run.append(KIND, None, b"record").unwrap();
         }
         for _ in 0..3 {
             run.syncer().queue().join();
@@ -66,13 +66,13 @@ fn what_is_stored_between_two_positioned_writes_is_waited_for() {
     let run = open(dir.path(), stepped());
     let segment = run.syncer().segments().active();
     segment.expect_waited_appends(9);
-    run.append(KIND, 0, b"positioned").unwrap();
+    run.append(KIND, None, b"positioned").unwrap();
     // An appender that found the pages writable before has taken room.
     let stored = segment.frame(KIND, 0, b"stored");
     let start = segment
         .atomic_tail()
         .reserve(1, stored.frame_len(), u64::MAX);
-    run.append(KIND, 0, b"positioned").unwrap();
+    run.append(KIND, None, b"positioned").unwrap();
     run.syncer().step_sync();
     let durable = || run.syncer().durable().unwrap().get();
     assert_eq!(durable(), segment.seq_at(start.unwrap()) - 1);

@@ -1,17 +1,18 @@
 //! Records that were refused, counted until the journal can say so in a record.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::system::{Clocks, REFUSED_CODE_LEN_MAX, REFUSED_SESSIONS_MAX, Refused};
 
 /// One record that was refused.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RefusedRecord {
     pub(crate) bytes: u64,
     pub(crate) code: &'static str,
-    /// Its session's index; 0 if it had none or none that is known.
-    pub(crate) session: u32,
+    /// Its session's index and id, if it had a session that is known.
+    pub(crate) session: Option<(u32, Arc<str>)>,
     pub(crate) at: Clocks,
 }
 
@@ -30,10 +31,10 @@ struct RefusedCount {
     sessions: RefusedSessions,
 }
 
-/// Which sessions they were of: the first few by their indices, and a bit for each.
+/// Which sessions they were of: the first few by their indices and ids, and a bit for each.
 #[derive(Clone, Debug, Default)]
 struct RefusedSessions {
-    named: Vec<u32>,
+    named: Vec<(u32, Arc<str>)>,
     bits: Vec<u64>,
     count: u64,
 }
@@ -113,7 +114,7 @@ impl RefusedCounts {
         refused.count = refused.count.saturating_add(1);
         refused.bytes = refused.bytes.saturating_add(refusal.bytes);
         refused.last = refusal.at;
-        refused.sessions.add(refusal.session);
+        refused.sessions.add_named(refusal.session);
     }
 
     /// Counts what others have counted, too.
@@ -126,13 +127,16 @@ impl RefusedCounts {
         }
     }
 
-    /// Gives the sessions other indices.
-    pub(crate) fn renumber(&mut self, number: impl Fn(u32) -> u32) {
+    /// Gives the sessions other indices, by their ids; of those without a name only how many they
+    /// are goes on.
+    pub(crate) fn renumber(&mut self, number: impl Fn(&str) -> Option<u32>) {
         for refused in &mut self.0 {
             let sessions = std::mem::take(&mut refused.sessions);
-            sessions
-                .all()
-                .for_each(|index| refused.sessions.add(number(index)));
+            refused.sessions.count = sessions.unnamed();
+            for (_, id) in sessions.named {
+                let index = number(&id);
+                refused.sessions.add_named(index.map(|index| (index, id)));
+            }
         }
     }
 
@@ -157,7 +161,7 @@ impl RefusedCounts {
 impl RefusedCount {
     fn new(refusal: RefusedRecord) -> RefusedCount {
         let mut sessions = RefusedSessions::default();
-        sessions.add(refusal.session);
+        sessions.add_named(refusal.session);
         RefusedCount {
             code: refusal.code,
             count: 1,
@@ -172,9 +176,15 @@ impl RefusedCount {
         self.count = self.count.saturating_add(more.count);
         self.bytes = self.bytes.saturating_add(more.bytes);
         self.last = more.last;
-        more.sessions
-            .all()
-            .for_each(|session| self.sessions.add(session));
+        let named = more.sessions.named.iter().cloned();
+        named.for_each(|session| self.sessions.add_named(Some(session)));
+        let mut known = 0;
+        for index in more.sessions.all() {
+            known += 1;
+            self.sessions.add(index);
+        }
+        // Those that another run has counted.
+        self.sessions.count += more.sessions.count.saturating_sub(known);
     }
 
     fn note(&self) -> Refused<'static> {
@@ -185,7 +195,7 @@ impl RefusedCount {
             code: Cow::Borrowed(if is_short { self.code } else { "other" }),
             first: self.first,
             last: self.last,
-            sessions: self.sessions.named.clone(),
+            sessions: self.sessions.named.iter().map(|named| named.0).collect(),
             session_count: self.sessions.count,
             extras: Vec::new(),
         }
@@ -193,27 +203,38 @@ impl RefusedCount {
 }
 
 impl RefusedSessions {
-    fn add(&mut self, session: u32) {
+    /// Adds one that has a name, if it is another one.
+    fn add_named(&mut self, session: Option<(u32, Arc<str>)>) {
+        let is_new = session.as_ref().is_some_and(|(index, _)| self.add(*index));
+        if is_new && self.named.len() < REFUSED_SESSIONS_MAX {
+            self.named.extend(session);
+        }
+    }
+
+    /// How many have no name here.
+    fn unnamed(&self) -> u64 {
+        let named = u64::try_from(self.named.len()).unwrap_or(u64::MAX);
+        self.count.saturating_sub(named)
+    }
+
+    /// Counts one; gives whether it was not there yet.
+    fn add(&mut self, session: u32) -> bool {
         // One bit for each index a run can have: 2 MiB at most.
-        let Ok(place) = usize::try_from(session / u64::BITS) else {
-            return;
-        };
-        if session == 0 {
-            return;
+        let place = usize::try_from(session / u64::BITS).unwrap_or(usize::MAX);
+        if session == 0 || place == usize::MAX {
+            return false;
         }
         if self.bits.len() <= place {
             self.bits.resize(place + 1, 0);
         }
         let bit = 1 << (session % u64::BITS);
-        if let Some(word) = self.bits.get_mut(place)
-            && *word & bit == 0
-        {
-            *word |= bit;
-            self.count += 1;
-            if self.named.len() < REFUSED_SESSIONS_MAX {
-                self.named.push(session);
-            }
-        }
+        let word = self.bits.get_mut(place).filter(|word| **word & bit == 0);
+        let Some(word) = word else {
+            return false;
+        };
+        *word |= bit;
+        self.count += 1;
+        true
     }
 
     fn all(&self) -> impl Iterator<Item = u32> {
@@ -238,7 +259,7 @@ mod tests {
         RefusedRecord {
             bytes: 10,
             code,
-            session,
+            session: Some((session, format!("s{session}").into())),
             at: Clocks {
                 wall_seconds: second,
                 ..Clocks::default()
@@ -273,5 +294,10 @@ mod tests {
         );
         assert_eq!((whole.sessions.len(), whole.session_count), (8, 11));
         assert_eq!(whole.last.wall_seconds, 30);
+        // Another run has other indices, and does not know those without a name.
+        counts.renumber(|id| Some(100 + u32::try_from(id.len()).unwrap()));
+        assert_eq!(counts.notes()[0].sessions, [102]);
+        counts.renumber(|id| id.len().try_into().ok());
+        assert_eq!(counts.notes()[1].sessions, [3]);
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::format::RecordKind;
 use crate::seeded::{self, Bug};
+use crate::seq::SegmentNumber;
 use crate::writer::sync_primitives::atomic::{AtomicU64, Ordering};
 use crate::writer::sync_primitives::{Mutex, lock};
 
@@ -26,9 +27,20 @@ pub(crate) struct PendingGroup {
     /// Stored with release and loaded with acquire: a follower that sees its record written sees
     /// the bytes there.
     outcome: Arc<AtomicU64>,
-    records: Vec<(RecordKind, u32, usize)>,
+    records: Vec<(RecordKind, (u32, SegmentNumber), usize)>,
     /// One after the other.
     payloads: Vec<u8>,
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GroupedRecord<'a> {
+    pub(crate) kind: RecordKind,
+    /// The index of its session, 0 if it has none.
+    pub(crate) session: u32,
+    /// The segment in which it is declared under that.
+    pub(crate) declared_in: SegmentNumber,
+    pub(crate) payload: &'a [u8],
 }
 
 /// A thread that left a record, or that thread's view of it.
@@ -51,8 +63,14 @@ pub(crate) enum WriteOutcome {
 }
 
 impl WriteGroup {
-    /// Leaves a record for the thread that takes the group next.
-    pub(crate) fn join(&self, kind: RecordKind, session: u32, payload: &[u8]) -> Follower {
+    /// Leaves a record for the thread that takes the group next; its session has been declared in a
+    /// segment, under an index.
+    pub(crate) fn join(
+        &self,
+        kind: RecordKind,
+        session: (u32, SegmentNumber),
+        payload: &[u8],
+    ) -> Follower {
         let mut pending = lock(&self.pending);
         let place = pending.len();
         pending.payloads.extend_from_slice(payload);
@@ -82,13 +100,18 @@ impl PendingGroup {
         u64::try_from(self.records.len()).unwrap_or(u64::MAX)
     }
 
-    /// Kind, session and payload of each, in order.
-    pub(crate) fn records(&self) -> impl Iterator<Item = (RecordKind, u32, &[u8])> {
+    /// All of them, in order.
+    pub(crate) fn records(&self) -> impl Iterator<Item = GroupedRecord<'_>> {
         let mut rest = self.payloads.as_slice();
         self.records.iter().map(move |(kind, session, len)| {
             let (payload, behind) = rest.split_at_checked(*len).unwrap_or((rest, &[]));
             rest = behind;
-            (*kind, *session, payload)
+            GroupedRecord {
+                kind: *kind,
+                session: session.0,
+                declared_in: session.1,
+                payload,
+            }
         })
     }
 

@@ -147,7 +147,7 @@ impl MappedRegion for Asked {
 fn in_second_segment(dir: &Path) -> Arc<RunWriter> {
     let run = open(dir, stepped());
     while run.syncer().segments().active().number().0 == 1 {
-        run.append(KIND, 0, &[7; 50_000]).unwrap();
+        run.append(KIND, None, &[7; 50_000]).unwrap();
     }
     run
 }
@@ -169,7 +169,7 @@ fn zeros_spare_what_is_being_written() {
     });
     log.set_active(active.replaced(active.buffer(), meddled));
     drop(log);
-    run.append(KIND, 0, &[8; 50_000]).unwrap();
+    run.append(KIND, None, &[8; 50_000]).unwrap();
     let found = frames(&run, dir.path(), 2);
     assert_eq!(found.last().map(|frame| frame.2), Some(50_000));
     run.close(None).unwrap();
@@ -181,7 +181,7 @@ fn zeros_make_no_segment_longer_that_was_cut() {
     let run = in_second_segment(dir.path());
     let left = Arc::clone(run.appender().lock_log().active());
     left.make_writable(PAGE_LEN).unwrap();
-    run.append(KIND, 0, &vec![7; 1 << 20]).unwrap();
+    run.append(KIND, None, &vec![7; 1 << 20]).unwrap();
     assert_eq!(run.syncer().segments().active().number().0, 3);
     run.syncer().step_sync();
     let len = left.file().len().unwrap();

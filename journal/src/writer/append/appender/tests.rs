@@ -6,6 +6,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use crate::format::{FrameSeed, RecordKind};
+use crate::seq::SegmentNumber;
 use crate::settings::WriterSettings;
 use crate::storage::{MappedRegion, StorageFile};
 use crate::writer::append::write_group::WriteOutcome;
@@ -13,6 +14,9 @@ use crate::writer::segment::buffer::SegmentBuffer;
 use crate::writer::segment::prefault::PrefaultWindow;
 use crate::writer::testing::Meddled;
 use crate::writer::testing::{KIND, frames, mapped, open, positioned};
+
+/// The index of none, wherever.
+const NO_SESSION: (u32, SegmentNumber) = (0, SegmentNumber::FIRST);
 
 #[test]
 fn records_left_while_the_log_is_taken_are_each_written_once() {
@@ -24,7 +28,7 @@ fn records_left_while_the_log_is_taken_are_each_written_once() {
         let mut log = run.appender().lock_log();
         let mut seqs = std::thread::scope(|scope| {
             let run = &run;
-            let append = |len| scope.spawn(move || (run.append(KIND, 0, &vec![7; len]), len));
+            let append = |len| scope.spawn(move || (run.append(KIND, None, &vec![7; len]), len));
             let threads = [10, 20, 30].map(append);
             while run.appender().group.members() < 3 {
                 std::thread::yield_now();
@@ -70,15 +74,15 @@ fn nothing_is_left(settings: WriterSettings) {
     // The first of the two frames is there, and a part of the second.
     let (file, _) = cut_short(active.file(), 40);
     log.set_active(active.replaced(active.buffer(), file));
-    let members =
-        [b"one here", b"and two "].map(|payload| run.appender().group.join(KIND, 0, payload));
+    let members = [b"one here", b"and two "]
+        .map(|payload| run.appender().group.join(KIND, NO_SESSION, payload));
     run.appender().write_group(&mut log);
     for follower in members {
         assert_eq!(follower.outcome(), WriteOutcome::Alone);
     }
     assert_eq!(kinds(1), before);
     drop(log);
-    run.append(KIND, 0, b"and another").unwrap();
+    run.append(KIND, None, b"and another").unwrap();
     assert_eq!(kinds(2)[..2], [RecordKind::SEGMENT_START.0, KIND.0]);
     run.close(None).unwrap();
 }
@@ -96,7 +100,10 @@ fn nothing_is_written_where_records_could_not_be_stored_together() {
     // No write, however short, is expected: it would fail.
     let (file, left) = cut_short(active.file(), 0);
     log.set_active(active.replaced(&Arc::new(buffer), file));
-    let follower = run.appender().group.join(KIND, 0, b"no room for it");
+    let follower = run
+        .appender()
+        .group
+        .join(KIND, NO_SESSION, b"no room for it");
     run.appender().write_group(&mut log);
     assert_eq!(follower.outcome(), WriteOutcome::Alone);
     // Another thread may store there by now.

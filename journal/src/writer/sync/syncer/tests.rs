@@ -15,11 +15,11 @@ fn what_follows_a_waiters_sync_waits_no_longer_than_the_interval() {
     let run = open(dir.path(), stepped());
     let mut state = SyncState::default();
     let at = Duration::from_millis;
-    run.append(KIND, 0, b"waited for").unwrap();
+    run.append(KIND, None, b"waited for").unwrap();
     run.syncer().steps().observe(&mut state, at(0));
     run.syncer().steps().run_sync(&mut state, at(1));
     state.led_at = Some(at(1));
-    run.append(KIND, 0, b"not waited for").unwrap();
+    run.append(KIND, None, b"not waited for").unwrap();
     let rest = SyncAction::Sleep(Some(at(2)));
     assert_eq!(run.syncer().steps().observe(&mut state, at(49)), rest);
     assert_eq!(
@@ -35,15 +35,15 @@ fn what_was_written_during_a_sync_is_on_record_after_the_next_one() {
     let mut state = SyncState::default();
     let now = Duration::ZERO;
     run.syncer().steps().run_sync(&mut state, now);
-    run.append(KIND, 0, b"before it").unwrap();
+    run.append(KIND, None, b"before it").unwrap();
     run.syncer().steps().sync_written(&mut state).unwrap();
-    run.append(KIND, 0, &[7; 100 << 10]).unwrap();
+    run.append(KIND, None, &[7; 100 << 10]).unwrap();
     run.syncer().steps().write_mark(&mut state, now);
     let written = run.syncer().segments().written();
     run.syncer().steps().run_sync(&mut state, now);
     assert_eq!(run.syncer().segments().written(), written + 1);
     // And is no reason for another one.
-    run.append(KIND, 0, &[7; 60 << 10]).unwrap();
+    run.append(KIND, None, &[7; 60 << 10]).unwrap();
     run.syncer().steps().run_sync(&mut state, now);
     assert_eq!(run.syncer().segments().written(), written + 2);
 }
@@ -88,7 +88,7 @@ fn what_is_appended_while_a_waiter_syncs_is_dirty_since_that_sync_began() {
         run.syncer().lead.end();
         state.led_at = Some(calm);
     }
-    run.append(KIND, 0, b"waited for by nobody").unwrap();
+    run.append(KIND, None, b"waited for by nobody").unwrap();
     let mut state = run.syncer().lock_sync_state(&mut was_left).unwrap();
     run.syncer()
         .steps()
@@ -104,12 +104,12 @@ fn a_sync_notes_an_appender_that_has_room_and_does_not_fill_it() {
     let run = open(dir.path(), stepped());
     let segment = run.syncer().segments().active();
     let behind = || run.syncer().steps().held_up_behind();
-    let last = run.append(KIND, 0, b"record").unwrap().get();
+    let last = run.append(KIND, None, b"record").unwrap().get();
     let frame = segment.frame(KIND, 0, b"slow");
     let start = segment
         .atomic_tail()
         .reserve(1, frame.frame_len(), u64::MAX);
-    run.append(KIND, 0, b"behind it").unwrap();
+    run.append(KIND, None, b"behind it").unwrap();
     run.syncer().step_sync();
     assert_eq!(behind(), Some(last));
     segment.store(&frame, start.unwrap());
@@ -127,7 +127,7 @@ fn a_sync_waits_for_no_thread_that_has_the_log() {
             ..stepped()
         };
         let run = open(dir.path(), settings);
-        let seq = run.append(KIND, 0, b"record").unwrap();
+        let seq = run.append(KIND, None, b"record").unwrap();
         let log = run.appender().lock_log();
         let (tell, told) = channel();
         let other = Arc::clone(&run);
