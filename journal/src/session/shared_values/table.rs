@@ -41,16 +41,20 @@ impl SaidValues {
         self.old.clear();
     }
 
-    /// The key of a value of a session: of its length and of what it begins with, has in its
-    /// middle, and ends with. Without the hasher, values with equal keys cannot be made on purpose.
+    /// The key of a value of a session: of its length and its bytes, of a long one of those that it
+    /// begins with, has in its middle, and ends with. Without the hasher, values with equal keys
+    /// cannot be made on purpose.
     pub(super) fn key(&self, session: u64, value: &[u8]) -> u64 {
-        let middle = value.len() / 2;
-        let samples = [0, middle, value.len().saturating_sub(SAMPLE_LEN)];
-        let samples = samples.map(|at| {
-            let sample = value.get(at..).and_then(|rest| rest.first_chunk());
-            sample.copied().unwrap_or([0; SAMPLE_LEN])
-        });
-        self.hasher.hash_one((session, value.len(), samples))
+        let len = value.len();
+        let samples = match len <= SAMPLE_LEN * 3 {
+            true => [0..len, 0..0, 0..0],
+            false => [0, len / 2, len - SAMPLE_LEN].map(|at| at..at + SAMPLE_LEN),
+        };
+        let mut sum = crc32fast::Hasher::new();
+        for sample in samples {
+            sum.update(value.get(sample).unwrap_or_default());
+        }
+        self.hasher.hash_one((session, len, sum.finalize()))
     }
 
     /// Where a value of this key and length was said last.
@@ -74,7 +78,8 @@ impl SaidValues {
     }
 }
 
-const SAMPLE_LEN: usize = 16;
+/// Longer ones take as long to sum up as to write.
+const SAMPLE_LEN: usize = 1024;
 
 /// Half of the values that are remembered at most: 65,536.
 const HALF_MAX: usize = 1 << 15;
@@ -109,11 +114,11 @@ mod tests {
     #[test]
     fn keys_differ_by_session_length_and_samples() {
         let values = SaidValues::new();
-        let plain = vec![7; 1000];
+        let plain = vec![7; 10_000];
         let key = |session, value: &[u8]| values.key(session, value);
         assert_eq!(key(1, &plain), key(1, &plain.clone()));
         let mut others = vec![key(2, &plain), key(1, &plain[1..]), key(1, &[])];
-        for at in [0, 500, 999] {
+        for at in [0, 1000, 5000, 6000, 9000, 9999] {
             let mut other = plain.clone();
             other[at] = 8;
             others.push(key(1, &other));
