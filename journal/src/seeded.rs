@@ -242,6 +242,10 @@ bugs! {
     EndedTwice,
     /// A span that was detached is ended by dropping it.
     DetachedEndsByDrop,
+    /// Spans that a dying program drops read as dropped.
+    DropsAlwaysTold,
+    /// Numbers of a fork's run begin where those of another fork's above it began.
+    ForkedNumbersReused,
     /// What was synced in a file system in memory is called durable.
     TmpfsCalledDurable,
 }

@@ -10,6 +10,7 @@ pub mod event_child;
 pub mod executor;
 pub mod explore;
 pub mod foreign;
+pub mod forks;
 pub mod fuzz;
 pub mod ingest_child;
 pub mod io_ledger;

@@ -29,7 +29,7 @@ const UNSAFE_FILES: &[&str] = &[
     // Counts what is allocated.
     "tests/src/counting_allocator.rs",
     // Forks.
-    "tests/src/bin/journal-limits.rs",
+    "tests/src/forks.rs",
 ];
 
 /// What the command must not depend on, because it knows no bytes.

@@ -20,6 +20,8 @@ pub(crate) enum SpanMention<'a> {
     Mention(SpanKey<'a>, Numbers),
     /// It ended.
     End(SpanKey<'a>, Numbers),
+    /// It ended because its last handle was dropped.
+    Drop(SpanKey<'a>, Numbers),
     /// It began and ended: what it had come to at its start, and at its end.
     Whole(SpanKey<'a>, Numbers, Numbers),
     /// Nothing of any span.
@@ -79,7 +81,11 @@ impl Event<'_> {
                 SpanMention::Mention(SpanKey::of(&update.span), Numbers::of(&update.fields))
             }
             Action::SpanEnd(end) => {
-                SpanMention::End(SpanKey::of(&end.span), Numbers::of(&end.fields))
+                let (span, numbers) = (SpanKey::of(&end.span), Numbers::of(&end.fields));
+                match end.ended_by_drop {
+                    true => SpanMention::Drop(span, numbers),
+                    false => SpanMention::End(span, numbers),
+                }
             }
             Action::Span(start, end) => {
                 let numbers = [&start.fields, &end.fields].map(Numbers::of);

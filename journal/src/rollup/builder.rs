@@ -30,6 +30,9 @@ pub(crate) struct RollupBuilder {
     title: Option<Value<'static>>,
     kept: Retained,
     spans: SpanTracker,
+    /// Whether the last records show that the program went on: after a drop of a span only what
+    /// follows tells how that is meant.
+    went_on: Option<bool>,
     /// Rollups are among what was taken in.
     is_merged: bool,
     /// There is no rollup of these records.
@@ -62,6 +65,7 @@ impl RollupBuilder {
         };
         let is_taken = is_taken.unwrap_or_else(|| {
             self.has_work = true;
+            self.went_on = Some(true);
             Some(())
         });
         if is_taken.is_none() || self.kept.len() + self.spans.open_count() > KEPT_MAX {
@@ -91,6 +95,7 @@ impl RollupBuilder {
         }
         self.last_at = self.last_at.max(rollup.last_at());
         self.has_work |= rollup.has_work();
+        self.went_on = Some(true);
         self.spans.join(rollup.finished(), rollup.sums()?)
     }
 
@@ -107,7 +112,7 @@ impl RollupBuilder {
     }
 
     fn make(mut self) -> Option<RollupParts> {
-        if self.is_given_up {
+        if self.is_given_up || self.went_on == Some(false) {
             return None;
         }
         if let Some(title) = self.title.take() {
@@ -153,6 +158,8 @@ impl RollupBuilder {
         }
         let at = event.activity_at();
         self.first_at = self.first_at.or(at);
+        let was_on = self.went_on.unwrap_or(false);
+        self.went_on = Some(was_on || !matches!(event.action, Action::Crash(_)));
         match &event.action {
             Action::SessionStart(start) => {
                 self.title(&start.metadata);
@@ -196,11 +203,14 @@ impl RollupBuilder {
     fn work(&mut self, facts: SpanFacts<'_>) -> Option<()> {
         self.has_work = true;
         self.first_at = self.first_at.or(facts.at);
+        self.went_on = Some(!matches!(facts.mention, SpanMention::Drop(..)));
         let (spans, kept) = (&mut self.spans, &mut self.kept);
         match facts.mention {
             SpanMention::Start(span, numbers) => spans.start(span, numbers, kept),
             SpanMention::Mention(span, numbers) => spans.mention(span, numbers, kept)?,
-            SpanMention::End(span, numbers) => spans.end(span, numbers, kept)?,
+            SpanMention::End(span, numbers) | SpanMention::Drop(span, numbers) => {
+                spans.end(span, numbers, kept)?
+            }
             SpanMention::Whole(span, at_start, at_end) => {
                 spans.whole(span, at_start, at_end, kept)?
             }

@@ -22,6 +22,8 @@ pub(crate) struct InChild<T> {
 struct ChildOpening<T> {
     process: OwnProcess,
     opening: OnceLock<Arc<T>>,
+    /// The last one that a process had which this is a fork of: its numbers are taken, too.
+    before: Option<Arc<T>>,
 }
 
 impl<T> InChild<T> {
@@ -35,19 +37,22 @@ impl<T> InChild<T> {
     /// The opening of this process, if it has needed one.
     pub(super) fn known(&self) -> Option<Arc<T>> {
         let own = self.own.load_full()?;
-        let opening = own.process.is_here().then(|| own.opening.get().cloned());
+        if own.process.is_here() {
+            return own.opening.get().cloned();
+        }
         // What came from the parent is left alone: another thread may have been at work in it.
         std::mem::forget(own);
-        opening?
+        None
     }
 
-    /// The opening of this process, whose numbers begin with that run of the handle, and what there
-    /// is to report: the hook may record something in its turn.
-    pub(super) fn opening(&self, first: u16) -> (Arc<T>, Vec<Error>) {
+    /// The opening of this process, and what there is to report: the hook may record something in
+    /// its turn. `next` says with which run of the handle its numbers begin, behind those of an
+    /// opening before it, if there is one.
+    pub(super) fn opening(&self, next: impl FnOnce(Option<&T>) -> u16) -> (Arc<T>, Vec<Error>) {
         let own = self.own_child();
         let mut problems = Vec::new();
         let opening = own.opening.get_or_init(|| {
-            let (opening, found) = (self.reopen)(first);
+            let (opening, found) = (self.reopen)(next(own.before.as_deref()));
             problems = found;
             Arc::new(opening)
         });
@@ -60,9 +65,14 @@ impl<T> InChild<T> {
             match known {
                 Some(own) if own.process.is_here() => return own,
                 _ => {
+                    let before = known.as_ref().and_then(|before| {
+                        let opened = before.opening.get();
+                        opened.or(before.before.as_ref()).cloned()
+                    });
                     let own = ChildOpening {
                         process: OwnProcess::here(),
                         opening: OnceLock::new(),
+                        before,
                     };
                     self.own.compare_and_swap(&known, Some(Arc::new(own)));
                     std::mem::forget(known);

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use journal_tests::compare::compare;
+use journal_tests::forks::in_fork;
 use journal_tests::reference_reader::{ReferenceJournal, varint};
-use rustix::process::{Pid, WaitOptions, waitpid};
 use trace_journal::report::{Durability, RunState};
 use trace_journal::{Error, Item, Journal, JournalOptions, Reader, Seq, UserKind, WriteMode};
 
@@ -278,7 +278,12 @@ fn fork(scene: &Scene) {
         };
         let writers: Vec<_> = (0..3).map(|_| scope.spawn(write)).collect();
         for _ in 0..20 {
-            fork_once(journal, first);
+            in_fork(|| {
+                assert!(
+                    is_harmless(journal, first),
+                    "the child did more than nothing"
+                )
+            });
         }
         is_over.store(true, Ordering::Relaxed);
         let ended = writers.into_iter().map(|w| w.join().expect("no panic"));
@@ -296,23 +301,6 @@ fn fork(scene: &Scene) {
     let listed = fs::read_dir(&scene.dir).expect("a directory");
     let mut paths = listed.map(|found| found.expect("an entry").path());
     assert!(paths.all(|path| is_kept(&path)), "signs of life are left");
-}
-
-#[expect(unsafe_code, reason = "there is no safe way to fork, and hosts do it")]
-fn fork_once(journal: &Journal, written: Seq) {
-    // SAFETY: the child calls nothing but the journal, whose claim to be safe there is what is
-    // tested, and ends without running exit handlers.
-    let child = unsafe { libc::fork() };
-    assert!(child >= 0, "a process can be forked");
-    if child == 0 {
-        let is_harmless = is_harmless(journal, written);
-        // SAFETY: ends the process at once.
-        unsafe { libc::_exit(i32::from(!is_harmless)) };
-    }
-    let child = Pid::from_raw(child);
-    let ended = waitpid(child, WaitOptions::empty()).expect("the child ends");
-    let status = ended.map(|(_, status)| status.exit_status());
-    assert_eq!(status, Some(Some(0)), "the child did more than nothing");
 }
 
 /// Whether a forked child is refused everything.

@@ -118,6 +118,8 @@ ClosingNotAwaited        | many-processes | shared        | an_opening_while_the
 CloseIsForAll            | many-processes | shared        | openings_share_a_run
 EndedTwice               | polite         | endings       | an_orderly_end
 DetachedEndsByDrop       | killed         | endings       | a_detached_span
+DropsAlwaysTold          | killed         | forks         | spans_that_an_exit_drops
+ForkedNumbersReused      | many-processes | forks         | forked_servers_go_on
 IntervalOverflows        | polite         | user_code     | options_at_their_extremes
 FileSizeLimitIgnored     | polite         | limits        | a_limit_on_file_size
 FileSizeLimitIgnored     | polite         | limit_matrix  | limits_and_pairs

@@ -103,8 +103,12 @@ pub(super) fn read_end<'a>(from: &mut Decoder<'a>) -> Option<SpanEnd<'a>> {
 
 pub(super) fn skip_end<'a>(from: &mut Decoder<'a>) -> Option<Happened<'a>> {
     let span = key(from)?;
-    let (ended_at, numbers) = skip_finish(from)?;
-    Some((ended_at, SpanMention::End(span, numbers)))
+    let (ended_at, by_drop, numbers) = skip_finish(from)?;
+    let mention = match by_drop {
+        true => SpanMention::Drop(span, numbers),
+        false => SpanMention::End(span, numbers),
+    };
+    Some((ended_at, mention))
 }
 
 pub(super) fn put_whole(
@@ -131,7 +135,7 @@ pub(super) fn read_whole<'a>(from: &mut Decoder<'a>) -> Option<(SpanStart<'a>, S
 
 pub(super) fn skip_whole<'a>(from: &mut Decoder<'a>) -> Option<Happened<'a>> {
     let (started_at, span, at_start) = started(from)?;
-    let (ended_at, at_end) = skip_finish(from)?;
+    let (ended_at, _, at_end) = skip_finish(from)?;
     // No span is over before it begins, whatever its clock said.
     let over_at = ended_at.map(|ended_at| ended_at.max(started_at.unwrap_or(ended_at)));
     Some((over_at, SpanMention::Whole(span, at_start, at_end)))
@@ -157,13 +161,13 @@ fn finish<'a>(from: &mut Decoder<'a>, span: Cow<'a, str>) -> Option<SpanEnd<'a>>
     })
 }
 
-/// When the span ended, and its numbers.
-fn skip_finish(from: &mut Decoder<'_>) -> Option<(Option<Timestamp>, Numbers)> {
+/// When the span ended, whether by drop, and its numbers.
+fn skip_finish(from: &mut Decoder<'_>) -> Option<(Option<Timestamp>, bool, Numbers)> {
     status(from)?;
     skip_optional_text(from)?;
     let ended_at = from.option(time)?;
-    from.bool()?;
-    Some((ended_at, skip_fields(from)?))
+    let by_drop = from.bool()?;
+    Some((ended_at, by_drop, skip_fields(from)?))
 }
 
 fn put_fields(to: &mut Encoder<'_>, fields: &SpanFields<'_>) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::event::SessionStatus;
 use crate::recovery::{Liveness, RunFacts};
+use crate::seeded::{self, Bug};
 use crate::seq::Seq;
 use crate::snapshot::session::CrashCause;
 use crate::time::Timestamp;
@@ -30,6 +31,9 @@ pub(super) struct Incarnation {
     pub(super) last_at: Option<Timestamp>,
     /// Whether there was work after the terminal record.
     pub(super) has_late_work: bool,
+    /// How many records there are up to the last that shows that its program went on: it is before
+    /// the terminal record, and no end by drop.
+    went_on_until: u64,
 }
 
 /// The first record that says a session is over.
@@ -95,6 +99,21 @@ impl Branch {
         if self.current().terminal.is_some() {
             self.incarnations.push(Incarnation::default());
         }
+    }
+
+    /// Takes note that the last of so many records is one that no dying program writes.
+    pub(super) fn went_on(&mut self, records: u64) {
+        let current = self.current();
+        if current.terminal.is_none() {
+            current.went_on_until = records;
+        }
+    }
+
+    /// Whether nothing of an incarnation came behind this record but what a program that dies
+    /// leaves: drops of spans, and the note of a crash.
+    pub(super) fn is_last_breath(&self, incarnation: usize, order: u64) -> bool {
+        let one = self.incarnations.get(incarnation);
+        one.is_some_and(|one| order >= one.went_on_until) && !seeded::has(Bug::DropsAlwaysTold)
     }
 
     /// Takes note of a time that a record tells.

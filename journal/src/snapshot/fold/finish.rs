@@ -173,6 +173,13 @@ fn span<'a>(
     let mut span = convert(draft, Some(parent), notes);
     if let Some((place, at)) = end {
         span.ended_at = Some(at);
+        let branch = &branches[place.branch];
+        let is_open = branch.open_span(place.incarnation) == OpenSpan::StaysOpen;
+        if span.ended_by_drop && !is_open && branch.is_last_breath(place.incarnation, place.order) {
+            // It was at work when its program died, which dropped its handles.
+            span.is_interrupted = !seeded::has(Bug::InterruptionNotTold);
+            span.ended_by_drop = false;
+        }
         if at < span.started_at {
             let text = format!("span {} ends before it starts", span.id);
             notes.add(note::END_BEFORE_START, place, text);

@@ -32,7 +32,7 @@ use super::arena::Keeper;
 use super::session::Snapshot;
 use super::{drop_queue, note};
 use crate::event::codec::Oddities;
-use crate::event::{Action, Event};
+use crate::event::{Action, Event, SpanFacts, SpanMention};
 use crate::format::RecordKind;
 use crate::recovery::{Loss, RunFacts};
 use crate::seeded::{self, Bug};
@@ -109,11 +109,15 @@ impl<'a> Fold<'a> {
         if is_work(&event.action) {
             self.work(place);
         }
+        if !may_be_last_breath(&event.action) {
+            self.went_on(place);
+        }
         Some(place)
     }
 
     /// Takes note of work of which only the time is told.
-    fn worked(&mut self, seq: Seq, at: Option<Timestamp>) -> Option<RecordStamp> {
+    fn worked(&mut self, seq: Seq, facts: &SpanFacts<'_>) -> Option<RecordStamp> {
+        let at = facts.at;
         let branch = self.branches.last_mut()?;
         if let Some(at) = at {
             branch.saw(at);
@@ -121,13 +125,21 @@ impl<'a> Fold<'a> {
         }
         let place = self.place(seq, None)?;
         self.work(place);
+        if !matches!(facts.mention, SpanMention::Drop(..)) {
+            self.went_on(place);
+        }
         Some(place)
+    }
+
+    fn went_on(&mut self, place: RecordStamp) {
+        self.branches[place.branch].went_on(place.order + 1);
     }
 
     /// Takes in the next record of the run, whose payload is the caller's own.
     pub(crate) fn raw_record(&mut self, seq: Seq, _kind: RecordKind, _len: usize) {
         if let Some(place) = self.place(seq, None) {
             self.work(place);
+            self.went_on(place);
         }
     }
 
@@ -135,6 +147,7 @@ impl<'a> Fold<'a> {
     pub(crate) fn unknown_record(&mut self, seq: Seq, kind: RecordKind) {
         if let Some(place) = self.place(seq, None) {
             self.work(place);
+            self.went_on(place);
             self.branches[place.branch].saw_unknown(kind.0, seq);
         }
     }
@@ -285,6 +298,14 @@ impl Fold<'static> {
     pub(crate) fn finish(self, loss: Loss) -> Snapshot {
         let (snapshot, spans) = self.into_parts(loss);
         snapshot.with_spans(spans.into())
+    }
+}
+
+/// Whether a program that dies may leave this behind: its handles are dropped, and it is told why.
+fn may_be_last_breath(action: &Action<'_>) -> bool {
+    match action {
+        Action::SpanEnd(end) => end.ended_by_drop,
+        action => matches!(action, Action::Crash(_)),
     }
 }
 

@@ -38,6 +38,8 @@ impl Fold<'_> {
         if let Some(at) = rollup.last_at() {
             self.branches[number].saw(at);
         }
+        // There is no rollup of records that a dying program may have left last.
+        self.branches[number].went_on(self.records);
         Some(())
     }
 }

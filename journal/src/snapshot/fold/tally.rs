@@ -25,6 +25,9 @@ pub(crate) struct Tally {
     root: Numbers,
     /// The incarnations in which spans were opened: the branch, and which of its incarnations.
     pasts: Vec<(usize, usize)>,
+    /// Spans that were dropped, and where that is told, while no record shows that their program
+    /// went on.
+    dropped: Vec<(SpanKey<'static>, RecordStamp)>,
     numbers: Vec<u8>,
 }
 
@@ -58,6 +61,7 @@ impl Tally {
             is_root_named: false,
             root: Numbers::default(),
             pasts: Vec::new(),
+            dropped: Vec::new(),
             numbers: Vec::new(),
         }
     }
@@ -108,7 +112,7 @@ impl Tally {
     }
 
     fn work(&mut self, seq: Seq, facts: SpanFacts<'_>) -> Option<u64> {
-        let place = self.fold.worked(seq, facts.at)?;
+        let place = self.fold.worked(seq, &facts)?;
         let root = || SpanKey::of("");
         match facts.mention {
             SpanMention::Start(id, numbers) => {
@@ -122,6 +126,12 @@ impl Tally {
             }
             SpanMention::End(id, numbers) => {
                 self.end(&id, numbers, place);
+                hash_of(&id)
+            }
+            SpanMention::Drop(id, numbers) => {
+                if self.end(&id, numbers, place) {
+                    self.note_drop(&id, place);
+                }
                 hash_of(&id)
             }
             SpanMention::Whole(id, at_start, at_end) => {
@@ -157,21 +167,53 @@ impl Tally {
     }
 
     /// The first end wins; nothing but the session's end ends the root.
-    fn end(&mut self, id: &SpanKey<'_>, numbers: Numbers, place: RecordStamp) {
+    /// Says whether the span has ended by this.
+    fn end(&mut self, id: &SpanKey<'_>, numbers: Numbers, place: RecordStamp) -> bool {
         if is_empty(id) {
             self.root = numbers.or(self.root);
-            return;
+            return false;
         }
         let past = self.past(place);
         let span = self.span(id, past);
         if span.state & ENDED != 0 {
-            return;
+            return false;
         }
-        if span.state & IS_ROOT == 0 {
+        let ends = span.state & IS_ROOT == 0;
+        if ends {
             span.state |= ENDED;
         }
         let span = *span;
         self.merge(id, span, numbers);
+        ends
+    }
+
+    /// Keeps in mind that a span was dropped, as long as that may be its program's last breath.
+    fn note_drop(&mut self, id: &SpanKey<'_>, place: RecordStamp) {
+        while self
+            .dropped
+            .last()
+            .is_some_and(|(_, last)| !self.is_last_breath(*last))
+        {
+            self.dropped.pop();
+        }
+        self.dropped.push((id.clone().into_owned(), place));
+    }
+
+    fn is_last_breath(&self, dropped: RecordStamp) -> bool {
+        let branch = &self.fold.branches[dropped.branch];
+        branch.is_last_breath(dropped.incarnation, dropped.order)
+    }
+
+    /// Spans that were at work when their program died, which dropped their handles, are open.
+    fn open_last_dropped(&mut self) {
+        for (id, place) in std::mem::take(&mut self.dropped) {
+            if self.is_last_breath(place) {
+                let past = self.past(place);
+                let span = self.span(&id, past);
+                span.state &= !ENDED;
+                span.past = past;
+            }
+        }
     }
 
     fn merge(&mut self, id: &SpanKey<'_>, span: SpanTally, numbers: Numbers) {
@@ -236,6 +278,7 @@ impl Tally {
         loss: Loss,
     ) -> (Snapshot, Numbers, impl Iterator<Item = Tallied>) {
         self.name_root(None);
+        self.open_last_dropped();
         let branches = &self.fold.branches;
         let pasts = self.pasts.iter().map(|(branch, incarnation)| {
             let open = branches.get(*branch).map(|one| one.open_span(*incarnation));
