@@ -38,6 +38,22 @@ bugs! {
     SyncedEndNotRenewed,
     /// A sync mark speaks of all that is written.
     MarkOfTheWritten,
+    /// What a `.run` file notes is the last record of the sync before.
+    SyncBeforeNoted,
+    /// What is durable is noted after it was said to be.
+    NotedTooLate,
+    /// Nothing tells that records behind the last mark are durable if it tells of all before it.
+    LastGroupUnwitnessed,
+    /// What a `.run` file notes proves nothing once the record it names is there.
+    ReachedNoteForgotten,
+    /// What is proved durable and is missing goes on record as never durable.
+    ProvedListedMissing,
+    /// What the `.run` file of a live run notes proves nothing.
+    LiveNoteIgnored,
+    /// A segment that a live run was seen to name is not looked for again.
+    LiveRunReadOnce,
+    /// Steps through records tell of a number that no record ever had.
+    UnfinishedToldAsGap,
     /// The syncer leaves to a waiter that syncs what others ask for, too.
     AskedInVain,
     /// What was appended while all was left to a waiter counts from when it is found.

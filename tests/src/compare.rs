@@ -1,9 +1,10 @@
 //! The library's reader against the plain one.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use trace_journal::format::HEADER_PAGE_LEN;
-use trace_journal::report::SegmentState;
+use trace_journal::report::{Fate, SegmentState};
 use trace_journal::{Item, Reader, Report};
 
 use crate::reference_reader::ReferenceJournal;
@@ -62,7 +63,36 @@ pub fn check_items(
     if let Some((run, seq, _)) = due.next() {
         return Err(format!("record {run}:{seq} is there and is not given"));
     }
+    one_story(items, report)?;
     account(report)
+}
+
+/// Checks that steps through all records and the report tell of the same gaps.
+///
+/// # Errors
+/// The gap that only one of them tells of.
+pub fn one_story(items: &[Item], report: &Report) -> Result<(), String> {
+    let mut told = BTreeMap::new();
+    for range in &report.ranges {
+        if let Some(first) = range.first_missing {
+            let run = range.file.split('-').take(2).collect::<Vec<_>>().join("-");
+            let gap = (run, first, range.last_missing, range.durable);
+            *told.entry(gap).or_insert(0) += 1;
+        }
+    }
+    for item in items {
+        if let Item::Gap(gap) = item
+            && gap.fate != Fate::Retired
+        {
+            let gap = (gap.run.to_string(), gap.first, gap.last, gap.is_durable());
+            *told.entry(gap).or_insert(0) -= 1;
+        }
+    }
+    match told.iter().find(|(_, count)| **count != 0) {
+        Some((gap, 1..)) => Err(format!("no step tells of {gap:?}")),
+        Some((gap, _)) => Err(format!("the report does not tell of {gap:?}")),
+        None => Ok(()),
+    }
 }
 
 /// Checks that every byte of every file has one class.

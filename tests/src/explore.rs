@@ -2,6 +2,7 @@
 
 mod campaign;
 mod crash;
+mod harm;
 mod meddling;
 mod ops;
 mod outcome;

@@ -12,6 +12,7 @@ pub mod explore;
 pub mod foreign;
 pub mod forks;
 pub mod fuzz;
+pub mod harm;
 pub mod ingest_child;
 pub mod io_ledger;
 pub mod isolated;

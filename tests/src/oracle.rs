@@ -31,6 +31,8 @@ pub struct Truth {
     pub written: BTreeMap<u64, Image>,
     /// The payloads of the appends that are under way.
     pub in_flight: Vec<Image>,
+    /// How many were when it ended.
+    pub unfinished: usize,
     /// Up to here everything was said to be durable.
     pub durable_to: u64,
     /// Which directory of the disk it is in.
@@ -65,6 +67,7 @@ impl Oracle {
                 .check(*run, &shown.plain, end)
                 .map_err(|wrong| format!("{run}: {wrong}"))?;
         }
+        self.check_unsaid(shown, end)?;
         let plain = &shown.plain;
         for (run, records) in plain.runs.iter().filter(|r| !self.runs.contains_key(r.0)) {
             if records.values().any(|r| r.kind >= USER_KIND_FIRST) {
@@ -81,6 +84,23 @@ impl Oracle {
         let missing = usize::try_from(shown.missing).unwrap_or(usize::MAX);
         if end == End::Kill && self.has_lost_nothing_before() && missing > flying {
             return Err(format!("a kill lost something: {}", shown.said));
+        }
+        Ok(())
+    }
+
+    /// Checks that nothing is missing in silence but what was under way when a process was killed,
+    /// and never finished.
+    fn check_unsaid(&self, shown: &Shown, end: End) -> Result<(), String> {
+        let counted = shown.unsaid.iter();
+        for (run, count) in counted.filter(|_| end == End::Kill || !shown.is_in_memory) {
+            let may_be = end == End::Kill || shown.recovered.contains(run);
+            let truth = self.runs.get(run).filter(|_| may_be);
+            let unfinished = truth.map_or(0, |truth| truth.unfinished + truth.in_flight.len());
+            if *count > unfinished {
+                return Err(format!(
+                    "{run}: nobody says that {count} records are missing"
+                ));
+            }
         }
         Ok(())
     }
@@ -150,6 +170,7 @@ impl Truth {
     }
 
     fn settle(&mut self, run: RunId, plain: &ReferenceJournal) {
+        self.unfinished += self.in_flight.len();
         self.in_flight.clear();
         self.durable_to = u64::MAX;
         let records = plain.run(run).into_iter();

@@ -9,7 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use journal_tests::compare::one_story;
+use journal_tests::harm::Harm;
 use journal_tests::random::{Random, from_env};
+use journal_tests::reference_reader::ReferenceJournal;
 use journal_tests::rigs::{self, Budget};
 use journal_tests::simdisk::{Image, Process, SimDisk};
 use journal_tests::workload::kind;
@@ -240,6 +243,66 @@ fn a_live_segment_that_was_cut_before_its_process_died_is_damage() {
     }
 }
 
+/// A killed process, what it was told is durable at last, and the disk it left: first one record
+/// that is waited for, then so many at once, time and again.
+fn killed_after(groups: &[usize], mode: WriteMode) -> (RunId, u64, SimDisk) {
+    let disk = SimDisk::new(Random::new(1));
+    let process = Process::start(&disk);
+    let options = Journal::options().stepped().segment_bytes_max(16 << 10);
+    let storage = Arc::new(process.clone());
+    let journal = options.write_mode(mode).storage(storage).open("journal");
+    let journal = journal.unwrap();
+    let mut acknowledged = 0;
+    for count in groups {
+        let append = |at| journal.append_raw(kind(), vec![7; 300 + at]).unwrap();
+        let seqs: Vec<_> = (0..*count).map(append).collect();
+        let last = *seqs.last().unwrap();
+        journal.wait_durable(last).unwrap();
+        acknowledged = last.get();
+    }
+    let run = journal.info().run.unwrap().run;
+    process.kill();
+    (run, acknowledged, disk.after_kill(Random::new(6)))
+}
+
+#[test]
+fn what_a_killed_process_was_told_is_durable_is_missed_however_it_is_damaged() {
+    for mode in [WriteMode::Mapped, WriteMode::Positioned] {
+        for groups in [&[1, 8][..], &[3], &[1; 9], &[1, 30, 30, 30, 2]] {
+            let (run, acknowledged, dead) = killed_after(groups, mode);
+            let plain = ReferenceJournal::of(
+                (dead.segments().into_iter())
+                    .map(|(segment, image)| (segment, image.bytes().to_vec()))
+                    .collect(),
+            );
+            let records = plain.run(run).into_iter();
+            let mut records: Vec<_> = records.filter(|(seq, _)| *seq <= acknowledged).collect();
+            // Those that a mark tells of are the same as each other.
+            records.drain(..records.len().saturating_sub(12));
+            for (seq, record) in records {
+                for harm in Harm::ALL {
+                    let disk = dead.after_kill(Random::new(7));
+                    let name = FileName::Segment(run, record.segment).to_string();
+                    let mut bytes = disk.images()[&name].bytes().to_vec();
+                    let place = harm.befall(record, &mut bytes);
+                    let file = Process::start(&disk).open(&name).unwrap();
+                    let from = u64::try_from(place.start).unwrap();
+                    file.write_at(&bytes[place], from).unwrap();
+                    let at = format!("{mode:?}, {groups:?}: {harm:?} of {seq}");
+                    for moment in ["before", "after opening"] {
+                        let told = told(&disk, run);
+                        assert_eq!(told.loss, Loss::Damage, "{at}, {moment}: {told:?}");
+                        assert!(told.missing.contains(&seq), "{at}, {moment}: {told:?}");
+                        let options = Journal::options().stepped();
+                        let next = options.storage(Arc::new(Process::start(&disk)));
+                        next.open("journal").unwrap().close().unwrap();
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_run_that_lost_nothing_is_told_as_whole() {
     for records in [0, 3, 30, 200] {
@@ -291,12 +354,14 @@ fn random_losses_of_a_closed_run_are_all_told() {
     budget.done(cases, seed);
 }
 
+/// What was lost, as the report and steps through all records say.
 fn loss(disk: &SimDisk) -> Loss {
     let storage = Arc::new(Process::start(disk));
-    Reader::of_storage(storage, ReadMode::Salvage)
-        .unwrap()
-        .report()
-        .loss
+    let reader = Reader::of_storage(storage, ReadMode::Salvage).unwrap();
+    let items: Vec<Item> = reader.records().map(Result::unwrap).collect();
+    let report = reader.report();
+    one_story(&items, &report).unwrap();
+    report.loss
 }
 
 /// Disks on which a process was killed at each store of an append, when another append behind it

@@ -8,7 +8,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use journal_tests::left_behind;
 use journal_tests::mid_call::{MidCall, Moment, elsewhere};
@@ -20,6 +20,7 @@ use journal_tests::simdisk::{Process, SimDisk};
 use journal_tests::workload::kind;
 use tempfile::TempDir;
 use trace_journal::event::SessionStatus;
+use trace_journal::format::{FileName, RunText};
 use trace_journal::storage::DiskStorage;
 use trace_journal::{Journal, ReadMode, Reader, WriteMode};
 
@@ -116,6 +117,34 @@ fn append_during_sync(mode: WriteMode) {
     }
     scene.journal.wait_durable(late).unwrap();
     scene.journal.close().unwrap();
+}
+
+#[test]
+fn what_counts_as_durable_is_noted_before_any_thread_is_told() {
+    for (mode, _) in modes() {
+        let dir = tempfile::tempdir().unwrap();
+        let opened = Arc::new(OnceLock::<Journal>::new());
+        let (of_call, path) = (Arc::clone(&opened), dir.path().to_owned());
+        let journal = open(dir.path(), mode, move |_, _| {
+            let Some(journal) = of_call.get() else { return };
+            let durable = journal.durable();
+            let run = journal.info().run.unwrap().run;
+            let text = fs::read(path.join(FileName::Run(run).to_string()));
+            // At the end it is taken away.
+            if let (Ok(text), Some(durable)) = (text, durable) {
+                let noted = RunText::parse(run, &text).durable;
+                let noted = noted.map_or(0, |place| place.seq);
+                assert!(noted >= durable.get(), "{mode:?}: {noted} of {durable}");
+            }
+        });
+        opened.set(journal.clone()).unwrap();
+        for count in 1..20 {
+            let append = |_| journal.append_raw(kind(), vec![7; 700]).unwrap();
+            let seqs: Vec<_> = (0..count).map(append).collect();
+            journal.wait_durable(*seqs.last().unwrap()).unwrap();
+        }
+        journal.close().unwrap();
+    }
 }
 
 #[test]

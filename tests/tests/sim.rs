@@ -31,7 +31,7 @@ fn run(name: &str, states: u64, has_faults: bool) {
         threads: 2,
         failures_max: 1,
     };
-    let limit = Duration::from_micros(states.saturating_mul(300)) + Duration::from_secs(30);
+    let limit = Duration::from_micros(states.saturating_mul(450)) + Duration::from_secs(30);
     let budget = Budget::new(name, limit, states / 2);
     let found = campaign.run(&budget);
     let count = found.total().total();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use super::losses::Losses;
+use super::losses::{Losses, prefix_end};
 use super::mode::ReadMode;
 use super::session_records::{BranchPlaces, Few, RowPlace, SessionPlaces, UNKNOWN_ID};
 use super::session_records::{join, named, places};
@@ -14,7 +14,7 @@ use crate::format::{FrameSeed, RecordKind};
 use crate::recovery::cache;
 use crate::recovery::survey::{Depth, Scope, Survey, survey};
 use crate::recovery::{
-    Extent, Fate, RunFacts, RunSurvey, SegmentSurvey, SessionNames, SessionRow, StrayState, Verdict,
+    Extent, RunFacts, RunSurvey, SegmentSurvey, SessionNames, SessionRow, StrayState, Verdict,
 };
 use crate::seeded::{self, Bug};
 use crate::segment::{FrameReader, ReadFailure};
@@ -332,14 +332,6 @@ impl JournalView {
     fn io_error(&self, operation: &'static str, name: &str, error: std::io::Error) -> Error {
         Error::io(operation, self.storage.path().join(name), error)
     }
-}
-
-/// Where prefix mode stops; what retention removed is no gap.
-fn prefix_end(run: &RunSurvey) -> Option<u64> {
-    let missing = run.findings.iter().filter_map(|finding| finding.missing);
-    let missing = missing.filter(|missing| missing.fate != Fate::Retired);
-    let unread = run.unread_from;
-    missing.map(|missing| missing.first).chain(unread).min()
 }
 
 fn facts(run: &RunSurvey, end: Option<u64>) -> RunFacts {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::recovery::{Loss, RunSurvey, Verdict};
+use crate::recovery::{Fate, Loss, RunSurvey, Verdict};
 use crate::seq::SegmentNumber;
 
 /// A segment and an offset in it.
@@ -65,4 +65,18 @@ impl Losses {
             (false, false) => Loss::None,
         }
     }
+}
+
+/// Where prefix mode stops; what retention removed is no gap, nor is what never came to be. In a
+/// run that is being written it may still.
+pub(super) fn prefix_end(run: &RunSurvey) -> Option<u64> {
+    let may_come = run.liveness.may_be_alive();
+    let gaps = run
+        .findings
+        .iter()
+        .filter(|finding| may_come || finding.is_told());
+    let missing = gaps.filter_map(|finding| finding.missing);
+    let missing = missing.filter(|missing| missing.fate != Fate::Retired);
+    let unread = run.unread_from;
+    missing.map(|missing| missing.first).chain(unread).min()
 }

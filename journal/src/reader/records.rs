@@ -13,7 +13,7 @@ use super::session_records::BranchPlaces;
 use crate::error::{DamageReason, Error, Result};
 use crate::event::codec;
 use crate::format::{FrameHeader, FrameSeed, seq_from};
-use crate::recovery::{Extent, RunSurvey, SegmentSurvey, Verdict};
+use crate::recovery::{Extent, RunSurvey, SegmentSurvey};
 use crate::segment::{FrameReader, IntactRange, ReadFailure};
 use crate::seq::{SegmentNumber, Seq};
 
@@ -161,7 +161,7 @@ impl RunCursor {
         if self.is_over {
             return None;
         }
-        if self.gaps.is_empty() && self.waiting.is_none() {
+        if self.gaps.is_empty() && self.waiting.is_none() && self.end.is_none() {
             let record = self.read(view, run, is_whole)?;
             return Some(record.map(Item::Record));
         }
@@ -179,6 +179,10 @@ impl RunCursor {
             (None, _) => false,
         };
         if !is_gap_due {
+            // Where a live run is being written there is no gap to tell of.
+            let is_read = |record: &Record| self.end.is_none_or(|end| record.seq.get() < end);
+            let record = record.filter(is_read);
+            self.is_over = record.is_none();
             return record.map(|record| Ok(Item::Record(record)));
         }
         self.waiting = record;
@@ -377,7 +381,7 @@ fn intact_from(islands: &[IntactRange], from: u64) -> VecDeque<IntactRange> {
 
 fn gap_of(run: &RunSurvey, finding: &crate::recovery::Finding) -> Option<Gap> {
     let missing = finding.missing?;
-    if finding.verdict == Verdict::Sound {
+    if !finding.is_told() {
         return None;
     }
     Some(Gap {

@@ -1,5 +1,6 @@
 //! A second look at what is being written while it is read.
 
+use super::catch_up::catch_up;
 use super::files::{FoundFile, SegmentFile, identify, list};
 use super::run::RunSurvey;
 use super::segment_ends::settle;
@@ -36,6 +37,8 @@ pub(super) fn look_again(storage: &dyn Storage, first: RunSurvey, witness: Witne
     let parts = parts.map(|file| Part::read(storage, file, Trust::Moving));
     let mut parts: Vec<Part> = parts.collect();
     parts.sort_by_key(|part| part.segment.number);
-    let parts = settle(storage, parts, &|_| Trust::Moving);
+    let mut parts = settle(storage, parts, &|_| Trust::Moving);
+    let read = |file| Part::read(storage, file, Trust::Moving);
+    catch_up(storage, first.run, &mut parts, &read);
     RunSurvey::assemble(first.run, first.liveness, parts, witness, Some(in_band_max))
 }

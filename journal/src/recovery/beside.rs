@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Liveness;
 use super::liveness::Probed;
 use super::segment_scan::Part;
 use super::{cache, merged_cache};
@@ -19,17 +20,24 @@ use crate::storage::{Entry, Storage};
 pub(super) struct Beside {
     /// The first and the last segment of each cache.
     caches: BTreeMap<RunId, Vec<(SegmentNumber, SegmentNumber)>>,
-    /// What `.run` files of dead runs say.
+    /// What `.run` files say of runs that are dead, or alive and written on this machine.
     noted: BTreeMap<RunId, DurablePlace>,
 }
 
 impl Beside {
-    /// What is there beside segments, and what is known of runs, from before the segments are read.
+    /// What is there beside segments, and what is known of runs, from before the segments are
+    /// listed and read: what was durable then is in them.
     pub(super) fn of(entries: &[Entry], known: &BTreeMap<RunId, Option<Probed>>) -> Beside {
         let mut beside = Beside::default();
         let noted = known.iter().filter_map(|(run, found)| {
-            let dead = found.filter(|found| !found.liveness.may_be_alive())?;
-            Some((*run, dead.durable?))
+            let is_here = |liveness: Liveness| match liveness {
+                Liveness::Live => !seeded::has(Bug::LiveNoteIgnored),
+                Liveness::Dead | Liveness::Orphaned => true,
+                // What is noted may be newer than what is seen of the segments.
+                Liveness::Unverified | Liveness::Unknown => false,
+            };
+            let found = found.filter(|found| is_here(found.liveness))?;
+            Some((*run, found.durable?))
         });
         beside.noted.extend(noted);
         for entry in entries {
@@ -57,9 +65,8 @@ impl Beside {
         }
     }
 
-    /// What these files prove of a run: the highest number that was durable and may not be in its
-    /// segments, 0 for none, and the place that its `.run` file notes, if that is not reached;
-    /// `parts` are the run's, in order.
+    /// What these files prove of a run: the highest number that was durable, 0 for none, and the
+    /// place that its `.run` file notes; `parts` are the run's, in order.
     pub(super) fn proved(
         &self,
         storage: &dyn Storage,
@@ -67,12 +74,12 @@ impl Beside {
         parts: &[Part],
     ) -> (u64, Option<DurablePlace>) {
         let highest = self.highest(storage, run, parts);
-        let noted = self.noted.get(&run).and_then(|place| noted(parts, *place));
+        let noted = self.noted.get(&run).copied();
         let noted = noted.filter(|_| !seeded::has(Bug::LostEndNotSeen));
         (highest.max(noted.map_or(0, |place| place.seq)), noted)
     }
 
-    /// The highest number that caches prove durable and segments may not.
+    /// The highest number that caches of segments prove durable that are not whole.
     fn highest(&self, storage: &dyn Storage, run: RunId, parts: &[Part]) -> u64 {
         if seeded::has(Bug::LostEndNotSeen) {
             return 0;
@@ -81,7 +88,7 @@ impl Beside {
             let at = parts.binary_search_by_key(&number, |part| part.segment.number.0);
             at.ok().and_then(|at| parts.get(at))
         };
-        let is_whole = |part: &Part| part.scanned.is_sealed || !part.is_verified;
+        let is_whole = |part: &Part| !part.is_verified || part.scanned.is_sealed && !has_gaps(part);
         let proved = |(first, last): &(SegmentNumber, SegmentNumber)| {
             // Of the last one that is not whole: those behind it say more, if it must be asked.
             let mut numbers = (first.0..=last.0).rev();
@@ -91,7 +98,8 @@ impl Beside {
                 false => merged_cache::last_seq(storage, run, (*first, *last), lost),
             };
             // What is there needs no proof.
-            let there = part_of(lost).and_then(Part::told_last_seq);
+            let whole = part_of(lost).filter(|part| !has_gaps(part));
+            let there = whole.and_then(Part::told_last_seq);
             seq.filter(|seq| there.is_none_or(|there| there < *seq))
         };
         let ranges = self.caches.get(&run).into_iter().flatten();
@@ -99,11 +107,8 @@ impl Beside {
     }
 }
 
-/// A noted place, if the end of its segment is lost: else that shows by itself what is there and
-/// what is not.
-pub(super) fn noted(parts: &[Part], place: DurablePlace) -> Option<DurablePlace> {
-    let at = parts.binary_search_by_key(&place.segment, |part| part.segment.number);
-    let part = at.ok().and_then(|at| parts.get(at));
-    let is_reached = part.is_some_and(|part| part.scanned.frames_end() > place.offset);
-    (!is_reached).then_some(place)
+/// Whether anything is missing in front of the last frame.
+fn has_gaps(part: &Part) -> bool {
+    let mut behind = part.scanned.stretches.iter().filter_map(|gap| gap.next);
+    behind.next().is_some() && !seeded::has(Bug::ReachedNoteForgotten)
 }

@@ -4,6 +4,7 @@ use super::files::SegmentFile;
 use super::verdict::Verdict;
 use super::witness::Fate;
 use crate::error::DamageReason;
+use crate::seeded::{self, Bug};
 use crate::seq::SegmentNumber;
 
 /// A place of a segment, or of a run, that holds no intact frames though it should.
@@ -31,6 +32,14 @@ pub(crate) struct MissingRange {
 }
 
 impl Finding {
+    /// Whether a reader is told of it: of what is being written, or was never finished by a process
+    /// that was killed, none is.
+    pub(crate) fn is_told(&self) -> bool {
+        let is_unfinished = matches!(self.verdict, Verdict::InFlight);
+        let is_told = !is_unfinished || seeded::has(Bug::UnfinishedToldAsGap);
+        is_told && self.verdict != Verdict::Sound
+    }
+
     /// Whether a report has a range for it.
     pub(crate) fn is_ranged(&self) -> bool {
         !matches!(

@@ -6,6 +6,7 @@ pub(crate) mod apply;
 mod beside;
 mod byte_classes;
 pub(crate) mod cache;
+mod catch_up;
 mod claim;
 mod content_end;
 pub(crate) mod copies;
@@ -23,6 +24,8 @@ mod killed_tests;
 mod liveness;
 pub(crate) mod merged_cache;
 mod named;
+#[cfg(test)]
+mod noted_tests;
 mod origin;
 pub(crate) mod other_runs;
 mod outcome;

@@ -17,7 +17,7 @@ use super::seq_assignment::number;
 use super::session_names::SessionNames;
 use super::unused::used_to;
 use super::verdict::Verdict;
-use super::witness::Witness;
+use super::witness::{Witness, in_band, last_there};
 use crate::error::DamageReason;
 use crate::event::system::{Clocks, KILLED_TAG, RunRecovered};
 use crate::format::{FRAMES_OFFSET, seq_from};
@@ -88,6 +88,7 @@ impl RunSurvey {
     ) -> RunSurvey {
         parts.sort_by_key(|part| part.segment.number);
         let firsts = number(&mut parts, begin);
+        witness.look_at_note(last_there(&parts, &firsts));
         let used_to = used_to(&parts, begin.1, &witness);
         witness.note_place(&parts);
         witness.in_band = in_band(&parts, &firsts).min(in_band_max.unwrap_or(u64::MAX));
@@ -162,7 +163,9 @@ impl RunSurvey {
     pub(crate) fn to_record(&self) -> RunRecovered {
         // What only files beside the segments prove durable must be proved by this record then.
         let is_proved = |missing: &MissingRange| {
-            missing.fate.is_proved() && missing.first > self.witness.in_band
+            let is_proved_here =
+                seeded::has(Bug::ProvedListedMissing) && missing.first <= self.witness.in_band;
+            missing.fate.is_proved() && !is_proved_here
         };
         let missing = self.findings.iter().filter_map(|finding| finding.missing);
         let missing = missing.filter(|missing| !is_proved(missing));
@@ -187,6 +190,11 @@ impl RunSurvey {
 
     pub(super) fn is_live(&self) -> bool {
         self.liveness == Liveness::Live
+    }
+
+    /// Whether its files are seen as its process sees, or left, them.
+    fn is_known(&self) -> bool {
+        self.is_live() || !self.liveness.may_be_alive()
     }
 
     /// Adds the next segment and says what is due behind it.
@@ -305,7 +313,7 @@ impl RunSurvey {
         let is_due = self.segments.is_empty() || due.is_promised;
         if is_due && highest >= due.seq {
             self.miss_segment(due, Some(highest));
-        } else if due.is_promised && (self.witness.is_unlocked || !self.liveness.may_be_alive()) {
+        } else if due.is_promised && (self.witness.is_unlocked || self.is_known()) {
             // The recovery of the run saw it, and that there was nothing in it.
             let saw = |r: &Recovered| r.end.0 >= due.segment.0 && r.last_seq < due.seq;
             if !self.witness.recovered.iter().any(saw) {
@@ -381,17 +389,4 @@ pub(super) struct NextDue {
     is_promised: bool,
     /// What is in front of it may not be read, so that its number may be larger.
     is_unread: bool,
-}
-
-/// The highest sequence number the records of a run prove durable.
-fn in_band(parts: &[Part], firsts: &[u64]) -> u64 {
-    let mut highest = 0;
-    for (part, first) in parts.iter().zip(firsts) {
-        highest = highest.max(part.claims.durable);
-        if let Some((low, durable)) = part.claims.closed {
-            let is_valid = durable < seq_from(*first, low);
-            highest = highest.max(if is_valid { durable } else { 0 });
-        }
-    }
-    highest.saturating_sub(u64::from(seeded::has(Bug::LastDurableForgotten)))
 }

@@ -7,6 +7,7 @@ use super::again::look_again;
 use super::apart::Allowance;
 use super::beside::Beside;
 use super::cache;
+use super::catch_up::catch_up;
 use super::copies;
 use super::dead_run::DeadRun;
 pub(crate) use super::depth::Depth;
@@ -70,7 +71,6 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
     }
     let unsupported = set_unsupported_aside(&mut finds.segments, &mut finds.strays);
     let (mut chosen, mut strays) = finds.choose(storage);
-    let mut parts = BTreeMap::<RunId, Vec<Part>>::new();
     let trust = |run| match known.get(&run) {
         Some(Some(found)) if found.liveness.may_be_alive() => Trust::Moving,
         _ if poisoned.contains(&run) => Trust::DiskOnly,
@@ -80,9 +80,7 @@ pub(crate) fn survey(storage: &dyn Storage, scope: Scope<'_>, depth: Depth) -> R
     let mut read = read_all(storage, chosen, &trust, depth);
     read.extend(told);
     read.sort_by_key(|part| (part.segment.run, part.segment.number));
-    for part in settle(storage, read, &trust) {
-        parts.entry(part.segment.run).or_default().push(part);
-    }
+    let mut parts = by_run(storage, read, &trust, depth);
     for run in known.keys().chain(unsupported.keys()) {
         parts.entry(*run).or_default();
     }
@@ -283,18 +281,7 @@ fn read_all(
     let hashes = Allowance::new(HASHES_LEN_MAX);
     let read = |file: &SegmentFile| {
         let trust = trust(file.run);
-        let may_use_cache =
-            !depth.is_everything() && may_use_caches(trust) && file.patches.is_empty();
-        let load = || cache::load(storage, file, depth);
-        if let Some(part) = may_use_cache.then(load).flatten() {
-            return part;
-        }
-        let file = file.clone();
-        match depth {
-            Depth::Rollups | Depth::Merged => Part::read_rollups(storage, file, trust, &mut |_| {}),
-            Depth::Counts => Part::read_counts(storage, file, trust, &hashes),
-            Depth::Everything | Depth::Caches => Part::read(storage, file, trust),
-        }
+        read_one(storage, file, (trust, depth), &hashes)
     };
     let bytes: u64 = files.iter().map(|file| file.len).sum();
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -307,6 +294,45 @@ fn read_all(
     let mut parts = at_once(&files, threads, read);
     parts.sort_by_key(|part| (part.segment.run, part.segment.number));
     parts
+}
+
+/// What was read of each run, in order, each segment up to where its records end.
+fn by_run(
+    storage: &dyn Storage,
+    read: Vec<Part>,
+    trust: &dyn Fn(RunId) -> Trust,
+    depth: Depth,
+) -> BTreeMap<RunId, Vec<Part>> {
+    let mut runs = BTreeMap::<RunId, Vec<Part>>::new();
+    for part in settle(storage, read, trust) {
+        runs.entry(part.segment.run).or_default().push(part);
+    }
+    let is_moving = |run| trust(run) == Trust::Moving;
+    for (run, parts) in runs.iter_mut().filter(|(run, _)| is_moving(**run)) {
+        let hashes = Allowance::new(HASHES_LEN_MAX);
+        let read = |file| read_one(storage, &file, (Trust::Moving, depth), &hashes);
+        catch_up(storage, *run, parts, &read);
+    }
+    runs
+}
+
+fn read_one(
+    storage: &dyn Storage,
+    file: &SegmentFile,
+    (trust, depth): (Trust, Depth),
+    hashes: &Allowance,
+) -> Part {
+    let may_use_cache = !depth.is_everything() && may_use_caches(trust) && file.patches.is_empty();
+    let load = || cache::load(storage, file, depth);
+    if let Some(part) = may_use_cache.then(load).flatten() {
+        return part;
+    }
+    let file = file.clone();
+    match depth {
+        Depth::Rollups | Depth::Merged => Part::read_rollups(storage, file, trust, &mut |_| {}),
+        Depth::Counts => Part::read_counts(storage, file, trust, hashes),
+        Depth::Everything | Depth::Caches => Part::read(storage, file, trust),
+    }
 }
 
 /// How often the directory is listed at most while new runs keep appearing in it.

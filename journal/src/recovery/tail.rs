@@ -9,7 +9,6 @@
 //! end ends, zeros say, cached or not: what is taken for zeros is not put on record as being there.
 
 use super::Liveness;
-use super::beside::noted;
 use super::content_end::content_end;
 use super::dead_run::DeadRun;
 use super::files::{FoundFile, Naming, SegmentFile, identify, list};
@@ -42,10 +41,9 @@ pub(super) fn survey_tail(storage: &dyn Storage, dead: &DeadRun) -> Result<Optio
         return survey_whole(storage, dead);
     };
     let parts = settle(storage, parts, &|_| Trust::Final);
-    let noted = dead.place.and_then(|place| noted(&parts, place));
     let witness = Witness {
-        beside: noted.map_or(0, |place| place.seq),
-        noted,
+        beside: dead.place.map_or(0, |place| place.seq),
+        noted: dead.place,
         is_killed: dead.is_killed,
         ..Witness::default()
     };

@@ -136,7 +136,7 @@ const END_ROWS: &[Row<EndSight>] = &[
     },
     Row {
         how: "died while the segment was being prepared, or it was never used",
-        fits: |s| s.is_unused() && (s.is_live || !s.is_cut && !s.is_emptied()),
+        fits: |s| s.is_unused() && (s.is_live || !s.is_cut) && !s.is_emptied(),
         verdict: Verdict::Sound,
     },
     Row {
@@ -146,7 +146,7 @@ const END_ROWS: &[Row<EndSight>] = &[
     },
     Row {
         how: "emptied by somebody else: its header was durable before a seal could name it",
-        fits: |s| s.is_unused() && s.is_emptied() && !s.is_cut && !s.is_live,
+        fits: |s| s.is_unused() && s.is_emptied() && (s.is_live || !s.is_cut),
         verdict: Verdict::Damage,
     },
     Row {

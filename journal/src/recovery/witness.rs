@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::recovered::Recovered;
 use super::segment_scan::Part;
-use crate::format::DurablePlace;
+use crate::format::{DurablePlace, seq_from};
 use crate::seeded::{self, Bug};
 use crate::seq::RunId;
 use crate::storage::FileSystem;
@@ -39,8 +39,8 @@ pub(crate) struct Witness {
     pub(crate) in_band: u64,
     /// The highest one that files beside its segments prove durable, 0 for none.
     pub(crate) beside: u64,
-    /// The place that its `.run` file notes, if what is there now does not reach it: it was
-    /// durable, and more may have been written behind it.
+    /// The place that its `.run` file notes, unless records up to that one or behind it are there:
+    /// it was durable, and more may have been written behind it.
     pub(crate) noted: Option<DurablePlace>,
     /// Its process ended, and nothing that it had written is lost for that: no power failed and no
     /// sync. A frame that was begun is that of an append that no caller was told of.
@@ -71,6 +71,15 @@ impl Witness {
             self.is_in_memory = FileSystem::is_memory(opened.owner.file_system);
         }
         self.is_in_memory &= !seeded::has(Bug::TmpfsCalledDurable);
+    }
+
+    /// Takes in up to which number records are there.
+    pub(super) fn look_at_note(&mut self, last_there: u64) {
+        let is_reached = |place: &DurablePlace| place.seq <= last_there;
+        let reached = self.noted.take_if(|place| is_reached(place));
+        if reached.is_some() && seeded::has(Bug::ReachedNoteForgotten) {
+            self.beside = 0;
+        }
     }
 
     /// The highest sequence number known to have been durable, 0 for none.
@@ -124,4 +133,24 @@ pub(super) fn witnesses<'a>(parts: impl Iterator<Item = &'a Part>) -> BTreeMap<R
         }
     }
     witnesses
+}
+
+/// The highest sequence number of an intact record, 0 for none.
+pub(super) fn last_there(parts: &[Part], firsts: &[u64]) -> u64 {
+    let last = |(part, first): (&Part, &u64)| Some(first + u64::from(part.scanned.last()?));
+    let lasts = parts.iter().zip(firsts).filter_map(last);
+    lasts.max().unwrap_or(0)
+}
+
+/// The highest sequence number the records of a run prove durable.
+pub(super) fn in_band(parts: &[Part], firsts: &[u64]) -> u64 {
+    let mut highest = 0;
+    for (part, first) in parts.iter().zip(firsts) {
+        highest = highest.max(part.claims.durable);
+        if let Some((low, durable)) = part.claims.closed {
+            let is_valid = durable < seq_from(*first, low);
+            highest = highest.max(if is_valid { durable } else { 0 });
+        }
+    }
+    highest.saturating_sub(u64::from(seeded::has(Bug::LastDurableForgotten)))
 }

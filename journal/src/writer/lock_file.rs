@@ -18,6 +18,8 @@ pub(crate) struct LockFile {
     program: (String, String),
     owner: Owner,
     file: Arc<dyn StorageFile>,
+    /// The last durable record, as the file notes it.
+    noted: Option<DurablePlace>,
     /// Files that lost their name; a process that has one open must not find it unlocked.
     nameless: Vec<Arc<dyn StorageFile>>,
 }
@@ -46,6 +48,7 @@ impl LockFile {
                         program: program.clone(),
                         owner,
                         file,
+                        noted: None,
                         nameless: Vec::new(),
                     });
                 }
@@ -74,7 +77,7 @@ impl LockFile {
     /// # Errors
     /// As the system says; the run is then as safe as it was.
     pub(crate) fn look(&mut self) -> io::Result<Presence> {
-        let storage = &*self.storage;
+        let storage = &*Arc::clone(&self.storage);
         let name = FileName::Run(self.run).to_string();
         match storage.identity_of(&name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -92,6 +95,9 @@ impl LockFile {
             false => try_create(storage, self.run, &self.program).map(|(file, owner)| {
                 self.nameless.push(std::mem::replace(&mut self.file, file));
                 self.owner = owner;
+                if let Some(place) = self.noted.take() {
+                    self.note_durable(place);
+                }
                 Presence::Renewed
             }),
         };
@@ -113,11 +119,17 @@ impl LockFile {
         })
     }
 
-    /// Notes a place that is durable; it is not synced, because an old note is still true.
-    pub(crate) fn note_durable(&self, place: DurablePlace) {
+    /// Notes the last record that is durable; that is not synced, because an old note is still
+    /// true.
+    pub(crate) fn note_durable(&mut self, place: DurablePlace) {
+        if self.noted == Some(place) {
+            return;
+        }
         let (line, at) = place.line(self.run);
-        // Without it, the next opening has more to read.
-        let _ = self.file.write_at(line.as_bytes(), at);
+        // Without it, the next opening has more to read, and what is lost counts as what a crash
+        // leaves until a mark says more.
+        let written = self.file.write_at(line.as_bytes(), at);
+        self.noted = written.is_ok().then_some(place);
     }
 }
 

@@ -208,6 +208,9 @@ impl Explorer {
         let Some(shown) = self.check(oracle, promised, &found.disk, (found.end, found.way))? else {
             return Ok(());
         };
+        if found.way == Way::Kill && found.random.once_in(HARM_ONCE_IN) {
+            self.harm(oracle, &mut found, &shown.plain)?;
+        }
         // Where a sync has failed, it is recovery that finds out what is there.
         let once_in = match found.disk.has_failed_sync() {
             true => self.limits.recover_once_in.min(FAILED_ONCE_IN),
@@ -323,6 +326,9 @@ const STYLES_BEFORE_ROT: [Option<Style>; 4] = [
     Some(Style::Torn),
     Some(Style::Everything),
 ];
+
+/// How often what a kill left is damaged.
+const HARM_ONCE_IN: u64 = 4;
 
 /// How often a state after a failed sync is recovered, at least.
 const FAILED_ONCE_IN: u64 = 4;

@@ -82,9 +82,10 @@ pub fn check_after_rot(before: &Held, after: &SimDisk) -> Result<AfterRot, Strin
     let mut returned = BTreeSet::new();
     for (run, found) in &runs {
         let in_run = |wrong| format!("{run}: {wrong}");
-        let given = found.check(before.plain.runs.get(run)).map_err(in_run)?;
+        let was = before.plain.runs.get(run);
+        let given = found.check(was).map_err(in_run)?;
         returned.extend(given.into_iter().map(|seq| (*run, seq)));
-        found.check_fates(rotten.is_damaged).map_err(in_run)?;
+        found.check_fates(was, rotten.is_damaged).map_err(in_run)?;
     }
     before.check_all_given(after, &returned)?;
     Ok(rotten)
@@ -208,7 +209,11 @@ impl Run {
 
     /// Whether every number up to the last has one fate, and the right one where a witness is
     /// left.
-    fn check_fates(&self, is_damaged: bool) -> Result<(), String> {
+    fn check_fates(
+        &self,
+        before: Option<&BTreeMap<u64, ReferenceRecord>>,
+        is_damaged: bool,
+    ) -> Result<(), String> {
         let there: BTreeSet<u64> = self.given.iter().map(|given| given.0).collect();
         let last_gap = self.gaps.iter().filter_map(|gap| gap.last).max();
         let last_gap = last_gap.map_or(0, |last| last.get());
@@ -221,7 +226,9 @@ impl Run {
             };
             let fates: Vec<Fate> = self.gaps.iter().filter(is_in).map(|gap| gap.fate).collect();
             let count = fates.len() + usize::from(there.contains(&seq));
-            if count != 1 {
+            // What was never finished was not there before either, and is not missed.
+            let was_there = before.is_none_or(|records| records.contains_key(&seq));
+            if count != 1 && (count > 1 || was_there || seq <= witnessed) {
                 return Err(format!("record {seq} has {count} fates: {:?}", self.gaps));
             }
             let is_lost = seq <= witnessed && !fates.is_empty();

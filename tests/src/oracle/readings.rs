@@ -7,7 +7,7 @@ use trace_journal::format::SegmentNumber;
 use trace_journal::{Item, Loss, ReadMode, Reader, Report, RunId};
 
 use crate::compare;
-use crate::reference_reader::{ReferenceJournal, ReferenceSegment};
+use crate::reference_reader::{ReferenceJournal, ReferenceSegment, varint};
 use crate::simdisk::{Image, Process, SimDisk};
 
 /// What a disk shows, whatever wrote it and whatever was promised.
@@ -21,6 +21,12 @@ pub struct Shown {
     pub missing: u64,
     /// Missing records that are reported to have been durable.
     pub lost_durable: u64,
+    /// How many numbers below the last one of each run neither are there nor said to be missing.
+    pub unsaid: BTreeMap<RunId, usize>,
+    /// Power loss would leave nothing, so that no number counts as missing where zeros are.
+    pub is_in_memory: bool,
+    /// Runs that a later one has put on record.
+    pub recovered: BTreeSet<RunId>,
     /// Something is said to be, or to have been, durable.
     pub says_durable: bool,
     /// The report, in short.
@@ -43,8 +49,10 @@ impl Shown {
         let report = reader.report();
         let plain = scans.plain(disk.segments());
         compare::check_items(&items, &report, &plain)?;
-        all_missing_are_said(&items, &plain)?;
         Ok(Shown {
+            unsaid: unsaid(&items, &plain)?,
+            is_in_memory: disk.is_in_memory(),
+            recovered: recovered(&plain),
             loss: report.loss,
             missing: report.missing(),
             lost_durable: report.counts.lost_durable,
@@ -100,8 +108,9 @@ impl Scans {
     }
 }
 
-/// Whether every number below the last one of a run is a record or in a gap.
-fn all_missing_are_said(items: &[Item], plain: &ReferenceJournal) -> Result<(), String> {
+/// How many numbers below the last one of each run are no record and in no gap.
+fn unsaid(items: &[Item], plain: &ReferenceJournal) -> Result<BTreeMap<RunId, usize>, String> {
+    let mut unsaid = BTreeMap::new();
     let mut said: BTreeMap<RunId, Vec<(u64, u64)>> = BTreeMap::new();
     for item in items {
         if let Item::Gap(gap) = item {
@@ -118,17 +127,29 @@ fn all_missing_are_said(items: &[Item], plain: &ReferenceJournal) -> Result<(), 
                 .any(|(first, last)| (*first..=*last).contains(seq))
         };
         let missing = plain.missing(*run);
-        if let Some(seq) = missing.iter().find(|seq| !is_said(seq)) {
-            return Err(format!("{run}: nobody says that record {seq} is missing"));
-        }
+        let count = missing.iter().filter(|seq| !is_said(seq)).count();
+        unsaid.insert(*run, count);
         let have: BTreeSet<u64> = plain.run(*run).into_iter().map(|(seq, _)| seq).collect();
         let is_there = |gap: &&(u64, u64)| have.range(gap.0..=gap.1).next().is_some();
         if let Some(gap) = gaps.iter().find(is_there) {
             return Err(format!("{run}: {gap:?} is said to be missing and is not"));
         }
     }
-    Ok(())
+    Ok(unsaid)
 }
+
+fn recovered(plain: &ReferenceJournal) -> BTreeSet<RunId> {
+    let records = plain.runs.values().flat_map(|records| records.values());
+    let records = records.filter(|record| record.kind == RUN_RECOVERED);
+    let about = records.filter_map(|record| {
+        let mut rest = record.payload.as_slice();
+        let generation = u32::try_from(varint(&mut rest)?).ok()?;
+        Some(RunId::new(generation, varint(&mut rest)?))
+    });
+    about.collect()
+}
+
+const RUN_RECOVERED: u8 = 6;
 
 fn short(report: &Report) -> String {
     if report.ranges.is_empty() {

@@ -22,6 +22,16 @@ SyncFromNextPage         | durable        | sim           | every_crash_state_ke
 SyncFromNextPage         | durable        | fuzz          | operations_keep
 DeadRunNotSynced         | durable        | syncs         | segments_a_dead_run
 DeadRunNotSynced         | durable        | sim           | what_a_recovery_reports
+SyncBeforeNoted          | damage         | trace_journal | the_last_record_of_a_sync
+SyncBeforeNoted          | damage         | lost_end      | what_a_killed_process_was_told
+SyncBeforeNoted          | damage         | sim           | every_crash_state_keeps
+NotedTooLate             | damage         | mid_call      | what_counts_as_durable_is
+LastGroupUnwitnessed     | damage         | trace_journal | at_rest_a_mark_tells
+ReachedNoteForgotten     | damage         | trace_journal | what_a_note_proves_does_not
+ProvedListedMissing      | damage         | trace_journal | what_a_note_proved_is_proved
+LiveNoteIgnored          | damage         | live          | segments_that_are_taken
+LiveRunReadOnce          | many-processes | live          | a_run_that_goes_on_at_every
+UnfinishedToldAsGap      | killed         | lost_end      | a_kill_inside_an_append
 MarkOfTheWritten         | unwaited       | mid_call      | what_is_appended_during
 AskedInVain              | unwaited       | trace_journal | a_waiter_that_syncs_is_left
 SyncWaitsForLane         | unwaited       | trace_journal | a_sync_waits_for_no_thread

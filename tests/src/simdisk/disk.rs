@@ -126,6 +126,8 @@ impl SimDisk {
             return None;
         }
         let mut hasher = DefaultHasher::new();
+        // After power loss the same bytes mean something else than after a kill.
+        state.programs.boot().hash(&mut hasher);
         for (name, id) in &*state.names(self.folder) {
             name.hash(&mut hasher);
             let file = state.files.get(id)?;

@@ -5,7 +5,7 @@ use trace_journal::storage::LockOutcome;
 use super::disk::{SimDisk, State};
 use super::file::FileId;
 use super::process::Process;
-use super::programs::Locks;
+use super::programs::{Locks, TMPFS};
 
 /// A process that a program forked; it has the program's files open, and knows nothing of them.
 #[derive(Debug)]
@@ -59,6 +59,12 @@ impl SimDisk {
     /// Says what statfs(2) gives for the file system from now on.
     pub fn set_file_system(&self, number: u64) {
         self.lock().programs.file_system = number;
+    }
+
+    /// Whether that is a file system in memory.
+    #[must_use]
+    pub fn is_in_memory(&self) -> bool {
+        self.lock().programs.file_system == TMPFS
     }
 }
 

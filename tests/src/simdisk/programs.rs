@@ -69,6 +69,11 @@ impl Programs {
         };
     }
 
+    /// How often the machine was started.
+    pub(super) fn boot(&self) -> u32 {
+        self.boot
+    }
+
     pub(super) fn facts(&self, pid: u32) -> ProcessFacts {
         ProcessFacts {
             pid,

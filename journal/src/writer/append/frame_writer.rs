@@ -83,8 +83,8 @@ impl FrameWriter {
             return Ok(None);
         };
         self.write(segment, frames, start)?;
-        let end = segment.atomic_tail().unlock(start, count(frames), len);
-        lock(&self.sync_queue).add_positioned(start, end);
+        self.add_positioned(frames, start);
+        segment.atomic_tail().unlock(start, count(frames), len);
         Ok(Some(last(segment, frames, start)))
     }
 
@@ -96,10 +96,19 @@ impl FrameWriter {
         tail: Tail,
     ) -> Result<()> {
         self.write(segment, frames, tail)?;
+        self.add_positioned(frames, tail);
         let (count, len) = (count(frames), frames_len(frames));
         let is_closed = segment.atomic_tail().close_at(tail, count, len);
         debug_assert!(is_closed, "no other thread moves a locked end");
         Ok(())
+    }
+
+    /// Says that frames were written, before they become part of the segment: a sync is to know
+    /// where the last one begins of what it makes durable.
+    fn add_positioned(&self, frames: &[Frame<'_>], start: Tail) {
+        let lens = frames.iter().map(Frame::frame_len);
+        let (last, end) = lens.fold((start, start), |(_, at), len| (at, at.behind(len)));
+        lock(&self.sync_queue).add_positioned(start, end, last.offset);
     }
 
     /// Writes frames at the locked end of a segment.

@@ -10,6 +10,8 @@ use crate::writer::segment::tail::Tail;
 pub(crate) struct PwriteRange {
     from: u64,
     to: Tail,
+    /// Where the last of them begins.
+    last: u64,
 }
 
 impl PwriteRange {
@@ -23,16 +25,28 @@ impl PwriteRange {
                 is_locked: false,
                 is_closed: false,
             },
+            last: FRAMES_OFFSET,
         }
     }
 
-    /// Takes in frames from one place up to another. What others stored in front of them parts
-    /// them from those before.
-    pub(crate) fn add(&mut self, from: Tail, to: Tail) {
+    /// Takes in frames from one place up to another, the last of which begins at `last`. What
+    /// others stored in front of them parts them from those before.
+    pub(crate) fn add(&mut self, from: Tail, to: Tail, last: u64) {
         if from.offset != self.to.offset && !seeded::has(Bug::StoredTakenForPositioned) {
             self.from = from.offset;
         }
         self.to = to;
+        self.last = last;
+    }
+
+    /// Where they end.
+    pub(crate) fn end(&self) -> Tail {
+        self.to
+    }
+
+    /// Where the last of them begins.
+    pub(crate) fn last(&self) -> u64 {
+        self.last
     }
 
     /// Where they end, if the frame at `offset` is one of them.
@@ -57,12 +71,12 @@ mod tests {
         let start = FRAMES_OFFSET;
         let mut positioned = PwriteRange::none();
         assert_eq!(positioned.end_from(start), None);
-        positioned.add(tail(start, 0), tail(start + 24, 1));
-        positioned.add(tail(start + 24, 1), tail(start + 64, 3));
+        positioned.add(tail(start, 0), tail(start + 24, 1), start);
+        positioned.add(tail(start + 24, 1), tail(start + 64, 3), start + 48);
         assert_eq!(positioned.end_from(start), Some(tail(start + 64, 3)));
         assert_eq!(positioned.end_from(start + 64), None);
         // One frame of 16 bytes was stored meanwhile.
-        positioned.add(tail(start + 80, 4), tail(start + 104, 5));
+        positioned.add(tail(start + 80, 4), tail(start + 104, 5), start + 80);
         assert_eq!(positioned.end_from(start), None);
         assert_eq!(positioned.end_from(start + 64), None);
         let end = Some(tail(start + 104, 5));

@@ -47,9 +47,9 @@ impl SyncQueue {
         std::mem::take(&mut self.sealed)
     }
 
-    /// Takes in frames that came by positioned writes.
-    pub(crate) fn add_positioned(&mut self, from: Tail, to: Tail) {
-        self.positioned.add(from, to);
+    /// Takes in frames that came by positioned writes, the last of which begins at `last`.
+    pub(crate) fn add_positioned(&mut self, from: Tail, to: Tail, last: u64) {
+        self.positioned.add(from, to, last);
     }
 
     /// Leaves a segment behind and goes on in the next one.

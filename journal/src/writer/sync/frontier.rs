@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::format::{DurablePlace, FRAMES_OFFSET, padded};
+use crate::seeded::{self, Bug};
 use crate::seq::SegmentNumber;
 use crate::writer::append::pwrite_range::PwriteRange;
 use crate::writer::segment::active::ActiveSegment;
 use crate::writer::segment::buffer::SegmentBuffer;
-use crate::writer::segment::tail::Tail;
 use crate::writer::sync_primitives::{hint, thread};
 
 /// The place up to which all frames are committed.
@@ -19,6 +19,8 @@ pub(crate) struct Frontier {
     relative_seq: u64,
     /// The length of the last frame: the next ones are probably as long.
     frame_len: u64,
+    /// The last frame in front of it.
+    last: Option<DurablePlace>,
 }
 
 /// What one sync makes durable.
@@ -28,8 +30,8 @@ pub(crate) struct Target {
     pub(crate) total_bytes: u64,
     /// Segments to be synced, in order.
     pub(crate) ends: Vec<SegmentEnd>,
-    /// The first record of it in the newest of them; `None` if there is nothing new in that.
-    pub(crate) begin: Option<DurablePlace>,
+    /// The last record of it.
+    pub(crate) last: Option<DurablePlace>,
     /// The last record in front of one that an appender has begun and not committed.
     pub(crate) held_up_behind: Option<u64>,
 }
@@ -51,6 +53,7 @@ impl Default for Frontier {
             offset: FRAMES_OFFSET,
             relative_seq: 0,
             frame_len: SHORTEST_FRAME,
+            last: None,
         }
     }
 }
@@ -74,15 +77,19 @@ impl Frontier {
             last_seq: 0,
             total_bytes: 0,
             ends: Vec::new(),
-            begin: None,
+            last: None,
             held_up_behind: None,
         };
+        let before = self.last;
         for (segment, positioned) in segments {
-            let before = *self;
+            self.enter(&segment);
+            if !segment.is_mapped() {
+                self.go_over(positioned, &segment);
+            }
             let advance = self.advance(&segment, positioned, patience);
             target.last_seq = (segment.first_seq() + self.relative_seq).saturating_sub(1);
             target.total_bytes = segment.bytes_at(self.offset);
-            target.begin = before.up_to(self, &segment);
+            target.last = seeded::either(Bug::SyncBeforeNoted, before, self.last);
             target.ends.push(SegmentEnd {
                 segment,
                 offset: self.offset,
@@ -96,14 +103,8 @@ impl Frontier {
         target
     }
 
-    /// Moves to where the segment's tail is now, or to the first uncommitted frame before it.
-    fn advance(
-        &mut self,
-        segment: &SegmentBuffer,
-        positioned: PwriteRange,
-        patience: Instant,
-    ) -> Advance {
-        let mut has_stored = false;
+    /// Begins with a segment, unless it was begun before.
+    fn enter(&mut self, segment: &SegmentBuffer) {
         if self.segment != segment.number() {
             *self = Frontier {
                 segment: segment.number(),
@@ -112,15 +113,21 @@ impl Frontier {
                 ..*self
             };
         }
+    }
+
+    /// Moves to where a mapped segment's tail is now, or to the first uncommitted frame before it.
+    fn advance(
+        &mut self,
+        segment: &SegmentBuffer,
+        positioned: PwriteRange,
+        patience: Instant,
+    ) -> Advance {
+        let mut has_stored = false;
         let tail = segment.tail();
-        if !segment.is_mapped() {
-            // Positioned writes are over when their room is taken.
-            self.go_to(tail);
-        }
         let mut rounds = 0;
-        while self.offset < tail.offset {
-            if let Some(end) = positioned.end_from(self.offset) {
-                self.go_to(end);
+        while segment.is_mapped() && self.offset < tail.offset {
+            if positioned.end_from(self.offset).is_some() {
+                self.go_over(positioned, segment);
                 continue;
             }
             has_stored = true;
@@ -129,6 +136,7 @@ impl Frontier {
                     self.offset += count * len;
                     self.relative_seq += count;
                     self.frame_len = len;
+                    self.note_last(self.offset - len, segment);
                 }
                 // An appender between reserve and commit needs a moment, or the processor. To
                 // yield would give it to any thread, for long.
@@ -151,21 +159,23 @@ impl Frontier {
         }
     }
 
-    /// The first record that is new when the frontier has moved here.
-    fn up_to(self, after: &Frontier, segment: &SegmentBuffer) -> Option<DurablePlace> {
-        let is_same = self.segment == after.segment;
-        let offset = if is_same { self.offset } else { FRAMES_OFFSET };
-        let relative_seq = if is_same { self.relative_seq } else { 0 };
-        (offset < after.offset).then(|| DurablePlace {
-            seq: segment.first_seq() + relative_seq,
-            segment: segment.number(),
-            offset,
-        })
+    /// Moves behind frames that came by positioned writes, which are over.
+    fn go_over(&mut self, positioned: PwriteRange, segment: &SegmentBuffer) {
+        if positioned.end().offset > self.offset {
+            let end = positioned.end();
+            self.offset = end.offset;
+            self.relative_seq = u64::from(end.relative_seq);
+            self.note_last(positioned.last(), segment);
+        }
     }
 
-    fn go_to(&mut self, place: Tail) {
-        self.offset = place.offset;
-        self.relative_seq = u64::from(place.relative_seq);
+    /// Says where the frame begins that ends here.
+    fn note_last(&mut self, offset: u64, segment: &SegmentBuffer) {
+        self.last = Some(DurablePlace {
+            seq: (segment.first_seq() + self.relative_seq).saturating_sub(1),
+            segment: segment.number(),
+            offset,
+        });
     }
 }
 

@@ -49,9 +49,9 @@ impl LockWatch {
         is_due.then(|| looked_at + LOOK_INTERVAL)
     }
 
-    /// Notes in the file what is durable.
+    /// Notes in the file which record is the last durable one.
     pub(crate) fn note_durable(&self, place: DurablePlace) {
-        if let Some(lock_file) = &*self.lock() {
+        if let Some(lock_file) = &mut *self.lock() {
             lock_file.note_durable(place);
         }
     }

@@ -15,7 +15,6 @@ use super::schedule::{SyncAction, SyncInputs, decide};
 use super::stall::StallDetector;
 use super::sync_mark::{LastMark, SyncMarks};
 use crate::error::Result;
-use crate::format::DurablePlace;
 use crate::recovery::apply::Uncached;
 use crate::seeded::{self, Bug};
 use crate::writer::append::appender::Appender;
@@ -60,8 +59,6 @@ pub(crate) struct SyncState {
     unwitnessed_since: Option<Duration>,
     /// When the lock file was looked for.
     looked_at: Duration,
-    /// A record that is durable, to be noted in the lock file.
-    place: Option<DurablePlace>,
     pub(super) commit_delay: CommitDelay,
 }
 
@@ -256,8 +253,15 @@ impl SyncSteps {
             true => self.choose_target(state),
             false => target,
         };
+        // Before a caller can be told: if the process is killed right after that, what was durable
+        // is known, and need not be read back.
+        if seeded::has(Bug::NotedTooLate) {
+            watermark.synced(target.last_seq, target.total_bytes);
+        }
+        if let Some(last) = target.last {
+            self.lock_watch.note_durable(last);
+        }
         watermark.synced(target.last_seq, target.total_bytes);
-        state.place = target.begin.or(state.place);
         state.last.records = state.marks.synced(seq_before, target.last_seq);
         state.last.bytes = target.total_bytes.saturating_sub(bytes_before);
         state.last.end = state.files.end_in(self.segments.active().number());
@@ -282,7 +286,10 @@ impl SyncSteps {
 
     /// After a second of idleness: one more mark, and a sync that makes it durable.
     fn write_idle_mark(&self, state: &mut SyncState, now: Duration) {
-        if state.marks.is_idle_mark_due() {
+        if state
+            .marks
+            .is_idle_mark_due(self.signals.watermark().durable())
+        {
             self.write_mark(state, now);
         }
         state.unwitnessed_since = None;
@@ -290,7 +297,6 @@ impl SyncSteps {
         state.last.members = group.members;
         // A failure poisons the run, which is all there is to do about it.
         let _ = self.sync_written(state);
-        self.note_place(state);
         drop(group);
         self.cut_sealed(state);
     }
@@ -310,7 +316,6 @@ impl SyncSteps {
         let (durable_seq, durable_bytes) = self.durable_for_mark();
         let marked = self.appender.try_append_mark(durable_seq, durable_bytes);
         self.remember_mark(state, now, durable_seq, marked);
-        self.note_place(state);
     }
 
     /// Leaves a mark, as soon as no other thread has the log.
@@ -345,13 +350,6 @@ impl SyncSteps {
             durable_bytes: watermark.durable_bytes(),
             at,
         });
-    }
-
-    /// Notes where the last sync began, for the reader of a run whose process is dead.
-    fn note_place(&self, state: &mut SyncState) {
-        if let Some(place) = state.place.take() {
-            self.lock_watch.note_durable(place);
-        }
     }
 
     /// Gives back the space behind the end of segments that are durable.

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::seeded::{self, Bug};
+
 /// The marks of a run so far.
 #[derive(Debug, Default)]
 pub(crate) struct SyncMarks {
@@ -34,9 +36,21 @@ impl SyncMarks {
             })
     }
 
-    /// Whether the last mark says less than all that is before it.
-    pub(crate) fn is_idle_mark_due(&self) -> bool {
-        let says_less = |mark: LastMark| mark.durable_seq < mark.seq.saturating_sub(1);
+    /// Whether the last mark says less than that everything up to `durable_seq` is durable, the
+    /// mark itself apart.
+    pub(crate) fn is_idle_mark_due(&self, durable_seq: u64) -> bool {
+        let says_less = |mark: LastMark| {
+            let says_all_before = mark.durable_seq + 1 == mark.seq;
+            if says_all_before && seeded::has(Bug::LastGroupUnwitnessed) {
+                return false;
+            }
+            let last = if says_all_before {
+                mark.seq
+            } else {
+                mark.durable_seq
+            };
+            last < durable_seq
+        };
         !self.is_recovering && self.last.is_none_or(says_less)
     }
 

@@ -1,13 +1,16 @@
 //! Unit tests of syncs, on a real directory.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use crate::format::{DurablePlace, FileName, FrameHeader, RecordKind, RunText};
 use crate::settings::{WriteMode, WriterSettings};
+use crate::writer::RunWriter;
 use crate::writer::sync::schedule::SyncAction;
 use crate::writer::sync::steps::SyncState;
-use crate::writer::testing::{KIND, open, stepped};
+use crate::writer::testing::{KIND, frames, open, stepped};
 
 #[test]
 fn what_follows_a_waiters_sync_waits_no_longer_than_the_interval() {
@@ -46,6 +49,73 @@ fn what_was_written_during_a_sync_is_on_record_after_the_next_one() {
     run.append(KIND, None, &[7; 60 << 10]).unwrap();
     run.syncer().steps().run_sync(&mut state, now);
     assert_eq!(run.syncer().segments().written(), written + 2);
+}
+
+/// The place that the `.run` file notes.
+fn noted(run: &RunWriter, dir: &Path) -> DurablePlace {
+    let text = std::fs::read(dir.join(FileName::Run(run.run()).to_string()));
+    let text = text.expect("a live run has its file");
+    let noted = RunText::parse(run.run(), &text).durable;
+    noted.expect("something was synced")
+}
+
+#[test]
+fn the_last_record_of_a_sync_is_noted_however_it_was_written() {
+    for write_mode in [WriteMode::Mapped, WriteMode::Positioned] {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = WriterSettings {
+            write_mode,
+            segment_bytes_max: 16 << 10,
+            ..stepped()
+        };
+        let run = open(dir.path(), settings);
+        for count in 1..30_usize {
+            if count % 3 == 0 {
+                // Then the next ones come by positioned writes in a mapped segment, too.
+                run.syncer().segments().active().expect_waited_appends(2);
+            }
+            for at in 0..count {
+                run.append(KIND, None, &vec![7; 100 * at]).unwrap();
+            }
+            run.syncer().step_sync();
+            let place = noted(&run, dir.path());
+            assert!(place.seq >= run.syncer().durable().unwrap().get());
+            let name = FileName::Segment(run.run(), place.segment).to_string();
+            let bytes = std::fs::read(dir.path().join(name)).unwrap();
+            let offset = usize::try_from(place.offset).unwrap();
+            let header = bytes[offset..].first_chunk::<16>().unwrap();
+            let header = FrameHeader::decode(*header).unwrap();
+            assert_eq!(u64::from(header.seq_low), place.seq, "{write_mode:?}");
+        }
+        run.close(None).unwrap();
+    }
+}
+
+#[test]
+fn at_rest_a_mark_tells_of_all_records_behind_the_one_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = open(dir.path(), stepped());
+    let mut state = SyncState::default();
+    let at = Duration::from_secs;
+    let steps = run.syncer().steps();
+    run.append(KIND, None, b"waited for").unwrap();
+    // It leaves a mark, which tells of all before it.
+    steps.run_sync(&mut state, at(1));
+    // They come too soon for another.
+    run.append(KIND, None, b"waited for").unwrap();
+    let last = run.append(KIND, None, b"waited for").unwrap();
+    steps.run_sync(&mut state, at(1));
+    steps.observe(&mut state, at(1));
+    assert_eq!(steps.observe(&mut state, at(3)), SyncAction::Witness);
+    steps.execute(&mut state, SyncAction::Witness, at(3));
+    let (kind, seq, _) = *frames(&run, dir.path(), 1).last().unwrap();
+    assert_eq!(kind, RecordKind::SYNC_MARK);
+    assert_eq!(u64::from(seq), last.get() + 1);
+    // Which is durable, and enough.
+    assert_eq!(run.syncer().durable(), Some(last.next()));
+    steps.execute(&mut state, SyncAction::Witness, at(5));
+    assert_eq!(run.syncer().segments().written(), last.get() + 1);
+    run.close(None).unwrap();
 }
 
 #[test]
