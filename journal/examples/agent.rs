@@ -37,11 +37,7 @@ fn main() -> trace_journal::Result<()> {
 
     generation
         .finish()
-        .tokens(Tokens {
-            input: 1810.into(),
-            output: 96.into(),
-            ..Tokens::default()
-        })
+        .tokens(Tokens::new(1810, 96))
         .cost(0.0042)
         .reason("stop")
         .end(SpanStatus::Ok);

@@ -1,6 +1,7 @@
 //! A journal open for writing, as the program holds it.
 
 use std::borrow::Cow;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
@@ -29,6 +30,10 @@ use crate::writer::WhenDurable;
 pub struct Journal {
     inner: Arc<JournalInner>,
 }
+
+// A panic in a caller's hook is caught, and no lock here minds that its holder panicked.
+impl UnwindSafe for Journal {}
+impl RefUnwindSafe for Journal {}
 
 /// What all clones share; dropped with the last of them.
 #[derive(Debug)]
@@ -100,8 +105,33 @@ impl Journal {
     /// # Errors
     /// [`Error::InvalidEvent`](crate::Error::InvalidEvent), saying which member is wrong; else as
     /// [`append`](Journal::append).
-    pub fn append_json(&self, line: &str) -> Result<Seq> {
-        self.inner.recorder.append_json(line)
+    pub fn append_json(&self, line: impl AsRef<[u8]>) -> Result<Seq> {
+        self.inner.recorder.append_json(line.as_ref(), None)
+    }
+
+    /// Records events in their JSON form, one a line; blank lines are skipped. `on_refused` hears
+    /// of each one that was not recorded: the number of its line, from 1, and why. Returns the
+    /// number of the last one that was.
+    ///
+    /// # Durability
+    /// As [`append_raw`](Journal::append_raw).
+    pub fn append_json_lines(
+        &self,
+        lines: impl AsRef<[u8]>,
+        mut on_refused: impl FnMut(u64, Error),
+    ) -> Option<Seq> {
+        let mut last = None;
+        let lines = lines.as_ref().split(|byte| *byte == b'\n');
+        for (number, line) in (1..).zip(lines) {
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            match self.append_json(line) {
+                Ok(seq) => last = Some(seq),
+                Err(error) => on_refused(number, error),
+            }
+        }
+        last
     }
 
     /// Records an event that was read from its JSON form.

@@ -18,6 +18,7 @@ mod session_records;
 mod sessions;
 mod verify;
 
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -44,6 +45,10 @@ use session_records::SessionPlaces;
 pub struct Reader {
     view: Arc<JournalView>,
 }
+
+// Nothing changes in what was read, and no lock here minds that its holder panicked.
+impl UnwindSafe for Reader {}
+impl RefUnwindSafe for Reader {}
 
 impl Reader {
     /// Looks at what the journal in `dir` holds; an empty directory is a journal without sessions.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use serde_json::Value as Json;
 use trace_journal::event::SpanFields;
-use trace_journal::event::{Action, SpanStart};
+use trace_journal::event::SpanStart;
 use trace_journal::{
     Error, Event, Journal, Map, Number, Result, Session, Span, SpanKind, SpanStatus, Timestamp,
     Tokens, Value,
@@ -158,17 +158,8 @@ impl Agent {
             }
             "step-start" => {
                 let id = format!("generation-{}", text(event, "id").unwrap_or("1"));
-                let start = SpanStart {
-                    span: id.as_str().into(),
-                    parent: None,
-                    kind: SpanKind::GENERATION,
-                    name: id.as_str().into(),
-                    started_at: None,
-                    trace_id: None,
-                    otlp_kind: None,
-                    fields: SpanFields::default(),
-                };
-                let mut begun = Event::new(Action::SpanStart(start));
+                let start = SpanStart::new(id.as_str(), id.as_str()).kind(SpanKind::GENERATION);
+                let mut begun = Event::new(start);
                 begun.at = time(event, "at");
                 talk.session.append(begun)?;
                 // A handle that was not started by its builder does not end its span when dropped.
@@ -245,13 +236,8 @@ impl Talk {
             finish = finish.cost(number(cost));
         }
         if let Some([input, output, reasoning, cache_read, cache_write]) = tokens(event) {
-            finish = finish.tokens(Tokens {
-                input,
-                output,
-                reasoning,
-                cache_read,
-                cache_write,
-            });
+            let tokens = Tokens::new(input, output).reasoning(reasoning);
+            finish = finish.tokens(tokens.cache_read(cache_read).cache_write(cache_write));
         }
         finish.end(SpanStatus::Ok).result().map(|_| ())
     }
@@ -270,10 +256,7 @@ impl Talk {
         let members = attributes
             .iter()
             .map(|(name, value)| (name.as_str(), Value::from(value)));
-        let fields = SpanFields {
-            attributes: members.collect(),
-            ..SpanFields::default()
-        };
+        let fields = SpanFields::default().attributes(members.collect::<Map<'_>>());
         self.session
             .span_by_id(target)
             .set_fields(fields)

@@ -1,11 +1,16 @@
 //! The public interface as its users meet it.
 
 use std::fmt::Display;
+use std::panic::UnwindSafe;
 use std::str::FromStr;
 
 use serde::Serialize;
+use trace_journal::event::SpanEnd;
 use trace_journal::report::{Fate, RunState, SegmentState};
-use trace_journal::{Level, Liveness, Loss, ParseError, SessionStatus, SpanStatus};
+use trace_journal::{
+    Event, Journal, Level, Liveness, Loss, ParseError, Reader, Session, SessionStatus, Snapshot,
+    Span, SpanStatus,
+};
 
 fn reads_back<T>(names: &[&str])
 where
@@ -41,3 +46,53 @@ fn what_is_no_name_is_told_in_a_line() {
     assert_eq!("WARNING".parse(), Ok(Level::WARN));
     assert_eq!("10".parse(), Ok(Level::new(10)));
 }
+
+/// The first lines that people write.
+#[test]
+fn the_natural_first_lines_compile_and_do_what_they_say() {
+    #[derive(Serialize)]
+    struct Input {
+        cmd: &'static str,
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(dir.path()).unwrap();
+    let session = journal.session("ses_1").start();
+    let my_struct = Input { cmd: "cargo test" };
+    let tool = session.span("bash").kind("tool").input_from(&my_struct);
+    let tool = tool.start();
+    tool.log(Level::INFO, "41 tests");
+    tool.end_with(SpanStatus::Ok, "41 passed");
+    session
+        .append_json(r#"{"type": "custom", "name": "x", "data": 1}"#)
+        .unwrap();
+    let mut refused = Vec::new();
+    let lines = b"{\"type\": \"x\"}\n\n{\"type\": \"x\", \"session\": \"ses_1\"}\n";
+    let last = journal.append_json_lines(lines, |number, error| refused.push((number, error)));
+    assert!(last.is_some() && refused.len() == 1 && refused[0].0 == 1);
+    let end = SpanEnd::new("late", SpanStatus::Error).status_message("too late");
+    session.append(Event::new(end)).unwrap();
+    session.end();
+    journal.close().unwrap();
+
+    let reader = Reader::open(dir.path()).unwrap();
+    let snapshot = reader.snapshot("ses_1").unwrap();
+    println!("{} took {:?}", snapshot.status(), snapshot.duration());
+    assert_eq!(snapshot.status().to_string(), "completed");
+    let span = snapshot.tree().map(|(_, span)| span);
+    let span = span.into_iter().find(|span| span.name() == "bash").unwrap();
+    assert_eq!(span.kind().to_string(), "tool");
+    assert_eq!(
+        serde_json::to_value(span).unwrap()["input"]["cmd"],
+        "cargo test"
+    );
+}
+
+/// Handles and what is read go to any thread, and through a caught panic.
+const _: () = {
+    const fn goes_anywhere<T: Send + Sync + UnwindSafe>() {}
+    goes_anywhere::<Snapshot>();
+    goes_anywhere::<Journal>();
+    goes_anywhere::<Session>();
+    goes_anywhere::<Span>();
+    goes_anywhere::<Reader>();
+};

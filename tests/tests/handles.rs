@@ -39,10 +39,7 @@ fn work(journal: &Journal) -> trace_journal::Result<()> {
     let output = json!(["a.rs", 1.5, null]);
     let written = tool.end_with(SpanStatus::Ok, &output);
     journal.wait_durable(written.result()?)?;
-    let tokens = Tokens {
-        input: 3.into(),
-        ..Tokens::default()
-    };
+    let tokens = Tokens::new(3, 0);
     generation
         .finish()
         .tokens(tokens)
@@ -117,7 +114,7 @@ fn the_json_form_of_all_records_gives_the_same_snapshot() {
         let mut line = serde_json::to_value(record.event()).unwrap();
         line["run"] = json!(record.address().run.to_string());
         line["seq"] = json!(record.address().seq.get());
-        copy.append_json(&line.to_string()).unwrap();
+        copy.append_json(line.to_string()).unwrap();
         count += 1;
     }
     assert!(count > 30, "{count}");

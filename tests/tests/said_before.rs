@@ -152,7 +152,7 @@ fn explore(mode: WriteMode, seed: u64, look: &mut dyn FnMut(&SimDisk, &Promises)
         let _ = journal.session(format!("s{number}")).start();
     }
     for number in 0..EVENTS {
-        let seq = journal.append_json(&line(number)).unwrap();
+        let seq = journal.append_json(line(number)).unwrap();
         promises.written = number + 1;
         if number % 7 == 6 {
             journal.wait_durable(seq).unwrap();
@@ -268,7 +268,7 @@ fn no_event_says_another_value_after_damage() {
         let disk = SimDisk::new(Random::new(1));
         let journal = open(&disk, mode);
         for number in 0..EVENTS {
-            journal.append_json(&line(number)).unwrap();
+            journal.append_json(line(number)).unwrap();
         }
         journal.close().unwrap();
         for case in 0..150 {
@@ -298,7 +298,7 @@ fn references_that_lead_anywhere_cost_little_and_end_nothing() {
     let disk = SimDisk::new(Random::new(1));
     let journal = open(&disk, WriteMode::Positioned);
     for number in 0..EVENTS {
-        journal.append_json(&line(number)).unwrap();
+        journal.append_json(line(number)).unwrap();
     }
     journal.close().unwrap();
     let mut cases = 0;
@@ -378,7 +378,7 @@ fn values_are_said_once_in_a_segment() {
         let options = Journal::options().stepped().share_values(shares);
         let journal = options.storage(storage).open("/simulated").unwrap();
         for number in 0..EVENTS {
-            journal.append_json(&line(number)).unwrap();
+            journal.append_json(line(number)).unwrap();
         }
         journal.close().unwrap();
         disk.segments().values().map(Image::len).sum::<usize>()

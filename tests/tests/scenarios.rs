@@ -661,7 +661,7 @@ fn s32_clocks() {
     let snapshot = scene.snapshot("s");
     let ids: Vec<&str> = snapshot.spans().iter().map(|span| span.id()).collect();
     assert_eq!(ids, ["root", "t1", "t2", "t3"]);
-    assert_eq!(snapshot.duration_nanoseconds(), 0);
+    assert_eq!(snapshot.duration().as_nanos(), 0);
     let file = trace_file(&snapshot);
     assert_eq!(
         (&file["summary"]["duration"], &file["startedAt"]),

@@ -51,6 +51,7 @@ pub enum Action<'a> {
 
 /// A session began, or went on in this run.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct SessionStart<'a> {
     /// Id of the trace; generated when absent. The first start of a session decides.
     pub trace_id: Option<Cow<'a, str>>,
@@ -68,6 +69,7 @@ pub struct SessionStart<'a> {
 
 /// Facts about a session changed: members given replace, empty ones never overwrite.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct SessionUpdate<'a> {
     /// New name of the root span.
     pub name: Option<Cow<'a, str>>,
@@ -77,6 +79,7 @@ pub struct SessionUpdate<'a> {
 
 /// A session was ended by its program.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct SessionEnd<'a> {
     /// [`SessionStatus::Completed`] or [`SessionStatus::Error`].
     pub status: SessionStatus,
@@ -86,6 +89,7 @@ pub struct SessionEnd<'a> {
 
 /// The model a generation was made by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Model<'a> {
     /// The model's name.
     pub model_id: Option<Cow<'a, str>>,
@@ -97,6 +101,7 @@ pub struct Model<'a> {
 
 /// Numbers of tokens; the parts are disjoint, the total is their sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Tokens {
     /// Tokens read, cached ones not included.
     pub input: Number,
@@ -114,6 +119,7 @@ pub struct Tokens {
 ///
 /// Later ones win; absent and empty ones never overwrite.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct SpanFields<'a> {
     /// What the span was given.
     pub input: Option<Value<'a>>,
@@ -135,6 +141,7 @@ pub struct SpanFields<'a> {
 
 /// A span began.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct SpanStart<'a> {
     /// The span's id, unique in its session.
     pub span: Cow<'a, str>,
@@ -156,6 +163,7 @@ pub struct SpanStart<'a> {
 
 /// Facts about a span changed.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct SpanUpdate<'a> {
     /// The span's id.
     pub span: Cow<'a, str>,
@@ -171,6 +179,7 @@ pub struct SpanUpdate<'a> {
 
 /// A span ended.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct SpanEnd<'a> {
     /// The span's id.
     pub span: Cow<'a, str>,
@@ -188,6 +197,7 @@ pub struct SpanEnd<'a> {
 
 /// A piece of streaming text.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Text<'a> {
     /// The span that produced it; empty for the session's root span.
     pub span: Cow<'a, str>,
@@ -201,6 +211,7 @@ pub struct Text<'a> {
 
 /// A line of a log.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Log<'a> {
     /// The span it belongs to; the session's root span when absent.
     pub span: Option<Cow<'a, str>>,
@@ -216,6 +227,7 @@ pub struct Log<'a> {
 
 /// A link from a span to another one.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct SpanLink<'a> {
     /// The span it starts from; the session's root span when absent.
     pub span: Option<Cow<'a, str>>,
@@ -231,6 +243,7 @@ pub struct SpanLink<'a> {
 
 /// The value of a counter.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Counter<'a> {
     /// What is counted.
     pub name: Cow<'a, str>,
@@ -244,6 +257,7 @@ pub struct Counter<'a> {
 
 /// The session or the run is about to die.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Crash<'a> {
     /// Why.
     pub reason: Option<Cow<'a, str>>,
@@ -253,6 +267,7 @@ pub struct Crash<'a> {
 
 /// A line of a program's output, as it came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Line<'a> {
     /// Any bytes; those of a line without its newline.
     pub bytes: Cow<'a, [u8]>,
@@ -260,6 +275,7 @@ pub struct Line<'a> {
 
 /// An event of the caller's own kind.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Custom<'a> {
     /// The name of the kind.
     pub name: Cow<'a, str>,

@@ -23,6 +23,7 @@ mod not_here;
 mod number;
 mod owned;
 mod serialize;
+mod setters;
 mod span_facts;
 mod span_key;
 pub(crate) mod system;
@@ -71,11 +72,11 @@ pub struct Event<'a> {
 impl<'a> Event<'a> {
     /// An event without session, time or extra members.
     #[must_use]
-    pub fn new(action: Action<'a>) -> Event<'a> {
+    pub fn new(action: impl Into<Action<'a>>) -> Event<'a> {
         Event {
             session: None,
             at: None,
-            action,
+            action: action.into(),
             extra: Map::new(),
             appendix: None,
         }

@@ -51,8 +51,8 @@ impl Recorder {
     }
 
     /// Records an event in its JSON form.
-    pub(crate) fn append_json(&self, line: &str) -> Result<Seq> {
-        let line = JsonLine::parse_text(line, None);
+    pub(crate) fn append_json(&self, line: &[u8], session: Option<&str>) -> Result<Seq> {
+        let line = JsonLine::parse(line, session);
         self.append_parsed(line.inspect_err(|error| self.sink.note_refused(None, error.code()))?)
     }
 

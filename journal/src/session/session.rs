@@ -1,6 +1,7 @@
 //! A session as its program sees it.
 
 use std::borrow::Cow;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use super::receipt::Written;
@@ -26,6 +27,10 @@ use crate::seq::Seq;
 pub struct Session {
     shared: Arc<SessionInner>,
 }
+
+// A panic in a caller's hook is caught, and no lock here minds that its holder panicked.
+impl UnwindSafe for Session {}
+impl RefUnwindSafe for Session {}
 
 impl Session {
     pub(super) fn new(
@@ -141,6 +146,15 @@ impl Session {
         // May borrow from this handle as well.
         let mut event: Event<'_> = event;
         shared.recorder.record(Some(&shared.id), &mut event, None)
+    }
+
+    /// Records an event in its JSON form; one that names no session belongs to this one.
+    ///
+    /// # Errors
+    /// As [`Journal::append_json`](crate::Journal::append_json).
+    pub fn append_json(&self, line: impl AsRef<[u8]>) -> Result<Seq> {
+        let shared = &self.shared;
+        shared.recorder.append_json(line.as_ref(), Some(self.id()))
     }
 
     /// Appends a record of the caller's own kind to the session; it bypasses redaction.

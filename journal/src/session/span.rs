@@ -1,6 +1,7 @@
 //! A span as its program sees it.
 
 use std::borrow::Cow;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,6 +23,10 @@ use crate::seeded::{self, Bug};
 pub struct Span {
     open: Arc<SpanInner>,
 }
+
+// A panic in a caller's hook is caught, and no lock here minds that its holder panicked.
+impl UnwindSafe for Span {}
+impl RefUnwindSafe for Span {}
 
 /// What all clones share; dropped with the last of them.
 #[derive(Debug)]

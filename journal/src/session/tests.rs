@@ -473,7 +473,10 @@ fn events_and_lines_go_where_they_say() {
     let error = recorder.append(Event::custom("x", 1)).unwrap_err();
     assert_eq!(error.to_string(), "the event names no session");
     recorder
-        .append_json(r#"{"type":"custom","session":"s","name":"n","data":1}"#)
+        .append_json(
+            br#"{"type":"custom","session":"s","name":"n","data":1}"#,
+            None,
+        )
         .unwrap();
     let expected = Action::Custom(Custom {
         name: "n".into(),
@@ -481,7 +484,7 @@ fn events_and_lines_go_where_they_say() {
     });
     assert_eq!(memory.last().action, expected);
     assert_eq!(
-        recorder.append_json("{}").unwrap_err().to_string(),
+        recorder.append_json(b"{}", None).unwrap_err().to_string(),
         "no \"type\""
     );
     recorder.note_crash("SIGTERM", Some("main.rs:1"));
@@ -494,7 +497,7 @@ fn events_and_lines_go_where_they_say() {
         }
     ));
     recorder
-        .append_json(r#"{"type":"session.start","session":"s"}"#)
+        .append_json(br#"{"type":"session.start","session":"s"}"#, None)
         .unwrap();
     let Action::SessionStart(start) = memory.last().action else {
         panic!()

@@ -1,6 +1,7 @@
 //! A session as its records tell it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::children::{Children, Walk};
 use super::drop_queue::{DropQueue, Spans};
@@ -118,12 +119,12 @@ impl Snapshot {
         self.last_at
     }
 
-    /// Nanoseconds from its start to its end, or to its last activity while it is running; 0 if
+    /// From its start to its end, or to its last activity while it is running; 0 if
     /// the clock went backwards.
     #[must_use]
-    pub fn duration_nanoseconds(&self) -> u128 {
+    pub fn duration(&self) -> Duration {
         let end = self.ended_at.unwrap_or(self.last_at);
-        end.nanoseconds_since(self.started_at)
+        end.duration_since(self.started_at)
     }
 
     /// What describes it: title, prompt, model and anything else given.
@@ -247,6 +248,7 @@ shown_words!(CrashCause: "cause of a crash", {
 
 /// The last value of a counter.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct CounterSnapshot {
     /// What is counted.
     pub name: String,
@@ -260,6 +262,7 @@ pub struct CounterSnapshot {
 
 /// What one run has of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RunSnapshot {
     /// The run.
     pub run: RunId,

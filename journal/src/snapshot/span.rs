@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::event::{
     Key, Level, Map, Model, Number, OtlpKind, SpanFields, SpanKind, SpanStatus, Tokens, Value,
@@ -182,15 +183,16 @@ impl<'a> SpanSnapshot<'a> {
         self.otlp_kind
     }
 
-    /// Nanoseconds from start to end: 0 if it ends before it starts, `None` while it is open.
+    /// From start to end: 0 if it ends before it starts, `None` while it is open.
     #[must_use]
-    pub fn duration_nanoseconds(&self) -> Option<u128> {
+    pub fn duration(&self) -> Option<Duration> {
         self.ended_at
-            .map(|ended| ended.nanoseconds_since(self.started_at))
+            .map(|ended| ended.duration_since(self.started_at))
     }
 
     /// The same span, borrowing nothing.
-    pub(super) fn into_owned(self) -> SpanSnapshot<'static> {
+    #[must_use]
+    pub fn into_owned(self) -> SpanSnapshot<'static> {
         let links = self.links.into_iter().map(LinkSnapshot::into_owned);
         let logs = self.logs.into_iter().map(LogSnapshot::into_owned);
         SpanSnapshot {
@@ -230,6 +232,7 @@ impl<'a> SpanSnapshot<'a> {
 
 /// A link from a span to another one.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct LinkSnapshot<'a> {
     /// The trace it leads to.
     pub to_trace_id: Option<Cow<'a, str>>,
@@ -255,6 +258,7 @@ impl LinkSnapshot<'_> {
 
 /// A log line of a span.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct LogSnapshot<'a> {
     /// When it was written.
     pub at: Timestamp,

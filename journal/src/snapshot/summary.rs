@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -63,12 +64,12 @@ pub struct SessionSummary {
 }
 
 impl SessionSummary {
-    /// Nanoseconds from its start to its end, or to its last activity while it is running; 0 if
+    /// From its start to its end, or to its last activity while it is running; 0 if
     /// the clock went backwards.
     #[must_use]
-    pub fn duration_nanoseconds(&self) -> u128 {
+    pub fn duration(&self) -> Duration {
         let end = self.ended_at.unwrap_or(self.last_at);
-        end.nanoseconds_since(self.started_at)
+        end.duration_since(self.started_at)
     }
 
     fn count(&mut self, span: &Tallied) {

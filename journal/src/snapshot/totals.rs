@@ -5,6 +5,7 @@ use crate::event::{DecimalSum, Number, SpanKind, SpanStatus, Tokens};
 
 /// Sums over a session, always computed from its spans and records.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Totals {
     /// Records of the session, the library's own ones left out.
     pub records: u64,

@@ -85,7 +85,7 @@ fn sort(sessions: &mut [SessionSummary], by: SortBy) {
         SortBy::Last => {}
         SortBy::Started => sessions.sort_by_key(|one| std::cmp::Reverse(one.started_at)),
         SortBy::Duration => {
-            sessions.sort_by_key(|one| std::cmp::Reverse(one.duration_nanoseconds()));
+            sessions.sort_by_key(|one| std::cmp::Reverse(one.duration()));
         }
         SortBy::Spans => sessions.sort_by_key(|one| std::cmp::Reverse(one.spans)),
         SortBy::Tokens => {

@@ -180,7 +180,7 @@ impl SpanDocument {
             name: span.name().to_owned(),
             headline: headline(span, dir),
             started_at: span.started_at().to_string(),
-            duration_s: span.duration_nanoseconds().map(seconds),
+            duration_s: span.duration().map(|lasted| seconds(lasted.as_nanos())),
             status: match span.status() {
                 _ if span.is_interrupted() => "interrupted",
                 _ if span.ended_at().is_none() => SessionStatus::Running.as_str(),

@@ -102,7 +102,8 @@ fn row<'s>(depth: usize, span: &'s SpanSnapshot<'_>, dir: Option<&str>) -> Row<'
         start: format!("{indent}{}", label(span)),
         text: headline(span, dir),
         lasted: span
-            .duration_nanoseconds()
+            .duration()
+            .map(|lasted| lasted.as_nanos())
             .map(duration)
             .unwrap_or_default(),
         printed: printed
@@ -171,7 +172,7 @@ pub(crate) fn calls_line(snapshot: &Snapshot) -> Option<String> {
 fn call(span: &SpanSnapshot<'_>, dir: Option<&str>) -> String {
     let mut words = vec![label(span)];
     words.push(cut(&headline(span, dir), CALL_WIDTH_MAX));
-    words.extend(span.duration_nanoseconds().map(duration));
+    words.extend(span.duration().map(|lasted| duration(lasted.as_nanos())));
     if span.status() == SpanStatus::Error {
         words.push("failed".to_owned());
     }

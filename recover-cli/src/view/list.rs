@@ -146,7 +146,7 @@ fn status(session: &SessionSummary) -> Cell {
 /// Duration, spans, cost and title.
 fn facts(session: &SessionSummary) -> [String; 4] {
     [
-        duration(session.duration_nanoseconds()),
+        duration(session.duration().as_nanos()),
         grouped(&session.spans.to_string()),
         match session.cost.is_zero() {
             true => "-".to_owned(),

@@ -22,7 +22,7 @@ pub(crate) fn heading(snapshot: &Snapshot, id: &str, output: &mut Output) -> Res
     let word = Word::of_snapshot(snapshot);
     let (clock, last) = (output.clock(), snapshot.last_at());
     let age = clock.age(last);
-    let lasted = format!("after {}", duration(snapshot.duration_nanoseconds()));
+    let lasted = format!("after {}", duration(snapshot.duration().as_nanos()));
     let short = format!("{} {age}, {lasted}", word.as_str());
     let long = format!("{} {age}, {}, {lasted}", word.as_str(), clock.full(last));
     let taken = columns(id) + 2;

@@ -103,7 +103,8 @@ fn row(span: &SpanSnapshot<'_>, dir: Option<&str>, output: &Output) -> Row {
 
 /// How long it lasted, if that is more than nothing.
 fn lasted(span: &SpanSnapshot<'_>) -> String {
-    let lasted = span.duration_nanoseconds().filter(|lasted| *lasted > 0);
+    let lasted = span.duration().map(|lasted| lasted.as_nanos());
+    let lasted = lasted.filter(|lasted| *lasted > 0);
     lasted.map(duration).unwrap_or_default()
 }
 

@@ -5,10 +5,24 @@ use std::borrow::Cow;
 use super::members::{Members, missing, warn_of_rest};
 use crate::error::Result;
 use crate::event::{
-    Map, Model, OtlpKind, SpanEnd, SpanFields, SpanKind, SpanStart, SpanStatus, SpanUpdate, Tokens,
-    Value,
+    Map, Model, OtlpKind, SessionStart, SpanEnd, SpanFields, SpanKind, SpanStart, SpanStatus,
+    SpanUpdate, Tokens, Value,
 };
 use crate::seq::{Address, RunId, Seq};
+
+pub(super) fn session_start<'a>(
+    members: &mut Members<'a>,
+    warnings: &mut Vec<String>,
+) -> Result<SessionStart<'a>> {
+    Ok(SessionStart {
+        trace_id: members.text("trace_id")?,
+        name: members.text("name")?,
+        span: members.text("span")?,
+        parent_session: members.text("parent_session")?,
+        forked_at: address(members, "forked_at", warnings)?,
+        metadata: members.map("metadata")?,
+    })
+}
 
 pub(super) fn span_start<'a>(
     members: &mut Members<'a>,
@@ -113,7 +127,7 @@ fn status(members: &mut Members<'_>) -> Result<Option<SpanStatus>> {
     members.word("status", &words, "\"ok\", \"error\" or \"unset\"")
 }
 
-fn span_fields<'a>(
+pub(super) fn span_fields<'a>(
     members: &mut Members<'a>,
     warnings: &mut Vec<String>,
 ) -> Result<SpanFields<'a>> {

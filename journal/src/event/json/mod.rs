@@ -4,6 +4,7 @@ mod fields;
 mod members;
 mod mended;
 mod parse;
+mod parts;
 #[cfg(test)]
 mod tests;
 mod value;

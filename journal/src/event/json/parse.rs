@@ -9,14 +9,15 @@ use super::members::{Members, invalid, missing};
 use super::value::parse_object;
 use crate::error::Result;
 use crate::event::{
-    Action, Channel, Counter, Crash, Custom, Event, Level, Line, Log, SessionEnd, SessionStart,
-    SessionStatus, SessionUpdate, SpanLink, Text, Value,
+    Action, Channel, Counter, Crash, Custom, Event, Level, Line, Log, SessionEnd, SessionStatus,
+    SessionUpdate, SpanLink, Text, Value,
 };
 use crate::format::RecordKind;
 use crate::seq::RunId;
 
 /// An event read from its JSON form, and what was odd about it.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct JsonLine<'a> {
     /// The event.
     pub event: Event<'a>,
@@ -95,14 +96,7 @@ fn parse_action<'a>(
     warnings: &mut Vec<String>,
 ) -> Result<Option<Action<'a>>> {
     Ok(Some(match kind {
-        "session.start" => Action::SessionStart(SessionStart {
-            trace_id: members.text("trace_id")?,
-            name: members.text("name")?,
-            span: members.text("span")?,
-            parent_session: members.text("parent_session")?,
-            forked_at: fields::address(members, "forked_at", warnings)?,
-            metadata: members.map("metadata")?,
-        }),
+        "session.start" => Action::SessionStart(fields::session_start(members, warnings)?),
         "session.update" => Action::SessionUpdate(SessionUpdate {
             name: members.text("name")?,
             metadata: members.map("metadata")?,

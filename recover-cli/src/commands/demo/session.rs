@@ -31,11 +31,7 @@ impl Work {
     /// Ends a generation that read that many bytes.
     pub(super) fn end_generation(&self, span: &Span, read: usize) -> Result<()> {
         let count = |len: usize| i64::try_from(len).unwrap_or(i64::MAX);
-        let tokens = Tokens {
-            input: count(read / 4).into(),
-            output: count(read / 40).into(),
-            ..Tokens::default()
-        };
+        let tokens = Tokens::new(count(read / 4), count(read / 40));
         let finish = span.finish().tokens(tokens).reason("tool-calls");
         self.noted(|| finish.end(SpanStatus::Ok))
     }
