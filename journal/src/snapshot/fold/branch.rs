@@ -19,6 +19,9 @@ pub(super) struct Branch {
     incarnations: Vec<Incarnation>,
     /// The latest time any of its records tells.
     latest: Option<Timestamp>,
+    /// How many records there are, of all branches, up to the last that shows that its program went
+    /// on: that is no end by drop and no note of a crash.
+    went_on_until: u64,
     pub(super) records: u64,
     /// Kinds this library does not know: the first record of each and how many there are.
     pub(super) unknown_kinds: Vec<(u8, Seq, u64)>,
@@ -31,9 +34,6 @@ pub(super) struct Incarnation {
     pub(super) last_at: Option<Timestamp>,
     /// Whether there was work after the terminal record.
     pub(super) has_late_work: bool,
-    /// How many records there are up to the last that shows that its program went on: it is before
-    /// the terminal record, and no end by drop.
-    went_on_until: u64,
 }
 
 /// The first record that says a session is over.
@@ -78,6 +78,7 @@ impl Branch {
             has_work: false,
             incarnations: vec![Incarnation::default()],
             latest: None,
+            went_on_until: 0,
             records: 0,
             unknown_kinds: Vec::new(),
         }
@@ -103,17 +104,13 @@ impl Branch {
 
     /// Takes note that the last of so many records is one that no dying program writes.
     pub(super) fn went_on(&mut self, records: u64) {
-        let current = self.current();
-        if current.terminal.is_none() {
-            current.went_on_until = records;
-        }
+        self.went_on_until = records;
     }
 
-    /// Whether nothing of an incarnation came behind this record but what a program that dies
-    /// leaves: drops of spans, and the note of a crash.
-    pub(super) fn is_last_breath(&self, incarnation: usize, order: u64) -> bool {
-        let one = self.incarnations.get(incarnation);
-        one.is_some_and(|one| order >= one.went_on_until) && !seeded::has(Bug::DropsAlwaysTold)
+    /// Whether nothing came behind this record but what a program that dies leaves: drops of
+    /// spans, and the note of a crash.
+    pub(super) fn is_last_breath(&self, order: u64) -> bool {
+        order >= self.went_on_until && !seeded::has(Bug::DropsAlwaysTold)
     }
 
     /// Takes note of a time that a record tells.

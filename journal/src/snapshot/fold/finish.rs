@@ -168,14 +168,14 @@ fn span<'a>(
         let text = format!("the start of span {} is not there", draft.id);
         notes.add(note::MISSING_START, first, text);
     }
-    let opened = draft.opened;
+    let (opened, was_let_go) = (draft.opened, draft.was_let_go);
     let end = draft.end;
     let mut span = convert(draft, Some(parent), notes);
     if let Some((place, at)) = end {
         span.ended_at = Some(at);
         let branch = &branches[place.branch];
         let is_open = branch.open_span(place.incarnation) == OpenSpan::StaysOpen;
-        if span.ended_by_drop && !is_open && branch.is_last_breath(place.incarnation, place.order) {
+        if was_let_go && !is_open && branch.is_last_breath(place.order) {
             // It was at work when its program died, which dropped its handles.
             span.is_interrupted = !seeded::has(Bug::InterruptionNotTold);
             span.ended_by_drop = false;

@@ -230,7 +230,12 @@ impl<'a> Fold<'a> {
         match action {
             Action::SpanStart(start) => self.span_start(start, place),
             Action::SpanUpdate(update) => self.span_update(update, place),
-            Action::SpanEnd(end) => self.span_end(end, place),
+            Action::SpanEnd(end) => {
+                if let Some(ended) = self.span_end(end, place) {
+                    let draft = &mut self.spans.drafts[ended];
+                    draft.was_let_go = draft.ended_by_drop;
+                }
+            }
             Action::Span(start, mut end) => {
                 end.span = start.span.clone();
                 self.span_start(start, place);

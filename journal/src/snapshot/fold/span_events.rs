@@ -37,14 +37,15 @@ impl<'a> Fold<'a> {
     }
 
     /// The first end wins; only the session's end ends the root.
-    pub(super) fn span_end(&mut self, end: SpanEnd<'a>, place: RecordStamp) {
+    /// Gives the number of the span if it has ended by this.
+    pub(super) fn span_end(&mut self, end: SpanEnd<'a>, place: RecordStamp) -> Option<usize> {
         let span = &*end.span;
         let number = self.spans.place_or_root(Some(span), place);
         let draft = &mut self.spans.drafts[number];
         if draft.end.is_some() {
             let text = format!("span {span} was ended again");
             self.notes.add(note::DUPLICATE_END, place, text);
-            return;
+            return None;
         }
         draft.set_status(end.status, end.status_message);
         let has_negative = super::merge::has_negative(&end.fields);
@@ -59,6 +60,7 @@ impl<'a> Fold<'a> {
         if has_negative {
             self.note_negative(span, place);
         }
+        (number != ROOT).then_some(number)
     }
 
     pub(super) fn text(&mut self, text: &Text<'_>, place: RecordStamp) {

@@ -46,6 +46,8 @@ pub(super) struct Draft<'a> {
     pub(super) status: SpanStatus,
     pub(super) status_message: Option<Cow<'a, str>>,
     pub(super) ended_by_drop: bool,
+    /// That is told by a record of its own, as handles do it.
+    pub(super) was_let_go: bool,
     /// Without the attributes.
     pub(super) fields: SpanFields<'a>,
     pub(super) attributes: OrderedMap<'a, Value<'a>>,

@@ -201,7 +201,7 @@ impl Tally {
 
     fn is_last_breath(&self, dropped: RecordStamp) -> bool {
         let branch = &self.fold.branches[dropped.branch];
-        branch.is_last_breath(dropped.incarnation, dropped.order)
+        branch.is_last_breath(dropped.order)
     }
 
     /// Spans that were at work when their program died, which dropped their handles, are open.
