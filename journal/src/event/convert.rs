@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::value::DEPTH_MAX;
+use super::nesting::NESTED_MAX;
 use super::{Key, Map, Number, Value};
 
 impl<'a> From<&'a Value<'_>> for Value<'a> {
@@ -134,17 +134,17 @@ from_copied! {
 
 impl<'a> From<&'a serde_json::Value> for Value<'a> {
     fn from(value: &'a serde_json::Value) -> Value<'a> {
-        from_json(value, DEPTH_MAX)
+        from_json(value, NESTED_MAX)
     }
 }
 
 impl From<serde_json::Value> for Value<'_> {
     fn from(value: serde_json::Value) -> Self {
-        from_json(&value, DEPTH_MAX).into_owned()
+        from_json(&value, NESTED_MAX).into_owned()
     }
 }
 
-/// One list or map more than may be recorded is kept, so that recording says it is too deep.
+/// What nests deeper than anything that is read is kept as its text.
 fn from_json(value: &serde_json::Value, left: u8) -> Value<'_> {
     use serde_json::Value as Json;
     match value {
@@ -152,8 +152,7 @@ fn from_json(value: &serde_json::Value, left: u8) -> Value<'_> {
         Json::Bool(value) => Value::Bool(*value),
         Json::Number(number) => from_json_number(number),
         Json::String(text) => Value::String(Cow::Borrowed(text)),
-        Json::Array(_) if left == 0 => Value::List(Vec::new()),
-        Json::Object(_) if left == 0 => Value::Map(Map::new()),
+        Json::Array(_) | Json::Object(_) if left == 0 => Value::String(value.to_string().into()),
         Json::Array(values) => Value::List(
             values
                 .iter()

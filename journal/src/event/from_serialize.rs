@@ -8,8 +8,8 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
+use super::nesting::NESTED_MAX;
 use super::number::nearest_f64;
-use super::value::DEPTH_MAX;
 use super::{Map, Value};
 use crate::error::{Error, Result};
 
@@ -17,10 +17,10 @@ impl Value<'_> {
     /// The value that `data` serialises to, as it would in JSON; bytes stay bytes.
     ///
     /// # Errors
-    /// [`Error::InvalidEvent`] if `data` refuses, nests more than 64 deep, or has a map whose keys
+    /// [`Error::InvalidEvent`] if `data` refuses, nests more than 128 deep, or has a map whose keys
     /// are not text, numbers or bools.
     pub fn from_serialize(data: &(impl Serialize + ?Sized)) -> Result<Value<'static>> {
-        let made = data.serialize(ToOwnValue { left: DEPTH_MAX });
+        let made = data.serialize(ToOwnValue { left: NESTED_MAX });
         made.map_err(|Refusal(reason)| Error::InvalidEvent { reason })
     }
 }
@@ -55,7 +55,7 @@ impl ToOwnValue {
     fn inner(self) -> Result<ToOwnValue, Refusal> {
         match self.left.checked_sub(1) {
             Some(left) => Ok(ToOwnValue { left }),
-            None => Err(Refusal("its data nests more than 64 deep".to_owned())),
+            None => Err(Refusal("its data nests more than 128 deep".to_owned())),
         }
     }
 
@@ -396,8 +396,8 @@ mod tests {
             "invalid-event"
         );
         let nested = |depth| (0..depth).fold(json!(1), |inner, _| json!([inner]));
-        assert!(Value::from_serialize(&nested(64)).is_ok());
-        let error = Value::from_serialize(&nested(65)).unwrap_err();
-        assert_eq!(error.to_string(), "its data nests more than 64 deep");
+        assert!(Value::from_serialize(&nested(128)).is_ok());
+        let error = Value::from_serialize(&nested(129)).unwrap_err();
+        assert_eq!(error.to_string(), "its data nests more than 128 deep");
     }
 }

@@ -8,6 +8,10 @@ use super::{Elsewhere, Key, Map, nesting, number};
 /// How deep lists and maps may nest in a value that is recorded.
 pub(crate) const DEPTH_MAX: u8 = 64;
 
+/// How many values a record has at most, those in lists and maps included: each takes several dozen
+/// bytes in memory, and one on the disk.
+pub(crate) const NODES_MAX: usize = 1_000_000;
+
 /// A piece of data: JSON's types, integers kept apart from floats, and bytes.
 ///
 /// Nests at most 64 deep when it is recorded, and may nest without end before that. The bits of a

@@ -4,7 +4,8 @@
 
 use std::ops::Range;
 
-use super::encoder::{MORE, NODES_MAX};
+use super::encoder::MORE;
+use crate::event::value::NODES_MAX;
 
 /// A payload and how much of it was read.
 #[derive(Clone, Debug)]

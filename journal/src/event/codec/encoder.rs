@@ -4,6 +4,7 @@
 
 use super::mark::{Marks, OpenMark};
 use crate::error::Error;
+use crate::event::value::NODES_MAX;
 
 /// The end of a buffer, to which the parts of a payload go.
 #[derive(Debug)]
@@ -208,10 +209,6 @@ impl<'v> Encoder<'v> {
 pub(super) fn invalid(reason: String) -> Error {
     Error::InvalidEvent { reason }
 }
-
-/// Values that a record has at most, those in lists and maps included: each takes several dozen
-/// bytes in memory, and one on the disk.
-pub(super) const NODES_MAX: usize = 1_000_000;
 
 /// Whole members of an event that can become texts, and what is over of its maps.
 const NODES_SPARED: usize = 16;

@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 pub(super) const MEMBERS: u16 = 1;
 
 /// Names of members that were given as something else, and converted.
-pub(super) const CONVERTED: u16 = 2;
+pub(super) const CONVERTED_TAG: u16 = 2;
 
 /// What only OpenTelemetry has a word for, as a map.
 pub(super) const OTEL: u16 = 3;
@@ -36,7 +36,7 @@ pub(super) fn put_extras(to: &mut Encoder<'_>, event: &Event<'_>) {
         extras.push((OTEL, Cow::Owned(members(to, "otel", otel))));
     }
     if let Some(names) = converted(to, appendix) {
-        extras.push((CONVERTED, Cow::Owned(names)));
+        extras.push((CONVERTED_TAG, Cow::Owned(names)));
     }
     for (tag, bytes) in appendix.into_iter().flat_map(|more| &more.unknown) {
         if extras.iter().all(|(known, _)| known != tag) {
@@ -129,7 +129,7 @@ fn extras<'a>(
         // What cannot be decoded, or says nothing, stays as it is.
         let is_known = match tag {
             MEMBERS => all_members(from, bytes).map(|members| extra = members),
-            CONVERTED => all_names(bytes).map(|names| more.converted = names),
+            CONVERTED_TAG => all_names(bytes).map(|names| more.converted = names),
             OTEL => all_members(from, bytes).map(|members| more.otel = members),
             _ => None,
         };

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::extras::{CONVERTED, MEMBERS, OTEL};
+use super::extras::{CONVERTED_TAG, MEMBERS, OTEL};
 use crate::event::Number;
 use crate::event::hex::from_hex;
 use crate::event::system::MUST_BE_UNDERSTOOD;
@@ -320,7 +320,7 @@ impl<'p> Shape<'p> {
             let mut shape = Shape::new(bytes);
             let count = match tag {
                 MEMBERS | OTEL => shape.members(DEPTH_MAX),
-                CONVERTED => shape.names(),
+                CONVERTED_TAG => shape.names(),
                 _ => None,
             };
             let again = shape.end().filter(|_| count > Some(0));

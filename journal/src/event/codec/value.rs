@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use super::decoder::Decoder;
-use super::encoder::{Encoder, NODES_MAX};
+use super::encoder::Encoder;
 use super::skip::{skip_members, skip_nested_map, skip_nested_value, skip_value};
 use super::tag::{self, elsewhere};
-use crate::event::value::DEPTH_MAX;
+use crate::event::value::{DEPTH_MAX, NODES_MAX};
 use crate::event::{Key, Map, Value, json_text, nesting};
 
 /// Puts the value of an event's member down.

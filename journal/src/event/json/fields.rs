@@ -2,78 +2,64 @@
 
 use std::borrow::Cow;
 
-use super::members::{Members, missing, warn_of_rest};
+use super::members::{Members, missing};
 use crate::error::Result;
+use crate::event::json_text::to_json;
 use crate::event::{
     Map, Model, OtlpKind, SessionStart, SpanEnd, SpanFields, SpanKind, SpanStart, SpanStatus,
     SpanUpdate, Tokens, Value,
 };
 use crate::seq::{Address, RunId, Seq};
 
-pub(super) fn session_start<'a>(
-    members: &mut Members<'a>,
-    warnings: &mut Vec<String>,
-) -> Result<SessionStart<'a>> {
-    Ok(SessionStart {
-        trace_id: members.text("trace_id")?,
-        name: members.text("name")?,
-        span: members.text("span")?,
-        parent_session: members.text("parent_session")?,
-        forked_at: address(members, "forked_at", warnings)?,
-        metadata: members.map("metadata")?,
-    })
+pub(super) fn session_start<'a>(members: &mut Members<'a>) -> SessionStart<'a> {
+    SessionStart {
+        trace_id: members.text("trace_id"),
+        name: members.text("name"),
+        span: members.text("span"),
+        parent_session: members.text("parent_session"),
+        forked_at: address(members, "forked_at"),
+        metadata: members.map("metadata"),
+    }
 }
 
-pub(super) fn span_start<'a>(
-    members: &mut Members<'a>,
-    warnings: &mut Vec<String>,
-) -> Result<SpanStart<'a>> {
+pub(super) fn span_start<'a>(members: &mut Members<'a>) -> Result<SpanStart<'a>> {
     Ok(SpanStart {
         span: span_id(members)?,
-        parent: members.text("parent")?,
-        kind: members.text("kind")?.map_or(SpanKind::SPAN, SpanKind),
-        name: members.text("name")?.unwrap_or(Cow::Borrowed("unknown")),
-        started_at: members.time("start_ms", "start_ns")?,
-        trace_id: members.text("trace_id")?,
-        otlp_kind: members.u8("otlp_kind")?.map(OtlpKind),
-        fields: span_fields(members, warnings)?,
+        parent: members.text("parent"),
+        kind: members.text("kind").map_or(SpanKind::SPAN, SpanKind),
+        name: members.text("name").unwrap_or(Cow::Borrowed("unknown")),
+        started_at: members.time("start_ms", "start_ns"),
+        trace_id: members.text("trace_id"),
+        otlp_kind: members.u8("otlp_kind").map(OtlpKind),
+        fields: span_fields(members),
     })
 }
 
-pub(super) fn span_update<'a>(
-    members: &mut Members<'a>,
-    warnings: &mut Vec<String>,
-) -> Result<SpanUpdate<'a>> {
+pub(super) fn span_update<'a>(members: &mut Members<'a>) -> Result<SpanUpdate<'a>> {
     Ok(SpanUpdate {
         span: span_id(members)?,
-        name: members.text("name")?,
-        status: status(members)?,
-        status_message: members.text("status_message")?,
-        fields: span_fields(members, warnings)?,
+        name: members.text("name"),
+        status: status(members),
+        status_message: members.text("status_message"),
+        fields: span_fields(members),
     })
 }
 
-pub(super) fn span_end<'a>(
-    members: &mut Members<'a>,
-    warnings: &mut Vec<String>,
-) -> Result<SpanEnd<'a>> {
+pub(super) fn span_end<'a>(members: &mut Members<'a>) -> Result<SpanEnd<'a>> {
     Ok(SpanEnd {
         span: span_id(members)?,
-        status: status(members)?.unwrap_or_default(),
-        status_message: members.text("status_message")?,
-        ended_at: members.time("end_ms", "end_ns")?,
-        ended_by_drop: members.bool("ended_by_drop")?,
-        fields: span_fields(members, warnings)?,
+        status: status(members).unwrap_or_default(),
+        status_message: members.text("status_message"),
+        ended_at: members.time("end_ms", "end_ns"),
+        ended_by_drop: members.bool("ended_by_drop"),
+        fields: span_fields(members),
     })
 }
 
 /// A whole span has one set of fields: what is known at its start is put there, the rest at its
 /// end.
-pub(super) fn whole_span<'a>(
-    members: &mut Members<'a>,
-    warnings: &mut Vec<String>,
-) -> Result<(SpanStart<'a>, SpanEnd<'a>)> {
-    let mut start = span_start(members, warnings)?;
+pub(super) fn whole_span<'a>(members: &mut Members<'a>) -> Result<(SpanStart<'a>, SpanEnd<'a>)> {
+    let mut start = span_start(members)?;
     let fields = &mut start.fields;
     let at_end = SpanFields {
         output: fields.output.take(),
@@ -84,41 +70,41 @@ pub(super) fn whole_span<'a>(
     };
     let end = SpanEnd {
         span: start.span.clone(),
-        status: status(members)?.unwrap_or_default(),
-        status_message: members.text("status_message")?,
-        ended_at: members.time("end_ms", "end_ns")?,
-        ended_by_drop: members.bool("ended_by_drop")?,
+        status: status(members).unwrap_or_default(),
+        status_message: members.text("status_message"),
+        ended_at: members.time("end_ms", "end_ns"),
+        ended_by_drop: members.bool("ended_by_drop"),
         fields: at_end,
     };
     Ok((start, end))
 }
 
-pub(super) fn address(
-    members: &mut Members<'_>,
-    name: &'static str,
-    warnings: &mut Vec<String>,
-) -> Result<Option<Address>> {
-    let map = members.map(name)?;
-    if map.is_empty() {
-        return Ok(None);
+/// `None` also if there is something else in its place, which is kept.
+pub(super) fn address(members: &mut Members<'_>, name: &'static str) -> Option<Address> {
+    let value = members.take_some(name)?;
+    let found = address_of(&value);
+    match found {
+        Some(_) => found,
+        None => {
+            let expected = "an object with the name of a run and a seq from 1 on";
+            members.keep(name, expected, value);
+            None
+        }
     }
-    let mut inner = Members::new(map, "forked_at.");
-    let run = inner.text("run")?.ok_or_else(|| missing("forked_at.run"))?;
-    let seq_value = inner.u64("seq")?.ok_or_else(|| missing("forked_at.seq"))?;
-    let run_id: Option<RunId> = run.parse().ok();
-    let wrong_run = || inner.wrong("run", "the name of a run", &Value::String(run.clone()));
-    let run_id = run_id.ok_or_else(wrong_run)?;
-    let wrong_seq = || inner.wrong("seq", "an integer from 1 on", &Value::from(seq_value));
-    let seq = Seq::new(seq_value).ok_or_else(wrong_seq)?;
-    warn_of_rest(inner.rest(), "forked_at.", warnings);
-    Ok(Some(Address { run: run_id, seq }))
+}
+
+fn address_of(value: &Value<'_>) -> Option<Address> {
+    let run: RunId = value.get("run")?.as_str()?.parse().ok()?;
+    let seq = Seq::new(value.get("seq")?.as_u64()?)?;
+    // What else is in it would be lost.
+    (value.as_map()?.len() == 2).then_some(Address { run, seq })
 }
 
 fn span_id<'a>(members: &mut Members<'a>) -> Result<Cow<'a, str>> {
-    members.text("span")?.ok_or_else(|| missing("span"))
+    members.text("span").ok_or_else(|| missing("span"))
 }
 
-fn status(members: &mut Members<'_>) -> Result<Option<SpanStatus>> {
+fn status(members: &mut Members<'_>) -> Option<SpanStatus> {
     let words = [
         ("ok", SpanStatus::Ok),
         ("error", SpanStatus::Error),
@@ -127,58 +113,65 @@ fn status(members: &mut Members<'_>) -> Result<Option<SpanStatus>> {
     members.word("status", &words, "\"ok\", \"error\" or \"unset\"")
 }
 
-pub(super) fn span_fields<'a>(
-    members: &mut Members<'a>,
-    warnings: &mut Vec<String>,
-) -> Result<SpanFields<'a>> {
-    Ok(SpanFields {
+pub(super) fn span_fields<'a>(members: &mut Members<'a>) -> SpanFields<'a> {
+    SpanFields {
         input: members.take_some("input"),
         output: members.take_some("output"),
-        model: model(members, warnings)?,
-        call_id: members.text("call_id")?,
-        tokens: tokens(members, warnings)?,
-        cost: members.number("cost")?,
-        finish_reason: members.text("finish_reason")?,
-        attributes: members.map("attributes")?,
-    })
+        model: model(members),
+        call_id: members.text("call_id"),
+        tokens: tokens(members),
+        cost: members.number("cost"),
+        finish_reason: members.text("finish_reason"),
+        attributes: members.map("attributes"),
+    }
 }
 
 /// A model is an object or just its name; a variant may also stand beside it.
-fn model<'a>(members: &mut Members<'a>, warnings: &mut Vec<String>) -> Result<Option<Model<'a>>> {
-    let beside = members.text("variant")?;
-    let map = match &mut members.take_some("model") {
-        None if beside.is_none() => return Ok(None),
+fn model<'a>(members: &mut Members<'a>) -> Option<Model<'a>> {
+    let beside = members.text("variant");
+    let map = match members.take_some("model") {
+        None if beside.is_none() => return None,
         None => Map::new(),
-        Some(Value::String(name)) => Map::from([("model_id", std::mem::take(name))]),
-        Some(Value::Map(map)) => std::mem::take(map),
-        Some(other) => return Err(members.wrong("model", "an object or a string", other)),
+        Some(Value::Map(ref mut map)) => std::mem::take(map),
+        Some(Value::String(ref mut name)) => Map::from([("model_id", std::mem::take(name))]),
+        Some(other) => {
+            let expected = "an object or a string";
+            let name = match other {
+                Value::List(_) | Value::Bytes(_) => None,
+                ref scalar => Some(to_json(scalar)),
+            };
+            let name = members.convert("model", expected, other, name);
+            name.map_or_else(Map::new, |name| Map::from([("model_id", name)]))
+        }
     };
     let mut inner = Members::new(map, "model.");
     let model = Model {
-        model_id: inner.text("model_id")?,
-        provider_id: inner.text("provider_id")?,
-        variant: inner.text("variant")?.or(beside),
+        model_id: inner.text("model_id"),
+        provider_id: inner.text("provider_id"),
+        variant: inner.text("variant").or(beside),
     };
-    warn_of_rest(inner.rest(), "model.", warnings);
-    Ok(Some(model))
+    members.absorb("model", inner);
+    Some(model)
 }
 
 /// The total is the sum of the parts, so a given one is not needed.
-fn tokens(members: &mut Members<'_>, warnings: &mut Vec<String>) -> Result<Option<Tokens>> {
-    let map = match &mut members.take_some("tokens") {
-        None => return Ok(None),
-        Some(Value::Map(map)) => std::mem::take(map),
-        Some(other) => return Err(members.wrong("tokens", "an object", other)),
+fn tokens(members: &mut Members<'_>) -> Option<Tokens> {
+    let map = match members.take_some("tokens")? {
+        Value::Map(ref mut map) => std::mem::take(map),
+        other => {
+            members.keep("tokens", "an object", other);
+            return None;
+        }
     };
     let mut inner = Members::new(map, "tokens.");
     let tokens = Tokens {
-        input: inner.number("input")?.unwrap_or_default(),
-        output: inner.number("output")?.unwrap_or_default(),
-        reasoning: inner.number("reasoning")?.unwrap_or_default(),
-        cache_read: inner.number("cache_read")?.unwrap_or_default(),
-        cache_write: inner.number("cache_write")?.unwrap_or_default(),
+        input: inner.number("input").unwrap_or_default(),
+        output: inner.number("output").unwrap_or_default(),
+        reasoning: inner.number("reasoning").unwrap_or_default(),
+        cache_read: inner.number("cache_read").unwrap_or_default(),
+        cache_write: inner.number("cache_write").unwrap_or_default(),
     };
     inner.take("total");
-    warn_of_rest(inner.rest(), "tokens.", warnings);
-    Ok(Some(tokens))
+    members.absorb("tokens", inner);
+    Some(tokens)
 }

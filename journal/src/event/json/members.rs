@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::error::{Error, Result};
+use crate::error::Error;
+use crate::event::json_text::to_json;
 use crate::event::map::slot_of;
 use crate::event::number::floor_i128;
 use crate::event::{Key, Map, Number, Value};
@@ -16,6 +17,11 @@ pub(super) struct Members<'a> {
     first: [u8; 128],
     /// Where these members are, as in "model.": empty at the top.
     path: &'static str,
+    /// Those that cannot be what they should be.
+    kept: Vec<(Key<'a>, Value<'a>)>,
+    /// Names of those that were not of their type.
+    converted: Vec<String>,
+    warnings: Vec<String>,
 }
 
 impl<'a> Members<'a> {
@@ -31,6 +37,9 @@ impl<'a> Members<'a> {
             first,
             rest: map.0.into_iter().map(Some).collect(),
             path,
+            kept: Vec::new(),
+            converted: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 
@@ -64,57 +73,77 @@ impl<'a> Members<'a> {
         self.take(name).filter(|value| !value.is_null())
     }
 
-    pub(super) fn text(&mut self, name: &str) -> Result<Option<Cow<'a, str>>> {
-        match &mut self.take_some(name) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(std::mem::take(text))),
-            Some(other) => Err(self.wrong(name, "a string", other)),
+    /// A text; of anything else its text in JSON.
+    pub(super) fn text(&mut self, name: &str) -> Option<Cow<'a, str>> {
+        match &mut self.take_some(name)? {
+            Value::String(text) => Some(std::mem::take(text)),
+            other => {
+                self.note(name, "a string", other, "its text was taken");
+                Some(Cow::Owned(to_json(other)))
+            }
         }
     }
 
-    pub(super) fn map(&mut self, name: &str) -> Result<Map<'a>> {
-        match &mut self.take_some(name) {
-            None => Ok(Map::new()),
-            Some(Value::Map(map)) => Ok(std::mem::take(map)),
-            Some(other) => Err(self.wrong(name, "an object", other)),
-        }
-    }
-
-    pub(super) fn bool(&mut self, name: &str) -> Result<bool> {
+    pub(super) fn map(&mut self, name: &str) -> Map<'a> {
         match self.take_some(name) {
-            None => Ok(false),
-            Some(Value::Bool(value)) => Ok(value),
-            Some(other) => Err(self.wrong(name, "true or false", &other)),
+            None => Map::new(),
+            Some(Value::Map(ref mut map)) => std::mem::take(map),
+            Some(other) => {
+                self.keep(name, "an object", other);
+                Map::new()
+            }
         }
     }
 
-    pub(super) fn u64(&mut self, name: &str) -> Result<Option<u64>> {
+    pub(super) fn bool(&mut self, name: &str) -> bool {
         let Some(value) = self.take_some(name) else {
-            return Ok(None);
+            return false;
         };
-        let number = value.as_u64();
-        let number = number.ok_or_else(|| self.wrong(name, "an integer from 0 on", &value))?;
-        Ok(Some(number))
+        let meant = match &value {
+            Value::Bool(value) => return *value,
+            Value::I64(0) => Some(false),
+            Value::I64(1) => Some(true),
+            other => other.as_str().and_then(|text| text.trim().parse().ok()),
+        };
+        self.convert(name, "true or false", value, meant)
+            .unwrap_or(false)
     }
 
-    pub(super) fn u8(&mut self, name: &str) -> Result<Option<u8>> {
-        let Some(value) = self.take_some(name) else {
-            return Ok(None);
-        };
+    pub(super) fn u64(&mut self, name: &str) -> Option<u64> {
+        let value = self.take_some(name)?;
+        let number = value.as_u64();
+        number.or_else(|| {
+            let meant = number_of(&value).and_then(|number| match number {
+                Number::I64(value) => u64::try_from(value).ok(),
+                Number::F64(_) => value.as_str()?.trim().parse().ok(),
+            });
+            self.convert(name, "an integer from 0 on", value, meant)
+        })
+    }
+
+    pub(super) fn u8(&mut self, name: &str) -> Option<u8> {
+        let value = self.take_some(name)?;
         let number = value.as_u64().and_then(|number| u8::try_from(number).ok());
-        let number = number.ok_or_else(|| self.wrong(name, "an integer from 0 to 255", &value))?;
-        Ok(Some(number))
+        number.or_else(|| {
+            let meant = number_of(&value).and_then(|number| match number {
+                Number::I64(value) => u8::try_from(value).ok(),
+                Number::F64(_) => None,
+            });
+            self.convert(name, "an integer from 0 to 255", value, meant)
+        })
     }
 
     /// A number of things; null counts as 0, because that is what NaN becomes in many writers.
-    pub(super) fn number(&mut self, name: &str) -> Result<Option<Number>> {
-        match self.take(name) {
-            None => Ok(None),
-            Some(Value::Null) => Ok(Some(Number::ZERO)),
-            Some(Value::I64(value)) => Ok(Some(value.into())),
-            Some(Value::U64(value)) => Ok(Some(value.into())),
-            Some(Value::F64(value)) => Ok(Some(value.into())),
-            Some(other) => Err(self.wrong(name, "a number", &other)),
+    pub(super) fn number(&mut self, name: &str) -> Option<Number> {
+        match self.take(name)? {
+            Value::Null => Some(Number::ZERO),
+            Value::I64(value) => Some(value.into()),
+            Value::U64(value) => Some(value.into()),
+            Value::F64(value) => Some(value.into()),
+            other => {
+                let meant = number_of(&other);
+                self.convert(name, "a number", other, meant)
+            }
         }
     }
 
@@ -124,49 +153,129 @@ impl<'a> Members<'a> {
         name: &str,
         words: &[(&str, T)],
         expected: &str,
-    ) -> Result<Option<T>> {
-        let Some(value) = self.take_some(name) else {
-            return Ok(None);
-        };
+    ) -> Option<T> {
+        let value = self.take_some(name)?;
         let found = words.iter().find(|(word, _)| value.as_str() == Some(word));
-        let (_, meaning) = found.ok_or_else(|| self.wrong(name, expected, &value))?;
-        Ok(Some(*meaning))
+        match found {
+            Some((_, meaning)) => Some(*meaning),
+            None => {
+                self.keep(name, expected, value);
+                None
+            }
+        }
     }
 
     /// A time given as milliseconds or, more exactly, as a string of nanoseconds.
-    pub(super) fn time(&mut self, ms_name: &str, ns_name: &str) -> Result<Option<Timestamp>> {
+    pub(super) fn time(&mut self, ms_name: &str, ns_name: &str) -> Option<Timestamp> {
         let (ms, ns) = (self.take_some(ms_name), self.take_some(ns_name));
         if let Some(value) = ns {
-            let nanoseconds = value.as_str().and_then(parse_decimal);
-            let expected = "a string of decimal digits";
-            let nanoseconds = nanoseconds.ok_or_else(|| self.wrong(ns_name, expected, &value))?;
-            return Ok(Some(Timestamp::from_unix_nanoseconds(nanoseconds)));
-        }
-        let nanoseconds = match ms {
-            None => return Ok(None),
-            Some(Value::I64(ms)) => i128::from(ms) * NANOSECONDS_PER_MS,
-            Some(Value::U64(ms)) => i128::from(ms) * NANOSECONDS_PER_MS,
-            Some(Value::F64(ms)) if ms.is_finite() => {
-                let part = floor_i128((ms - ms.floor()) * 1e6 + 0.5);
-                floor_i128(ms)
-                    .saturating_mul(NANOSECONDS_PER_MS)
-                    .saturating_add(part)
+            let plain = value.as_str().and_then(parse_decimal);
+            let nanoseconds = plain.or_else(|| {
+                let meant = match value {
+                    Value::I64(value) => Some(i128::from(value)),
+                    Value::U64(value) => Some(i128::from(value)),
+                    _ => None,
+                };
+                self.convert(ns_name, "a string of decimal digits", value, meant)
+            });
+            if let Some(nanoseconds) = nanoseconds {
+                return Some(Timestamp::from_unix_nanoseconds(nanoseconds));
             }
-            Some(other) => return Err(self.wrong(ms_name, "a number of milliseconds", &other)),
+        }
+        let nanoseconds = match ms? {
+            Value::I64(ms) => i128::from(ms) * NANOSECONDS_PER_MS,
+            Value::U64(ms) => i128::from(ms) * NANOSECONDS_PER_MS,
+            Value::F64(ms) if ms.is_finite() => nanoseconds_of(ms),
+            other => {
+                let meant = match &other {
+                    Value::String(_) => number_of(&other),
+                    _ => None,
+                };
+                let meant = meant.map(|number| match number {
+                    Number::I64(ms) => i128::from(ms) * NANOSECONDS_PER_MS,
+                    Number::F64(ms) => nanoseconds_of(ms),
+                });
+                self.convert(ms_name, "a number of milliseconds", other, meant)?
+            }
         };
-        Ok(Some(Timestamp::from_unix_nanoseconds(nanoseconds)))
+        Some(Timestamp::from_unix_nanoseconds(nanoseconds))
     }
 
-    /// The members that were not taken, in order.
-    pub(super) fn rest(self) -> Map<'a> {
-        Map(self.rest.into_iter().flatten().collect())
+    /// What a member of another type than it should have was taken for; without that it is kept
+    /// as it is.
+    pub(super) fn convert<T>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        value: Value<'a>,
+        meant: Option<T>,
+    ) -> Option<T> {
+        match meant {
+            Some(_) => self.note(name, expected, &value, "it was converted"),
+            None => self.keep(name, expected, value),
+        }
+        meant
+    }
+
+    /// Keeps a member that cannot be what it should be, among those that have no place.
+    pub(super) fn keep(&mut self, name: &str, expected: &str, value: Value<'a>) {
+        self.note(name, expected, &value, "it is kept beside");
+        self.kept.push((Key::owned(name), value));
+    }
+
+    #[cold]
+    fn note(&mut self, name: &str, expected: &str, value: &Value<'_>, done: &str) {
+        let wrong = self.words(name, expected, value);
+        self.warnings.push(format!("{wrong}; {done}"));
+        if self.converted.iter().all(|known| known != name) {
+            self.converted.push(name.to_owned());
+        }
+    }
+
+    /// Takes in what was found in the member of that name, whose own members these were.
+    pub(super) fn absorb(&mut self, name: &str, inner: Members<'a>) {
+        let path = inner.path;
+        if !inner.converted.is_empty() && self.converted.iter().all(|known| known != name) {
+            self.converted.push(name.to_owned());
+        }
+        self.warnings.extend(inner.warnings);
+        let lost: Vec<_> = inner.rest.into_iter().flatten().collect();
+        self.warnings.extend(lost.iter().map(|(name, _)| {
+            let name = name.as_str();
+            format!("member \"{path}{name}\" has no place; it is kept beside")
+        }));
+        if !(lost.is_empty() && inner.kept.is_empty()) {
+            let kept = Map(lost.into_iter().chain(inner.kept).collect());
+            self.kept.push((Key::owned(name), Value::Map(kept)));
+        }
+    }
+
+    /// The members that were not taken, in order, and then those that are kept.
+    pub(super) fn finish(self) -> Leftover<'a> {
+        let rest = self.rest.into_iter().flatten();
+        Leftover {
+            rest: Map(rest.chain(self.kept).collect()),
+            converted: self.converted,
+            warnings: self.warnings,
+        }
     }
 
     pub(super) fn wrong(&self, name: &str, expected: &str, found: &Value<'_>) -> Error {
-        let (path, found) = (self.path, describe(found));
-        let reason = format!("member \"{path}{name}\": expected {expected}, found {found}");
-        invalid(reason)
+        invalid(self.words(name, expected, found))
     }
+
+    fn words(&self, name: &str, expected: &str, found: &Value<'_>) -> String {
+        let (path, found) = (self.path, describe(found));
+        format!("member \"{path}{name}\": expected {expected}, found {found}")
+    }
+}
+
+/// What there is besides the members that were taken.
+pub(super) struct Leftover<'a> {
+    pub(super) rest: Map<'a>,
+    /// Names of members that were converted.
+    pub(super) converted: Vec<String>,
+    pub(super) warnings: Vec<String>,
 }
 
 pub(super) fn missing(name: &str) -> Error {
@@ -177,14 +286,34 @@ pub(super) fn invalid(reason: String) -> Error {
     Error::InvalidEvent { reason }
 }
 
-/// Warns of members inside a member that have no place there.
-pub(super) fn warn_of_rest(rest: Map<'_>, path: &str, warnings: &mut Vec<String>) {
-    let lost = rest.into_iter();
-    warnings
-        .extend(lost.map(|(name, _)| format!("member \"{path}{name}\" has no place; left out")));
+const NANOSECONDS_PER_MS: i128 = 1_000_000;
+
+/// The time that so many milliseconds are, to the nanosecond.
+fn nanoseconds_of(ms: f64) -> i128 {
+    let part = floor_i128((ms - ms.floor()) * 1e6 + 0.5);
+    floor_i128(ms)
+        .saturating_mul(NANOSECONDS_PER_MS)
+        .saturating_add(part)
 }
 
-const NANOSECONDS_PER_MS: i128 = 1_000_000;
+/// The number that something says which is none.
+fn number_of(value: &Value<'_>) -> Option<Number> {
+    match value {
+        Value::Bool(value) => Some(Number::I64(i64::from(*value))),
+        Value::I64(value) => Some((*value).into()),
+        Value::U64(value) => Some((*value).into()),
+        Value::F64(value) => Some((*value).into()),
+        Value::String(text) => {
+            let text = text.trim();
+            let integer: Option<i64> = text.parse().ok();
+            integer.map_or_else(
+                || text.parse().ok().map(f64::into),
+                |value| Some(value.into()),
+            )
+        }
+        _ => None,
+    }
+}
 
 /// A decimal integer; one beyond the range of any clock stays at the end of that range.
 fn parse_decimal(text: &str) -> Option<i128> {

@@ -3,18 +3,23 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
+};
+use serde_json::value::RawValue;
 
 use super::mended::Mended;
 use crate::event::map::{COMPARED_MAX, mark_of};
 use crate::event::number::TWO_TO_63;
 use crate::event::serialize::bytes_of;
-use crate::event::value::DEPTH_MAX;
+use crate::event::value::{DEPTH_MAX, NODES_MAX};
 use crate::event::{Key, Map, Value};
 
 /// An object's members in order, and what was odd about the text.
 pub(super) struct ParsedObject<'a> {
     pub(super) members: Map<'a>,
+    /// Names of members of which a part is kept as text.
+    pub(super) texts: Vec<String>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -31,11 +36,9 @@ pub(super) fn parse_object(text: &str) -> Result<ParsedObject<'_>, String> {
     }
     let mut reading = Progress::default();
     match reading.object(text) {
-        Ok(members) if !reading.is_beyond_integers => Ok(ParsedObject {
-            members,
-            warnings: Vec::new(),
-        }),
-        _ if reading.is_too_deep => Err(too_deep()),
+        Ok(members) if !reading.is_beyond_integers && !reading.is_overfull() => {
+            Ok(ParsedObject::new(members, reading.texts, Vec::new()))
+        }
         // Rare enough to be read a second time.
         _ => parse_mended(text),
     }
@@ -43,22 +46,39 @@ pub(super) fn parse_object(text: &str) -> Result<ParsedObject<'_>, String> {
 
 fn parse_mended(text: &str) -> Result<ParsedObject<'static>, String> {
     let mended = Mended::new(text)?;
-    let mut reading = Progress {
-        words: mended.words,
-        ..Progress::default()
-    };
-    match reading.object(&mended.text) {
-        Ok(members) => Ok(ParsedObject {
-            members: members.into_owned(),
-            warnings: mended.warnings,
-        }),
-        Err(_) if reading.is_too_deep => Err(too_deep()),
-        Err(error) => Err(format!("not JSON: {error}")),
+    let mut reading = Progress::of(mended.words.clone());
+    let mut members = reading.object(&mended.text);
+    if reading.is_overfull() {
+        reading = Progress::of(mended.words);
+        reading.is_bounded = true;
+        members = reading.object(&mended.text);
+    }
+    let members = members.map_err(|error| format!("not JSON: {}", words(&error)))?;
+    let members = members.into_owned();
+    Ok(ParsedObject::new(members, reading.texts, mended.warnings))
+}
+
+/// What is wrong with a text; of one that is a line, the place in it.
+fn words(error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    let place = format!(" at line 1 column {}", error.column());
+    match words.strip_suffix(&place) {
+        Some(words) => format!("{words} at column {}", error.column()),
+        None => words,
     }
 }
 
-fn too_deep() -> String {
-    format!("nests more than {DEPTH_MAX} deep")
+impl<'a> ParsedObject<'a> {
+    fn new(members: Map<'a>, texts: Vec<String>, mut warnings: Vec<String>) -> ParsedObject<'a> {
+        warnings.extend(texts.iter().map(|name| {
+            format!("member \"{name}\": what is over the limits is kept as its text in JSON")
+        }));
+        ParsedObject {
+            members,
+            texts,
+            warnings,
+        }
+    }
 }
 
 /// What is known while a text is read.
@@ -70,10 +90,28 @@ struct Progress {
     numbers: usize,
     /// A number was read that is an integer too large for 64 bits, or looks like one.
     is_beyond_integers: bool,
-    is_too_deep: bool,
+    /// Values read so far, those in lists and maps included.
+    nodes: usize,
+    /// It is known that they are too many.
+    is_bounded: bool,
+    /// A part of the line's member that is being read is kept as text.
+    has_text: bool,
+    /// Names of the line's members of which that is so.
+    texts: Vec<String>,
 }
 
 impl Progress {
+    fn of(words: Vec<(usize, f64)>) -> Progress {
+        Progress {
+            words,
+            ..Progress::default()
+        }
+    }
+
+    fn is_overfull(&self) -> bool {
+        self.nodes > NODES_MAX
+    }
+
     fn object<'de>(&mut self, text: &'de str) -> serde_json::Result<Map<'de>> {
         let mut json = serde_json::Deserializer::from_str(text);
         let members = json.deserialize_map(LineMembers(self))?;
@@ -104,6 +142,9 @@ impl Progress {
                 left,
                 slot,
             })?;
+            if left == DEPTH_MAX && std::mem::take(&mut self.has_text) {
+                self.texts.push(name.as_str().to_owned());
+            }
         }
         Ok(match has_twice {
             true => Map::of_last(members),
@@ -139,11 +180,15 @@ impl<'de> Slot<'_, 'de> {
         Ok(())
     }
 
-    /// How many lists and maps may open inside the one that opens here.
-    fn inner<E: serde::de::Error>(&mut self) -> Result<u8, E> {
-        let inner = self.left.checked_sub(1);
-        self.progress.is_too_deep |= inner.is_none();
-        inner.ok_or_else(|| E::custom(too_deep()))
+    /// Puts a list or map as its text, if it is one.
+    fn put_text<E: serde::de::Error>(self, text: &'de str) -> Result<(), E> {
+        if text.starts_with(['[', '{']) {
+            self.progress.has_text = true;
+            self.progress.numbers += numbers_in(text);
+            return self.put(Value::String(Cow::Borrowed(text)));
+        }
+        let mut json = serde_json::Deserializer::from_str(text);
+        json.deserialize_any(self).map_err(E::custom)
     }
 }
 
@@ -151,7 +196,17 @@ impl<'de> DeserializeSeed<'de> for Slot<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_any(self)
+        self.progress.nodes += 1;
+        let is_line_member = self.left == DEPTH_MAX;
+        if self.left > 0 && !(self.progress.is_bounded && is_line_member) {
+            return json.deserialize_any(self);
+        }
+        let text = <&RawValue>::deserialize(json)?.get().trim_ascii();
+        if self.left > 0 && self.progress.nodes + nodes_in(text) <= NODES_MAX {
+            let mut json = serde_json::Deserializer::from_str(text);
+            return json.deserialize_any(self).map_err(D::Error::custom);
+        }
+        self.put_text(text)
     }
 }
 
@@ -194,8 +249,8 @@ impl<'de> Visitor<'de> for Slot<'_, 'de> {
         self.put(Value::String(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
-        let left = self.inner()?;
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let left = self.left.saturating_sub(1);
         let mut values = Vec::new();
         while list
             .next_element_seed(NextValue(self.progress, left, &mut values))?
@@ -204,8 +259,8 @@ impl<'de> Visitor<'de> for Slot<'_, 'de> {
         self.put(Value::List(values))
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, map: A) -> Result<(), A::Error> {
-        let left = self.inner()?;
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        let left = self.left.saturating_sub(1);
         let map = self.progress.members(map, left, MEMBERS_ROOM)?;
         let bytes = bytes_of(&map);
         self.put(bytes.map_or(Value::Map(map), Value::bytes))
@@ -222,11 +277,12 @@ impl<'de> DeserializeSeed<'de> for NextValue<'_, 'de> {
         let NextValue(progress, left, values) = self;
         values.push(Value::Null);
         let slot = values.last_mut().expect("one was just put there");
-        json.deserialize_any(Slot {
+        let slot = Slot {
             progress,
             left,
             slot,
-        })
+        };
+        slot.deserialize(json)
     }
 }
 
@@ -281,6 +337,39 @@ impl<'de> Visitor<'de> for LineMembers<'_> {
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Map<'de>, A::Error> {
         self.0.members(map, DEPTH_MAX, LINE_ROOM)
     }
+}
+
+/// At least as many values as a text has in it.
+fn nodes_in(text: &str) -> usize {
+    let begins = |byte: u8| matches!(byte, b',' | b'[' | b'{');
+    1 + outside_strings(text).filter(|byte| begins(*byte)).count()
+}
+
+/// How many numbers a text has in it.
+fn numbers_in(text: &str) -> usize {
+    let is_part = |byte: u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+    let (mut count, mut before) = (0, false);
+    for byte in outside_strings(text) {
+        let is_digit = byte.is_ascii_digit() || byte == b'-';
+        count += usize::from(is_digit && !before);
+        before = is_part(byte) && (before || is_digit);
+    }
+    count
+}
+
+/// The bytes of a text in JSON that are in no string.
+fn outside_strings(text: &str) -> impl Iterator<Item = u8> {
+    let (mut is_inside, mut is_escaped) = (false, false);
+    text.bytes().filter(move |byte| {
+        let was_inside = is_inside;
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_inside => is_escaped = true,
+            b'"' => is_inside = !is_inside,
+            _ => {}
+        }
+        !was_inside && !is_inside
+    })
 }
 
 /// Members an object within the line has room for when it gets its first one.
@@ -376,10 +465,44 @@ mod tests {
     #[test]
     fn depth_is_limited() {
         let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert!(member(&nested(64)).is_ok());
-        assert_eq!(member(&nested(65)).unwrap_err(), "nests more than 64 deep");
+        let depth = |mut value: &Value<'_>| {
+            let mut depth = 0;
+            while let Value::List(values) = value {
+                let Some(inner) = values.first() else {
+                    return (depth + 1, None);
+                };
+                (value, depth) = (inner, depth + 1);
+            }
+            (depth, value.as_str().map(str::to_owned))
+        };
+        let (whole, warnings) = member(&nested(64)).unwrap();
+        assert_eq!((depth(&whole), warnings), ((64, None), 0));
+        for more in [1, 2, 300_000] {
+            let (kept, warnings) = member(&nested(64 + more)).unwrap();
+            assert_eq!((depth(&kept), warnings), ((64, Some(nested(more))), 1));
+        }
+        let scalar = format!("{}[NaN,1],2,NaN{}", "[".repeat(64), "]".repeat(64));
+        let (kept, warnings) = member(&scalar).unwrap();
+        let shown = format!("{kept:?}");
+        assert!(
+            shown.contains("[String(\"[ 0 ,1]\"), I64(2), F64(NaN)]"),
+            "{shown}"
+        );
+        assert_eq!(warnings, 3);
         assert!(member(&"[".repeat(1_000_000)).is_err());
         assert!(member(&"{\"a\":".repeat(1_000_000)).is_err());
+    }
+
+    #[test]
+    fn of_a_million_values_what_is_over_is_kept_as_text() {
+        let many = format!("[1{}]", ",1".repeat(999_999));
+        let text = format!("{{\"a\":[1,2],\"b\":{many},\"c\":3,\"d\":[NaN,\",[{{\"]}}");
+        let object = parse_object(&text).unwrap();
+        assert_eq!(object.texts, ["b"]);
+        assert_eq!(object.members.get("b"), Some(&Value::from(many)));
+        assert_eq!(object.members.get("c"), Some(&Value::I64(3)));
+        let kept = format!("{:?}", object.members.get("d"));
+        assert_eq!(kept, "Some(List([F64(NaN), String(\",[{\")]))");
     }
 
     #[test]

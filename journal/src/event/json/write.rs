@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::reserved;
 use crate::event::serialize::BYTES_MEMBER;
 use crate::event::{
     Action, Event, Log, Map, Model, SessionStart, SpanEnd, SpanFields, SpanStart, SpanUpdate,
@@ -24,15 +25,27 @@ impl Serialize for Event<'_> {
         object.option("session", self.session.as_ref())?;
         object.time("at_ms", "at_ns", self.at)?;
         object.action(&self.action)?;
-        let known = known_members(&self.action);
-        for (name, value) in self.extra.iter() {
-            let is_taken =
-                COMMON_MEMBERS.contains(&name) || known.iter().any(|k| k.contains(&name));
-            if !is_taken {
-                object.map.serialize_entry(name, value)?;
-            }
+        object.members("otel", self.otel())?;
+        if self.converted().len() > 0 {
+            object.put("converted", &self.converted().collect::<Vec<_>>())?;
+        }
+        let (plain, wrapped) = reserved::wrapped(&self.action, &self.extra);
+        for (name, value) in plain {
+            object.map.serialize_entry(name, value)?;
+        }
+        if !wrapped.is_empty() {
+            object.put("extra", &Wrapped(&wrapped))?;
         }
         object.map.end()
+    }
+}
+
+/// Members in an object of their own.
+struct Wrapped<'w>(&'w [(&'w str, &'w Value<'w>)]);
+
+impl Serialize for Wrapped<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
     }
 }
 
@@ -83,69 +96,6 @@ fn type_name(action: &Action<'_>) -> &'static str {
         Action::Custom(_) => "custom",
         Action::Line(_) => "line",
         Action::Unknown { .. } => "unknown",
-    }
-}
-
-/// Members every event can have.
-const COMMON_MEMBERS: &[&str] = &["type", "session", "at_ms", "at_ns"];
-
-const BEGIN_MEMBERS: &[&str] = &[
-    "span",
-    "parent",
-    "kind",
-    "name",
-    "start_ms",
-    "start_ns",
-    "trace_id",
-    "otlp_kind",
-];
-
-const FINISH_MEMBERS: &[&str] = &[
-    "span",
-    "status",
-    "status_message",
-    "end_ms",
-    "end_ns",
-    "ended_by_drop",
-];
-
-const FIELD_MEMBERS: &[&str] = &[
-    "input",
-    "output",
-    "model",
-    "variant",
-    "call_id",
-    "tokens",
-    "cost",
-    "finish_reason",
-    "attributes",
-];
-
-/// The members an action's form has: an extra one of the same name would change its meaning.
-fn known_members(action: &Action<'_>) -> &'static [&'static [&'static str]] {
-    match action {
-        Action::SessionStart(_) => &[&[
-            "trace_id",
-            "name",
-            "span",
-            "parent_session",
-            "forked_at",
-            "metadata",
-        ]],
-        Action::SessionUpdate(_) => &[&["name", "metadata"]],
-        Action::SessionEnd(_) => &[&["status", "error"]],
-        Action::SpanStart(_) => &[BEGIN_MEMBERS, FIELD_MEMBERS],
-        Action::SpanUpdate(_) => &[&["span", "name", "status", "status_message"], FIELD_MEMBERS],
-        Action::SpanEnd(_) => &[FINISH_MEMBERS, FIELD_MEMBERS],
-        Action::Span(..) => &[BEGIN_MEMBERS, FINISH_MEMBERS, FIELD_MEMBERS],
-        Action::Text(_) => &[&["span", "channel", "offset", "text"]],
-        Action::Log(_) => &[&["span", "event_name", "level", "message", "attributes"]],
-        Action::Link(_) => &[&["span", "to_trace_id", "to_session", "to_span", "attributes"]],
-        Action::Counter(_) => &[&["name", "value", "unit", "span"]],
-        Action::Crash(_) => &[&["reason", "location"]],
-        Action::Custom(_) => &[&["name", "data"]],
-        Action::Line(_) => &[&["line"]],
-        Action::Unknown { .. } => &[&["kind", "data"]],
     }
 }
 
