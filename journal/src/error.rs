@@ -35,6 +35,18 @@ pub enum Error {
         /// The system's reason.
         source: Arc<io::Error>,
     },
+    /// A file may not grow for a limit of this process, which has nothing to do with the disk.
+    /// Nothing of the record was acknowledged, and appends work again when the limit is raised.
+    #[error(
+        "{} may not grow: the file size limit of this process (ulimit -f) is reached; raise it",
+        path.display()
+    )]
+    FileSizeLimit {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: Arc<io::Error>,
+    },
     /// Bytes on the disk that no crash explains.
     #[error("{file} at offset {offset}: {reason}")]
     Damage {
@@ -171,6 +183,7 @@ impl Error {
         match self {
             Error::Io { .. } => "io",
             Error::DiskFull { .. } => "disk-full",
+            Error::FileSizeLimit { .. } => "file-size-limit",
             Error::Damage { .. } => "damage",
             Error::Unsupported { .. } => "unsupported",
             Error::NotAJournal { .. } => "not-a-journal",
@@ -197,20 +210,24 @@ impl Error {
         source: io::Error,
     ) -> Error {
         let path = path.into();
-        let is_full = matches!(
-            source.kind(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-        );
+        let kind = source.kind();
         let source = Arc::new(source);
-        if is_full {
-            Error::DiskFull { path, source }
-        } else {
-            Error::Io {
+        match kind {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Error::DiskFull { path, source }
+            }
+            io::ErrorKind::FileTooLarge => Error::FileSizeLimit { path, source },
+            _ => Error::Io {
                 operation,
                 path,
                 source,
-            }
+            },
         }
+    }
+
+    /// Whether there is no space for it, on the disk or by a limit: that may be over at any time.
+    pub(crate) fn is_for_space(&self) -> bool {
+        matches!(self, Error::DiskFull { .. } | Error::FileSizeLimit { .. })
     }
 }
 

@@ -43,7 +43,10 @@ pub(crate) fn print(report: &Report, output: &mut Output) -> Result<()> {
 }
 
 fn is_sound(segment: &SegmentReport) -> bool {
-    let is_usual = matches!(segment.state, SegmentState::Active | SegmentState::Sealed);
+    let is_usual = matches!(
+        segment.state,
+        SegmentState::Active | SegmentState::Sealed | SegmentState::Empty
+    );
     is_usual && segment.reason.is_none() && segment.failure.is_none()
 }
 

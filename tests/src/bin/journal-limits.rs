@@ -142,7 +142,7 @@ fn file_size(scene: &Scene) {
         acknowledged.push(small.expect("a small record"));
         assert_eq!(
             large.expect_err("a large record").code(),
-            "disk-full",
+            "file-size-limit",
             "{round}"
         );
         refused += 1;

@@ -105,7 +105,10 @@ impl Scene {
         for _ in 0..20 {
             let opened = self.options().open(&self.dir);
             let code = opened.as_ref().err().map(Error::code);
-            assert!(matches!(code, None | Some("io" | "disk-full")), "{code:?}");
+            assert!(
+                matches!(code, None | Some("io" | "disk-full" | "file-size-limit")),
+                "{code:?}"
+            );
             if let Ok(journal) = opened {
                 self.lift();
                 journal.close().expect("a journal to close");
@@ -169,7 +172,10 @@ impl Scene {
         self.impose();
         let closed = journal.close();
         let code = closed.as_ref().err().map(Error::code);
-        assert!(matches!(code, None | Some("io" | "disk-full")), "{code:?}");
+        assert!(
+            matches!(code, None | Some("io" | "disk-full" | "file-size-limit")),
+            "{code:?}"
+        );
         self.lift();
         drop(journal);
         let journal = self.options().open(&self.dir).expect("a journal to open");
@@ -188,7 +194,10 @@ impl Scene {
                 Ok(seq) => self.told.push(seq),
                 Err(error) => {
                     let code = error.code();
-                    assert!(matches!(code, "io" | "disk-full"), "{error}");
+                    assert!(
+                        matches!(code, "io" | "disk-full" | "file-size-limit"),
+                        "{error}"
+                    );
                     self.refused += 1;
                 }
             }

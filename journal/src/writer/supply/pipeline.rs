@@ -255,7 +255,7 @@ fn make_first_writable(segment: &ActiveSegment) -> io::Result<()> {
 }
 
 fn lacks_space<T>(made: &Result<T, PrepareFailure>) -> bool {
-    matches!(made, Err(PrepareFailure::Discarded(Error::DiskFull { .. })))
+    matches!(made, Err(PrepareFailure::Discarded(error)) if error.is_for_space())
 }
 
 /// Whether there is a file of that name already.

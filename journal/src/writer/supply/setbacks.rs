@@ -40,7 +40,7 @@ impl Setbacks {
                 operation: "create",
                 ..
             }
-        ) || matches!(error, Error::DiskFull { .. });
+        ) || error.is_for_space();
         if !is_cheap && !self.is_ignored {
             self.count = self.count.saturating_add(1);
             self.last = Some((Instant::now(), error.clone()));

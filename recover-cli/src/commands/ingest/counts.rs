@@ -44,7 +44,11 @@ impl Counts {
             refused: 0,
             malformed: 0,
             oversized: 0,
-            trouble: None,
+            // That was said when it was found out.
+            trouble: opened.refusal.as_ref().map(|error| Trouble {
+                code: error.code(),
+                refused: 0,
+            }),
             journal: opened.journal.clone(),
             has_failed: Arc::clone(&opened.has_failed),
             run: run_of(&opened.journal),
@@ -80,14 +84,17 @@ impl Counts {
             Error::InvalidEvent { .. } => self.malformed += 1,
             Error::LimitExceeded { .. } => self.oversized += 1,
             _ => {
-                let code = error.code();
+                let code = match error {
+                    Error::Disabled { cause } => cause.code(),
+                    _ => error.code(),
+                };
                 match &mut self.trouble {
                     Some(trouble) if trouble.code == code => trouble.refused += 1,
                     _ => {
                         let refused = 1 + self.trouble.take().map_or(0, |known| known.refused);
                         self.trouble = Some(Trouble { code, refused });
                         words.warn(&format!(
-                            "line {line}: {why}; lines are refused until it ends"
+                            "line {line}: {why}; lines are refused until that is over"
                         ));
                     }
                 }
@@ -146,7 +153,7 @@ impl Counts {
     }
 
     /// There was no space for a run, from the first line to the last.
-    fn is_never_opened(&self) -> bool {
+    pub(super) fn is_never_opened(&self) -> bool {
         self.journal.info().run.is_none()
     }
 

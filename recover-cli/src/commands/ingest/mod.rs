@@ -36,6 +36,9 @@ use crate::args::IngestArgs;
 use crate::error::{CliError, ExitStatus, Result};
 use crate::escape::one_line;
 
+/// The number of this error on Unix.
+const TOO_MANY_FILES: i32 = 24;
+
 /// Longer lines are refused before they fill the memory.
 const LINE_LEN_MAX: u64 = 256 << 20;
 
@@ -74,10 +77,15 @@ fn ingest(args: &IngestArgs, words: &Words) -> Result<ExitStatus> {
     acks.finish(|| signals.exit().is_some());
     read?;
     are_durable?;
+    if ended.is_err() && counts.is_never_opened() {
+        // Nothing was begun that could have an end.
+        return Ok(signals.exit().unwrap_or(ExitStatus::Lost));
+    }
     if let Err(error) = ended.and(closed) {
         let error = error.to_string();
         words.warn(&format!(
-            "trace-recover: all that was taken is {}, but its end is not on record: {}",
+            "trace-recover: all that was taken is {}, but its end is not on record, and counts as \
+             one more refused record: {}",
             counts.kept(),
             one_line(&error)
         ));
@@ -142,5 +150,11 @@ fn read_lines(
 }
 
 fn failed(what: &str, error: &std::io::Error) -> CliError {
-    CliError::CouldNot(format!("{what}: {error}"))
+    CliError::CouldNot(match error.raw_os_error() {
+        // It has nothing to do with the file that was next.
+        Some(TOO_MANY_FILES) if cfg!(unix) => format!(
+            "this process may have no more files open: {error}; raise the limit (ulimit -n)"
+        ),
+        _ => format!("{what}: {error}"),
+    })
 }

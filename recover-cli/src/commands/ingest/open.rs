@@ -29,7 +29,7 @@ pub(super) struct Opened {
     /// A write or a sync failed: the run may be followed by another one.
     pub(super) has_failed: Arc<AtomicBool>,
     /// Why lines are refused for now.
-    refusal: Option<Error>,
+    pub(super) refusal: Option<Error>,
 }
 
 impl Opened {
@@ -43,7 +43,7 @@ impl Opened {
             .program("trace-recover", env!("CARGO_PKG_VERSION"))
             .on_backlog(OnBacklog::Wait(BACKLOG_WAIT))
             .on_error(move |error| {
-                if !matches!(error, Error::DiskFull { .. }) {
+                if !matches!(error, Error::DiskFull { .. } | Error::FileSizeLimit { .. }) {
                     noted.store(true, Ordering::Relaxed);
                 }
                 *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
