@@ -216,7 +216,7 @@ bugs! {
     BelievedNotSaid,
     /// A report does not say whose records may be lost.
     SessionHitNotNamed,
-    /// A merged cache counts a span twice that two of its segments finish.
+    /// A merged cache counts a span twice that one segment finishes and another one tells of.
     MergedSpansTwice,
     /// Runs are put in order by the clock.
     RunsByClock,

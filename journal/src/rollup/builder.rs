@@ -11,7 +11,6 @@ use crate::event::{
     Action, Crash, Event, Map, SessionEnd, SessionStart, SessionUpdate, SpanFacts, SpanMention,
     Value, codec, system,
 };
-use crate::seeded::{self, Bug};
 use crate::segment::Seen;
 use crate::time::Timestamp;
 
@@ -122,11 +121,8 @@ impl RollupBuilder {
             });
             self.kept.push(&Event::new(update));
         }
-        let (finished, sums) = self.spans.finish(&mut self.kept);
+        let (finished, sums) = self.spans.finish(&mut self.kept)?;
         if self.is_merged {
-            // Of spans with the same hash, only their records tell whether they are one.
-            let is_recurring = finished.windows(2).any(|pair| pair[0] == pair[1]);
-            (!is_recurring || seeded::has(Bug::MergedSpansTwice)).then_some(())?;
             self.kept.leave_out(&finished)?;
         }
         let records = self.kept.finish()?;

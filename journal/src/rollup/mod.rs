@@ -7,6 +7,7 @@
 
 mod builder;
 mod retained;
+mod span_records;
 mod span_tracker;
 mod sums;
 mod table;

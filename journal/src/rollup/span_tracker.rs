@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::retained::Retained;
+use super::span_records::{end, numbers_of, start, update};
 use super::sums::SpanSums;
 use super::{HASH_LEN, SpanTable, span_hash};
-use crate::event::{
-    Action, Event, Numbers, SpanEnd, SpanFields, SpanKey, SpanKind, SpanStart, SpanUpdate,
-};
+use crate::event::{Numbers, SpanKey, codec};
 
 /// Spans by their ids, and what those that are finished add up to.
 ///
@@ -19,18 +18,42 @@ pub(super) struct SpanTracker {
     /// Those that are open, by their numbers.
     open: BTreeMap<u32, UnendedSpan>,
     next_open: u32,
-    /// Of those that are loose, where the last update is kept.
-    loose: Vec<Option<u64>>,
-    /// The low bytes of the hashes.
-    finished: Vec<[u8; HASH_LEN]>,
+    loose: Vec<LooseSpan>,
+    finished: Vec<FinishedSpan>,
+    /// Their numbers, those of each behind those of the one before.
+    numbers: Vec<u8>,
+    /// What those add up to that are finished elsewhere.
     sums: Option<Box<SpanSums>>,
+}
+
+/// A span that was started, and then ended.
+#[derive(Clone, Copy, Debug)]
+struct FinishedSpan {
+    /// The low bytes of the hash.
+    hash: [u8; HASH_LEN],
+    /// Where its numbers are, plus 1; 0 if there are none.
+    numbers: u32,
+}
+
+/// What is known of an id whose spans are not all finished here.
+#[derive(Debug, Default)]
+struct LooseSpan {
+    /// Where the last update is kept.
+    last_update: Option<u64>,
+    /// Its last span here is over.
+    is_over: bool,
+    /// Where the records are kept of its last span here, if that began here behind another one,
+    /// and what it has come to.
+    fresh: Option<(Vec<u64>, Numbers)>,
+    /// Spans of this id that are finished here and have none of their records kept.
+    finished: u64,
 }
 
 /// What the records so far say of a span.
 #[derive(Clone, Copy, Debug)]
 enum SpanState {
-    /// It was started once, then ended, and is added up.
-    Finished,
+    /// It was started once, then ended, and is this one among those that are finished.
+    Finished(u32),
     /// It was started once, and perhaps updated; this is its number among those.
     Open(u32),
     /// All its records are kept: it may have begun elsewhere, or its story is an odd one.
@@ -55,19 +78,28 @@ impl SpanTracker {
     /// Takes in a span's start.
     pub(super) fn start(&mut self, id: SpanKey<'_>, numbers: Numbers, kept: &mut Retained) {
         match self.state(&id) {
-            // A start behind the end of a span changes nothing.
-            Some(SpanState::Finished) => {}
+            // Another span of the same id: what becomes of it depends on what comes behind.
+            Some(SpanState::Finished(at)) => {
+                let before = self.take_finished(at);
+                kept.push(&start(&id, Numbers::default()));
+                kept.push(&end(&id, before));
+                let loose = LooseSpan {
+                    fresh: Some((vec![kept.push(&start(&id, numbers))], numbers)),
+                    ..LooseSpan::default()
+                };
+                self.set_loose(&id, loose);
+            }
             Some(SpanState::Open(number)) => {
                 if let Some(open) = self.open.remove(&number) {
                     open.keep(kept);
                 }
                 kept.push(&start(&id, numbers));
-                self.set_loose(&id, None);
+                self.set_loose(&id, LooseSpan::default());
             }
-            Some(SpanState::Loose(_)) => drop(kept.push(&start(&id, numbers))),
+            Some(SpanState::Loose(number)) => self.start_again(number, &id, numbers, kept),
             None if may_be_root(&id) => {
                 kept.push(&start(&id, numbers));
-                self.set_loose(&id, None);
+                self.set_loose(&id, LooseSpan::default());
             }
             None => {
                 let told = (!numbers.is_empty()).then_some(OpenNumbers {
@@ -87,6 +119,36 @@ impl SpanTracker {
         }
     }
 
+    /// Takes in a start of an id that is loose.
+    fn start_again(
+        &mut self,
+        number: u32,
+        id: &SpanKey<'_>,
+        numbers: Numbers,
+        kept: &mut Retained,
+    ) {
+        let Some(loose) = as_index(number).and_then(|at| self.loose.get_mut(at)) else {
+            return;
+        };
+        let order = kept.push(&start(id, numbers));
+        if !loose.is_over {
+            // A second start goes on with it.
+            if let Some((orders, told)) = &mut loose.fresh {
+                orders.push(order);
+                *told = numbers.or(*told);
+            }
+            return;
+        }
+        (loose.is_over, loose.last_update) = (false, None);
+        let before = loose.fresh.replace((vec![order], numbers));
+        let Some((orders, told)) = before else { return };
+        // Nothing means that one any more.
+        orders.into_iter().for_each(|order| kept.remove(order));
+        loose.finished += 1;
+        let name = format!("{}#{}", id.to_text(), loose.finished + 1);
+        self.finish_one(span_hash(&name), told);
+    }
+
     /// Takes in that a span was heard of; `None` if that has no place in a rollup.
     pub(super) fn mention(
         &mut self,
@@ -96,7 +158,7 @@ impl SpanTracker {
     ) -> Option<()> {
         match self.state(&id) {
             // Its numbers are added up already.
-            Some(SpanState::Finished) => return numbers.is_empty().then_some(()),
+            Some(SpanState::Finished(_)) => return numbers.is_empty().then_some(()),
             Some(_) if numbers.is_empty() => {}
             Some(SpanState::Open(number)) => {
                 let told = self.open.get_mut(&number)?.told.get_or_insert_default();
@@ -106,43 +168,67 @@ impl SpanTracker {
                 }
             }
             Some(SpanState::Loose(number)) => {
-                let last_update = self.loose.get_mut(usize::try_from(number).ok()?)?;
-                let order = last_update.get_or_insert_with(|| kept.next_order());
-                let told = kept.get(*order).map(|event| numbers_of(&event));
-                kept.put(*order, &update(&id, numbers.or(told.unwrap_or_default())));
+                let loose = self.loose.get_mut(as_index(number)?)?;
+                let order = loose.last_update.unwrap_or_else(|| kept.next_order());
+                let told = kept.get(order).map(|event| numbers_of(&event));
+                kept.put(order, &update(&id, numbers.or(told.unwrap_or_default())));
+                if let (Some((orders, told)), None) = (&mut loose.fresh, loose.last_update) {
+                    orders.push(order);
+                    *told = numbers.or(*told);
+                } else if let Some((_, told)) = &mut loose.fresh {
+                    *told = numbers.or(*told);
+                }
+                loose.last_update = Some(order);
             }
             // The root is always there.
             None if is_root(&id) && numbers.is_empty() => {}
             None => {
-                let last_update = Some(kept.push(&update(&id, numbers)));
-                self.set_loose(&id, last_update);
+                let loose = LooseSpan {
+                    last_update: Some(kept.push(&update(&id, numbers))),
+                    ..LooseSpan::default()
+                };
+                self.set_loose(&id, loose);
             }
         }
         Some(())
     }
 
-    /// Takes in a span's end; `None` if its numbers cannot be added up.
+    /// Takes in a span's end; `None` if that has no place in a rollup.
     pub(super) fn end(
         &mut self,
         id: SpanKey<'_>,
         numbers: Numbers,
         kept: &mut Retained,
     ) -> Option<()> {
+        let is_over = !may_be_root(&id);
         match self.state(&id) {
             // The first end wins.
-            Some(SpanState::Finished) => {}
+            Some(SpanState::Finished(_)) => {}
             Some(SpanState::Open(number)) => {
                 let open = self.open.remove(&number)?;
-                self.set(&id, SpanState::Finished);
-                self.finish_one(&id, numbers.or(open.numbers()))?;
+                let at = u32::try_from(self.finished.len()).ok()?;
+                self.set(&id, SpanState::Finished(at));
+                self.finish_one(span_hash(&id.to_text()), numbers.or(open.numbers()));
             }
             Some(SpanState::Loose(number)) => {
-                *self.loose.get_mut(usize::try_from(number).ok()?)? = None;
-                kept.push(&end(&id, numbers));
+                let loose = self.loose.get_mut(as_index(number)?)?;
+                if loose.is_over {
+                    return Some(());
+                }
+                let order = kept.push(&end(&id, numbers));
+                (loose.last_update, loose.is_over) = (None, is_over);
+                if let Some((orders, told)) = &mut loose.fresh {
+                    orders.push(order);
+                    *told = numbers.or(*told);
+                }
             }
             None => {
                 kept.push(&end(&id, numbers));
-                self.set_loose(&id, None);
+                let loose = LooseSpan {
+                    is_over,
+                    ..LooseSpan::default()
+                };
+                self.set_loose(&id, loose);
             }
         }
         Some(())
@@ -160,8 +246,10 @@ impl SpanTracker {
             self.start(id.clone(), at_start, kept);
             return self.end(id, at_end, kept);
         }
-        self.set(&id, SpanState::Finished);
-        self.finish_one(&id, at_end.or(at_start))
+        let at = u32::try_from(self.finished.len()).ok()?;
+        self.set(&id, SpanState::Finished(at));
+        self.finish_one(span_hash(&id.to_text()), at_end.or(at_start));
+        Some(())
     }
 
     /// Takes in spans that are finished elsewhere, of which only the hashes are known; `None` if
@@ -171,7 +259,10 @@ impl SpanTracker {
         finished: impl Iterator<Item = u64>,
         sums: SpanSums,
     ) -> Option<()> {
-        self.finished.extend(finished.map(to_bytes));
+        self.finished.extend(finished.map(|hash| FinishedSpan {
+            hash: to_bytes(hash),
+            numbers: 0,
+        }));
         self.sums.get_or_insert_default().merge(sums)
     }
 
@@ -180,16 +271,23 @@ impl SpanTracker {
         self.open.len()
     }
 
-    /// Keeps what is known of open spans, and gives the hashes and sums of the finished ones.
-    pub(super) fn finish(mut self, kept: &mut Retained) -> (Vec<u64>, SpanSums) {
+    /// Keeps what is known of open spans, and gives the hashes and sums of the finished ones;
+    /// `None` if their numbers cannot be added up.
+    pub(super) fn finish(mut self, kept: &mut Retained) -> Option<(Vec<u64>, SpanSums)> {
         for open in self.open.values() {
             open.keep(kept);
         }
         drop(self.states);
+        self.finished.retain(|span| span.numbers != TAKEN);
+        let mut sums = self.sums.map(|sums| *sums).unwrap_or_default();
+        for span in &self.finished {
+            sums.add(numbers_at(&self.numbers, span.numbers))?;
+        }
         // Those of several segments are compared: then it is quicker to merge them.
-        self.finished.sort_unstable_by_key(to_hash);
-        let finished = self.finished.iter().map(to_hash).collect();
-        (finished, self.sums.map(|sums| *sums).unwrap_or_default())
+        self.finished
+            .sort_unstable_by_key(|span| to_hash(&span.hash));
+        let finished = self.finished.iter().map(|span| to_hash(&span.hash));
+        Some((finished.collect(), sums))
     }
 
     fn state(&mut self, id: &SpanKey<'_>) -> Option<SpanState> {
@@ -200,21 +298,51 @@ impl SpanTracker {
         *self.states.or_insert_with(id, || state) = state;
     }
 
-    fn set_loose(&mut self, id: &SpanKey<'_>, last_update: Option<u64>) {
+    fn set_loose(&mut self, id: &SpanKey<'_>, loose: LooseSpan) {
         // Each of them has a record that is kept, and those are few.
         let number = u32::try_from(self.loose.len()).unwrap_or(u32::MAX);
-        self.loose.push(last_update);
+        self.loose.push(loose);
         self.set(id, SpanState::Loose(number));
     }
 
-    fn finish_one(&mut self, id: &SpanKey<'_>, numbers: Numbers) -> Option<()> {
-        self.finished.push(to_bytes(span_hash(&id.to_text())));
-        match numbers.is_empty() {
-            true => Some(()),
-            false => self.sums.get_or_insert_default().add(numbers),
+    fn finish_one(&mut self, hash: u64, numbers: Numbers) {
+        let at = match numbers.is_empty() {
+            true => 0,
+            false => u32::try_from(self.numbers.len() + 1).unwrap_or(TAKEN),
+        };
+        if at > 0 {
+            codec::put_numbers(&mut self.numbers, numbers);
         }
+        self.finished.push(FinishedSpan {
+            hash: to_bytes(hash),
+            numbers: at,
+        });
+    }
+
+    /// Takes out a span that is not to be counted among the finished ones, and gives its numbers.
+    fn take_finished(&mut self, at: u32) -> Numbers {
+        let span = as_index(at).and_then(|at| self.finished.get_mut(at));
+        let Some(span) = span else {
+            return Numbers::default();
+        };
+        let numbers = std::mem::replace(&mut span.numbers, TAKEN);
+        numbers_at(&self.numbers, numbers)
     }
 }
+
+/// The numbers at a place, which counts from 1.
+fn numbers_at(bytes: &[u8], place: u32) -> Numbers {
+    let at = as_index(place).and_then(|at| at.checked_sub(1));
+    let bytes = at.and_then(|at| bytes.get(at..));
+    bytes.and_then(codec::numbers).unwrap_or_default()
+}
+
+fn as_index(number: u32) -> Option<usize> {
+    usize::try_from(number).ok()
+}
+
+/// The place of the numbers of a span that is none of the finished any more.
+const TAKEN: u32 = u32::MAX;
 
 /// The bytes of a hash that are not always 0.
 fn to_bytes(hash: u64) -> [u8; HASH_LEN] {
@@ -253,50 +381,6 @@ fn may_be_root(id: &SpanKey<'_>) -> bool {
 
 fn is_root(id: &SpanKey<'_>) -> bool {
     matches!(id, SpanKey::Text(text) if text.is_empty())
-}
-
-fn numbers_of(event: &Event<'_>) -> Numbers {
-    match &event.action {
-        Action::SpanUpdate(update) => Numbers::of(&update.fields),
-        _ => Numbers::default(),
-    }
-}
-
-fn fields(numbers: Numbers) -> SpanFields<'static> {
-    SpanFields {
-        tokens: numbers.tokens,
-        cost: numbers.cost,
-        ..SpanFields::default()
-    }
-}
-
-fn start(id: &SpanKey<'_>, numbers: Numbers) -> Event<'static> {
-    Event::new(Action::SpanStart(SpanStart {
-        span: id.to_text().into_owned().into(),
-        parent: None,
-        kind: SpanKind::new(""),
-        name: "".into(),
-        started_at: None,
-        trace_id: None,
-        otlp_kind: None,
-        fields: fields(numbers),
-    }))
-}
-
-fn update(id: &SpanKey<'_>, numbers: Numbers) -> Event<'static> {
-    Event::new(Action::SpanUpdate(SpanUpdate {
-        span: id.to_text().into_owned().into(),
-        fields: fields(numbers),
-        ..SpanUpdate::default()
-    }))
-}
-
-fn end(id: &SpanKey<'_>, numbers: Numbers) -> Event<'static> {
-    Event::new(Action::SpanEnd(SpanEnd {
-        span: id.to_text().into_owned().into(),
-        fields: fields(numbers),
-        ..SpanEnd::default()
-    }))
 }
 
 /// The id of a root that no start names.

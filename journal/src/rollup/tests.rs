@@ -137,3 +137,18 @@ fn hashes_are_those_of_fnv_and_seldom_the_same() {
     let hashes: HashSet<u64> = (0..300_000).map(|n| span_hash(&format!("g{n}"))).collect();
     assert_eq!(hashes.len(), 300_000);
 }
+
+#[test]
+fn an_id_that_is_given_again_and_again_takes_a_hash_each_time() {
+    let lines: Vec<&str> = [BEGIN, END].repeat(5_000);
+    let bytes = rollup(&lines).unwrap();
+    let made = SessionRollup::decode(&bytes).unwrap();
+    // What comes before and behind decides about the first and the last of them.
+    assert_eq!((made.finished().len(), made.records.len()), (4_998, 4));
+    assert_eq!(made.sums, [(24_990, 3), (7_497_000, 0), (1_499_400, 0)]);
+    let update = r#"{"type":"span.update","span":"g1","cost":1}"#;
+    let bytes = rollup(&[BEGIN, END, BEGIN, update, END, update, BEGIN, END, BEGIN]).unwrap();
+    let made = SessionRollup::decode(&bytes).unwrap();
+    assert_eq!(made.finished().len(), 2);
+    assert_eq!(made.sums, [(1_005, 3), (3_000, 0), (600, 0)]);
+}

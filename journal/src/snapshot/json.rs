@@ -6,7 +6,7 @@ use super::note::Note;
 use super::session::{CounterSnapshot, RunSnapshot, Snapshot};
 use super::span::{LinkSnapshot, LogSnapshot, SpanSnapshot};
 use super::totals::{Totals, tokens_total};
-use crate::event::{Model, Tokens};
+use crate::event::{Map, Model, Tokens};
 
 /// What the JSON of a snapshot calls itself.
 const SCHEMA: &str = "trace-journal/snapshot/1";
@@ -24,6 +24,7 @@ impl Serialize for Snapshot {
         json.serialize_field("ended_at", &self.ended_at)?;
         json.serialize_field("last_at", &self.last_at)?;
         json.serialize_field("metadata", &self.metadata)?;
+        members::<S>(&mut json, "extra", &self.extra)?;
         json.serialize_field("spans", self.spans())?;
         json.serialize_field("counters", &self.counters)?;
         json.serialize_field("lines", &self.lines)?;
@@ -42,6 +43,9 @@ impl Serialize for SpanSnapshot<'_> {
         let mut json = serializer.serialize_struct("SpanSnapshot", 21)?;
         json.serialize_field("id", self.id())?;
         json.serialize_field("parent", &self.parent())?;
+        if let Some(given) = self.given_parent() {
+            json.serialize_field("given_parent", given)?;
+        }
         json.serialize_field("kind", self.kind.as_str())?;
         json.serialize_field("name", &self.name)?;
         json.serialize_field("started_at", &self.started_at)?;
@@ -61,6 +65,8 @@ impl Serialize for SpanSnapshot<'_> {
         json.serialize_field("attributes", self.attributes())?;
         json.serialize_field("links", &self.links)?;
         json.serialize_field("logs", &self.logs)?;
+        members::<S>(&mut json, "otel", self.otel())?;
+        members::<S>(&mut json, "extra", self.extra())?;
         json.end()
     }
 }
@@ -72,6 +78,8 @@ impl Serialize for LinkSnapshot<'_> {
         json.serialize_field("to_session", &self.to_session)?;
         json.serialize_field("to_span", &self.to_span)?;
         json.serialize_field("attributes", &self.attributes)?;
+        members::<S>(&mut json, "otel", self.otel())?;
+        members::<S>(&mut json, "extra", self.extra())?;
         json.end()
     }
 }
@@ -84,6 +92,8 @@ impl Serialize for LogSnapshot<'_> {
         json.serialize_field("level", &self.level)?;
         json.serialize_field("message", &self.message)?;
         json.serialize_field("attributes", &self.attributes)?;
+        members::<S>(&mut json, "otel", self.otel())?;
+        members::<S>(&mut json, "extra", self.extra())?;
         json.end()
     }
 }
@@ -136,6 +146,18 @@ impl Serialize for Note {
         json.serialize_field("seq", &self.seq.map(|seq| seq.get()))?;
         json.serialize_field("text", &self.text)?;
         json.end()
+    }
+}
+
+/// A member that is left out where it says nothing.
+fn members<S: Serializer>(
+    json: &mut S::SerializeStruct,
+    name: &'static str,
+    map: &Map<'_>,
+) -> Result<(), S::Error> {
+    match map.is_empty() {
+        true => Ok(()),
+        false => json.serialize_field(name, map),
     }
 }
 

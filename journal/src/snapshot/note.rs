@@ -51,6 +51,12 @@ pub(super) const RUN_CRASH: &str = "run-crash";
 pub(super) const END_ERROR: &str = "end-error";
 /// A span started again under the same id.
 pub(super) const DUPLICATE_START: &str = "duplicate-start";
+/// An id of a span that ended was given to another one.
+pub(super) const REUSED_SPAN: &str = "reused-span";
+/// Members of records that only the records have.
+pub(super) const EXTRA_MEMBER: &str = "extra-member";
+/// Members that were given as something else, and converted.
+pub(super) const CONVERTED: &str = "converted";
 /// A span ended again.
 pub(super) const DUPLICATE_END: &str = "duplicate-end";
 /// A value with too many others in it.

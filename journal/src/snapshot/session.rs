@@ -30,6 +30,7 @@ pub struct Snapshot {
     pub(super) ended_at: Option<Timestamp>,
     pub(super) last_at: Timestamp,
     pub(super) metadata: Map<'static>,
+    pub(super) extra: Map<'static>,
     pub(super) parent_session: Option<String>,
     /// Never empty: the root comes first.
     pub(super) spans: Spans,
@@ -131,6 +132,12 @@ impl Snapshot {
     #[must_use]
     pub fn metadata(&self) -> &Map<'static> {
         &self.metadata
+    }
+
+    /// Members of its starts, updates and ends that this library does not know; later ones win.
+    #[must_use]
+    pub fn extra(&self) -> &Map<'static> {
+        &self.extra
     }
 
     /// The session it was started from.

@@ -16,6 +16,8 @@ use crate::time::Timestamp;
 pub struct SpanSnapshot<'a> {
     pub(super) id: Arc<str>,
     pub(super) parent: Option<Arc<str>>,
+    pub(super) given_parent: Option<Arc<str>>,
+    pub(super) beside: Option<Box<OwnMembers<'a>>>,
     pub(super) kind: SpanKind<'a>,
     pub(super) name: Cow<'a, str>,
     pub(super) started_at: Timestamp,
@@ -47,6 +49,25 @@ impl<'a> SpanSnapshot<'a> {
     #[must_use]
     pub fn parent(&self) -> Option<&str> {
         self.parent.as_deref()
+    }
+
+    /// The parent that its start named, if that is no span of the session: one of another service,
+    /// or one whose records are lost. [`parent`](SpanSnapshot::parent) is the root then.
+    #[must_use]
+    pub fn given_parent(&self) -> Option<&str> {
+        self.given_parent.as_deref()
+    }
+
+    /// Members of its events that this library does not know; later ones win.
+    #[must_use]
+    pub fn extra(&self) -> &Map<'a> {
+        OwnMembers::extra(&self.beside)
+    }
+
+    /// What only OpenTelemetry has a word for, as its events said it; later members win.
+    #[must_use]
+    pub fn otel(&self) -> &Map<'a> {
+        OwnMembers::otel(&self.beside)
     }
 
     /// What kind of work it is.
@@ -198,6 +219,8 @@ impl<'a> SpanSnapshot<'a> {
         SpanSnapshot {
             id: self.id,
             parent: self.parent,
+            given_parent: self.given_parent,
+            beside: OwnMembers::owned(self.beside),
             kind: self.kind.into_owned(),
             name: owned(self.name),
             started_at: self.started_at,
@@ -230,6 +253,43 @@ impl<'a> SpanSnapshot<'a> {
     }
 }
 
+/// Members of events that have no place of their own: few have any.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct OwnMembers<'a> {
+    /// Those that this library does not know.
+    pub(super) extra: Map<'a>,
+    /// Those that only OpenTelemetry has a word for.
+    pub(super) otel: Map<'a>,
+}
+
+impl<'a> OwnMembers<'a> {
+    /// What an event has, if it has any.
+    pub(super) fn of(extra: Map<'a>, otel: Map<'a>) -> Option<Box<OwnMembers<'a>>> {
+        let has_any = !extra.is_empty() || !otel.is_empty();
+        has_any.then(|| Box::new(OwnMembers { extra, otel }))
+    }
+
+    fn extra<'b>(beside: &'b Option<Box<OwnMembers<'a>>>) -> &'b Map<'a> {
+        const NONE: &Map<'static> = &Map::new();
+        beside.as_ref().map_or(NONE, |beside| &beside.extra)
+    }
+
+    fn otel<'b>(beside: &'b Option<Box<OwnMembers<'a>>>) -> &'b Map<'a> {
+        const NONE: &Map<'static> = &Map::new();
+        beside.as_ref().map_or(NONE, |beside| &beside.otel)
+    }
+
+    /// The same, borrowing nothing.
+    pub(super) fn owned(beside: Option<Box<OwnMembers<'a>>>) -> Option<Box<OwnMembers<'static>>> {
+        beside.map(|beside| {
+            Box::new(OwnMembers {
+                extra: beside.extra.into_owned(),
+                otel: beside.otel.into_owned(),
+            })
+        })
+    }
+}
+
 /// A link from a span to another one.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -242,9 +302,22 @@ pub struct LinkSnapshot<'a> {
     pub to_span: Option<Cow<'a, str>>,
     /// Anything else.
     pub attributes: Map<'a>,
+    pub(super) beside: Option<Box<OwnMembers<'a>>>,
 }
 
-impl LinkSnapshot<'_> {
+impl<'a> LinkSnapshot<'a> {
+    /// Members of its event that this library does not know.
+    #[must_use]
+    pub fn extra(&self) -> &Map<'a> {
+        OwnMembers::extra(&self.beside)
+    }
+
+    /// What only OpenTelemetry has a word for.
+    #[must_use]
+    pub fn otel(&self) -> &Map<'a> {
+        OwnMembers::otel(&self.beside)
+    }
+
     /// The same link, borrowing nothing.
     fn into_owned(self) -> LinkSnapshot<'static> {
         LinkSnapshot {
@@ -252,6 +325,7 @@ impl LinkSnapshot<'_> {
             to_session: self.to_session.map(owned),
             to_span: self.to_span.map(owned),
             attributes: self.attributes.into_owned(),
+            beside: OwnMembers::owned(self.beside),
         }
     }
 }
@@ -270,9 +344,22 @@ pub struct LogSnapshot<'a> {
     pub message: Value<'a>,
     /// Anything else.
     pub attributes: Map<'a>,
+    pub(super) beside: Option<Box<OwnMembers<'a>>>,
 }
 
-impl LogSnapshot<'_> {
+impl<'a> LogSnapshot<'a> {
+    /// Members of its event that this library does not know.
+    #[must_use]
+    pub fn extra(&self) -> &Map<'a> {
+        OwnMembers::extra(&self.beside)
+    }
+
+    /// What only OpenTelemetry has a word for.
+    #[must_use]
+    pub fn otel(&self) -> &Map<'a> {
+        OwnMembers::otel(&self.beside)
+    }
+
     /// The same line, borrowing nothing.
     fn into_owned(self) -> LogSnapshot<'static> {
         LogSnapshot {
@@ -281,6 +368,7 @@ impl LogSnapshot<'_> {
             level: self.level,
             message: self.message.into_owned(),
             attributes: self.attributes.into_owned(),
+            beside: OwnMembers::owned(self.beside),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Snapshot;
-use super::fold::{Tallied, Tally};
+use super::fold::{Tallied, Tally, Told};
 use super::session::CrashCause;
 use super::totals::tokens_total;
 use crate::event::{DecimalSum, Number, Numbers, SessionStatus, Tokens};
@@ -117,8 +117,9 @@ pub(crate) struct SummaryFold {
     finished: Vec<u64>,
     /// The parts of these, each with the place where its hashes end.
     ends: Vec<(usize, usize)>,
-    /// Hashes of all other ids, with the parts that say more of them than that they are there.
-    others: Vec<(u64, usize)>,
+    /// Hashes of all other ids, with the parts that say more of them than that they are there, and
+    /// what they say, in order.
+    others: Vec<(u64, usize, Told)>,
     /// How many spans are finished of which no hash is here.
     more: usize,
     sums: SpanSums,
@@ -164,7 +165,7 @@ impl SummaryFold {
     /// `None` if it is no rollup, or cannot be added up without an error.
     fn add(&mut self, part: usize, rollup: &SessionRollup<'_>) -> Option<()> {
         let others = &mut self.others;
-        let mut see = |hash| others.push((hash, part));
+        let mut see = |hash, told| others.push((hash, part, told));
         self.tally.rollup(rollup, &mut see)?;
         self.finished.extend(rollup.finished());
         self.ends.push((part, self.finished.len()));
@@ -174,7 +175,8 @@ impl SummaryFold {
     /// Takes in the next record of the run, which is one of this part.
     pub(crate) fn record(&mut self, part: usize, seq: Seq, kind: RecordKind, payload: &[u8]) {
         let told = self.tally.record(seq, kind, payload);
-        self.others.extend(told.map(|hash| (hash, part)));
+        self.others
+            .extend(told.map(|(hash, told)| (hash, part, told)));
     }
 
     /// As [`record`](SummaryFold::record), where no rollup is taken in.
@@ -199,7 +201,7 @@ impl SummaryFold {
         let sums = &mut self.sums;
         sums.add(root).ok_or_else(Unclear::default)?;
         for span in others {
-            if finished.binary_search(&span.hash).is_ok() {
+            if span.is_mention && finished.binary_search(&span.hash).is_ok() {
                 // No more was said of it but that it is there, and it is one of the finished.
                 continue;
             }
@@ -233,16 +235,42 @@ impl SummaryFold {
         }
     }
 
+    /// Rollups know of an id that is given again only as that of spans: where it is the root's,
+    /// what they tell is unclear.
+    fn find_roots(&mut self, others: &[(u64, usize, Told)]) {
+        let roots = others.iter().filter(|(.., told)| *told == Told::Root);
+        let roots: BTreeSet<u64> = roots.map(|(hash, ..)| *hash).collect();
+        let rolled: BTreeSet<usize> = self.ends.iter().map(|(part, _)| *part).collect();
+        let is_span = |told: Told| matches!(told, Told::Start | Told::Whole);
+        let unclear = others.iter().filter(|(hash, part, told)| {
+            is_span(*told) && roots.contains(hash) && rolled.contains(part)
+        });
+        self.unclear.extend(unclear.map(|(_, part, _)| *part));
+    }
+
     /// Parts that may have to do with the same span are unclear, if one of them told all about it.
+    ///
+    /// Ids may be given to one span after the other: that each of two parts has one that began and
+    /// ended there is clear, and so is what a part says that begins with a start and ends with an
+    /// end.
     fn find_recurring(&mut self, finished: &[u64]) {
-        let pairs = finished.windows(2).filter(|pair| pair[0] == pair[1]);
-        let mut recurring: BTreeSet<u64> = pairs.map(|pair| pair[0]).collect();
-        for (other, part) in &self.others {
-            if finished.binary_search(other).is_ok() {
-                recurring.insert(*other);
-                self.unclear.insert(*part);
+        let mut others = std::mem::take(&mut self.others);
+        self.find_roots(&others);
+        others.retain(|(hash, ..)| finished.binary_search(hash).is_ok());
+        others.sort_by_key(|(hash, part, _)| (*hash, *part));
+        let mut recurring: BTreeSet<u64> = BTreeSet::new();
+        for told in others.chunk_by(|one, next| (one.0, one.1) == (next.0, next.1)) {
+            let begins = matches!(told[0].2, Told::Start | Told::Whole);
+            let is_turn = |told: Told| !matches!(told, Told::More | Told::Root);
+            let mut turns = told.iter().rev().filter(|(.., told)| is_turn(*told));
+            let ends = matches!(turns.next(), Some((.., Told::End | Told::Whole)));
+            if !(begins && ends) {
+                recurring.insert(told[0].0);
             }
         }
+        let is_recurring = |(hash, ..): &&(u64, usize, Told)| recurring.contains(hash);
+        let unclear = others.iter().filter(is_recurring).map(|(_, part, _)| *part);
+        self.unclear.extend(unclear);
         let mut from = 0;
         for (part, end) in &self.ends {
             let mut its = self.finished.iter().take(*end).skip(from);

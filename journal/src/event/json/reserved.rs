@@ -3,13 +3,13 @@
 
 use crate::event::{Action, Map, Value};
 
-/// Named in order.
-type Named<'m> = Vec<(&'m str, &'m Value<'m>)>;
+/// ByName in order.
+type ByName<'m> = Vec<(&'m str, &'m Value<'m>)>;
 
 /// An event's own members: those that stand beside what the event says, and those that stand in
 /// `extra`.
-pub(super) fn wrapped<'m>(action: &Action<'_>, extra: &'m Map<'_>) -> (Named<'m>, Named<'m>) {
-    let (mut wrapped, mut plain): (Named<'m>, Named<'m>) = extra
+pub(super) fn wrapped<'m>(action: &Action<'_>, extra: &'m Map<'_>) -> (ByName<'m>, ByName<'m>) {
+    let (mut wrapped, mut plain): (ByName<'m>, ByName<'m>) = extra
         .iter()
         .partition(|(name, _)| is_reserved(action, name));
     if let Some(at) = plain.iter().position(|(name, _)| *name == EXTRA) {
@@ -57,7 +57,7 @@ fn is_reserved(action: &Action<'_>, name: &str) -> bool {
 
 const EXTRA: &str = "extra";
 
-/// Named every event can have, and `cat` adds.
+/// ByName every event can have, and `cat` adds.
 const COMMON_MEMBERS: &[&str] = &[
     "type",
     "session",

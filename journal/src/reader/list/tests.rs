@@ -563,6 +563,20 @@ fn a_word_about_a_span_that_ended_in_another_segment_makes_none_be_read() {
     assert_eq!(read_for_list(&segments), [false; 3]);
 }
 
+#[test]
+fn ids_that_are_given_again_make_no_segment_be_read() {
+    let again = [span("call_0"), span("call_0"), span("call_0"), span("x")];
+    let segments: [&[_]; 3] = [&[span("call_0")], &again, &[span("call_0"), log("call_0")]];
+    assert_eq!(read_for_list(&segments), [false; 3]);
+    // One that is open when another one ends under its id is read about, wherever it is spoken of.
+    let Action::Span(start, _) = span("call_0") else {
+        panic!("a span");
+    };
+    let open: &[_] = &[Action::SpanStart(start)];
+    let segments: [&[_]; 3] = [open, &[span("call_0")], &[span("x")]];
+    assert_eq!(read_for_list(&segments), [true, true, false]);
+}
+
 /// Whether the merged cache of these segments tells the list, which is right in any case.
 fn merged_tells(segments: &[&[Action<'static>]]) -> bool {
     let (mut storage, _) = all_finished(segments);
@@ -595,11 +609,9 @@ fn what_two_segments_say_of_one_span_is_told_jointly_if_it_adds_up() {
     ]));
     assert!(merged_tells(&[&[span("one")], &[log("one"), span("two")]]));
     assert!(merged_tells(&[&[log("one")], &[span("one"), span("two")]]));
-    // It is there twice, or changes behind its end or before its beginning.
-    assert!(!merged_tells(&[
-        &[span("one")],
-        &[span("one"), span("two")]
-    ]));
+    // Each of them has one of that id.
+    assert!(merged_tells(&[&[span("one")], &[span("one"), span("two")]]));
+    // It changes behind its end or before its beginning.
     assert!(!merged_tells(&[&[span("one")], &[update(0.5)]]));
     assert!(!merged_tells(&[&[update(0.5)], &[span("one")]]));
     assert!(!merged_tells(&[&[start], &[span("one")]]));

@@ -36,19 +36,27 @@ fn finish(mut fold: Fold<'_>, loss: Loss) -> (Snapshot, Vec<SpanSnapshot<'_>>) {
     let verdict = verdict(&fold.branches);
     note_branches(&fold.branches, &verdict, &mut fold.notes);
     let parents = lineage::parents(&fold.spans, &mut fold.notes);
+    let is_known = |draft: &Draft<'_>, id: &Arc<str>| {
+        draft.parent_at.is_some() || fold.spans.first_of(id).is_some()
+    };
+    let given = fold.spans.drafts.iter();
+    let given = given.map(|draft| draft.parent.clone().filter(|id| !is_known(draft, id)));
+    let given: Vec<Option<Arc<str>>> = given.collect();
     let times = Times::of(&fold, &verdict);
     let drafts = std::mem::take(&mut fold.spans.drafts);
     let parent_ids = parents.iter().map(|at| Arc::clone(&drafts[*at].id));
     let parent_ids: Vec<Arc<str>> = parent_ids.collect();
     let children = Children::of(&places(&drafts, &parents));
     let mut spans = Vec::with_capacity(drafts.len());
-    let mut drafts = drafts.into_iter().zip(parent_ids);
+    let mut drafts = drafts.into_iter().zip(parent_ids.into_iter().zip(given));
     if let Some((draft, _)) = drafts.next() {
         spans.push(root(draft, &fold.session, &verdict, times, &mut fold.notes));
     }
-    for (draft, parent) in drafts {
+    for (draft, (parent, given_parent)) in drafts {
         if !draft.is_root_twin {
-            spans.push(span(draft, parent, &fold.branches, &mut fold.notes));
+            let mut span = span(draft, parent, &fold.branches, &mut fold.notes);
+            span.given_parent = given_parent;
+            spans.push(span);
         }
     }
     let session = fold.session;
@@ -64,6 +72,7 @@ fn finish(mut fold: Fold<'_>, loss: Loss) -> (Snapshot, Vec<SpanSnapshot<'_>>) {
         ended_at: times.ended_at,
         last_at: times.last_at,
         metadata: session.metadata.into_map(),
+        extra: session.extra,
         parent_session: session.parent_session.map(Cow::into_owned),
         children,
         totals: Totals::of(&spans, fold.records),
@@ -220,6 +229,8 @@ fn convert<'a>(draft: Draft<'a>, parent: Option<Arc<str>>, notes: &mut Notes) ->
             }),
         id: draft.id,
         parent,
+        given_parent: None,
+        beside: draft.beside,
         kind: draft.kind.unwrap_or(SpanKind::SPAN),
         started_at: first.map(|(_, at)| at).unwrap_or_default(),
         ended_at: None,

@@ -12,8 +12,11 @@ pub(super) fn parents(spans: &SpanDrafts<'_>, notes: &mut Notes) -> Vec<usize> {
         let Some(parent) = &draft.parent else {
             continue;
         };
-        match spans.find(parent) {
+        match draft.parent_at.or_else(|| spans.first_of(parent)) {
+            // What turned out to be the root was taken into it.
+            Some(known) if spans.drafts[known].is_root_twin => {}
             Some(known) => parents[number] = known,
+            None if draft.has_remote_parent() => {}
             None => {
                 let text = format!("parent {parent} of span {} is no span here", draft.id);
                 add(notes, note::UNKNOWN_PARENT, draft.first, text);

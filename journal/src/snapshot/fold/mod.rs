@@ -1,5 +1,6 @@
 //! Computing a session's snapshot from its records, run by run.
 
+mod beside;
 mod branch;
 mod finish;
 mod lineage;
@@ -16,6 +17,7 @@ mod status;
 mod tally;
 mod texts;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use branch::Branch;
@@ -26,10 +28,11 @@ use spans::SpanDrafts;
 
 #[cfg(feature = "export")]
 pub(crate) use branch::UNEXPLAINED;
-pub(crate) use tally::{Tallied, Tally};
+pub(crate) use tally::{Tallied, Tally, Told};
 
 use super::arena::Keeper;
 use super::session::Snapshot;
+use super::span::OwnMembers;
 use super::{drop_queue, note};
 use crate::event::codec::Oddities;
 use crate::event::{Action, Event, SpanFacts, SpanMention};
@@ -55,6 +58,8 @@ pub(crate) struct Fold<'a> {
     records: u64,
     /// Values that are not here.
     elsewhere_lost: u64,
+    /// Texts of notes that are made once for a session.
+    noted: BTreeSet<String>,
 }
 
 impl<'a> Fold<'a> {
@@ -68,6 +73,7 @@ impl<'a> Fold<'a> {
             first_at: None,
             records: 0,
             elsewhere_lost: 0,
+            noted: BTreeSet::new(),
         }
     }
 
@@ -84,14 +90,16 @@ impl<'a> Fold<'a> {
     /// Takes in the next record of the run.
     pub(crate) fn record(&mut self, seq: Seq, event: Event<'a>) {
         if let Some(place) = self.see(seq, &event) {
-            self.action(event.action, place);
+            let otel = event.appendix.map(|more| more.otel).unwrap_or_default();
+            self.action(event.action, OwnMembers::of(event.extra, otel), place);
         }
     }
 
     /// As [`record`](Fold::record), of an event that goes away: what has to stay of it is copied.
     pub(crate) fn passing_record(&mut self, seq: Seq, event: Event<'_>) {
         if let Some(place) = self.see(seq, &event) {
-            self.passing_action(event.action, place);
+            let otel = event.appendix.map(|more| more.otel).unwrap_or_default();
+            self.passing_action(event.action, OwnMembers::of(event.extra, otel), place);
         }
     }
 
@@ -106,6 +114,12 @@ impl<'a> Fold<'a> {
             self.first_at.get_or_insert(at);
         }
         let place = self.place(seq, event.at)?;
+        if event.appendix.is_some() && !matches!(event.action, Action::Custom(_)) {
+            for name in event.converted() {
+                let text = format!("member {name} of a record was given as something else");
+                self.note_once(note::CONVERTED, place, text);
+            }
+        }
         if is_work(&event.action) {
             self.work(place);
         }
@@ -226,23 +240,28 @@ impl<'a> Fold<'a> {
         }
     }
 
-    fn action(&mut self, action: Action<'a>, place: RecordStamp) {
+    fn action(
+        &mut self,
+        action: Action<'a>,
+        beside: Option<Box<OwnMembers<'a>>>,
+        place: RecordStamp,
+    ) {
         match action {
-            Action::SpanStart(start) => self.span_start(start, place),
-            Action::SpanUpdate(update) => self.span_update(update, place),
+            Action::SpanStart(start) => self.span_start(start, beside, place),
+            Action::SpanUpdate(update) => self.span_update(update, beside, place),
             Action::SpanEnd(end) => {
-                if let Some(ended) = self.span_end(end, place) {
+                if let Some(ended) = self.span_end(end, beside, place) {
                     let draft = &mut self.spans.drafts[ended];
                     draft.was_let_go = draft.ended_by_drop;
                 }
             }
             Action::Span(start, mut end) => {
                 end.span = start.span.clone();
-                self.span_start(start, place);
-                self.span_end(*end, place);
+                self.span_start(start, beside, place);
+                self.span_end(*end, None, place);
             }
-            Action::Log(log) => self.log(log, place),
-            Action::Link(link) => self.link(link, place),
+            Action::Log(log) => self.log(log, beside, place),
+            Action::Link(link) => self.link(link, beside, place),
             Action::SessionStart(_)
             | Action::SessionUpdate(_)
             | Action::SessionEnd(_)
@@ -251,18 +270,29 @@ impl<'a> Fold<'a> {
             | Action::Counter(_)
             | Action::Unknown { .. }
             | Action::Line(_)
-            | Action::Custom(_) => self.passing_action(action, place),
+            | Action::Custom(_) => self.passing_action(action, beside, place),
         }
     }
 
-    fn passing_action(&mut self, action: Action<'_>, place: RecordStamp) {
+    fn passing_action(
+        &mut self,
+        action: Action<'_>,
+        beside: Option<Box<OwnMembers<'_>>>,
+        place: RecordStamp,
+    ) {
+        if let Some(beside) = &beside {
+            self.note_beside(&action, beside, place);
+        }
         match action {
             Action::SessionStart(start) => self.session_start(start, place),
             Action::SessionUpdate(update) => self.session.update(update),
             Action::SessionEnd(end) => self.session_end(&end, place),
             Action::Crash(crash) => self.crash(&crash, place),
             Action::Text(text) => self.text(&text, place),
-            Action::Counter(counter) => self.session.count(&counter),
+            Action::Counter(counter) => {
+                let span = counter.span.as_deref().map(|id| self.spans.shown_id(id));
+                self.session.count(&counter, span);
+            }
             Action::Unknown { kind, .. } => {
                 self.branches[place.branch].saw_unknown(kind, place.seq);
             }
@@ -273,7 +303,9 @@ impl<'a> Fold<'a> {
             | Action::SpanEnd(_)
             | Action::Span(..)
             | Action::Log(_)
-            | Action::Link(_) => self.action(action.into_owned(), place),
+            | Action::Link(_) => {
+                self.action(action.into_owned(), OwnMembers::owned(beside), place);
+            }
         }
     }
 }

@@ -22,6 +22,11 @@ impl<T> Default for OrderedMap<'_, T> {
 }
 
 impl<'a, T> OrderedMap<'a, T> {
+    /// The things by name, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Key<'a>, &T)> {
+        self.members.iter().map(|(name, thing)| (name, thing))
+    }
+
     pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut T> {
         let place = self.place(name)?;
         Some(&mut self.members[place].1)

@@ -1,6 +1,6 @@
 //! Takes in rollups in the place of the records they were made of.
 
-use super::{Fold, Tally};
+use super::{Fold, Tally, Told};
 use crate::rollup::SessionRollup;
 use crate::seq::Seq;
 
@@ -12,12 +12,13 @@ impl Tally {
     pub(crate) fn rollup(
         &mut self,
         rollup: &SessionRollup<'_>,
-        see: &mut dyn FnMut(u64),
+        see: &mut dyn FnMut(u64, Told),
     ) -> Option<()> {
         self.fold.saw_first(rollup)?;
         for event in rollup.events() {
-            let hash = self.event(Seq::FIRST, event?);
-            hash.into_iter().for_each(&mut *see);
+            if let Some((hash, told)) = self.event(Seq::FIRST, event?) {
+                see(hash, told);
+            }
         }
         self.fold.saw_last(rollup)
     }

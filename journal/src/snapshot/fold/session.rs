@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::branch::filled;
 use super::merge::merge_text;
 use super::ordered_map::OrderedMap;
-use crate::event::{Counter, SessionUpdate, Value};
+use crate::event::{Counter, Map, SessionUpdate, Value};
 use crate::snapshot::lines::Lines;
 use crate::snapshot::session::CounterSnapshot;
 use crate::time::Timestamp;
@@ -20,6 +20,8 @@ pub(super) struct SessionDraft {
     pub(super) name: Option<Cow<'static, str>>,
     pub(super) parent_session: Option<Cow<'static, str>>,
     pub(super) metadata: OrderedMap<'static, Value<'static>>,
+    /// Members of its events that this library does not know.
+    pub(super) extra: Map<'static>,
     pub(super) lines: Lines,
     /// By name and span.
     pub(super) counters: OrderedMap<'static, CounterSnapshot>,
@@ -38,6 +40,7 @@ impl SessionDraft {
             name: None,
             parent_session: None,
             metadata: OrderedMap::default(),
+            extra: Map::new(),
             lines: Lines::default(),
             counters: OrderedMap::default(),
         }
@@ -48,8 +51,9 @@ impl SessionDraft {
         self.metadata.merge_filled(update.metadata.into_owned());
     }
 
-    pub(super) fn count(&mut self, counter: &Counter<'_>) {
-        let span = counter.span.as_deref().filter(|span| !span.is_empty());
+    /// Takes in the value of a counter, which is one of this span.
+    pub(super) fn count(&mut self, counter: &Counter<'_>, span: Option<&str>) {
+        let span = span.filter(|span| !span.is_empty());
         // The zero keeps a name with a span's id apart from a longer name.
         let key = format!("{}\0{}", counter.name, span.unwrap_or_default());
         let value = counter.value.normalised();

@@ -5,28 +5,48 @@ use super::record_stamp::RecordStamp;
 use super::spans::ROOT;
 use crate::event::{Log, SpanEnd, SpanFields, SpanLink, SpanStart, SpanUpdate, Text};
 use crate::snapshot::note;
-use crate::snapshot::span::{LinkSnapshot, LogSnapshot};
+use crate::snapshot::span::{LinkSnapshot, LogSnapshot, OwnMembers};
 
 impl<'a> Fold<'a> {
-    pub(super) fn span_start(&mut self, start: SpanStart<'a>, place: RecordStamp) {
+    pub(super) fn span_start(
+        &mut self,
+        start: SpanStart<'a>,
+        beside: Option<Box<OwnMembers<'a>>>,
+        place: RecordStamp,
+    ) {
         self.check_numbers(&start.span, &start.fields, place);
-        let number = self.spans.place_of(&start.span, place);
+        let mut number = self.spans.place_of(&start.span, place);
+        if self.spans.drafts[number].end.is_some() {
+            let (new, is_first) = self.spans.begin_again(number, &start.span, place);
+            number = new;
+            if is_first {
+                let id = &self.spans.drafts[number].id;
+                let text = format!(
+                    "span {} was ended and started anew, as {id} here",
+                    start.span
+                );
+                self.notes.add(note::REUSED_SPAN, place, text);
+            }
+        }
         if self.spans.drafts[number].start.is_none() {
             let parent = start.parent.as_deref().filter(|parent| !parent.is_empty());
-            let parent = parent.map(|parent| self.spans.id_of(parent));
+            let parent = parent.map(|id| (self.spans.id_of(id), self.spans.find(id)));
             self.spans.drafts[number].begin(start, parent, place);
-            return;
-        }
-        let text = format!("span {} was started again", start.span);
-        let draft = &mut self.spans.drafts[number];
-        if draft.end.is_none() {
+        } else {
+            let text = format!("span {} was started again", start.span);
             // A second start goes on with it.
-            draft.describe(start, place);
+            self.spans.drafts[number].describe(start, place);
+            self.notes.add(note::DUPLICATE_START, place, text);
         }
-        self.notes.add(note::DUPLICATE_START, place, text);
+        self.spans.drafts[number].merge_beside(beside);
     }
 
-    pub(super) fn span_update(&mut self, update: SpanUpdate<'a>, place: RecordStamp) {
+    pub(super) fn span_update(
+        &mut self,
+        update: SpanUpdate<'a>,
+        beside: Option<Box<OwnMembers<'a>>>,
+        place: RecordStamp,
+    ) {
         self.check_numbers(&update.span, &update.fields, place);
         let number = self.spans.place_or_root(Some(&update.span), place);
         let draft = &mut self.spans.drafts[number];
@@ -34,11 +54,17 @@ impl<'a> Fold<'a> {
         let status = update.status.unwrap_or_default();
         draft.set_status(status, update.status_message);
         draft.merge(update.fields);
+        draft.merge_beside(beside);
     }
 
     /// The first end wins; only the session's end ends the root.
     /// Gives the number of the span if it has ended by this.
-    pub(super) fn span_end(&mut self, end: SpanEnd<'a>, place: RecordStamp) -> Option<usize> {
+    pub(super) fn span_end(
+        &mut self,
+        end: SpanEnd<'a>,
+        beside: Option<Box<OwnMembers<'a>>>,
+        place: RecordStamp,
+    ) -> Option<usize> {
         let span = &*end.span;
         let number = self.spans.place_or_root(Some(span), place);
         let draft = &mut self.spans.drafts[number];
@@ -50,6 +76,7 @@ impl<'a> Fold<'a> {
         draft.set_status(end.status, end.status_message);
         let has_negative = super::merge::has_negative(&end.fields);
         draft.merge(end.fields);
+        draft.merge_beside(beside);
         if number == ROOT {
             let text = "the root span ends with its session";
             self.notes.add(note::ROOT_END, place, text);
@@ -69,7 +96,12 @@ impl<'a> Fold<'a> {
         texts.add(text.channel.as_str(), text.offset, &text.text, place);
     }
 
-    pub(super) fn log(&mut self, log: Log<'a>, place: RecordStamp) {
+    pub(super) fn log(
+        &mut self,
+        log: Log<'a>,
+        beside: Option<Box<OwnMembers<'a>>>,
+        place: RecordStamp,
+    ) {
         let number = self.spans.place_or_root(log.span.as_deref(), place);
         self.spans.drafts[number].logs.push(LogSnapshot {
             at: place.at,
@@ -77,16 +109,23 @@ impl<'a> Fold<'a> {
             level: log.level,
             message: log.message,
             attributes: log.attributes,
+            beside,
         });
     }
 
-    pub(super) fn link(&mut self, link: SpanLink<'a>, place: RecordStamp) {
+    pub(super) fn link(
+        &mut self,
+        link: SpanLink<'a>,
+        beside: Option<Box<OwnMembers<'a>>>,
+        place: RecordStamp,
+    ) {
         let number = self.spans.place_or_root(link.span.as_deref(), place);
         self.spans.drafts[number].links.push(LinkSnapshot {
             to_trace_id: link.to_trace_id,
             to_session: link.to_session,
             to_span: link.to_span,
             attributes: link.attributes,
+            beside,
         });
     }
 

@@ -1,7 +1,7 @@
 //! The spans of a session in the making.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::merge::{merge, merge_text};
@@ -10,7 +10,7 @@ use super::record_stamp::RecordStamp;
 use super::texts::Texts;
 use crate::event::{OtlpKind, SpanFields, SpanKind, SpanStart, SpanStatus, Value};
 use crate::rollup::ROOT_ID;
-use crate::snapshot::span::{LinkSnapshot, LogSnapshot};
+use crate::snapshot::span::{LinkSnapshot, LogSnapshot, OwnMembers};
 use crate::time::Timestamp;
 
 /// The place of the root span among the spans.
@@ -26,13 +26,19 @@ pub(super) struct SpanDrafts<'a> {
     recent: [usize; 2],
     /// Whether a start of the session has named the root.
     is_root_named: bool,
+    /// Ids of which there were several spans, one after the other, and where these are.
+    again: HashMap<Arc<str>, Vec<usize>>,
+    /// Ids of spans that were not given to them.
+    names: HashSet<Arc<str>>,
 }
 
 /// What is known of a span so far.
 #[derive(Debug, Default)]
 pub(super) struct Draft<'a> {
     pub(super) id: Arc<str>,
+    /// The id of the parent that was given, and where that span was then, if it was known.
     pub(super) parent: Option<Arc<str>>,
+    pub(super) parent_at: Option<usize>,
     pub(super) kind: Option<SpanKind<'a>>,
     pub(super) name: Option<Cow<'a, str>>,
     /// The first record that mentions it; `None` for a root that none mentions.
@@ -56,8 +62,12 @@ pub(super) struct Draft<'a> {
     pub(super) logs: Vec<LogSnapshot<'a>>,
     pub(super) trace_id: Option<Cow<'a, str>>,
     pub(super) otlp_kind: Option<OtlpKind>,
+    /// Its own members, and what only OpenTelemetry has a word for.
+    pub(super) beside: Option<Box<OwnMembers<'a>>>,
     /// It turned out to be the root and was taken into it.
     pub(super) is_root_twin: bool,
+    /// Its id is not the one that was given: others had that before.
+    pub(super) is_renamed: bool,
 }
 
 impl<'a> SpanDrafts<'a> {
@@ -67,6 +77,8 @@ impl<'a> SpanDrafts<'a> {
             places: HashMap::new(),
             recent: [ROOT; 2],
             is_root_named: false,
+            again: HashMap::new(),
+            names: HashSet::new(),
         }
     }
 
@@ -89,7 +101,11 @@ impl<'a> SpanDrafts<'a> {
             self.drafts[ROOT].id = Arc::from(name);
             for id in [Some(name), id].into_iter().flatten() {
                 let twin = self.places.insert(Arc::from(id), ROOT);
-                if let Some(twin) = twin.filter(|twin| *twin != ROOT) {
+                let twins = self
+                    .again
+                    .remove(id)
+                    .unwrap_or_else(|| twin.into_iter().collect());
+                for twin in twins.into_iter().filter(|twin| *twin != ROOT) {
                     self.absorb(twin);
                 }
             }
@@ -106,16 +122,81 @@ impl<'a> SpanDrafts<'a> {
             return known;
         }
         let new = self.drafts.len();
-        let id: Arc<str> = Arc::from(id);
+        let given: Arc<str> = Arc::from(id);
+        let is_renamed = self.names.contains(&given);
+        let name = match is_renamed {
+            true => self.free_name(id, 2),
+            false => Arc::clone(&given),
+        };
         self.drafts.push(Draft {
-            id: Arc::clone(&id),
+            id: name,
             first: Some(place),
             opened: Some(place),
+            is_renamed,
             ..Draft::default()
         });
-        self.places.insert(id, new);
+        self.places.insert(given, new);
         self.note_recent(new);
         new
+    }
+
+    /// Makes another span of an id whose last one has ended: it is known by another id, and the
+    /// given one means it from now on. Tells also whether that is so for the first time.
+    pub(super) fn begin_again(
+        &mut self,
+        before: usize,
+        id: &str,
+        place: RecordStamp,
+    ) -> (usize, bool) {
+        let new = self.drafts.len();
+        let key = self.places.get_key_value(id);
+        let given = key.map_or_else(|| Arc::from(id), |(id, _)| Arc::clone(id));
+        let places = self
+            .again
+            .entry(Arc::clone(&given))
+            .or_insert_with(|| vec![before]);
+        let is_first = places.len() == 1;
+        places.push(new);
+        let number = places.len();
+        let name = self.free_name(id, number);
+        let texts = Texts::behind(&self.drafts[before].texts);
+        self.drafts.push(Draft {
+            id: name,
+            first: Some(place),
+            opened: Some(place),
+            texts,
+            is_renamed: true,
+            ..Draft::default()
+        });
+        self.places.insert(given, new);
+        self.recent = [ROOT; 2];
+        (new, is_first)
+    }
+
+    /// An id that no span has yet.
+    fn free_name(&mut self, id: &str, from: usize) -> Arc<str> {
+        let names = (from..).map(|number| format!("{id}#{number}"));
+        let is_free = |name: &String| {
+            !self.places.contains_key(name.as_str()) && !self.names.contains(name.as_str())
+        };
+        let name = Arc::from(names.into_iter().find(is_free).unwrap_or_default());
+        self.names.insert(Arc::clone(&name));
+        name
+    }
+
+    /// Where the span is that an id meant before any other.
+    pub(super) fn first_of(&self, id: &str) -> Option<usize> {
+        let again = self.again.get(id).and_then(|places| places.first());
+        again.or_else(|| self.places.get(id)).copied()
+    }
+
+    /// The id by which the span is known that an id means now.
+    pub(super) fn shown_id<'i>(&'i self, id: &'i str) -> &'i str {
+        let at = self
+            .places
+            .get(id)
+            .filter(|at| self.drafts[**at].is_renamed);
+        at.map_or(id, |at| &self.drafts[*at].id)
     }
 
     /// Where the span is if it is one of those asked for last.
@@ -126,7 +207,8 @@ impl<'a> SpanDrafts<'a> {
     }
 
     fn note_recent(&mut self, at: usize) {
-        if self.recent[0] != at {
+        // One that is known by another id is found by the one that was given.
+        if self.recent[0] != at && !self.drafts[at].is_renamed {
             self.recent = [at, self.recent[0]];
         }
     }
@@ -167,6 +249,7 @@ impl<'a> SpanDrafts<'a> {
         root.links.extend(found.links);
         root.logs.extend(found.logs);
         root.otlp_kind = root.otlp_kind.or(found.otlp_kind);
+        root.merge_beside(found.beside);
     }
 }
 
@@ -175,10 +258,10 @@ impl<'a> Draft<'a> {
     pub(super) fn begin(
         &mut self,
         start: SpanStart<'a>,
-        parent: Option<Arc<str>>,
+        parent: Option<(Arc<str>, Option<usize>)>,
         place: RecordStamp,
     ) {
-        self.parent = parent;
+        (self.parent, self.parent_at) = parent.map_or((None, None), |(id, at)| (Some(id), at));
         let kind = Some(start.kind.clone()).filter(|kind| !kind.as_str().is_empty());
         self.kind = kind;
         self.start = Some((place, start.started_at.unwrap_or(place.at)));
@@ -198,6 +281,21 @@ impl<'a> Draft<'a> {
         self.attributes
             .merge(std::mem::take(&mut fields.attributes));
         merge(&mut self.fields, fields);
+    }
+
+    /// Whether its start says that its parent is in another service.
+    pub(super) fn has_remote_parent(&self) -> bool {
+        let otel = self.beside.as_ref().map(|beside| &beside.otel);
+        let is_remote = otel.and_then(|otel| otel.get("parent_is_remote"));
+        is_remote.and_then(Value::as_bool) == Some(true)
+    }
+
+    /// Takes in members of an event that have no place of their own.
+    pub(super) fn merge_beside(&mut self, beside: Option<Box<OwnMembers<'a>>>) {
+        let Some(beside) = beside else { return };
+        let own = self.beside.get_or_insert_default();
+        own.extra.extend(beside.extra);
+        own.otel.extend(beside.otel);
     }
 
     pub(super) fn set_status(&mut self, status: SpanStatus, message: Option<Cow<'a, str>>) {

@@ -9,7 +9,7 @@ use super::record_stamp::RecordStamp;
 use crate::event::{Action, Event, Numbers, SpanFacts, SpanKey, SpanMention, codec};
 use crate::format::RecordKind;
 use crate::recovery::{Loss, RunFacts};
-use crate::rollup::{ROOT_ID, SpanTable, span_hash};
+use crate::rollup::{HASH_LEN, ROOT_ID, SpanTable, span_hash};
 use crate::seeded::{self, Bug};
 use crate::seq::Seq;
 use crate::snapshot::Snapshot;
@@ -21,6 +21,8 @@ use crate::snapshot::Snapshot;
 pub(crate) struct Tally {
     pub(super) fold: Fold<'static>,
     spans: SpanTable<SpanTally>,
+    /// Spans that were over when their ids were given to others.
+    over: Vec<SpanTally>,
     is_root_named: bool,
     root: Numbers,
     /// The incarnations in which spans were opened: the branch, and which of its incarnations.
@@ -34,7 +36,7 @@ pub(crate) struct Tally {
 /// What is known of a span.
 #[derive(Clone, Copy, Debug)]
 struct SpanTally {
-    hash: [u8; 6],
+    hash: [u8; HASH_LEN],
     state: u8,
     /// Which of the pasts it was opened in.
     past: u32,
@@ -48,7 +50,22 @@ pub(crate) struct Tallied {
     /// The hash of its id.
     pub(crate) hash: u64,
     pub(crate) is_interrupted: bool,
+    /// No more was said of it but that it is there.
+    pub(crate) is_mention: bool,
     pub(crate) numbers: Numbers,
+}
+
+/// What a record says of a span besides that it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    Start,
+    End,
+    /// Its start and its end.
+    Whole,
+    /// That it is the root.
+    Root,
+    /// Anything else: its numbers.
+    More,
 }
 
 impl Tally {
@@ -58,6 +75,7 @@ impl Tally {
         Tally {
             fold,
             spans: SpanTable::default(),
+            over: Vec::new(),
             is_root_named: false,
             root: Numbers::default(),
             pasts: Vec::new(),
@@ -72,8 +90,13 @@ impl Tally {
     }
 
     /// Takes in the next record of the run; gives the hash of the span of which it says more than
-    /// that it is there.
-    pub(crate) fn record(&mut self, seq: Seq, kind: RecordKind, payload: &[u8]) -> Option<u64> {
+    /// that it is there, and what.
+    pub(crate) fn record(
+        &mut self,
+        seq: Seq,
+        kind: RecordKind,
+        payload: &[u8],
+    ) -> Option<(u64, Told)> {
         if kind.is_user() {
             self.fold.raw_record(seq, kind, payload.len());
             return None;
@@ -93,7 +116,7 @@ impl Tally {
     }
 
     /// As [`record`](Tally::record), of a decoded one.
-    pub(crate) fn event(&mut self, seq: Seq, mut event: Event<'_>) -> Option<u64> {
+    pub(crate) fn event(&mut self, seq: Seq, mut event: Event<'_>) -> Option<(u64, Told)> {
         if let Some(facts) = event.span_facts() {
             return self.work(seq, facts);
         }
@@ -108,51 +131,74 @@ impl Tally {
         if is_start {
             self.name_root(told.as_deref());
         }
-        told.map(|id| span_hash(&id))
+        told.map(|id| (span_hash(&id), Told::Root))
     }
 
-    fn work(&mut self, seq: Seq, facts: SpanFacts<'_>) -> Option<u64> {
+    fn work(&mut self, seq: Seq, facts: SpanFacts<'_>) -> Option<(u64, Told)> {
         let place = self.fold.worked(seq, &facts)?;
         let root = || SpanKey::of("");
-        match facts.mention {
+        let (hash, told) = match facts.mention {
             SpanMention::Start(id, numbers) => {
                 self.start(&id, numbers, place);
-                hash_of(&id)
+                (hash_of(&id), Told::Start)
             }
             SpanMention::Mention(id, numbers) => {
                 let id = if is_empty(&id) { root() } else { id };
                 self.mention(&id, numbers, place);
-                hash_of(&id).filter(|_| !numbers.is_empty())
+                let hash = hash_of(&id).filter(|_| !numbers.is_empty());
+                (hash, Told::More)
             }
             SpanMention::End(id, numbers) => {
                 self.end(&id, numbers, place);
-                hash_of(&id)
+                (hash_of(&id), Told::End)
             }
             SpanMention::Drop(id, numbers) => {
                 if self.end(&id, numbers, place) {
                     self.note_drop(&id, place);
                 }
-                hash_of(&id)
+                (hash_of(&id), Told::End)
             }
             SpanMention::Whole(id, at_start, at_end) => {
                 self.start(&id, at_start, place);
                 self.end(&id, at_end, place);
-                hash_of(&id)
+                (hash_of(&id), Told::Whole)
             }
-            SpanMention::Nothing => None,
-        }
+            SpanMention::Nothing => return None,
+        };
+        hash.map(|hash| (hash, told))
     }
 
     fn start(&mut self, id: &SpanKey<'_>, numbers: Numbers, place: RecordStamp) {
         let past = self.past(place);
         let span = self.span(id, past);
-        let is_over = span.state & (STARTED | ENDED) == STARTED | ENDED;
-        if !is_over {
-            // A second start goes on with it.
-            span.state |= STARTED;
-            span.past = past;
-            let span = *span;
-            self.merge(id, span, numbers);
+        let before = *span;
+        if before.state & ENDED != 0 {
+            *span = SpanTally::of(before.hash, past);
+        }
+        // A second start goes on with it, unless it had ended.
+        span.state |= STARTED;
+        span.past = past;
+        let span = *span;
+        if before.state & ENDED != 0 {
+            let before = self.retired(id, before);
+            self.over.push(before);
+        }
+        self.merge(id, span, numbers);
+    }
+
+    /// A span whose id is given to another one: it is over, or was at work when its program died.
+    fn retired(&mut self, id: &SpanKey<'_>, span: SpanTally) -> SpanTally {
+        let Some(at) = self.dropped.iter().position(|(dropped, _)| dropped == id) else {
+            return span;
+        };
+        let (_, place) = self.dropped.remove(at);
+        if !self.is_last_breath(place) {
+            return span;
+        }
+        SpanTally {
+            state: span.state & !ENDED,
+            past: self.past(place),
+            ..span
         }
     }
 
@@ -263,12 +309,19 @@ impl Tally {
         let name = id.filter(|id| id.len() <= super::spans::ROOT_ID_LEN_MAX);
         let name = name.unwrap_or(ROOT_ID);
         for id in [Some(name), id].into_iter().flatten() {
+            let hash = span_hash(id).to_le_bytes();
             let id = SpanKey::of(id);
             let twin = std::mem::replace(
                 self.spans.or_insert_with(&id, SpanTally::root),
                 SpanTally::root(),
             );
-            self.root = self.numbers_at(twin.numbers).or(self.root);
+            let is_twin = |over: &mut SpanTally| over.hash[..] == hash[..HASH_LEN];
+            for twin in self.over.extract_if(.., is_twin).chain([twin]) {
+                let at = usize::try_from(twin.numbers).ok();
+                let bytes = at.and_then(|at| self.numbers.get(at.checked_sub(1)?..));
+                let numbers = bytes.and_then(codec::numbers).unwrap_or_default();
+                self.root = numbers.or(self.root);
+            }
         }
     }
 
@@ -287,14 +340,16 @@ impl Tally {
         let pasts: Vec<bool> = pasts.collect();
         let (spans, numbers) = (std::mem::take(&mut self.spans), self.numbers);
         let spans = spans.into_values().filter(|span| span.state & IS_ROOT == 0);
+        let spans = spans.chain(self.over);
         let spans = spans.map(move |span| {
             let past = usize::try_from(span.past).ok();
             let mut hash = [0; 8];
-            hash[..6].copy_from_slice(&span.hash);
+            hash[..HASH_LEN].copy_from_slice(&span.hash);
             let at = usize::try_from(span.numbers).ok();
             let bytes = at.and_then(|at| numbers.get(at.checked_sub(1)?..));
             Tallied {
                 hash: u64::from_le_bytes(hash),
+                is_mention: span.state == 0 && span.numbers == 0,
                 is_interrupted: span.state & ENDED == 0
                     && past.and_then(|past| pasts.get(past)) == Some(&true),
                 numbers: bytes.and_then(codec::numbers).unwrap_or_default(),
@@ -306,8 +361,12 @@ impl Tally {
 
 impl SpanTally {
     fn new(id: &SpanKey<'_>, past: u32) -> SpanTally {
-        let mut hash = [0; 6];
-        hash.copy_from_slice(&span_hash(&id.to_text()).to_le_bytes()[..6]);
+        let mut hash = [0; HASH_LEN];
+        hash.copy_from_slice(&span_hash(&id.to_text()).to_le_bytes()[..HASH_LEN]);
+        SpanTally::of(hash, past)
+    }
+
+    fn of(hash: [u8; HASH_LEN], past: u32) -> SpanTally {
         SpanTally {
             hash,
             state: 0,
@@ -318,7 +377,7 @@ impl SpanTally {
 
     fn root() -> SpanTally {
         SpanTally {
-            hash: [0; 6],
+            hash: [0; HASH_LEN],
             state: IS_ROOT,
             past: 0,
             numbers: 0,

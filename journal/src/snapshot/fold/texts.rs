@@ -8,7 +8,11 @@ use crate::event::Key;
 
 /// The texts of a span, by channel.
 #[derive(Debug, Default)]
-pub(super) struct Texts(OrderedMap<'static, Vec<Stream>>);
+pub(super) struct Texts(OrderedMap<'static, Vec<Stream>>, Option<Box<Earlier>>);
+
+/// Where texts of another span of the same id end, whose bytes the writer counted before: by
+/// channel, with the run. It is 0 where it did not.
+type Earlier = Vec<(Key<'static>, usize, u64)>;
 
 /// Pieces that one run counted the bytes of together, by their offset. They never overlap.
 #[derive(Debug)]
@@ -36,14 +40,49 @@ pub(super) struct MissingText {
 }
 
 impl Texts {
+    /// Texts of a span that comes after another one of the same id, which had these.
+    pub(super) fn behind(other: &Texts) -> Texts {
+        let mut earlier: Earlier = other.1.as_deref().cloned().unwrap_or_default();
+        for (channel, streams) in other.0.iter() {
+            let Some(stream) = streams.last() else {
+                continue;
+            };
+            let end = stream
+                .last
+                .as_ref()
+                .map_or(0, |(start, last)| piece_end((start, last)));
+            let is_it = |(name, branch, _): &&mut (Key<'static>, usize, u64)| {
+                *name == *channel && *branch == stream.branch
+            };
+            match earlier.iter_mut().find(is_it) {
+                Some((_, _, known)) => *known += end,
+                None => earlier.push((channel.clone(), stream.branch, end)),
+            }
+        }
+        let earlier = Some(earlier).filter(|earlier| !earlier.is_empty());
+        Texts(OrderedMap::default(), earlier.map(Box::new))
+    }
+
     /// Adds a piece; without an offset it continues the text.
     pub(super) fn add(
         &mut self,
         channel: &str,
-        offset: Option<u64>,
+        mut offset: Option<u64>,
         text: &str,
         place: RecordStamp,
     ) {
+        if let (Some(given), Some(earlier)) = (&mut offset, &mut self.1) {
+            let mut earlier = earlier.iter_mut();
+            let its = earlier
+                .find(|(name, branch, _)| name.as_str() == channel && *branch == place.branch);
+            if let Some((_, _, end)) = its {
+                // It was counted from 0 again.
+                if *given < *end {
+                    *end = 0;
+                }
+                *given -= *end;
+            }
+        }
         if self.0.get_mut(channel).is_none() {
             self.0.set(channel, Vec::new());
         }
