@@ -10,14 +10,20 @@ use crate::error::CliError;
 use crate::escape::one_line;
 
 /// Words of other tools, and what is run for them.
-const ALIASES: [(&str, &[&str]); 12] = [
+const ALIASES: [(&str, &[&str]); 18] = [
     ("ls", &["list"]),
     ("view", &["show"]),
     ("log", &["cat"]),
     ("logs", &["cat"]),
     ("tail", &["cat", "-n", "10"]),
+    ("search", &["grep"]),
+    ("find", &["grep"]),
     ("info", &["status"]),
     ("summary", &["status"]),
+    ("du", &["stats", "--by", "session"]),
+    ("daily", &["stats", "--by", "day"]),
+    ("get", &["export"]),
+    ("completions", &["completion"]),
     ("check", &["verify"]),
     ("doctor", &["verify"]),
     ("fsck", &["verify"]),
@@ -26,7 +32,7 @@ const ALIASES: [(&str, &[&str]); 12] = [
 ];
 
 /// Words of other tools that nothing stands for, and what to do instead.
-const REFUSED: [(&str, &str); 13] = [
+const REFUSED: [(&str, &str); 12] = [
     ("repair", NO_REPAIR),
     ("fix", NO_REPAIR),
     ("--fix", NO_REPAIR),
@@ -39,7 +45,6 @@ const REFUSED: [(&str, &str); 13] = [
     ("--header", "say `status`"),
     ("-b", "say `list --runs`"),
     ("-e", "the pager's end key goes to the end: say `cat`"),
-    ("-f", "say `cat -f`"),
 ];
 
 const NO_REPAIR: &str = "nothing is repaired in place: all that is intact is read as it is, and \

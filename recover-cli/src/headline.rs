@@ -57,6 +57,14 @@ fn argument(span: &SpanSnapshot<'_>, cwd: Option<&str>) -> Option<String> {
     argument_of(span.input()?, cwd)
 }
 
+/// The file that a tool was given.
+pub(crate) fn path_of(span: &SpanSnapshot<'_>, cwd: Option<&str>) -> Option<String> {
+    let map = span.input()?.as_map()?;
+    let mut paths = PATHS.iter().filter_map(|name| map.get(name)?.as_str());
+    let path = paths.find(|path| !path.is_empty())?;
+    Some(cwd.map_or(path, |cwd| relative(path, cwd)).to_owned())
+}
+
 /// The part of an input that tells most.
 pub(crate) fn argument_of(input: &Value<'_>, cwd: Option<&str>) -> Option<String> {
     if let Some(text) = input.as_str() {

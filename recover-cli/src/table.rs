@@ -8,8 +8,8 @@ use crate::width::{columns, cut, pad};
 
 /// A column of a table.
 #[derive(Clone, Copy)]
-pub(crate) struct Column {
-    pub(crate) title: &'static str,
+pub(crate) struct Column<'t> {
+    pub(crate) title: &'t str,
     pub(crate) is_number: bool,
     /// Where there is no room for all, the column with the lowest place goes first; without one it
     /// stays.
@@ -34,7 +34,7 @@ impl From<String> for Cell {
 
 /// Prints rows below the titles of their columns, no wider than the terminal.
 pub(crate) fn table<R: Iterator<Item = Vec<Cell>>>(
-    columns_: &[Column],
+    columns_: &[Column<'_>],
     rows: impl Fn() -> R,
     output: &mut Output,
 ) -> Result<()> {
@@ -51,7 +51,7 @@ pub(crate) fn table<R: Iterator<Item = Vec<Cell>>>(
 }
 
 /// Columns that each column takes.
-fn needed(columns_: &[Column], rows: impl Iterator<Item = Vec<Cell>>) -> Vec<usize> {
+fn needed(columns_: &[Column<'_>], rows: impl Iterator<Item = Vec<Cell>>) -> Vec<usize> {
     let mut needed: Vec<usize> = columns_.iter().map(|one| columns(one.title)).collect();
     for row in rows {
         for (needed, cell) in needed.iter_mut().zip(&row) {
@@ -64,7 +64,7 @@ fn needed(columns_: &[Column], rows: impl Iterator<Item = Vec<Cell>>) -> Vec<usi
 /// A row as a line: two spaces between cells, numbers to the right; what the last column does not
 /// have room for is cut.
 fn line(
-    columns_: &[Column],
+    columns_: &[Column<'_>],
     (needed, shown): (&[usize], &[usize]),
     row: &[Cell],
     width: usize,
@@ -99,7 +99,7 @@ fn line(
 }
 
 /// The columns that have room.
-fn shown(columns_: &[Column], needed: &[usize], width: usize) -> Vec<usize> {
+fn shown(columns_: &[Column<'_>], needed: &[usize], width: usize) -> Vec<usize> {
     let last = columns_.len().saturating_sub(1);
     let mut shown: Vec<usize> = (0..columns_.len()).collect();
     loop {
@@ -132,14 +132,14 @@ const LAST_WIDTH_MIN: usize = 16;
 mod tests {
     use super::*;
 
-    const COLUMNS: [Column; 4] = [
+    const COLUMNS: [Column<'static>; 4] = [
         column("ID", false, None),
         column("N", true, Some(1)),
         column("COST", true, Some(0)),
         column("TITLE", false, None),
     ];
 
-    const fn column(title: &'static str, is_number: bool, goes: Option<u8>) -> Column {
+    const fn column(title: &'static str, is_number: bool, goes: Option<u8>) -> Column<'static> {
         Column {
             title,
             is_number,

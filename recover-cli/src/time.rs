@@ -80,6 +80,21 @@ impl Clock {
         self.local(at, "%Y-%m-%dT%H:%M:%S%.3f%:z")
     }
 
+    /// The day as it is sorted.
+    pub(crate) fn day(&self, at: Timestamp) -> String {
+        self.local(at, "%Y-%m-%d")
+    }
+
+    /// The week, as in `2026-W07`.
+    pub(crate) fn week(&self, at: Timestamp) -> String {
+        self.local(at, "%G-W%V")
+    }
+
+    /// The month, as in `2026-02`.
+    pub(crate) fn month(&self, at: Timestamp) -> String {
+        self.local(at, "%Y-%m")
+    }
+
     fn local(&self, at: Timestamp, format: &str) -> String {
         match instant(at) {
             Some(instant) => {

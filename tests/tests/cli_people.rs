@@ -183,27 +183,106 @@ fn first_column(ran: &Ran) -> Vec<String> {
 fn no_line_is_wider_than_the_terminal() {
     let dir = hostile().to_str().unwrap();
     let ids = ids();
-    for width in WIDTHS {
-        let mut verbs: Vec<Vec<&str>> = vec![
-            vec![dir],
-            vec!["list", dir],
-            vec!["verify", dir],
-            vec!["cat", dir],
-        ];
-        verbs.extend(
-            ids.iter()
-                .filter(|id| !id.contains('\0'))
-                .map(|id| vec!["show", "--", dir, id]),
-        );
-        for args in verbs {
-            let ran = run_at(width, &args).code(0);
-            for line in lines(&ran) {
-                assert!(columns(line) <= width, "{args:?} at {width}: {line}");
-            }
-            let is_obeyed = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
-            assert!(!ran.text().contains(is_obeyed), "{args:?}: {}", ran.text());
-        }
+    let mut verbs: Vec<Vec<&str>> = [
+        &["status"][..],
+        &["list"],
+        &["list", "--runs"],
+        &["list", "--sort", "cost"],
+        &["verify"],
+        &["verify", "--segments"],
+        &["cat"],
+        &["cat", "-v", "--system"],
+        &["cat", "-n", "20"],
+        &["stats"],
+        &["stats", "--by", "session"],
+        &["stats", "--by", "day,model"],
+        &["stats", "--by", "tool"],
+        &["stats", "--by", "title"],
+    ]
+    .iter()
+    .map(|args| [args, &[dir][..]].concat())
+    .collect();
+    verbs.push(vec!["grep", dir, "o"]);
+    verbs.push(vec!["grep", dir, "b", "-C", "2"]);
+    let typed = ids.iter().filter(|id| !id.contains('\0'));
+    verbs.extend(typed.clone().map(|id| vec!["show", "--", dir, id]));
+    let mut cases: Vec<(usize, Vec<&str>)> = Vec::new();
+    for args in verbs {
+        cases.extend(WIDTHS.map(|width| (width, args.clone())));
     }
+    // The other forms of each session at a width each, for all of them take minutes.
+    let forms = [
+        &["show", "--as", "chat"][..],
+        &["show", "--only", "errors"],
+        &["show", "--full"],
+        &["show", "--span", "bad"],
+    ];
+    for ((id, number), form) in typed.zip(0..).zip(forms.iter().cycle()) {
+        cases.push((
+            WIDTHS[number % WIDTHS.len()],
+            [form, &["--", dir, id][..]].concat(),
+        ));
+    }
+    for (width, args) in cases {
+        let ran = run_at(width, &args).code(0);
+        for line in lines(&ran) {
+            assert!(columns(line) <= width, "{args:?} at {width}: {line}");
+        }
+        is_harmless(&args, ran.text());
+    }
+    for id in ids.iter().filter(|id| !id.contains('\0')) {
+        let args = ["show", "--as", "handoff", "--", dir, id];
+        let ran = run(args).code(0);
+        assert!(ran.text().chars().count() <= 12_000, "{id}");
+        is_harmless(&args, ran.text());
+    }
+}
+
+/// A terminal finds nothing in it to obey.
+#[track_caller]
+fn is_harmless(args: &[&str], text: &str) {
+    let is_obeyed = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+    assert!(!text.contains(is_obeyed), "{args:?}: {text}");
+}
+
+#[test]
+fn every_time_that_is_printed_can_be_typed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    for (id, at) in [
+        ("old", 1_000_i64),
+        ("now", -1),
+        ("odd", 253_402_300_800_000),
+    ] {
+        let mut start = json!({"type": "session.start", "session": id});
+        if at >= 0 {
+            start["at_ms"] = at.into();
+        }
+        ingest(dir.path(), &[start.to_string()]);
+    }
+    let mut times = Vec::new();
+    let rows = run_at(120, &["list", path]).code(0);
+    let (header, rows) = rows.text().split_once('\n').unwrap();
+    let last = header.find("DURATION").unwrap();
+    let first = header.find("STATUS").unwrap() + "completed".len();
+    times.extend(rows.lines().map(|row| row[first..last].trim().to_owned()));
+    let heading = run_at(120, &["show", path, "old"]).code(0);
+    let heading = heading.text().lines().next().unwrap();
+    times.push(heading.split(", ").nth(1).unwrap().to_owned());
+    let cat = run_at(120, &["cat", path, "old"]).code(0);
+    let mut words = cat.text().lines().last().unwrap().split("  ");
+    times.push(words.next().unwrap().to_owned());
+    let cat = run(["cat", path, "old"]).code(0);
+    times.push(cat.text().split("  ").next().unwrap().to_owned());
+    let rows = run(["list", path, "--json"]).code(0).json();
+    times.push(rows[1]["last_at"].as_str().unwrap().to_owned());
+    // No calendar of the command reaches the year 10000.
+    for time in times.iter().filter(|time| !time.contains("10000")) {
+        let ran = run(["list", path, &format!("--since={time}")]);
+        assert!([0, 4].contains(&ran.code), "{time}: {}", ran.stderr);
+    }
+    let ran = run(["list", path, "-S", "soon"]).code(2);
+    assert!(ran.stderr.contains("soon is no time"), "{}", ran.stderr);
 }
 
 #[test]

@@ -8,9 +8,9 @@ use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 mod look;
 mod transfer;
 
-pub(crate) use look::{CatArgs, CatFormat, ListArgs, SortBy};
+pub(crate) use look::{CatArgs, CatFormat, GrepArgs, ListArgs, SearchPlace, SortBy, StatsArgs};
 pub(crate) use transfer::{
-    Ack, AckFormat, FileFormat, IngestArgs, LineForm, ModeName, RecoverArgs,
+    Ack, AckFormat, ExportArgs, FileFormat, IngestArgs, LineForm, ModeName, RecoverArgs,
 };
 
 /// What happened in the sessions of a trace journal, after a crash or at any time.
@@ -84,8 +84,14 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Sessions, or runs, one a line, newest first
     List(ListArgs),
-    /// The records in order; -f follows
+    /// Search what was said, called and printed
+    Grep(GrepArgs),
+    /// The records in order
     Cat(CatArgs),
+    /// Tokens, cost, time, errors by day, model, tool, session
+    Stats(StatsArgs),
+    /// Sessions as json or tracefile
+    Export(ExportArgs),
     /// Export all sessions, after reading everything
     Recover(RecoverArgs),
     /// Write lines from a file or stdin into a journal
@@ -94,6 +100,11 @@ pub(crate) enum Command {
     Demo {
         /// The journal's directory; a fresh temporary one if left out
         dir: Option<PathBuf>,
+    },
+    /// Completions for a shell
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
     },
     #[command(hide = true)]
     DemoWorker {

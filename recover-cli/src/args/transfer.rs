@@ -5,6 +5,34 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::select::SelectionArgs;
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  trace-recover export traces -1 | jq .totals
+  trace-recover export traces --status crashed -o OUT
+
+Exit codes: 0 done, 1 could not, 2 wrong use, 3 damage, 4 nothing matched, 5 output exists")]
+pub(crate) struct ExportArgs {
+    /// The journal's directory, and sessions
+    #[arg(value_name = "DIR] [SESSION", allow_negative_numbers = true)]
+    pub(crate) words: Vec<OsString>,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    /// Write one file per session into this directory; - is stdout
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = FileFormat::Json)]
+    pub(crate) format: FileFormat,
+    /// Replace files that exist
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Write only what is not there or has changed
+    #[arg(long, conflicts_with = "overwrite")]
+    pub(crate) update: bool,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct RecoverArgs {
     /// The journal's directory

@@ -9,16 +9,17 @@ use super::exit::{finish, say_believed};
 use super::session_id::{resolve, unnamed};
 use super::trouble::open;
 use crate::addresses::Addresses;
-use crate::args::{Only, ShowArgs};
+use crate::args::{Form, Only, ShowArgs};
 use crate::error::{CliError, ExitStatus, Result, could_not};
 use crate::escape::one_line;
 use crate::format::counted;
+use crate::headline::label;
 use crate::output::Output;
 use crate::place::locate;
 use crate::quote::quoted;
 use crate::view::details::text_line;
 use crate::view::status::short_id;
-use crate::view::{doing, session, tree};
+use crate::view::{chat, doing, handoff, session, span, tree};
 
 pub(super) fn run(args: &ShowArgs, dirs: &[PathBuf], output: &mut Output) -> Result<ExitStatus> {
     let named = locate(&args.words, dirs, 1)?;
@@ -45,8 +46,7 @@ pub(super) fn run(args: &ShowArgs, dirs: &[PathBuf], output: &mut Output) -> Res
         made.map_err(|error| CliError::CouldNot(error.to_string()))?;
         output.json_text(&out)?;
     } else {
-        let is_meant = |span: &SpanSnapshot<'_>| is_meant(span, args.only);
-        print(&reader, &snapshot, &is_meant, output)?;
+        print(&reader, &snapshot, args, output)?;
     }
     let report = reader.report();
     say_believed(dir, &report, output)?;
@@ -61,23 +61,58 @@ fn is_meant(span: &SpanSnapshot<'_>, only: Option<Only>) -> bool {
     }
 }
 
-/// Head, what it was doing, then its spans.
-fn print(
-    reader: &Reader,
-    snapshot: &Snapshot,
-    is_meant: &dyn Fn(&SpanSnapshot<'_>) -> bool,
-    output: &mut Output,
-) -> Result<()> {
+/// The session in the form that is wanted.
+fn print(reader: &Reader, snapshot: &Snapshot, args: &ShowArgs, output: &mut Output) -> Result<()> {
+    if let Some(typed) = &args.span {
+        return print_span(snapshot, typed, output);
+    }
+    if args.form == Form::Handoff {
+        let text = handoff::text(snapshot, args.max_chars, output.clock());
+        return output.bytes(text.as_bytes());
+    }
     let addresses = Addresses::of(&reader.report());
     let ids: Vec<&str> = reader.ids().collect();
     let id = short_id(&ids, snapshot.id(), output);
     session::head(snapshot, &id, &addresses, output)?;
+    if args.form == Form::Chat {
+        output.line("")?;
+        return chat::print(snapshot, args.full, output);
+    }
     doing::print(snapshot, output)?;
     output.line("")?;
-    tree::print(snapshot, is_meant, output)?;
+    let is_meant = |span: &SpanSnapshot<'_>| is_meant(span, args.only);
+    tree::print(snapshot, &is_meant, args.full, output)?;
     print_lines(snapshot, output)?;
     print_notes(snapshot, &addresses, output)
 }
+
+/// Spans that are named where one is not enough.
+const CANDIDATES_MAX: usize = 20;
+
+/// The span with this id, or with the only one that begins so.
+fn print_span(snapshot: &Snapshot, typed: &str, output: &mut Output) -> Result<()> {
+    let begins = |span: &&SpanSnapshot<'_>| span.id().starts_with(typed);
+    let found = match snapshot.span(typed) {
+        Some(exact) => vec![exact],
+        None => snapshot.spans().iter().filter(begins).collect(),
+    };
+    match found.as_slice() {
+        [span] => span::print(span, output),
+        [] => Err(CliError::NothingMatched(format!(
+            "no span {} in this session",
+            quoted(typed)
+        ))),
+        several => {
+            let mut words = format!("{} may be any of:", quoted(typed));
+            for span in several.iter().take(CANDIDATES_MAX) {
+                let (id, name) = (quoted(span.id()), label(span));
+                words.push_str(&format!("\n  {id}  {name}"));
+            }
+            Err(CliError::Usage(words))
+        }
+    }
+}
+
 /// The last lines of a program's output, as they came.
 fn print_lines(snapshot: &Snapshot, output: &mut Output) -> Result<()> {
     let lines = snapshot.lines();

@@ -64,7 +64,7 @@ fn json(value: &Value<'_>) -> String {
     one_line(&text).into_owned()
 }
 
-fn level(level: Level) -> String {
+pub(crate) fn level(level: Level) -> String {
     level
         .name()
         .map_or_else(|| level.get().to_string(), str::to_owned)

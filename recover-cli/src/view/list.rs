@@ -13,7 +13,7 @@ use crate::select::Word;
 use crate::table::{Cell, Column};
 use crate::width::cut_start;
 
-const fn column(title: &'static str, is_number: bool, goes: Option<u8>) -> Column {
+const fn column(title: &'static str, is_number: bool, goes: Option<u8>) -> Column<'static> {
     Column {
         title,
         is_number,
@@ -22,7 +22,7 @@ const fn column(title: &'static str, is_number: bool, goes: Option<u8>) -> Colum
 }
 
 /// The columns of `status`.
-pub(crate) const COLUMNS_OF_STATUS: [Column; 7] = [
+pub(crate) const COLUMNS_OF_STATUS: [Column<'static>; 7] = [
     column("ID", false, None),
     column("STATUS", false, None),
     column("LAST", true, Some(3)),
@@ -33,7 +33,7 @@ pub(crate) const COLUMNS_OF_STATUS: [Column; 7] = [
 ];
 
 /// The columns of `list`.
-pub(crate) const COLUMNS: [Column; 8] = [
+pub(crate) const COLUMNS: [Column<'static>; 8] = [
     column("ID", false, None),
     column("STATUS", false, None),
     column("LAST", true, Some(4)),
@@ -45,7 +45,7 @@ pub(crate) const COLUMNS: [Column; 8] = [
 ];
 
 /// The columns of `list` where nothing has to fit.
-pub(crate) const COLUMNS_OF_PIPE: [Column; 10] = [
+pub(crate) const COLUMNS_OF_PIPE: [Column<'static>; 10] = [
     column("ID", false, None),
     column("STATUS", false, None),
     column("STARTED", false, None),
@@ -59,7 +59,7 @@ pub(crate) const COLUMNS_OF_PIPE: [Column; 10] = [
 ];
 
 /// The columns of runs.
-pub(crate) const COLUMNS_OF_RUNS: [Column; 6] = [
+pub(crate) const COLUMNS_OF_RUNS: [Column<'static>; 6] = [
     column("RUN", false, None),
     column("STATE", false, None),
     column("RECORDS", true, Some(1)),

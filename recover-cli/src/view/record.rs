@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use trace_journal::event::{Action, SpanEnd, SpanStart};
 use trace_journal::reader::Gap;
-use trace_journal::{Event, Level, Record, SpanKind, SpanStatus, Timestamp, Value};
+use trace_journal::{Event, Record, SpanKind, SpanStatus, Timestamp, Value};
 
+use super::details::level;
 use crate::addresses::Addresses;
 use crate::escape::one_line;
 use crate::format::{counted, duration};
@@ -248,10 +249,4 @@ fn text(value: &Value<'_>) -> String {
         Some(text) => text.to_owned(),
         None => serde_json::to_string(value).unwrap_or_default(),
     }
-}
-
-fn level(level: Level) -> String {
-    level
-        .name()
-        .map_or_else(|| level.get().to_string(), str::to_owned)
 }

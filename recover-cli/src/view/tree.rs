@@ -1,10 +1,11 @@
 //! The spans of a session as a tree, one a line.
 
+use trace_journal::Number;
 use trace_journal::snapshot::{Snapshot, SpanSnapshot};
-use trace_journal::{Number, SpanStatus};
 
 use super::details;
-use super::style::{BAD, BUSY, CUT_OFF, QUIET, STRONG};
+use super::span;
+use super::style::{QUIET, STRONG, state};
 use crate::error::Result;
 use crate::format::{amount, duration};
 use crate::headline::{cwd, headline, label};
@@ -38,9 +39,13 @@ const TEXT_WIDTH_MIN: usize = 60;
 pub(crate) fn print(
     snapshot: &Snapshot,
     is_meant: &dyn Fn(&SpanSnapshot<'_>) -> bool,
+    is_full: bool,
     output: &mut Output,
 ) -> Result<()> {
-    details::print(snapshot.root(), ("", ""), output)?;
+    match is_full {
+        true => span::print_whole(snapshot.root(), "", output)?,
+        false => details::print(snapshot.root(), ("", ""), output)?,
+    }
     let shown = with_ancestors(snapshot, is_meant);
     let (depths, spans): (Vec<usize>, Vec<_>) = snapshot
         .tree()
@@ -56,7 +61,10 @@ pub(crate) fn print(
     let room = room(&rows, &drawn, &widths, output);
     for ((span, row), lines) in spans.iter().zip(&rows).zip(&drawn) {
         print_row(row, lines, (&widths, room), output)?;
-        details::print(span, (&row.text, &lines.below), output)?;
+        match is_full {
+            true => span::print_whole(span, &lines.below, output)?,
+            false => details::print(span, (&row.text, &lines.below), output)?,
+        }
     }
     Ok(())
 }
@@ -106,19 +114,6 @@ fn lasted(span: &SpanSnapshot<'_>) -> String {
     let lasted = span.duration().map(|lasted| lasted.as_nanos());
     let lasted = lasted.filter(|lasted| *lasted > 0);
     lasted.map(duration).unwrap_or_default()
-}
-
-/// How the span stands, if that is worth saying, and in which colour.
-pub(crate) fn state(span: &SpanSnapshot<'_>) -> (Style, &'static str) {
-    if span.is_interrupted() {
-        return (CUT_OFF, "interrupted");
-    }
-    match (span.status(), span.ended_at()) {
-        (SpanStatus::Error, _) => (BAD, "error"),
-        (_, None) => (BUSY, "open"),
-        (_, Some(_)) if span.ended_by_drop() => (QUIET, "dropped"),
-        _ => (QUIET, ""),
-    }
 }
 
 /// Columns of each fact; 0 for those that have no room.

@@ -1,6 +1,6 @@
 //! `recover`: says what was lost, and writes sessions to files.
 
-mod files;
+pub(super) mod files;
 mod part;
 
 #[cfg(unix)]
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use trace_journal::export::{self, TraceFileOptions};
 use trace_journal::{Loss, ReadMode, Reader, Report, Snapshot};
 
-use self::files::{Files, names};
+use self::files::{Existing, Files, names};
 use super::session_id::resolve;
 use super::trouble::{explain, open_verified};
 use super::verify::{About, print};
@@ -53,7 +53,10 @@ pub(super) fn run(args: &RecoverArgs, dirs: &[PathBuf], output: &mut Output) -> 
         Some(out) => Some(Files::prepare(
             (out, dir),
             names(&reader, &ids),
-            args.overwrite,
+            match args.overwrite {
+                true => Existing::Replaced,
+                false => Existing::Stays,
+            },
         )?),
         None => None,
     };
@@ -154,7 +157,12 @@ fn survey(
     (report, exit)
 }
 
-fn write(snapshot: &Snapshot, format: FileFormat, out: &mut dyn Write) -> io::Result<()> {
+/// Writes a session in a format.
+pub(super) fn write(
+    snapshot: &Snapshot,
+    format: FileFormat,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     match format {
         FileFormat::Json => export::json(snapshot, out),
         FileFormat::Tracefile => export::trace_file(snapshot, out, &TraceFileOptions::default()),
