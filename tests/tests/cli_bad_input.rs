@@ -147,7 +147,7 @@ fn a_newer_format_version_is_unsupported_and_the_rest_is_reported() {
         text.contains("unknown-version") && text.contains(name),
         "{text}"
     );
-    let words = "1 segment is of format 99, this command reads 0: update it";
+    let words = "1 segment is of format 99, this command reads 1: update it";
     assert!(ran.stderr.contains(words), "{}", ran.stderr);
     let rows = verb("list", dir.path(), &["--json"]).code(0).json();
     assert_eq!(rows[0]["id"], "t");

@@ -28,8 +28,8 @@ pub use kind::{RecordKind, UserKind};
 pub(crate) use limits::{HEAD_LEN_MAX, OFFSET_MAX, RUN_TEXT_LEN_MAX, SEQ_MAX, SESSION_ID_LEN_MAX};
 pub use run_text::{DurablePlace, Owner, RunText, released};
 
-/// The format version this library writes, and the newest it reads. 0: not yet frozen.
-pub const VERSION: u32 = 0;
+/// The format version this library writes and reads.
+pub const VERSION: u32 = 1;
 
 /// The first bytes of each header page; CR LF and 0x1A show damage by text-mode copying.
 pub const MAGIC: [u8; 8] = [0x8A, b'T', b'R', b'J', 0x0D, 0x0A, 0x1A, 0x0A];

@@ -61,7 +61,7 @@ pub(crate) struct Common {
 
 const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
-    ", reads and writes journals of format 0"
+    ", reads and writes journals of format 1"
 );
 
 const EXIT_CODES: &str = "\

@@ -119,7 +119,7 @@ fn say_unsupported(report: &Report) {
             (Some(version), Some(bits)) => format!("of format {version} with features {bits:#x}"),
             (None, _) => "of a kind of a later version".to_owned(),
         };
-        let is_older = version.is_some_and(|version| version.cmp(&FORMAT_VERSION).is_lt());
+        let is_older = version.is_some_and(|version| version < FORMAT_VERSION);
         let advice = match is_older {
             true => "the version that wrote them does",
             false => "update it",
