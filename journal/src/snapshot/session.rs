@@ -21,6 +21,8 @@ use crate::words::shown_words;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
     pub(super) id: String,
+    /// A start or an update named the session.
+    pub(super) is_named: bool,
     pub(super) trace_id: String,
     pub(super) status: SessionStatus,
     pub(super) liveness: Liveness,
@@ -54,6 +56,15 @@ impl Snapshot {
     /// They were made of so many bytes of frames.
     pub(crate) fn set_drop_queue(&mut self, queue: &Arc<DropQueue>, bytes: u64) {
         self.spans.set_drop_queue(queue, bytes);
+    }
+
+    /// The name that the session was given; else its id.
+    pub(super) fn name_or_id(&self) -> &str {
+        if self.is_named {
+            self.root().name()
+        } else {
+            &self.id
+        }
     }
 
     /// The session's id.

@@ -57,7 +57,7 @@ pub struct SessionSummary {
     pub verified: bool,
     /// Records that were refused while it was open; see [`Snapshot::refused`].
     pub refused: u64,
-    /// The name of its root span.
+    /// The name it was given by a start or an update of it; else its id.
     pub name: String,
     /// How it is known that it crashed, if it did.
     pub crash_cause: Option<CrashCause>,
@@ -99,7 +99,7 @@ impl From<&Snapshot> for SessionSummary {
             loss: snapshot.loss(),
             verified: true,
             refused: snapshot.refused(),
-            name: snapshot.root().name().to_owned(),
+            name: snapshot.name_or_id().to_owned(),
             crash_cause: snapshot.crash_cause(),
         }
     }

@@ -64,6 +64,7 @@ fn finish(mut fold: Fold<'_>, loss: Loss) -> (Snapshot, Vec<SpanSnapshot<'_>>) {
     let snapshot = Snapshot {
         trace_id: trace_id.unwrap_or_else(|| trace_id_of(&session.id)),
         id: session.id,
+        is_named: session.name.is_some(),
         status: verdict.status,
         liveness: verdict.liveness,
         error: verdict.error.clone(),
