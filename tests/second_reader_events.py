@@ -356,12 +356,10 @@ def flatten(line, told):
             line[name] = {**line.get(name, {}), **value}
         elif name in ("begin", "finish", "fields"):
             flatten(line, value)
-        elif name in ("started_at", "ended_at"):
-            part = name[:-3].replace("started", "start").replace("ended", "end")
+        elif name in ("at", "started_at", "ended_at"):
+            part = {"at": "at", "started_at": "start", "ended_at": "end"}[name]
             is_ms = value % 10**6 == 0
             line[part + ("_ms" if is_ms else "_ns")] = value // 10**6 if is_ms else str(value)
-        elif name == "at":
-            line["at_ns"] = str(value)
         elif name == "forked_at":
             run = f"{value['generation']:08x}-{value['random']:016x}"
             line[name] = {"run": run, "seq": value["seq"]}
