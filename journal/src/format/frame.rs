@@ -182,6 +182,15 @@ impl FrameHeader {
         self.reserved != 0
     }
 
+    /// The kind that tells how its payload is read: one that no library knows where the frame is of a
+    /// later kind, whatever its kind says.
+    pub(crate) fn kind_to_read(&self) -> RecordKind {
+        match self.is_later() {
+            true => RecordKind::FREE,
+            false => self.kind,
+        }
+    }
+
     /// Bytes the whole frame takes, padding included.
     #[must_use]
     pub fn frame_len(&self) -> FrameLen {

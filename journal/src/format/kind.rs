@@ -29,7 +29,9 @@ impl RecordKind {
     pub(crate) const LINK: RecordKind = RecordKind(25);
     pub(crate) const COUNTER: RecordKind = RecordKind(26);
     pub(crate) const CUSTOM: RecordKind = RecordKind(27);
-    // 28 is free, 29 (rewind) and 30 (json) are reserved.
+    /// No kind of this version, and of none before.
+    pub(crate) const FREE: RecordKind = RecordKind(28);
+    // 29 (rewind) and 30 (json) are reserved.
     pub(crate) const LINE: RecordKind = RecordKind(31);
 
     /// The kind of this number.

@@ -133,7 +133,7 @@ impl<'v> Group<'v> {
                 let seq = Seq::new(seq_from(segment.first_seq, header.seq_low));
                 if let (Some(place), Some(seq)) = (place, seq) {
                     let fold = &mut self.members[place].fold;
-                    fold.only_record(seq, header.kind, &payload);
+                    fold.only_record(seq, header.kind_to_read(), &payload);
                 }
             }
         }

@@ -121,7 +121,7 @@ pub(super) fn of_records(
         fold.begin_branch(facts.clone());
         is_as_told &= fetcher.branch(view, branch, &mut |found| {
             for one in found {
-                fold.only_record(one.seq, one.header.kind, one.payload);
+                fold.only_record(one.seq, one.header.kind_to_read(), one.payload);
             }
         })?;
     }
@@ -194,7 +194,7 @@ fn attempt(
             }
             let is_whole = fetcher.segment(view, branch, at, &mut |found| {
                 for one in found {
-                    fold.record(part, one.seq, one.header.kind, one.payload);
+                    fold.record(part, one.seq, one.header.kind_to_read(), one.payload);
                 }
             })?;
             if !is_whole {

@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use super::said_before::{ReferredSegment, Referrer};
 use crate::error::DamageReason;
-use crate::event::Event;
 use crate::event::codec;
+use crate::event::{Action, Event};
 use crate::format::RecordKind;
 use crate::recovery::Fate;
 use crate::seq::{Address, RunId, Seq};
@@ -35,6 +35,8 @@ pub struct Record {
     pub session: Option<Arc<str>>,
     /// What was appended; for a typed event, its encoding. A slice of a larger read.
     pub payload: Bytes,
+    /// The kind that tells how the payload is read.
+    pub(super) read_as: RecordKind,
     /// Where its values are that it does not say itself, of a kind that may have such.
     pub(super) referrer: Option<(Arc<ReferredSegment>, Referrer)>,
 }
@@ -65,6 +67,7 @@ impl Record {
             kind,
             session: Some(session.into()),
             payload,
+            read_as: kind,
             referrer: None,
         }
     }
@@ -83,6 +86,13 @@ impl Record {
     #[must_use]
     pub fn event(&self) -> Event<'_> {
         let session = self.session.as_deref();
+        if self.read_as != self.kind {
+            let unknown = Action::Unknown {
+                kind: self.kind.get(),
+                payload: self.payload.clone(),
+            };
+            return in_session(Event::new(unknown), session);
+        }
         let Some((segment, referrer)) = &self.referrer else {
             return codec::decode(self.kind, &self.payload, session);
         };

@@ -223,6 +223,7 @@ impl RunCursor {
                             kind: header.kind,
                             session,
                             payload,
+                            read_as: header.kind_to_read(),
                             referrer: source.referrer(&header, offset),
                         }));
                     }

@@ -82,14 +82,14 @@ fn take_in<'p>(
 
 /// Takes records into a fold; the payloads that stay do so in one piece.
 fn records<'p>(found: &[FetchedRecord<'_>], fold: &mut Fold<'p>, keeper: &mut Keeper<'p>) {
-    let stays = |one: &FetchedRecord<'_>| Fold::keeps(one.header.kind);
+    let stays = |one: &FetchedRecord<'_>| Fold::keeps(one.header.kind_to_read());
     let staying = || found.iter().filter(|one| stays(one));
     let len = staying().map(|one| one.payload.len()).sum();
     let mut kept = Vec::with_capacity(len);
     staying().for_each(|one| kept.extend_from_slice(one.payload));
     let mut kept = keeper.keep(kept);
     for one in found {
-        let (seq, kind) = (one.seq, one.header.kind);
+        let (seq, kind) = (one.seq, one.header.kind_to_read());
         if kind.is_user() {
             fold.raw_record(seq, kind, one.payload.len());
             continue;
@@ -127,7 +127,7 @@ fn decode<'p>(
     payload: &'p [u8],
     keeper: &mut Keeper<'p>,
 ) -> Option<(Event<'p>, Oddities)> {
-    let kind = one.header.kind;
+    let kind = one.header.kind_to_read();
     let (event, odd) = codec::decode_odd(kind, payload)?;
     let expanded = match odd.elsewhere {
         0 => None,
@@ -144,7 +144,7 @@ fn with_expanded(one: &FetchedRecord<'_>, odd: Oddities) -> Oddities {
         _ => one.expanded(),
     };
     let expanded = expanded.and_then(|payload| {
-        let (_, odd) = codec::decode_odd_without_values(one.header.kind, &payload)?;
+        let (_, odd) = codec::decode_odd_without_values(one.header.kind_to_read(), &payload)?;
         Some(odd)
     });
     expanded.unwrap_or(odd)

@@ -509,3 +509,33 @@ fn a_segment_that_cannot_be_read_is_a_gap_with_caches_and_without() {
         assert!(quick.1 >= verified.1, "at {at}");
     }
 }
+
+#[test]
+fn a_frame_of_a_later_kind_is_no_event_whatever_its_payload_says() {
+    use crate::event::{Action, Event, SpanStart, codec};
+    use crate::format::{FrameHeader, FramePlace, FrameSeed};
+    use crate::seq::{RunId, SegmentNumber};
+
+    let mut payload = Vec::new();
+    let started = Event::new(Action::SpanStart(SpanStart::new("g1", "work")));
+    let kind = codec::encode(&started, &mut payload).unwrap();
+    let mut segment = SegmentBuilder::new(1, 1, 1, 0);
+    segment.declare(1, "s");
+    let at = FramePlace {
+        seed: FrameSeed::new(RunId::new(1, 0xabc1), SegmentNumber(1)),
+        offset: segment.end(),
+        seq: segment.next_seq(),
+    };
+    segment.frame(kind, 1, &payload);
+    let from = *segment.offsets.last().unwrap();
+    let later = FrameHeader::later(at, (kind, 1), &payload, 1 << 29);
+    segment.bytes[from..from + 16].copy_from_slice(&later.encode());
+    let reader = reader(&segment.storage(), ReadMode::Salvage).unwrap();
+    let mut items = reader.session("s").records();
+    let Some(Ok(Item::Record(record))) = items.next() else {
+        panic!("no record");
+    };
+    assert!(matches!(record.event().action, Action::Unknown { .. }));
+    let snapshot = reader.snapshot("s").unwrap();
+    assert_eq!(snapshot.spans().len(), 1, "the root alone: {snapshot:?}");
+}

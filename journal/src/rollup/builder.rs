@@ -50,11 +50,11 @@ impl RollupBuilder {
         if self.is_given_up {
             return;
         }
-        if !is_shown(seen) && !seen.header.kind.is_user() {
+        if !is_shown(seen) && !seen.header.kind_to_read().is_user() {
             // What is not shown cannot be told.
             return self.give_up();
         }
-        let is_taken = match seen.header.kind {
+        let is_taken = match seen.header.kind_to_read() {
             kind if kind.is_of_session() => {
                 let event = codec::decode_without_values(kind, seen.payload);
                 event.map(|event| self.event(&event))

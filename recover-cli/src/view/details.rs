@@ -94,7 +94,7 @@ impl Details<'_> {
         self.fact(name, &fact)
     }
 
-    /// As [`value`](Details::value), with the end of it.
+    /// A value of an event, the last lines of it where it is a text.
     fn end_of_value(&mut self, name: &str, value: &Value<'_>) -> Result<()> {
         match value.as_str() {
             Some(text) => self.end_of(name, text, LINES_OF_FAILED),
