@@ -428,6 +428,13 @@ fn the_report_as_json_has_exactly_these_members() {
     assert_eq!(names(&report["segments"][0]), set(&segment));
     let run = [
         "run",
+        "boot_id",
+        "host",
+        "library_version",
+        "pid",
+        "program",
+        "program_version",
+        "resource",
         "generation",
         "state",
         "durable_seq",

@@ -94,7 +94,7 @@ fn a_refused_line_is_named_and_the_rest_goes_on() {
         br#"{"session":"s"}"#,
         br#"{"type":"custom","name":"n"}"#,
         br#"{"type":"span.start","session":"s"}"#,
-        br#"{"type":"text","session":"s","span":7,"text":"x"}"#,
+        br#"{"type":"counter","session":"s","name":"n","value":"x"}"#,
         b"\xff\xfe",
         b"   ",
         custom(2).as_bytes(),

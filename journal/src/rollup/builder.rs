@@ -27,6 +27,10 @@ pub(crate) struct RollupBuilder {
     roots: Vec<Box<str>>,
     /// The last title that says something.
     title: Option<Value<'static>>,
+    /// The last name that an update gives.
+    name: Option<String>,
+    /// A start or an update has given a name: those of later starts do not count.
+    is_named: bool,
     kept: Retained,
     spans: SpanTracker,
     /// Whether the last records show that the program went on: after a drop of a span only what
@@ -114,10 +118,12 @@ impl RollupBuilder {
         if self.is_given_up || self.went_on == Some(false) {
             return None;
         }
-        if let Some(title) = self.title.take() {
+        let (title, name) = (self.title.take(), self.name.take());
+        if title.is_some() || name.is_some() {
+            let title = title.map(|title| (Cow::Borrowed(codec::TITLE_KEY).into(), title));
             let update = Action::SessionUpdate(SessionUpdate {
-                name: None,
-                metadata: Map(vec![(Cow::Borrowed(codec::TITLE_KEY).into(), title)]),
+                name: name.map(Cow::Owned),
+                metadata: Map(title.into_iter().collect()),
             });
             self.kept.push(&Event::new(update));
         }
@@ -160,8 +166,11 @@ impl RollupBuilder {
             Action::SessionStart(start) => {
                 self.title(&start.metadata);
                 if self.needs_start(start) {
+                    let name = start.name.as_deref().filter(|_| !self.is_named);
+                    self.is_named |= has_text(name);
                     let start = SessionStart {
                         span: start.span.as_deref().map(|id| id.to_owned().into()),
+                        name: name.map(|name| name.to_owned().into()),
                         ..SessionStart::default()
                     };
                     self.keep_turn(Turn::Start, event.at, Action::SessionStart(start));
@@ -188,7 +197,13 @@ impl RollupBuilder {
                     return Some(());
                 }
             }
-            Action::SessionUpdate(update) => self.title(&update.metadata),
+            Action::SessionUpdate(update) => {
+                self.title(&update.metadata);
+                if has_text(update.name.as_deref()) {
+                    self.name = update.name.as_deref().map(str::to_owned);
+                    self.is_named = true;
+                }
+            }
             _ => self.has_work = true,
         }
         self.last_at = self.last_at.max(at);
@@ -216,14 +231,16 @@ impl RollupBuilder {
         Some(())
     }
 
-    /// Whether a start takes up again what was ended, is the first one here, or names the root.
+    /// Whether a start takes up again what was ended, is the first one here, or names the root or the
+    /// session.
     fn needs_start(&mut self, start: &SessionStart<'_>) -> bool {
         let id = start.span.as_deref().filter(|id| !id.is_empty());
         let new = id.filter(|id| !self.roots.iter().any(|known| **known == **id));
         if let Some(id) = new {
             self.roots.push(id.into());
         }
-        new.is_some() || self.turn != Some(Turn::Start)
+        let is_name_new = !self.is_named && has_text(start.name.as_deref());
+        new.is_some() || is_name_new || self.turn != Some(Turn::Start)
     }
 
     /// Keeps a start or an end, behind the latest time told before it.
@@ -250,6 +267,10 @@ impl RollupBuilder {
             });
         }
     }
+}
+
+fn has_text(text: Option<&str>) -> bool {
+    text.is_some_and(|text| !text.is_empty())
 }
 
 /// What a rollup is encoded from.
