@@ -426,22 +426,9 @@ fn the_report_as_json_has_exactly_these_members() {
         "state",
     ];
     assert_eq!(names(&report["segments"][0]), set(&segment));
-    let run = [
-        "run",
-        "boot_id",
-        "host",
-        "library_version",
-        "pid",
-        "program",
-        "program_version",
-        "resource",
-        "generation",
-        "state",
-        "durable_seq",
-        "last_seq",
-        "refused",
-        "refusals",
-    ];
+    let run = "run generation state durable_seq last_seq refused refusals boot_id host pid program \
+               program_version library_version resource";
+    let run: Vec<&str> = run.split_whitespace().collect();
     assert_eq!(names(&report["runs"][0]), set(&run));
     assert_eq!(report["runs"][0]["state"], "crashed");
     assert_eq!(

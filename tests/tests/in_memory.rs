@@ -199,7 +199,7 @@ fn commands_call_nothing_durable_in_a_real_file_system_in_memory() {
         ] {
             let ran = run(&verb).code(3);
             let all = format!("{}{}", ran.text(), ran.stderr);
-            let all = all.replace("durable=false", "");
+            let all = all.replace("never seen durable", "");
             assert!(!all.contains("durable"), "{verb:?}: {all}");
         }
     });

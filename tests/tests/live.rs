@@ -1,4 +1,4 @@
-//! Promises: many-processes.
+//! Promises: damage, many-processes.
 //!
 //! Reading beside writers: what changes while it is read is never taken for damage.
 

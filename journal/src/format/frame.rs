@@ -182,8 +182,8 @@ impl FrameHeader {
         self.reserved != 0
     }
 
-    /// The kind that tells how its payload is read: one that no library knows where the frame is of a
-    /// later kind, whatever its kind says.
+    /// The kind that tells how its payload is read: one that no library knows where the frame is of
+    /// a later kind, whatever its kind says.
     pub(crate) fn kind_to_read(&self) -> RecordKind {
         match self.is_later() {
             true => RecordKind::FREE,

@@ -52,6 +52,13 @@ pub(super) enum Few<T> {
 }
 
 impl<T: Clone> Few<T> {
+    fn iter_mut(&mut self) -> std::slice::IterMut<'_, T> {
+        match self {
+            Few::One(one) => std::slice::from_mut(one).iter_mut(),
+            Few::Several(several) => several.iter_mut(),
+        }
+    }
+
     pub(super) fn push(&mut self, thing: T) {
         match self {
             Few::One(one) => *self = Few::Several(vec![one.clone(), thing]),
@@ -61,12 +68,20 @@ impl<T: Clone> Few<T> {
 }
 
 impl<T: Copy + Ord> Few<T> {
-    /// Adds things; all are in order then, each of them once.
-    pub(super) fn add(&mut self, others: &[T]) {
-        let mut all = [self, others].concat();
-        all.sort_unstable();
-        all.dedup();
-        *self = Few::from(all);
+    /// Adds things, which are to be put in order when all are there.
+    fn append(&mut self, others: &[T]) {
+        match self {
+            Few::One(one) => *self = Few::Several([&[*one], others].concat()),
+            Few::Several(several) => several.extend_from_slice(others),
+        }
+    }
+
+    /// Puts all in order, each of them once.
+    fn settle(&mut self) {
+        if let Few::Several(several) = self {
+            several.sort_unstable();
+            several.dedup();
+        }
     }
 }
 
@@ -145,6 +160,10 @@ pub(super) fn join(sessions: &mut Vec<SessionPlaces>) -> Vec<usize> {
             .collect();
         by_id.iter_mut().for_each(|at| *at = places[*at] - 1);
         sessions.retain(|session| !session.branches.is_empty());
+        let branches = sessions
+            .iter_mut()
+            .flat_map(|session| session.branches.iter_mut());
+        branches.for_each(|branch| branch.rows.settle());
     }
     by_id
 }
@@ -161,7 +180,7 @@ impl BranchPlaces {
     }
 
     fn join(&mut self, later: &BranchPlaces) {
-        self.rows.add(&later.rows);
+        self.rows.append(&later.rows);
     }
 
     /// Which of the run's segments have records of the session, in order.
@@ -197,8 +216,9 @@ impl BranchPlaces {
 
     /// Whether a session index is one of the session's in a segment.
     pub(super) fn has(&self, at: usize, index: u32) -> bool {
-        let mut rows = self.rows_at(at).iter();
-        rows.any(|row| row.index == index || row.index == ANY_INDEX)
+        let rows = self.rows_at(at);
+        let is_any = rows.first().is_some_and(|row| row.index == ANY_INDEX);
+        is_any || rows.binary_search_by_key(&index, |row| row.index).is_ok()
     }
 
     /// Whether the session has several indices in a segment.

@@ -231,8 +231,8 @@ impl RollupBuilder {
         Some(())
     }
 
-    /// Whether a start takes up again what was ended, is the first one here, or names the root or the
-    /// session.
+    /// Whether a start takes up again what was ended, is the first one here, or names the root or
+    /// the session.
     fn needs_start(&mut self, start: &SessionStart<'_>) -> bool {
         let id = start.span.as_deref().filter(|id| !id.is_empty());
         let new = id.filter(|id| !self.roots.iter().any(|known| **known == **id));

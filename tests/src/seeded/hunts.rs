@@ -25,7 +25,7 @@ DeadRunNotSynced         | durable        | sim           | what_a_recovery_repo
 SyncBeforeNoted          | damage         | trace_journal | the_last_record_of_a_sync
 SyncBeforeNoted          | damage         | lost_end      | what_a_killed_process_was_told
 SyncBeforeNoted          | damage         | sim           | every_crash_state_keeps
-NotedTooLate             | damage         | mid_call      | what_counts_as_durable_is
+NotedTooLate             | durable        | mid_call      | what_counts_as_durable_is
 LastGroupUnwitnessed     | damage         | trace_journal | at_rest_a_mark_tells
 ReachedNoteForgotten     | damage         | trace_journal | what_a_note_proves_does_not
 ProvedListedMissing      | damage         | trace_journal | what_a_note_proved_is_proved
