@@ -302,7 +302,8 @@ fn invalid(reason: &str) -> Error {
 }
 
 thread_local! {
-    static BUFFER: RefCell<(Vec<u8>, Marks)> = RefCell::default();
+    static BUFFER: RefCell<(Vec<u8>, Marks)> =
+        const { RefCell::new((Vec::new(), Marks::new())) };
     static IS_REDACTING: Cell<bool> = const { Cell::new(false) };
 }
 

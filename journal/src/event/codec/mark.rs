@@ -26,6 +26,13 @@ pub(super) struct OpenMark {
 }
 
 impl Marks {
+    pub(crate) const fn new() -> Marks {
+        Marks {
+            marks: Vec::new(),
+            list: None,
+        }
+    }
+
     /// The marks, in the order of where they begin.
     pub(crate) fn as_slice(&self) -> &[Mark] {
         &self.marks

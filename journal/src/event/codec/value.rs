@@ -97,45 +97,42 @@ fn put_nested_value(to: &mut Encoder<'_>, value: &Value<'_>, left: u8) {
         }
         // Where it is means nothing to another record.
         Value::Elsewhere(other) => put_nested_value(to, &other.to_value(), left),
-        _ => {
-            let len_max = match value {
-                Value::String(text) => text.len(),
-                Value::Bytes(bytes) => bytes.len(),
-                _ => usize::MAX,
-            };
-            let open = to.begin_value(len_max);
-            put_long_value(to, value, left);
+        Value::String(text) => {
+            let open = to.begin_value(text.len());
+            to.number(tag::STRING);
+            to.text(text);
+            to.end_value(open);
+        }
+        Value::Bytes(bytes) => {
+            let open = to.begin_value(bytes.len());
+            to.number(tag::BYTES);
+            to.bytes(bytes);
+            to.end_value(open);
+        }
+        Value::List(_) | Value::Map(_) => {
+            let open = to.begin_value(usize::MAX);
+            put_container(to, value, left);
             to.end_value(open);
         }
     }
 }
 
-/// A value that may be of any length.
-fn put_long_value(to: &mut Encoder<'_>, value: &Value<'_>, left: u8) {
+/// A list or a map.
+fn put_container(to: &mut Encoder<'_>, value: &Value<'_>, left: u8) {
+    let Some(left) = left.checked_sub(1) else {
+        return put_as_json(to, value);
+    };
     match value {
-        Value::Bytes(bytes) => {
-            to.number(tag::BYTES);
-            to.bytes(bytes);
+        Value::List(values) => {
+            let list = to.len();
+            to.number(tag::LIST);
+            put_nested_list(to, values, (list, left));
         }
-        Value::List(values) => match left.checked_sub(1) {
-            None => put_as_json(to, value),
-            Some(left) => {
-                let list = to.len();
-                to.number(tag::LIST);
-                put_nested_list(to, values, (list, left));
-            }
-        },
-        Value::Map(map) => match left.checked_sub(1) {
-            None => put_as_json(to, value),
-            Some(left) => {
-                to.number(tag::MAP);
-                put_nested_map(to, map, left);
-            }
-        },
-        other => {
-            to.number(tag::STRING);
-            to.text(other.as_str().unwrap_or_default());
+        Value::Map(map) => {
+            to.number(tag::MAP);
+            put_nested_map(to, map, left);
         }
+        _ => {}
     }
 }
 
