@@ -46,8 +46,6 @@ bugs! {
     LastGroupUnwitnessed,
     /// What a `.run` file notes proves nothing once the record it names is there.
     ReachedNoteForgotten,
-    /// What is proved durable and is missing goes on record as never durable.
-    ProvedListedMissing,
     /// What the `.run` file of a live run notes proves nothing.
     LiveNoteIgnored,
     /// A segment that a live run was seen to name is not looked for again.
@@ -250,8 +248,6 @@ bugs! {
     IntervalOverflows,
     /// Wakers are called by the thread that ran the sync, and may panic there.
     WakerInsideLock,
-    /// An opening does not wait for the run that is being closed.
-    ClosingNotAwaited,
     /// Closing one opening closes the run for all that share it.
     CloseIsForAll,
     /// A session that has ended is ended once more with its journal.
@@ -260,8 +256,6 @@ bugs! {
     DetachedEndsByDrop,
     /// Spans that a dying program drops read as dropped.
     DropsAlwaysTold,
-    /// Numbers of a fork's run begin where those of another fork's above it began.
-    ForkedNumbersReused,
     /// What was synced in a file system in memory is called durable.
     TmpfsCalledDurable,
 }

@@ -142,19 +142,19 @@ fn records_and_values_are_counted_in_none() {
         let nulls: Vec<Value<'_>> = (0..count).map(|_| Value::Null).collect();
         Value::from(nulls)
     };
-    check("values", 1 << 18, (3, 4), |count| {
+    check("values", 1 << 14, (3, 4), |count| {
         journal(|journal| {
             let session = journal.session("s").start();
             session.append(Event::custom("x", nulls(count))).unwrap();
         })
     });
-    check("metadata", 1 << 18, (3, 4), |count| {
+    check("metadata", 1 << 14, (3, 4), |count| {
         journal(|journal| {
             let session = journal.session("s").start();
             assert!(session.set("big", nulls(count)).seq().is_some());
         })
     });
-    check("members", 1 << 15, (36, 36), |count| {
+    check("members", 1 << 14, (36, 36), |count| {
         let member = |number| (format!("{number:x}"), Value::Null);
         journal(|journal| {
             let members: trace_journal::Map<'_> = (0..count).map(member).collect();

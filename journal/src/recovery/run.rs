@@ -162,11 +162,7 @@ impl RunSurvey {
     /// What a later run writes down after it has synced them; when, is for that one to say.
     pub(crate) fn to_record(&self) -> RunRecovered {
         // What only files beside the segments prove durable must be proved by this record then.
-        let is_proved = |missing: &MissingRange| {
-            let is_proved_here =
-                seeded::has(Bug::ProvedListedMissing) && missing.first <= self.witness.in_band;
-            missing.fate.is_proved() && !is_proved_here
-        };
+        let is_proved = |missing: &MissingRange| missing.fate.is_proved();
         let missing = self.findings.iter().filter_map(|finding| finding.missing);
         let missing = missing.filter(|missing| !is_proved(missing));
         let missing = missing.filter_map(|missing| Some((missing.first, missing.last?)));

@@ -8,7 +8,6 @@ use std::time::Instant;
 use super::in_child::InChild;
 use super::run::SharedRun;
 use crate::error::{Error, Result};
-use crate::seeded::{self, Bug};
 use crate::seq::Seq;
 use crate::storage::own_process::OwnProcess;
 use crate::writer::{RunWriter, WhenDurable};
@@ -112,10 +111,7 @@ impl Opening {
     pub(super) fn acting(&self) -> Acting<'_> {
         match &self.in_child {
             Some(in_child) if !self.process.is_here() => {
-                let next = |before: Option<&Opening>| {
-                    let before = before.filter(|_| !seeded::has(Bug::ForkedNumbersReused));
-                    before.unwrap_or(self).next_number()
-                };
+                let next = |before: Option<&Opening>| before.unwrap_or(self).next_number();
                 let (opening, problems) = in_child.opening(next);
                 problems.iter().for_each(|error| opening.report_here(error));
                 Acting::Child(opening)

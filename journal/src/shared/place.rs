@@ -56,9 +56,7 @@ impl<T> RunPlace<T> {
     ) -> Result<Arc<T>, E> {
         let mut state = lock(&self.state);
         let closing = std::mem::take(&mut state.closing);
-        if !seeded::has(Bug::ClosingNotAwaited) {
-            closing.iter().for_each(|run| wait_closed(run));
-        }
+        closing.iter().for_each(|run| wait_closed(run));
         if let Some(run) = state.current.clone()
             && join(&run)? == Join::Shares
         {

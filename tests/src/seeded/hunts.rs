@@ -28,7 +28,6 @@ SyncBeforeNoted          | damage         | sim           | every_crash_state_ke
 NotedTooLate             | durable        | mid_call      | what_counts_as_durable_is
 LastGroupUnwitnessed     | damage         | trace_journal | at_rest_a_mark_tells
 ReachedNoteForgotten     | damage         | trace_journal | what_a_note_proves_does_not
-ProvedListedMissing      | damage         | trace_journal | what_a_note_proved_is_proved
 LiveNoteIgnored          | damage         | live          | segments_that_are_taken
 LiveRunReadOnce          | many-processes | live          | a_run_that_goes_on_at_every
 UnfinishedToldAsGap      | killed         | lost_end      | a_kill_inside_an_append
@@ -124,12 +123,10 @@ RunsByClock              | clock          | sim           | every_crash_state_ke
 FilesForEverybody        | private        | mid_call      | every_file_is
 AppendWaitsForSync       | polite         | mid_call      | what_is_appended_during
 SignalsLeftOpen          | polite         | user_code     | no_thread_of_the_journal
-ClosingNotAwaited        | many-processes | shared        | an_opening_while_the_last
 CloseIsForAll            | many-processes | shared        | openings_share_a_run
 EndedTwice               | polite         | endings       | an_orderly_end
 DetachedEndsByDrop       | killed         | endings       | a_detached_span
 DropsAlwaysTold          | killed         | forks         | spans_that_an_exit_drops
-ForkedNumbersReused      | many-processes | forks         | forked_servers_go_on
 IntervalOverflows        | polite         | user_code     | options_at_their_extremes
 FileSizeLimitIgnored     | polite         | limits        | a_limit_on_file_size
 FileSizeLimitIgnored     | polite         | limit_matrix  | limits_and_pairs

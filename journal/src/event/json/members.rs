@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::event::json_text::to_json;
 use crate::event::map::slot_of;
 use crate::event::number::floor_i128;
+use crate::event::serialize::bytes_of;
 use crate::event::{Key, Map, Number, Value};
 use crate::time::Timestamp;
 
@@ -246,7 +247,9 @@ impl<'a> Members<'a> {
         }));
         if !(lost.is_empty() && inner.kept.is_empty()) {
             let kept = Map(lost.into_iter().chain(inner.kept).collect());
-            self.kept.push((Key::owned(name), Value::Map(kept)));
+            // Where it is read again it may be what stands for bytes.
+            let value = bytes_of(&kept).map_or(Value::Map(kept), Value::bytes);
+            self.kept.push((Key::owned(name), value));
         }
     }
 
