@@ -349,7 +349,7 @@ fn append_in_turn(log: &Mutex<Vec<u8>>, group: &WriteGroup, payload: u8) -> usiz
         let mut written = log.lock().unwrap();
         if follower.outcome() == WriteOutcome::Waiting {
             let taken = group.take();
-            written.extend(taken.records().filter_map(|(.., payload)| payload.first()));
+            written.extend(taken.records().filter_map(|record| record.payload.first()));
             taken.settle(u64::try_from(written.len()).ok());
         }
     }
