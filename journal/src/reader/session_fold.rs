@@ -116,7 +116,7 @@ fn records<'p>(found: &[FetchedRecord<'_>], fold: &mut Fold<'p>, keeper: &mut Ke
         };
         match event {
             Some(odd) => fold.note_odd(seq, odd),
-            None => fold.unknown_record(seq, kind),
+            None => fold.unknown_record(seq, one.header.kind),
         }
     }
 }
